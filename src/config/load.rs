@@ -1,0 +1,209 @@
+//! Reads the layers (defaults, file, environment, command line) into a [`Config`] and checks it as a whole.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat};
+
+use super::{Config, DEFAULT_FILE};
+
+/// The file that is read when none is named, if it is there.
+const DEFAULT_PATH: &str = "hereabouts.toml";
+
+/// The well-known development keys: (setting, value).
+const DEVELOPMENT_KEYS: [(&str, &str); 3] = [
+    ("nakama.server_key", "defaultkey"),
+    ("nakama.encryption_key", "defaultencryptionkey"),
+    ("nakama.refresh_encryption_key", "defaultrefreshencryptionkey"),
+];
+
+/// What the command line sets.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The file to read; it must exist.
+    pub file: Option<PathBuf>,
+    /// `server.address`.
+    pub address: Option<String>,
+}
+
+/// Why there is no usable configuration: one line that names key, value and what is allowed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidConfig(String);
+
+/// Reads all layers. `environment` is the process's, or a test's; only `HEREABOUTS_…` is looked at.
+pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Result<Config, InvalidConfig> {
+    let path = overrides.file.as_deref();
+    let file = File::from(path.unwrap_or(Path::new(DEFAULT_PATH))).format(FileFormat::Toml).required(path.is_some());
+    let variables = Environment::with_prefix("HEREABOUTS")
+        .prefix_separator("_")
+        .separator("__")
+        .try_parsing(true)
+        .source(Some(environment));
+    let layers = config::Config::builder()
+        .add_source(File::from_str(DEFAULT_FILE, FileFormat::Toml))
+        .add_source(file)
+        .add_source(variables)
+        .set_override_option("server.address", overrides.address.clone())
+        .and_then(|builder| builder.build())
+        .map_err(|error| InvalidConfig(one_line(&error)))?;
+    let config = read(layers)?;
+    check(&config)?;
+    Ok(config)
+}
+
+fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
+    serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
+        let key = error.path().to_string();
+        let value = match layers.get_string(&key) {
+            Ok(value) if !key.ends_with("_key") => format!(" = {value:?}"),
+            Ok(_) | Err(_) => String::new(),
+        };
+        let reason = match error.into_inner() {
+            // The library names the key and the source around the reason; the path above has the key whole.
+            config::ConfigError::At { error, origin, .. } => match origin {
+                Some(origin) => format!("{} (in {origin})", one_line(&error)),
+                None => one_line(&error),
+            },
+            other => one_line(&other),
+        };
+        InvalidConfig(format!("{key}{value}: {reason}"))
+    })
+}
+
+fn one_line(error: &dyn std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The rules that more than one key takes part in.
+fn check(config: &Config) -> Result<(), InvalidConfig> {
+    let refuse = |line: String| Err(InvalidConfig(line));
+    let session = &config.session;
+    if session.pong_timeout <= session.ping_interval {
+        return refuse(format!(
+            "session.pong_timeout = {:?}: expected more than session.ping_interval = {:?}",
+            session.pong_timeout, session.ping_interval
+        ));
+    }
+    let nakama = &config.nakama;
+    if nakama.encryption_key.matches(nakama.refresh_encryption_key.expose()) {
+        return refuse(
+            "nakama.refresh_encryption_key (value not shown): expected another key than nakama.encryption_key".into(),
+        );
+    }
+    check_keys(config.server.address, config)
+}
+
+/// Development keys are for loopback only.
+fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    let nakama = &config.nakama;
+    let keys = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key];
+    for (key, (name, development)) in keys.into_iter().zip(DEVELOPMENT_KEYS) {
+        if key.matches(development.as_bytes()) {
+            return Err(InvalidConfig(format!(
+                "{name} = \"{development}\": this development key is public; on server.address = {address} expected a key of \
+                 your own (or a loopback address)"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(variables: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
+        let environment = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        load(&Overrides::default(), environment)
+    }
+
+    fn refusal(variables: &[(&str, &str)]) -> String {
+        load_with(variables).expect_err("this configuration should be refused").to_string()
+    }
+
+    #[test]
+    fn the_default_file_is_a_whole_configuration() {
+        let config = load_with(&[]).unwrap();
+        assert_eq!(config.server.address.to_string(), "127.0.0.1:7350");
+        assert_eq!(config.limits.follows_per_session, 4096);
+        assert_eq!(config.nakama.token_expiry.0.as_secs(), 3600);
+    }
+
+    #[test]
+    fn the_environment_beats_the_file_and_a_flag_beats_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("some.toml");
+        std::fs::write(&file, "[server]\nworkers = 3\nbacklog = 7\n").unwrap();
+        let overrides = Overrides { file: Some(file), address: Some("127.0.0.1:1".into()) };
+        let environment = HashMap::from([
+            ("HEREABOUTS_SERVER__WORKERS".to_owned(), "5".to_owned()),
+            ("HEREABOUTS_SERVER__ADDRESS".to_owned(), "127.0.0.1:2".to_owned()),
+        ]);
+        let server = load(&overrides, environment).unwrap().server;
+        assert_eq!((server.workers, server.backlog, server.address.port()), (5, 7, 1));
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_with_key_value_and_what_is_allowed() {
+        let line = refusal(&[("HEREABOUTS_SERVER__WORKERS", "5000")]);
+        assert!(line.starts_with("server.workers = "), "{line}");
+        assert!(line.contains("5000") && line.contains("a whole number from 0 to 1024"), "{line}");
+        let line = refusal(&[("HEREABOUTS_SERVER__WORKERS", "many")]);
+        assert!(line.contains("server.workers") && line.contains("many"), "{line}");
+        let line = refusal(&[("HEREABOUTS_SESSION__STALL_TIMEOUT", "soon")]);
+        assert!(
+            line.contains("session.stall_timeout") && line.contains("soon") && line.contains("a duration"),
+            "{line}"
+        );
+        let line = refusal(&[("HEREABOUTS_SERVER__ADRESS", "127.0.0.1:2")]);
+        assert!(line.contains("server") && line.contains("adress") && line.contains("`address`"), "{line}");
+        let line = refusal(&[("HEREABOUTS_STORE__KIND", "tape")]);
+        assert!(line.contains("store.kind") && line.contains("tape") && line.contains("disk"), "{line}");
+        let line = refusal(&[("HEREABOUTS_SERVER__ADDRESS", "here")]);
+        assert!(line.contains("server.address") && line.contains("here") && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        let overrides = Overrides { file: Some("/nowhere/at-all.toml".into()), address: None };
+        let line = load(&overrides, HashMap::new()).expect_err("no such file").to_string();
+        assert!(line.contains("/nowhere/at-all.toml"), "{line}");
+    }
+
+    #[test]
+    fn development_keys_stay_on_loopback() {
+        let line = refusal(&[("HEREABOUTS_SERVER__ADDRESS", "0.0.0.0:7350")]);
+        assert!(line.starts_with("nakama.server_key"), "{line}");
+        let own = [
+            ("HEREABOUTS_SERVER__ADDRESS", "0.0.0.0:7350"),
+            ("HEREABOUTS_NAKAMA__SERVER_KEY", "12345"),
+            ("HEREABOUTS_NAKAMA__ENCRYPTION_KEY", "one of my own"),
+            ("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "another of my own"),
+        ];
+        assert!(load_with(&own).is_ok());
+        for skipped in 1..own.len() {
+            let mut variables = own.to_vec();
+            let (name, _) = variables.remove(skipped);
+            let line = refusal(&variables);
+            assert!(line.contains("development key is public"), "without {name}: {line}");
+        }
+    }
+
+    #[test]
+    fn keys_that_must_differ_differ_and_are_not_shown() {
+        let line = refusal(&[("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "defaultencryptionkey")]);
+        assert!(line.contains("nakama.refresh_encryption_key") && !line.contains("defaultencryptionkey"), "{line}");
+        assert!(!format!("{:?}", load_with(&[]).unwrap()).contains("default"), "a key is printed");
+    }
+
+    #[test]
+    fn a_pong_is_waited_for_longer_than_a_ping() {
+        let line = refusal(&[("HEREABOUTS_SESSION__PONG_TIMEOUT", "10s")]);
+        assert!(line.starts_with("session.pong_timeout"), "{line}");
+    }
+}

@@ -1,0 +1,168 @@
+//! The configuration: one small struct per concern. [`load`] reads it; no other module sees the file or the environment.
+//!
+//! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
+
+mod load;
+pub mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use load::{InvalidConfig, Overrides, load};
+use value::{Period, Secret, ranged};
+
+/// The commented file with every default.
+pub const DEFAULT_FILE: &str = include_str!("default.toml");
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The listener and the HTTP server.
+    pub server: ServerConfig,
+    /// Where accounts are kept.
+    pub store: StoreConfig,
+    /// The user actors.
+    pub engine: EngineConfig,
+    /// What every connection is held to.
+    pub session: SessionConfig,
+    /// Quotas and rates.
+    pub limits: LimitsConfig,
+    /// Keys and token lives of the Nakama dialect.
+    pub nakama: NakamaConfig,
+    /// What is shown to operators and visitors.
+    pub operation: OperationConfig,
+}
+
+/// The listener and the HTTP server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Worker threads; 0 is one per core.
+    #[serde(deserialize_with = "ranged::<0, 1024, _, _>")]
+    pub workers: usize,
+    /// Open connections per worker.
+    #[serde(deserialize_with = "ranged::<1, 10_000_000, _, _>")]
+    pub max_connections: usize,
+    /// Connections that the kernel holds until accepted.
+    #[serde(deserialize_with = "ranged::<1, 65_535, _, _>")]
+    pub backlog: u32,
+    /// Largest HTTP request body, bytes.
+    #[serde(deserialize_with = "ranged::<1024, 16_777_216, _, _>")]
+    pub max_body_bytes: usize,
+    /// Longest orderly stop.
+    pub drain_timeout: Period,
+}
+
+/// The two stores there are.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub enum StoreKind {
+    /// Embedded, on disk.
+    Disk,
+    /// In memory: gone at exit.
+    Memory,
+}
+
+impl TryFrom<String> for StoreKind {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "disk" => Ok(Self::Disk),
+            "memory" => Ok(Self::Memory),
+            _ => Err("expected \"disk\" or \"memory\""),
+        }
+    }
+}
+
+/// Where accounts are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// On disk or in memory.
+    pub kind: StoreKind,
+    /// Folder of the store on disk.
+    pub path: PathBuf,
+}
+
+/// The user actors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Threads that own users; 0 is one per core.
+    #[serde(deserialize_with = "ranged::<0, 1024, _, _>")]
+    pub shards: usize,
+    /// Users a shard holds at once.
+    #[serde(deserialize_with = "ranged::<1, 1_000_000_000, _, _>")]
+    pub max_users_per_shard: usize,
+}
+
+/// What every connection is held to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Silence after which the server pings.
+    pub ping_interval: Period,
+    /// Silence after which the connection counts as lost.
+    pub pong_timeout: Period,
+    /// How long a peer may take no byte.
+    pub stall_timeout: Period,
+    /// How long a close waits for its answer.
+    pub close_timeout: Period,
+    /// Largest message from a client, bytes.
+    #[serde(deserialize_with = "ranged::<1024, 1_048_576, _, _>")]
+    pub max_message_bytes: usize,
+    /// What may wait for a slow client before changes fold, bytes.
+    #[serde(deserialize_with = "ranged::<0, 16_777_216, _, _>")]
+    pub outbox_bytes: usize,
+}
+
+/// Quotas and rates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Users a session may follow at once.
+    #[serde(deserialize_with = "ranged::<1, 1_000_000, _, _>")]
+    pub follows_per_session: usize,
+    /// Commands a session may send in any window; 0 is no limit.
+    #[serde(deserialize_with = "ranged::<0, 10_000, _, _>")]
+    pub commands: usize,
+    /// The window of `commands`.
+    pub commands_window: Period,
+    /// Wrong passwords an account takes in any window.
+    #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
+    pub login_failures: usize,
+    /// The window of `login_failures`.
+    pub login_failures_window: Period,
+}
+
+/// Keys and token lives of the Nakama dialect.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NakamaConfig {
+    /// Key of the authentication calls.
+    pub server_key: Secret,
+    /// Signs session tokens.
+    pub encryption_key: Secret,
+    /// Signs refresh tokens.
+    pub refresh_encryption_key: Secret,
+    /// Life of a session token.
+    pub token_expiry: Period,
+    /// Life of a refresh token.
+    pub refresh_token_expiry: Period,
+}
+
+/// What is shown to operators and visitors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperationConfig {
+    /// Serve `/metrics`.
+    pub metrics: bool,
+    /// Serve the demo page.
+    pub page: bool,
+}

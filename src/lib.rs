@@ -1,0 +1,5 @@
+//! hereabouts: a presence engine. Who is here, on which device, with what status, told at once to whoever follows.
+
+pub mod clock;
+pub mod config;
+pub mod presence;

@@ -1,0 +1,181 @@
+//! Identifiers of the domain. Each is checked when it is made, so that whoever holds one needs no second look.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// Namespace of user ids that are no UUID: such a user's [`UserId`] is the UUIDv5 of its id in here.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6865_7265_6162_6f75_7473_0000_7573_6572);
+
+/// One person, whatever the number of devices. Sixteen bytes, copied freely.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Uuid);
+
+impl UserId {
+    /// The id of an account made here: random, version 4.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// The user with this UUID.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// Reads a UUID in any spelling Nakama takes: canonical in either case, 32 hex digits, `{…}`, `urn:uuid:…`.
+    pub fn parse(text: &str) -> Option<Self> {
+        // The longest spelling has 45 bytes; anything longer is refused before it is looked at.
+        if text.len() > 45 {
+            return None;
+        }
+        Uuid::try_parse(text).ok().map(Self)
+    }
+
+    /// The user whom another world knows by a name that need not be a UUID; a UUID names itself.
+    pub fn from_name(name: &str) -> Self {
+        Self::parse(name).unwrap_or_else(|| Self(Uuid::new_v5(&NAMESPACE, name.as_bytes())))
+    }
+
+    /// The nil UUID, Nakama's system user: exists, follows nobody, is never online.
+    pub const fn is_nil(self) -> bool {
+        self.0.is_nil()
+    }
+
+    /// The underlying UUID.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(formatter)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// One connection of one user, for as long as it lasts. On Nakama's wire: the session id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(Uuid);
+
+impl ConnectionId {
+    /// The connection with this UUID.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The underlying UUID.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(formatter)
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// Why a text is no [`Username`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUsername {
+    /// A tab, a newline, or another control character.
+    #[error("a username has no control characters")]
+    ControlCharacter,
+    /// Empty, or longer than [`Username::MAX_BYTES`].
+    #[error("a username has 1 to 128 bytes")]
+    Length,
+}
+
+/// The name a user is shown by: 1 to 128 bytes of UTF-8 without control characters; case matters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Username(Arc<str>);
+
+impl Username {
+    /// The longest username, in bytes of UTF-8.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Checks a username by Nakama's rules (a space is fine, a control character is not).
+    pub fn new(text: &str) -> Result<Self, InvalidUsername> {
+        if text.chars().any(char::is_control) {
+            return Err(InvalidUsername::ControlCharacter);
+        }
+        if text.is_empty() || text.len() > Self::MAX_BYTES {
+            return Err(InvalidUsername::Length);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Username {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_is_read_in_every_spelling_of_nakama() {
+        let canonical = "f13ead91-7889-4f81-afd8-ab814be9a6d0";
+        let id = UserId::parse(canonical).unwrap();
+        for spelling in [
+            "F13EAD91-7889-4F81-AFD8-AB814BE9A6D0",
+            "f13ead9178894f81afd8ab814be9a6d0",
+            "{f13ead91-7889-4f81-afd8-ab814be9a6d0}",
+            "urn:uuid:f13ead91-7889-4f81-afd8-ab814be9a6d0",
+        ] {
+            assert_eq!(UserId::parse(spelling), Some(id), "{spelling}");
+        }
+        assert_eq!(id.to_string(), canonical);
+    }
+
+    #[test]
+    fn what_is_no_uuid_is_no_user_id() {
+        for text in ["", "notauuid", "f13ead91-7889-4f81-afd8", &"f".repeat(64)] {
+            assert_eq!(UserId::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_world_has_one_lasting_id() {
+        assert_eq!(UserId::from_name("alice"), UserId::from_name("alice"));
+        assert_ne!(UserId::from_name("alice"), UserId::from_name("Alice"));
+        let uuid = "f13ead91-7889-4f81-afd8-ab814be9a6d0";
+        assert_eq!(Some(UserId::from_name(uuid)), UserId::parse(uuid));
+    }
+
+    #[test]
+    fn a_username_is_checked() {
+        assert!(Username::new("Jürgen the 2nd").is_ok());
+        assert!(Username::new(&"x".repeat(128)).is_ok());
+        assert_eq!(Username::new("tab\there"), Err(InvalidUsername::ControlCharacter));
+        assert_eq!(Username::new(""), Err(InvalidUsername::Length));
+        assert_eq!(Username::new(&"é".repeat(65)), Err(InvalidUsername::Length));
+    }
+}
