@@ -1,3 +1,16 @@
 //! The domain: who is here, on which connection, with what status, and who is told.
+//!
+//! Everything here is pure: it is told the time, reads no clock, does no IO, logs nothing and cannot fail for outside
+//! reasons. The actors in `engine/` carry out the [`effects`](user::Effects) that come out; what a change looks like on
+//! a wire is decided in `dialect/`.
+//!
+//! Read [`id`], [`status`], [`diff`], then [`user`], the machine of one user.
+
+pub mod diff;
+pub mod follows;
+pub mod general;
 pub mod id;
+pub mod quota;
+pub mod status;
 pub mod time;
+pub mod user;

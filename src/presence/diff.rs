@@ -1,0 +1,196 @@
+//! A change of what one user shows, as followers are told it, and how two changes fold into one.
+
+use super::id::{ConnectionId, UserId, Username};
+use super::status::{StatusText, Version};
+
+/// One visible connection of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// The connection that shows the status.
+    pub connection: ConnectionId,
+    /// The name that the connection was opened with; Nakama's tokens may lack it.
+    pub username: Option<Username>,
+    /// What it says.
+    pub status: StatusText,
+}
+
+/// A change of one user: each connection that changed stands in `leaves` with its status before, in `joins` with its
+/// status after, or in both. An update is one diff with both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diff {
+    /// Whose change it is.
+    pub user: UserId,
+    /// The user's version after it.
+    pub version: Version,
+    /// Statuses that hold from here on.
+    pub joins: Vec<Presence>,
+    /// Statuses that held until here.
+    pub leaves: Vec<Presence>,
+}
+
+impl Diff {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.joins.is_empty() && self.leaves.is_empty()
+    }
+
+    /// Joins a later diff of the same user into this one, which then leads from the state before the first to the state
+    /// after the last. What came and went in between, or is back where it was, is gone from it.
+    ///
+    /// Folding is associative, and folding all diffs of a user gives first state → last state.
+    pub fn fold(&mut self, later: &Self) {
+        debug_assert_eq!(self.user, later.user, "only diffs of one user fold");
+        for leave in &later.leaves {
+            match position(&self.joins, leave.connection) {
+                // It came or changed within the fold: its state before the fold stands in `leaves` already.
+                Some(index) => {
+                    self.joins.remove(index);
+                }
+                None => self.leaves.push(leave.clone()),
+            }
+        }
+        self.joins.extend(later.joins.iter().cloned());
+        self.version = later.version;
+        self.drop_unchanged();
+    }
+
+    fn drop_unchanged(&mut self) {
+        let leaves = &mut self.leaves;
+        self.joins.retain(|join| match leaves.iter().position(|leave| leave == join) {
+            Some(index) => {
+                leaves.remove(index);
+                false
+            }
+            None => true,
+        });
+    }
+
+    /// The change from one state of a user to another.
+    pub fn between(user: UserId, version: Version, before: &[Presence], after: &[Presence]) -> Self {
+        let missing_in = |state: &[Presence], presence: &&Presence| !state.contains(presence);
+        Self {
+            user,
+            version,
+            joins: after.iter().filter(|presence| missing_in(before, presence)).cloned().collect(),
+            leaves: before.iter().filter(|presence| missing_in(after, presence)).cloned().collect(),
+        }
+    }
+}
+
+/// Everything a user shows at one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Whose state it is.
+    pub user: UserId,
+    /// The version it was taken at.
+    pub version: Version,
+    /// Its visible connections.
+    pub presences: Vec<Presence>,
+}
+
+impl Snapshot {
+    /// Brings the snapshot to the state after `diff`.
+    pub fn apply(&mut self, diff: &Diff) {
+        self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());
+        for join in &diff.joins {
+            match position(&self.presences, join.connection) {
+                Some(index) => self.presences[index] = join.clone(),
+                None => self.presences.push(join.clone()),
+            }
+        }
+        self.version = diff.version;
+    }
+}
+
+fn position(presences: &[Presence], connection: ConnectionId) -> Option<usize> {
+    presences.iter().position(|presence| presence.connection == connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::presence::time::Timestamp;
+
+    fn presence(connection: u128, status: &str) -> Presence {
+        Presence {
+            connection: ConnectionId::from_uuid(Uuid::from_u128(connection)),
+            username: None,
+            status: StatusText::new(status).unwrap(),
+        }
+    }
+
+    /// A walk through random states of a user with three connections, as the diffs between neighbours.
+    fn diffs(states: &[Vec<Option<u8>>]) -> Vec<Diff> {
+        let states: Vec<Vec<Presence>> = states.iter().map(|state| presences(state)).collect();
+        let mut version = Version::default();
+        states
+            .windows(2)
+            .map(|pair| {
+                version = version.next(Timestamp::default());
+                Diff::between(UserId::from_name("bob"), version, &pair[0], &pair[1])
+            })
+            .collect()
+    }
+
+    fn presences(state: &[Option<u8>]) -> Vec<Presence> {
+        let visible = state.iter().enumerate().filter_map(|(connection, status)| Some((connection, (*status)?)));
+        visible.map(|(connection, status)| presence(connection as u128, &status.to_string())).collect()
+    }
+
+    fn folded(diffs: &[Diff]) -> Diff {
+        let mut all = diffs[0].clone();
+        diffs[1..].iter().for_each(|diff| all.fold(diff));
+        sorted(all)
+    }
+
+    fn sorted(mut diff: Diff) -> Diff {
+        diff.joins.sort_by_key(|join| join.connection);
+        diff.leaves.sort_by_key(|leave| leave.connection);
+        diff
+    }
+
+    fn walk() -> impl Strategy<Value = Vec<Vec<Option<u8>>>> {
+        let status = prop::option::of(0..3_u8);
+        prop::collection::vec(prop::collection::vec(status, 3), 3..12)
+    }
+
+    proptest! {
+        #[test]
+        fn folding_all_gives_first_state_to_last_state(states in walk()) {
+            let all = folded(&diffs(&states));
+            let (first, last) = (presences(&states[0]), presences(&states[states.len() - 1]));
+            prop_assert_eq!(sorted(Diff::between(all.user, all.version, &first, &last)), all);
+        }
+
+        #[test]
+        fn folding_is_associative(states in walk(), cut in 1..100_usize) {
+            let diffs = diffs(&states);
+            let cut = 1 + cut % (diffs.len() - 1);
+            let (left, right) = diffs.split_at(cut);
+            let (mut halves, right) = (folded(left), folded(right));
+            halves.fold(&right);
+            prop_assert_eq!(sorted(halves), folded(&diffs));
+        }
+
+        #[test]
+        fn a_snapshot_with_the_diffs_applied_is_the_last_state(states in walk()) {
+            let user = UserId::from_name("bob");
+            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]) };
+            diffs(&states).iter().for_each(|diff| snapshot.apply(diff));
+            snapshot.presences.sort_by_key(|presence| presence.connection);
+            prop_assert_eq!(snapshot.presences, presences(&states[states.len() - 1]));
+        }
+    }
+
+    #[test]
+    fn the_same_status_set_again_is_told_alone_and_folds_to_nothing() {
+        let (user, version) = (UserId::from_name("bob"), Version::default());
+        let again = Diff { user, version, joins: vec![presence(1, "hi")], leaves: vec![presence(1, "hi")] };
+        let mut all = again.clone();
+        all.fold(&again);
+        assert!(all.is_empty());
+    }
+}

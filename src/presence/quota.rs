@@ -1,0 +1,47 @@
+//! How many of something one may have.
+
+/// A limit on a number of things held at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    limit: usize,
+}
+
+/// More was asked for than the quota leaves room for. Nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("limit of {limit} reached: {held} held, {asked} more asked for")]
+pub struct QuotaExceeded {
+    /// The most that may be held.
+    pub limit: usize,
+    /// What is held.
+    pub held: usize,
+    /// What was asked for beyond it.
+    pub asked: usize,
+}
+
+impl Quota {
+    /// A quota of at most `limit`.
+    pub const fn new(limit: usize) -> Self {
+        Self { limit }
+    }
+
+    /// Whether `asked` more fit beside the `held`: all or nothing.
+    pub fn check(self, held: usize, asked: usize) -> Result<(), QuotaExceeded> {
+        if held.saturating_add(asked) > self.limit {
+            return Err(QuotaExceeded { limit: self.limit, held, asked });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_all_or_nothing() {
+        let quota = Quota::new(3);
+        assert_eq!(quota.check(1, 2), Ok(()));
+        assert_eq!(quota.check(2, 2), Err(QuotaExceeded { limit: 3, held: 2, asked: 2 }));
+        assert!(quota.check(usize::MAX, 1).is_err());
+    }
+}

@@ -1,0 +1,236 @@
+//! The machine of one user: aggregates the statuses of its connections and keeps the addresses of its followers.
+
+#[cfg(test)]
+mod tests;
+
+use std::hash::Hash;
+
+use hashbrown::HashSet;
+
+use super::diff::{Diff, Presence, Snapshot};
+use super::general::{Exit, GeneralStatus};
+use super::id::{ConnectionId, UserId, Username};
+use super::status::{StatusText, Version};
+use super::time::Timestamp;
+
+/// One connection of a user, as whoever holds it knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection<F> {
+    /// Which one.
+    pub id: ConnectionId,
+    /// The name it was opened with.
+    pub username: Option<Username>,
+    /// `None`: connected but invisible. The empty text: here, nothing to say.
+    pub status: Option<StatusText>,
+    /// Where it is reached; also follows its own user (Nakama's self-follow).
+    pub address: F,
+}
+
+impl<F> Connection<F> {
+    fn presence(&self) -> Option<Presence> {
+        let status = self.status.clone()?;
+        Some(Presence { connection: self.id, username: self.username.clone(), status })
+    }
+}
+
+/// What happens to a user.
+#[derive(Clone, Debug)]
+pub enum Event<F> {
+    /// A connection opened. The same id again replaces what is known of it.
+    Connected(Connection<F>),
+    /// A connection set its status, or cleared it.
+    StatusSet {
+        /// The connection; an unknown one changes nothing.
+        connection: ConnectionId,
+        /// Its status from here on.
+        status: Option<StatusText>,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// The connection; an unknown one changes nothing.
+        connection: ConnectionId,
+        /// How it ended.
+        exit: Exit,
+    },
+    /// Somebody wants to be told.
+    Followed(F),
+    /// Somebody no longer wants to be told.
+    Unfollowed(F),
+}
+
+/// What has to be done after an event, in this order: answer with the snapshot, tell the followers, retire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effects {
+    /// The state to answer a [`Event::Followed`] with.
+    pub snapshot: Option<Followed>,
+    /// The change to tell every follower.
+    pub notify: Option<Diff>,
+    /// Nothing is left to remember: no connection, no follower.
+    pub retire: bool,
+}
+
+/// The answer to a follower.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// What the user shows.
+    pub snapshot: Snapshot,
+    /// The follower was one before: it is told the changes besides.
+    pub again: bool,
+}
+
+/// One user. `F` is the address of a follower: opaque here, compared and copied only.
+#[derive(Debug)]
+pub struct UserPresence<F> {
+    user: UserId,
+    version: Version,
+    /// Few: a linear search is the fastest.
+    connections: Vec<Connection<F>>,
+    /// The addresses to tell, the own connections' among them.
+    followers: HashSet<F>,
+    /// How the user was last seen to leave; none if it never was visible.
+    last_exit: Option<Exit>,
+}
+
+impl<F: Clone + Eq + Hash> UserPresence<F> {
+    /// A user of whom nothing is known yet.
+    pub fn new(user: UserId) -> Self {
+        Self { user, version: Version::default(), connections: Vec::new(), followers: HashSet::new(), last_exit: None }
+    }
+
+    /// A user whose actor was lost, from what its followers were told last and from what its connections say themselves.
+    /// The effects tell the followers the difference, if there is one.
+    pub fn recover(
+        told: Snapshot,
+        followers: Vec<F>,
+        connections: Vec<Connection<F>>,
+        now: Timestamp,
+    ) -> (Self, Effects) {
+        let mut user = Self::new(told.user);
+        user.version = told.version;
+        user.followers.extend(followers);
+        user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
+        user.connections = connections;
+        let diff = Diff::between(told.user, user.version.next(now), &told.presences, &user.presences());
+        let effects = user.effects(diff);
+        (user, effects)
+    }
+
+    /// Takes in one event.
+    pub fn handle(&mut self, event: Event<F>, now: Timestamp) -> Effects {
+        match event {
+            Event::Connected(connection) => self.connect(connection, now),
+            Event::StatusSet { connection, status } => self.set_status(connection, status, now),
+            Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
+            Event::Followed(follower) => self.follow(follower),
+            Event::Unfollowed(follower) => {
+                self.followers.remove(&follower);
+                self.quiet()
+            }
+        }
+    }
+
+    fn connect(&mut self, connection: Connection<F>, now: Timestamp) -> Effects {
+        self.followers.insert(connection.address.clone());
+        let (id, after) = (connection.id, connection.presence());
+        let before = match self.find(id) {
+            Some(index) => std::mem::replace(&mut self.connections[index], connection).presence(),
+            None => {
+                self.connections.push(connection);
+                None
+            }
+        };
+        self.change(before, after, Exit::Lost, now)
+    }
+
+    fn set_status(&mut self, id: ConnectionId, status: Option<StatusText>, now: Timestamp) -> Effects {
+        let Some(index) = self.find(id) else { return self.quiet() };
+        let before = self.connections[index].presence();
+        self.connections[index].status = status;
+        let after = self.connections[index].presence();
+        self.change(before, after, Exit::Lost, now)
+    }
+
+    fn disconnect(&mut self, id: ConnectionId, exit: Exit, now: Timestamp) -> Effects {
+        let Some(index) = self.find(id) else { return self.quiet() };
+        let connection = self.connections.remove(index);
+        self.followers.remove(&connection.address);
+        self.change(connection.presence(), None, exit, now)
+    }
+
+    fn follow(&mut self, follower: F) -> Effects {
+        let again = !self.followers.insert(follower);
+        let snapshot = self.snapshot();
+        Effects { snapshot: Some(Followed { snapshot, again }), notify: None, retire: false }
+    }
+
+    /// The effects of one connection's change. Setting the same status again is told like any other (Nakama does).
+    fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
+        if before.is_some() && !self.is_visible() {
+            self.last_exit = Some(exit);
+        }
+        self.effects(Diff {
+            user: self.user,
+            version: self.version.next(now),
+            joins: after.into_iter().collect(),
+            leaves: before.into_iter().collect(),
+        })
+    }
+
+    fn effects(&mut self, diff: Diff) -> Effects {
+        if diff.is_empty() {
+            return self.quiet();
+        }
+        self.version = diff.version;
+        Effects { snapshot: None, notify: Some(diff), retire: self.is_idle() }
+    }
+
+    fn quiet(&self) -> Effects {
+        Effects { snapshot: None, notify: None, retire: self.is_idle() }
+    }
+
+    fn find(&self, id: ConnectionId) -> Option<usize> {
+        self.connections.iter().position(|connection| connection.id == id)
+    }
+
+    fn presences(&self) -> Vec<Presence> {
+        self.connections.iter().filter_map(Connection::presence).collect()
+    }
+
+    fn is_visible(&self) -> bool {
+        self.connections.iter().any(|connection| connection.status.is_some())
+    }
+
+    /// Whose presence this is.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// What the user shows.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { user: self.user, version: self.version, presences: self.presences() }
+    }
+
+    /// The status over all connections; an invisible user's is that of an absent one.
+    pub fn general_status(&self) -> GeneralStatus {
+        match self.last_exit {
+            _ if self.is_visible() => GeneralStatus::Online,
+            Some(Exit::Lost) => GeneralStatus::Offline,
+            Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,
+        }
+    }
+
+    /// Nobody is connected and nobody follows.
+    pub fn is_idle(&self) -> bool {
+        self.connections.is_empty() && self.followers.is_empty()
+    }
+
+    /// Everybody who is told, in no order.
+    pub fn followers(&self) -> impl ExactSizeIterator<Item = &F> {
+        self.followers.iter()
+    }
+
+    /// The addresses of the user's own connections.
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = &F> {
+        self.connections.iter().map(|connection| &connection.address)
+    }
+}
