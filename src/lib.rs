@@ -2,4 +2,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod metrics;
+pub mod outbox;
 pub mod presence;

@@ -1,0 +1,172 @@
+//! Every metric, with its help text. No label ever comes from user input.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The worlds that clients come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Nakama's realtime protocol.
+    Nakama,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 1] = [Self::Nakama];
+}
+
+impl EncodeLabelValue for Dialect {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Nakama => EncodeLabelValue::encode(&"nakama", encoder),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Label {
+    dialect: Dialect,
+}
+
+/// What is counted for one dialect.
+#[derive(Clone, Debug)]
+pub struct DialectMetrics {
+    /// Connections open.
+    pub connections: Gauge,
+    /// Commands taken from clients.
+    pub commands: Counter,
+    /// Commands, messages and connections refused.
+    pub refused: Counter,
+    /// Diffs handed to a follower.
+    pub deliveries: Counter,
+    /// Deliveries that were folded because the follower was slow.
+    pub folds: Counter,
+}
+
+/// All metrics of one server. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    engine: EngineMetrics,
+    dialects: Vec<DialectMetrics>,
+}
+
+/// What is counted whatever the dialect.
+#[derive(Clone, Debug, Default)]
+pub struct EngineMetrics {
+    /// User actors alive.
+    pub users: Gauge,
+    /// Changes of users.
+    pub diffs: Counter<u64, AtomicU64>,
+    /// Bytes that wait for clients.
+    pub outbox_bytes: Gauge,
+    /// User actors replaced after a panic.
+    pub recovered: Counter,
+    /// Messages that wait for supervisors.
+    pub mailbox: Gauge,
+    /// Messages refused because a supervisor's mailbox was full.
+    pub mailbox_refused: Counter,
+}
+
+impl Metrics {
+    /// Registers everything, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("hereabouts");
+        let engine = EngineMetrics::default();
+        engine.register(&mut registry);
+        let dialects = register_dialects(&mut registry);
+        Self(Arc::new(Inner { registry, engine, dialects }))
+    }
+
+    /// What is counted whatever the dialect.
+    pub fn engine(&self) -> &EngineMetrics {
+        &self.0.engine
+    }
+
+    /// What is counted for one dialect.
+    pub fn dialect(&self, dialect: Dialect) -> &DialectMetrics {
+        &self.0.dialects[dialect as usize]
+    }
+
+    /// Connections open in all dialects.
+    pub fn connections(&self) -> i64 {
+        self.0.dialects.iter().map(|dialect| dialect.connections.get()).sum()
+    }
+
+    /// Everything in OpenMetrics text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.0.registry).expect("writing to a string does not fail");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EngineMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("users", "Users with a connection or a follower", self.users.clone());
+        registry.register("diffs", "Changes of users told to followers", self.diffs.clone());
+        registry.register("outbox_bytes", "Bytes that wait for clients", self.outbox_bytes.clone());
+        registry.register("users_recovered", "Users recovered after a failure of their actor", self.recovered.clone());
+        registry.register("mailbox_messages", "Messages that wait for supervisors", self.mailbox.clone());
+        registry.register(
+            "mailbox_refused",
+            "Messages refused because a supervisor's mailbox was full",
+            self.mailbox_refused.clone(),
+        );
+    }
+}
+
+fn register_dialects(registry: &mut Registry) -> Vec<DialectMetrics> {
+    let connections = Family::<Label, Gauge>::default();
+    let [commands, refused, deliveries, folds] = std::array::from_fn(|_| Family::<Label, Counter>::default());
+    registry.register("connections", "Open connections", connections.clone());
+    registry.register("commands", "Commands taken from clients", commands.clone());
+    registry.register("refused", "Commands, messages and connections refused", refused.clone());
+    registry.register("deliveries", "Diffs handed to followers", deliveries.clone());
+    registry.register("folds", "Deliveries folded because the follower was slow", folds.clone());
+    Dialect::ALL
+        .map(|dialect| {
+            let label = Label { dialect };
+            DialectMetrics {
+                connections: connections.get_or_create_owned(&label),
+                commands: commands.get_or_create_owned(&label),
+                refused: refused.get_or_create_owned(&label),
+                deliveries: deliveries.get_or_create_owned(&label),
+                folds: folds.get_or_create_owned(&label),
+            }
+        })
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_names_every_metric_and_dialect() {
+        let metrics = Metrics::new();
+        metrics.dialect(Dialect::Nakama).connections.set(3);
+        metrics.engine().diffs.inc_by(7);
+        let text = metrics.text();
+        assert!(text.contains("hereabouts_connections{dialect=\"nakama\"} 3"), "{text}");
+        assert!(text.contains("hereabouts_diffs_total 7"), "{text}");
+        assert_eq!(metrics.connections(), 3);
+    }
+}

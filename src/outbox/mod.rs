@@ -1,0 +1,376 @@
+//! The way to one client: a bounded queue that folds when full, shared by everybody who has something to tell it.
+//!
+//! User actors push from their own threads; the session actor drains. Whoever pushes first after a drain wakes the
+//! session, so at most one wake is pending. Past the bound (bytes) nothing more is queued: changes fold, one diff per
+//! followed user, so that memory is bounded by what the session follows, the latest state is never lost, and a slow
+//! client ends with the truth. Replies to the client's own commands are never folded; they need no bound of their own,
+//! because a client that does not read is not read from either (its session actor is not polled).
+//!
+//! Order is kept here too: a snapshot before the diffs that follow it, an acknowledgement before the change it caused.
+//!
+//! * [`codec`]: what a dialect does for the outbox; * [`notification`]: one diff, encoded once per encoding;
+//! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer.
+
+mod codec;
+mod notification;
+mod queue;
+mod request;
+#[cfg(test)]
+mod tests;
+mod ticket;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::metrics::{Dialect, Metrics};
+use crate::presence::id::{ConnectionId, UserId, Username};
+use crate::presence::status::StatusText;
+use crate::presence::user::{Connection, Followed};
+
+pub use codec::{Codec, Encoding, Frame, Frames, RequestTag};
+use notification::Outcome;
+pub use notification::{Notification, Tally};
+use queue::Queue;
+use request::{Request, Settled};
+pub use ticket::Ticket;
+
+/// Why the server ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// The server stops.
+    Drain,
+    /// An operator or another part of the server disconnects the user.
+    Disconnected,
+}
+
+/// What a connection is when it opens.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// Its id.
+    pub connection: ConnectionId,
+    /// The name its token carries.
+    pub username: Option<Username>,
+    /// What it shows from the start; `None` is invisible.
+    pub status: Option<StatusText>,
+}
+
+/// What a drain of the outbox found.
+#[derive(Debug, Default)]
+pub struct Drained {
+    /// Frames were left: drain again after yielding.
+    pub more: bool,
+    /// The request that waited has been answered.
+    pub completed: bool,
+    /// The user actors of these users were lost before they answered: ask them again.
+    pub abandoned: Vec<UserId>,
+    /// The connection is to be closed; all that waited has been handed out before.
+    pub farewell: Option<Farewell>,
+}
+
+/// The bounded queue to one client, with what the engine has to know of its connection.
+pub struct Outbox {
+    connection: ConnectionId,
+    username: Option<Username>,
+    codec: &'static dyn Codec,
+    /// Bytes that may wait before changes fold.
+    bound: usize,
+    /// The metric of bytes that wait, shared by all outboxes.
+    waiting_bytes: Gauge,
+    /// Wakes the session actor; set when it starts.
+    waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    queue: Queue,
+    /// At most one: a session sends its commands one at a time.
+    request: Option<Box<Request>>,
+    /// What the connection shows by its own word: what a replaced user actor is told.
+    status: Option<StatusText>,
+    /// A wake is under way.
+    waking: bool,
+    /// The session is gone: whatever comes is dropped.
+    ended: bool,
+    completed: bool,
+    abandoned: Vec<UserId>,
+    farewell: Option<Farewell>,
+}
+
+impl Outbox {
+    /// An empty outbox of a connection that starts with `status`. Past `bound` bytes, changes fold.
+    pub fn new(opening: Opening, codec: &'static dyn Codec, bound: usize, metrics: &Metrics) -> Address {
+        let state = State {
+            queue: Queue::default(),
+            request: None,
+            status: opening.status,
+            waking: false,
+            ended: false,
+            completed: false,
+            abandoned: Vec::new(),
+            farewell: None,
+        };
+        Address(Arc::new(Self {
+            connection: opening.connection,
+            username: opening.username,
+            codec,
+            bound,
+            waiting_bytes: metrics.engine().outbox_bytes.clone(),
+            waker: OnceLock::new(),
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// Says how the session is woken. It drains once by itself when it starts.
+    pub fn wake_by(&self, waker: impl Fn() + Send + Sync + 'static) {
+        // A second waker would mean a second session; the first stays.
+        let _already_set = self.waker.set(Box::new(waker));
+    }
+
+    /// The connection this leads to.
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// The client's dialect.
+    pub fn dialect(&self) -> Dialect {
+        self.codec.encoding().dialect()
+    }
+
+    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and by how
+    /// many bytes the queue grew.
+    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, i64) {
+        let mut state = self.state.lock();
+        let before = state.queue.bytes();
+        let result = change(&mut state);
+        let grown = signed(state.queue.bytes()) - signed(before);
+        let wake = state.has_work() && !state.waking && !state.ended;
+        state.waking |= wake;
+        drop(state);
+        if wake && let Some(waker) = self.waker.get() {
+            waker();
+        }
+        (result, grown)
+    }
+
+    fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, grown) = self.locked(change);
+        self.count(grown);
+        result
+    }
+
+    fn count(&self, grown: i64) {
+        if grown != 0 {
+            self.waiting_bytes.inc_by(grown);
+        }
+    }
+
+    // ---- the engine's side ----
+
+    /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
+    /// False: the session is gone.
+    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> bool {
+        let diff = notification.diff();
+        let (outcome, grown) = self.locked(|state| {
+            if state.ended {
+                return Outcome::Gone;
+            }
+            if state.request.as_mut().is_some_and(|request| !request.take_in(diff)) {
+                return Outcome::Queued;
+            }
+            if state.queue.folds(self.bound) {
+                state.queue.fold(diff);
+                return Outcome::Folded;
+            }
+            state.queue.push_all(notification.encoded(self.codec));
+            Outcome::Queued
+        });
+        tally.add(self.dialect(), outcome, grown);
+        outcome != Outcome::Gone
+    }
+
+    /// A user's state, in answer to a follow.
+    fn snapshot(&self, request: u32, followed: Followed) {
+        self.with_state(|state| {
+            if followed.again {
+                // What waits folded is older than the snapshot: it goes first.
+                state.queue.unfold(followed.snapshot.user, self.codec);
+            }
+            self.settle(state, request, |waiting| waiting.snapshot(followed));
+        });
+    }
+
+    /// A user actor has done what was asked.
+    fn acknowledge(&self, request: u32, user: UserId) {
+        self.with_state(|state| {
+            if state.request.as_ref().is_some_and(|waiting| waiting.unfollows()) {
+                state.queue.forget(user);
+            }
+            self.settle(state, request, Request::acknowledge);
+        });
+    }
+
+    /// A user actor was lost before it answered.
+    fn abandon(&self, request: u32, user: UserId) {
+        self.with_state(|state| self.settle(state, request, |waiting| waiting.abandon(user)));
+    }
+
+    fn settle(&self, state: &mut State, id: u32, answer: impl FnOnce(&mut Request) -> Settled) {
+        let Some(waiting) = state.request.as_mut().filter(|waiting| waiting.id() == id) else { return };
+        match answer(waiting) {
+            Settled::Waiting => {}
+            Settled::Abandoned(users) => state.abandoned = users,
+            Settled::Complete => {
+                let request = state.request.take().expect("it waited until here");
+                state.queue.push_all(&request.into_frames(self.codec));
+                state.completed = true;
+            }
+        }
+    }
+
+    /// Asks the session to close the connection once all that waits is out.
+    pub fn close(&self, farewell: Farewell) {
+        self.with_state(|state| state.farewell = Some(farewell));
+    }
+
+    // ---- the session's side ----
+
+    /// Remembers what the connection shows from here on; set before the user actor is told.
+    pub fn set_status(&self, status: Option<StatusText>) {
+        self.state.lock().status = status;
+    }
+
+    /// Queues frames of the session's own: a reply or an error.
+    pub fn reply(&self, frames: &[Frame]) {
+        self.with_state(|state| {
+            state.queue.push_all(frames);
+        });
+    }
+
+    /// Waits for `users` to answer a follow; the reply goes out when all have. With none it goes out at once.
+    pub fn await_follow(&self, id: u32, tag: RequestTag, users: &[UserId]) {
+        self.begin(Request::follow(id, tag, users));
+    }
+
+    /// Waits for that many user actors to take an unfollow, then sends `frames`.
+    pub fn await_unfollow(&self, id: u32, frames: Frames, count: usize) {
+        self.begin(Request::unfollow(id, frames, count));
+    }
+
+    /// Waits for the session's own user actor to take a status, then sends `frames`.
+    pub fn await_status(&self, id: u32, frames: Frames) {
+        self.begin(Request::set_status(id, frames));
+    }
+
+    fn begin(&self, request: Request) {
+        self.with_state(|state| {
+            let id = request.id();
+            state.request = Some(Box::new(request));
+            self.settle(state, id, Request::settled);
+        });
+    }
+
+    /// The users named by [`Drained::abandoned`] have been asked again.
+    pub fn asked_again(&self, count: usize) {
+        if let Some(request) = &mut self.state.lock().request {
+            request.asked_again(count);
+        }
+    }
+
+    /// Gives the waiting request up and sends `frames` (an error) in its place.
+    pub fn give_up(&self, frames: &[Frame]) {
+        self.with_state(|state| {
+            state.request = None;
+            state.completed = true;
+            state.queue.push_all(frames);
+        });
+    }
+
+    /// Hands out frames until `budget` bytes are out or nothing waits.
+    pub fn drain(&self, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
+        let mut state = self.state.lock();
+        let before = state.queue.bytes();
+        state.queue.drain(budget, self.codec, &mut send);
+        self.count(signed(state.queue.bytes()) - signed(before));
+        let more = !state.queue.is_empty();
+        // With more to come the session drains again by itself: nobody needs to wake it.
+        state.waking = more;
+        Drained {
+            more,
+            completed: std::mem::take(&mut state.completed),
+            abandoned: std::mem::take(&mut state.abandoned),
+            farewell: if more { None } else { state.farewell.take() },
+        }
+    }
+
+    /// The session is gone: drops what waits and whatever comes.
+    pub fn end(&self) {
+        let mut state = self.state.lock();
+        state.ended = true;
+        state.request = None;
+        self.count(-signed(std::mem::take(&mut state.queue).bytes()));
+    }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+impl State {
+    fn has_work(&self) -> bool {
+        !self.queue.is_empty() || self.completed || !self.abandoned.is_empty() || self.farewell.is_some()
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Outbox({})", self.connection)
+    }
+}
+
+/// A follower's address: the shared outbox, compared by identity. Eight bytes.
+#[derive(Clone, Debug)]
+pub struct Address(Arc<Outbox>);
+
+impl std::ops::Deref for Address {
+    type Target = Outbox;
+
+    fn deref(&self) -> &Outbox {
+        &self.0
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Address {}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl Address {
+    /// What the connection says of itself; none when its session is gone.
+    pub fn announce(&self) -> Option<Connection<Self>> {
+        let state = self.state.lock();
+        (!state.ended).then(|| Connection {
+            id: self.connection,
+            username: self.username.clone(),
+            status: state.status.clone(),
+            address: self.clone(),
+        })
+    }
+
+    /// Whether the session is gone.
+    pub fn is_ended(&self) -> bool {
+        self.state.lock().ended
+    }
+}

@@ -1,0 +1,71 @@
+//! One diff on its way to many followers.
+
+use std::sync::OnceLock;
+
+use super::codec::{Codec, Encoding, Frame, Frames};
+use crate::metrics::{Dialect, Metrics};
+use crate::presence::diff::Diff;
+
+/// A diff with its encodings, each made by the first receiver that needs it.
+#[derive(Debug)]
+pub struct Notification {
+    diff: Diff,
+    encoded: [OnceLock<Frames>; Encoding::COUNT],
+}
+
+impl Notification {
+    /// Wraps a diff; nothing is encoded yet.
+    pub fn new(diff: Diff) -> Self {
+        Self { diff, encoded: Default::default() }
+    }
+
+    /// The change itself.
+    pub fn diff(&self) -> &Diff {
+        &self.diff
+    }
+
+    /// The change in a codec's encoding.
+    pub(super) fn encoded(&self, codec: &dyn Codec) -> &[Frame] {
+        self.encoded[codec.encoding() as usize].get_or_init(|| codec.diff(&self.diff))
+    }
+}
+
+/// What became of one delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Queued,
+    Folded,
+    Gone,
+}
+
+/// Counts a fan-out, so that the shared metrics are touched once for all its deliveries.
+#[derive(Debug, Default)]
+pub struct Tally {
+    deliveries: [u64; Dialect::ALL.len()],
+    folds: [u64; Dialect::ALL.len()],
+    bytes: i64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, dialect: Dialect, outcome: Outcome, grown: i64) {
+        self.bytes += grown;
+        match outcome {
+            Outcome::Queued => self.deliveries[dialect as usize] += 1,
+            Outcome::Folded => {
+                self.deliveries[dialect as usize] += 1;
+                self.folds[dialect as usize] += 1;
+            }
+            Outcome::Gone => {}
+        }
+    }
+
+    /// Adds the counts to the metrics.
+    pub fn record(&self, metrics: &Metrics) {
+        metrics.engine().outbox_bytes.inc_by(self.bytes);
+        for dialect in Dialect::ALL {
+            let counted = metrics.dialect(dialect);
+            counted.deliveries.inc_by(self.deliveries[dialect as usize]);
+            counted.folds.inc_by(self.folds[dialect as usize]);
+        }
+    }
+}

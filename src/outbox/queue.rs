@@ -1,0 +1,105 @@
+//! What waits for the client: frames in order, then folded changes.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+
+use super::codec::{Codec, Frame};
+use crate::presence::diff::Diff;
+use crate::presence::id::UserId;
+
+/// Frames to send as they are, and, once there were too many, one diff per user that changed since.
+#[derive(Default)]
+pub(super) struct Queue {
+    frames: VecDeque<Frame>,
+    /// Payload bytes of `frames`.
+    bytes: usize,
+    /// Made when the first change folds: an idle outbox owns nothing. Goes out after `frames`.
+    folded: Option<Box<Folded>>,
+}
+
+/// Folded changes, the user that waits longest first, so that none starves.
+#[derive(Default)]
+struct Folded {
+    diffs: HashMap<UserId, Diff>,
+    /// Has every user of `diffs`; one that is not there any more is passed over.
+    order: VecDeque<UserId>,
+}
+
+impl Queue {
+    /// Whether the next change has to fold: the bound is passed, or changes fold already and must not be overtaken.
+    pub(super) fn folds(&self, bound: usize) -> bool {
+        self.bytes > bound || self.folded.is_some()
+    }
+
+    /// Queues frames.
+    pub(super) fn push_all(&mut self, frames: &[Frame]) {
+        self.bytes += frames.iter().map(Frame::len).sum::<usize>();
+        self.frames.extend(frames.iter().cloned());
+    }
+
+    /// Folds a change into what waits of its user.
+    pub(super) fn fold(&mut self, diff: &Diff) {
+        let folded = self.folded.get_or_insert_default();
+        match folded.diffs.get_mut(&diff.user) {
+            Some(earlier) => earlier.fold(diff),
+            None => {
+                folded.diffs.insert(diff.user, diff.clone());
+                folded.order.push_back(diff.user);
+            }
+        }
+    }
+
+    /// Queues what waits folded of one user.
+    pub(super) fn unfold(&mut self, user: UserId, codec: &dyn Codec) {
+        if let Some(diff) = self.forget(user) {
+            self.push_diff(&diff, codec);
+        }
+    }
+
+    /// Drops what waits folded of one user.
+    pub(super) fn forget(&mut self, user: UserId) -> Option<Diff> {
+        self.folded.as_mut()?.diffs.remove(&user)
+    }
+
+    /// Hands out frames, then folded changes as frames, until `budget` bytes are out; returns the bytes.
+    pub(super) fn drain(&mut self, budget: usize, codec: &dyn Codec, send: &mut dyn FnMut(Frame)) -> usize {
+        let mut sent = 0;
+        while sent < budget {
+            if let Some(frame) = self.frames.pop_front() {
+                self.bytes -= frame.len();
+                sent += frame.len();
+                send(frame);
+            } else if !self.refill(codec) {
+                break;
+            }
+        }
+        sent
+    }
+
+    /// Queues the change that has waited longest; false when none waits.
+    fn refill(&mut self, codec: &dyn Codec) -> bool {
+        let Some(folded) = &mut self.folded else { return false };
+        let Some(user) = folded.order.pop_front() else {
+            self.folded = None;
+            return false;
+        };
+        self.unfold(user, codec);
+        true
+    }
+
+    fn push_diff(&mut self, diff: &Diff, codec: &dyn Codec) {
+        if !diff.is_empty() {
+            self.push_all(&codec.diff(diff));
+        }
+    }
+
+    /// Payload bytes of the frames that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.folded.is_none()
+    }
+}
