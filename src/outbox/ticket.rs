@@ -19,6 +19,11 @@ impl Ticket {
         Self { address, request, user, answered: false }
     }
 
+    /// Whose actor has to answer.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
     /// Who asks.
     pub fn address(&self) -> &Address {
         &self.address

@@ -1,0 +1,83 @@
+//! One connection's hold on its user.
+
+use actix::Addr;
+
+use super::messages::{Detach, Leave, SetStatus};
+use super::user::UserActor;
+use super::{Engine, EngineError, mailbox};
+use crate::outbox::{Address, Ticket};
+use crate::presence::general::Exit;
+use crate::presence::id::UserId;
+use crate::presence::status::StatusText;
+
+/// While it lives, the connection is part of its user; dropped, the connection is gone and its followers are told.
+/// That holds however the session ends, so there are no ghosts.
+pub struct Attachment {
+    engine: Engine,
+    user: UserId,
+    address: Address,
+    /// The user's actor, as long as it is the one that was attached to.
+    actor: Option<Addr<UserActor>>,
+    /// Not to be detached at the end: the hold was given up for another.
+    forgotten: bool,
+}
+
+impl Attachment {
+    /// A hold that is being asked for; dropped before it is granted, it takes the asking back.
+    pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
+        Self { engine, user, address, actor: None, forgotten: false }
+    }
+
+    pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
+    pub(super) fn forget(mut self) {
+        self.forgotten = true;
+    }
+
+    /// The user this connection belongs to.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Where the connection is reached.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Has the user show this status for the connection; `None` hides it. The acknowledgement goes to the outbox under
+    /// `request`, before the change does.
+    pub fn set_status(&self, status: Option<StatusText>, request: u32) -> Result<(), EngineError> {
+        self.address.set_status(status.clone());
+        let ticket = Ticket::new(self.address.clone(), request, self.user);
+        let update = SetStatus { connection: self.address.connection(), status, ticket };
+        match &self.actor {
+            Some(actor) if actor.connected() => {
+                mailbox::send(actor, update);
+                Ok(())
+            }
+            // The actor was replaced: the supervisor knows the other.
+            Some(_) | None => self.engine.supervisor(self.user).offer(update),
+        }
+    }
+
+    /// The session ends and follows these users no longer.
+    pub fn leave(&self, users: Vec<UserId>) {
+        for (supervisor, users) in self.engine.by_shard(users.into_iter().map(|user| (user, user))) {
+            supervisor.deliver(Leave { users, address: self.address.clone() });
+        }
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        if self.forgotten {
+            return;
+        }
+        self.address.end();
+        let detach = Detach { user: self.user, address: self.address.clone(), exit: Exit::Lost };
+        self.engine.supervisor(self.user).deliver(detach);
+    }
+}

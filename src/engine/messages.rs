@@ -1,0 +1,130 @@
+//! Every message of the engine, on one page.
+
+use actix::{Addr, Message};
+use tokio::sync::{mpsc, oneshot};
+
+use super::EngineError;
+use super::mailbox::Mail;
+use super::user::UserActor;
+use crate::outbox::{Address, Farewell, Ticket};
+use crate::presence::diff::Snapshot;
+use crate::presence::general::{Exit, GeneralStatus};
+use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::status::StatusText;
+
+// ---- to a supervisor ----
+
+/// A connection opened.
+pub struct Attach {
+    pub user: UserId,
+    pub address: Address,
+    /// Gets the user's actor once the connection is part of it.
+    pub answer: oneshot::Sender<Result<Addr<UserActor>, EngineError>>,
+}
+
+/// A connection ended. Never refused.
+pub struct Detach {
+    pub user: UserId,
+    pub address: Address,
+    pub exit: Exit,
+}
+
+/// Somebody follows these users.
+pub struct Follow {
+    pub tickets: Vec<Ticket>,
+}
+
+/// Somebody no longer follows these users.
+pub struct Unfollow {
+    pub tickets: Vec<Ticket>,
+}
+
+/// A session ended that followed these users. Never refused.
+pub struct Leave {
+    pub users: Vec<UserId>,
+    pub address: Address,
+}
+
+/// Somebody asks for general statuses. Closing the channel ends the answer.
+pub struct Inspect {
+    pub users: Vec<UserId>,
+    pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
+}
+
+/// Every connection is to be closed.
+pub struct CloseAll(pub Farewell);
+
+/// A user actor has nothing left to remember.
+pub struct Idle {
+    pub user: UserId,
+    /// How many of the supervisor's messages it has handled: with others under way it is not idle.
+    pub handled: u64,
+}
+
+/// A user actor was lost to a panic.
+pub struct Lost {
+    /// What its followers were told last.
+    pub told: Snapshot,
+    pub followers: Vec<Address>,
+    /// Its connections, to be asked what they show.
+    pub connections: Vec<Address>,
+}
+
+/// Has a user's actor panic.
+#[cfg(test)]
+pub struct Poison(pub UserId);
+
+#[cfg(test)]
+impl Mail for Poison {}
+
+impl Mail for Attach {}
+impl Mail for Detach {}
+impl Mail for Follow {}
+impl Mail for Unfollow {}
+impl Mail for Leave {}
+impl Mail for Inspect {}
+impl Mail for CloseAll {}
+impl Mail for Idle {}
+impl Mail for Lost {}
+
+// ---- to a user actor ----
+
+/// What the supervisor routes to a user.
+pub enum Routed {
+    Attach {
+        address: Address,
+        answer: oneshot::Sender<Result<Addr<UserActor>, EngineError>>,
+    },
+    Detach {
+        connection: ConnectionId,
+        exit: Exit,
+    },
+    Follow(Ticket),
+    Unfollow(Ticket),
+    Leave(Address),
+    Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Close(Farewell),
+    /// Nobody needs the actor: stop.
+    Retire,
+    SetStatus(SetStatus),
+    /// Panic, to see that nobody notices.
+    #[cfg(test)]
+    Poison,
+}
+
+impl Message for Routed {
+    type Result = ();
+}
+
+/// A connection sets its status; comes straight from its session, or by the supervisor after the actor was replaced.
+pub struct SetStatus {
+    pub connection: ConnectionId,
+    pub status: Option<StatusText>,
+    pub ticket: Ticket,
+}
+
+impl Mail for SetStatus {}
+
+impl Message for SetStatus {
+    type Result = ();
+}

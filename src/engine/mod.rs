@@ -1,0 +1,161 @@
+//! The users: one actor each, found and started by the supervisor of their shard.
+//!
+//! [`Engine`] is the handle that the rest of the server holds; [`Attachment`] is one connection's hold on its user.
+//! All messages are on one page, in [`messages`]. [`mailbox`] is the only place that sends. The rules are not here but
+//! in `presence/`; what a session does with a notification is in `outbox/` and `session/`.
+
+mod attachment;
+mod mailbox;
+mod messages;
+mod shard;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+mod user;
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::config::EngineConfig;
+use crate::metrics::Metrics;
+use crate::outbox::{Address, Farewell, Ticket};
+use crate::presence::general::GeneralStatus;
+use crate::presence::id::UserId;
+
+pub use attachment::Attachment;
+use mailbox::Mailbox;
+use messages::{Attach, CloseAll, Follow, Inspect, Unfollow};
+use shard::Shard;
+use supervisor::Supervisor;
+
+/// Why the engine refuses something. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// A supervisor's mailbox is full, or its shard holds as many users as it may.
+    #[error("the server is busy")]
+    Busy,
+    /// The engine has stopped.
+    #[error("the server is stopping")]
+    Stopped,
+}
+
+/// All shards. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    shards: Vec<Shard>,
+    /// Chooses a user's shard; seeded at random, so that nobody outside can crowd one.
+    hasher: DefaultHashBuilder,
+}
+
+impl Engine {
+    /// Starts the shards, each on a thread of its own. Needs a running actix system.
+    pub fn start(config: &EngineConfig, clock: &Clock, metrics: &Metrics) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = if config.shards == 0 { cores } else { config.shards };
+        let shards = (0..count).map(|_| Shard::start(config.max_users_per_shard, clock, metrics)).collect();
+        Self(Arc::new(Inner { shards, hasher: DefaultHashBuilder::default() }))
+    }
+
+    /// Adds a connection to a user. The user's followers have been told when this returns.
+    pub async fn attach(&self, user: UserId, address: Address) -> Result<Attachment, EngineError> {
+        // An actor that is lost before it answers is replaced: ask again.
+        for _ in 0..3 {
+            let (answer, attached) = oneshot::channel();
+            let attachment = Attachment::pending(self.clone(), user, address.clone());
+            self.supervisor(user).offer(Attach { user, address: address.clone(), answer })?;
+            match attached.await {
+                Ok(result) => return result.map(|actor| attachment.with(actor)),
+                Err(_lost) => attachment.forget(),
+            }
+        }
+        Err(EngineError::Stopped)
+    }
+
+    /// Has each user's snapshot put into the follower's outbox, and every later diff after it. `request` is the number
+    /// under which the outbox waits for them.
+    pub fn follow(&self, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
+        let tickets = self.by_shard(users.iter().map(|&user| (user, Ticket::new(address.clone(), request, user))));
+        self.offer_each(tickets, |tickets| Follow { tickets })
+    }
+
+    /// Stops telling; each user actor's acknowledgement goes to the outbox under `request`.
+    pub fn unfollow(&self, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
+        let tickets = self.by_shard(users.iter().map(|&user| (user, Ticket::new(address.clone(), request, user))));
+        self.offer_each(tickets, |tickets| Unfollow { tickets })
+    }
+
+    /// Which of these users are visible on at least one connection.
+    pub async fn online(&self, users: Vec<UserId>) -> HashSet<UserId> {
+        let statuses = self.general_statuses(users).await;
+        statuses.into_iter().filter(|&(_, status)| status == GeneralStatus::Online).map(|(user, _)| user).collect()
+    }
+
+    /// The general status of those users of whom anything is known; the others are absent from the answer.
+    pub async fn general_statuses(&self, users: Vec<UserId>) -> HashMap<UserId, GeneralStatus> {
+        let (answer, mut answers) = mpsc::unbounded_channel();
+        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
+            // A shard that is too busy to answer leaves its users out.
+            let _refused = shard.offer(Inspect { users, answer: answer.clone() });
+        }
+        drop(answer);
+        let mut found = HashMap::new();
+        while let Some((user, status)) = answers.recv().await {
+            found.insert(user, status);
+        }
+        found
+    }
+
+    /// Has every connection closed.
+    pub fn close_all(&self, farewell: Farewell) {
+        for shard in &self.0.shards {
+            shard.supervisor().deliver(CloseAll(farewell));
+        }
+    }
+
+    /// Stops the shards' threads; what is still on them is dropped.
+    pub fn stop(&self) {
+        self.0.shards.iter().for_each(Shard::stop);
+    }
+
+    fn supervisor(&self, user: UserId) -> &Mailbox<Supervisor> {
+        let hash = self.0.hasher.hash_one(user);
+        let shard = usize::try_from(hash % self.0.shards.len() as u64).expect("below the number of shards");
+        self.0.shards[shard].supervisor()
+    }
+
+    /// Sorts things by the shard of their user.
+    fn by_shard<T>(&self, things: impl Iterator<Item = (UserId, T)>) -> Vec<(&Mailbox<Supervisor>, Vec<T>)> {
+        let mut sorted: Vec<(&Mailbox<Supervisor>, Vec<T>)> =
+            self.0.shards.iter().map(|shard| (shard.supervisor(), Vec::new())).collect();
+        for (user, thing) in things {
+            let hash = self.0.hasher.hash_one(user);
+            let shard = usize::try_from(hash % sorted.len() as u64).expect("below the number of shards");
+            sorted[shard].1.push(thing);
+        }
+        sorted.retain(|(_, things)| !things.is_empty());
+        sorted
+    }
+
+    /// Offers one message a shard. A refused one is dropped, and with it its tickets, which say so to their outbox.
+    fn offer_each<T, M>(
+        &self,
+        things: Vec<(&Mailbox<Supervisor>, Vec<T>)>,
+        message: impl Fn(Vec<T>) -> M,
+    ) -> Result<(), EngineError>
+    where
+        M: mailbox::Mail,
+        Supervisor: actix::Handler<mailbox::Letter<M>>,
+    {
+        let mut result = Ok(());
+        for (supervisor, things) in things {
+            result = result.and(supervisor.offer(message(things)));
+        }
+        result
+    }
+}

@@ -1,0 +1,211 @@
+//! Owner of one shard's users: finds or starts a user's actor, routes to it, replaces it when it is lost.
+
+use std::rc::Rc;
+
+use actix::{Actor, Addr, Context, Handler};
+use hashbrown::HashMap;
+
+use super::EngineError;
+use super::mailbox::{Letter, Mailbox, send};
+use super::messages::{Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, Routed, SetStatus, Unfollow};
+use super::user::{Surroundings, UserActor};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::outbox::Address;
+use crate::presence::id::UserId;
+use crate::presence::quota::Quota;
+use crate::presence::user::{Connection, UserPresence};
+
+/// The supervisor of a shard. It only routes; what a message means to a user is the user actor's business.
+pub struct Supervisor {
+    users: HashMap<UserId, Entry>,
+    quota: Quota,
+    surroundings: Rc<Surroundings>,
+}
+
+struct Entry {
+    actor: Addr<UserActor>,
+    /// Messages sent to it from here, to tell whether it is idle or has not seen the last of them yet.
+    routed: u64,
+}
+
+impl Entry {
+    fn route(&mut self, message: Routed) {
+        self.routed += 1;
+        send(&self.actor, message);
+    }
+}
+
+impl Supervisor {
+    /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
+    pub fn new(own: Mailbox<Self>, max_users: usize, clock: Clock, metrics: Metrics) -> Self {
+        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics });
+        Self { users: HashMap::new(), quota: Quota::new(max_users), surroundings }
+    }
+
+    /// The user's entry; starts an actor if there is none, within the quota.
+    fn entry(&mut self, user: UserId) -> Result<&mut Entry, EngineError> {
+        if !self.users.contains_key(&user) {
+            self.quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
+            self.surroundings.metrics.engine().users.inc();
+            let actor = UserActor::new(UserPresence::new(user), self.surroundings.clone()).start();
+            self.users.insert(user, Entry { actor, routed: 0 });
+        }
+        Ok(self.users.get_mut(&user).expect("found or started above"))
+    }
+
+    fn remove(&mut self, user: UserId) -> Option<Entry> {
+        let entry = self.users.remove(&user)?;
+        self.surroundings.metrics.engine().users.dec();
+        Some(entry)
+    }
+
+    /// Starts another actor for a user whose actor was lost.
+    fn replace(&mut self, lost: Lost) {
+        let user = lost.told.user;
+        self.remove(user);
+        let connections: Vec<Connection<Address>> = lost.connections.iter().filter_map(Address::announce).collect();
+        let followers = lost.followers.into_iter().filter(|follower| !follower.is_ended()).collect();
+        let now = self.surroundings.clock.now();
+        let actor = UserActor::recover(lost.told, followers, connections, now, self.surroundings.clone()).start();
+        self.surroundings.metrics.engine().users.inc();
+        self.users.insert(user, Entry { actor, routed: 0 });
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Letter<Attach>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Attach>, _: &mut Self::Context) {
+        let Attach { user, address, answer } = letter.content;
+        match self.entry(user) {
+            Ok(entry) => entry.route(Routed::Attach { address, answer }),
+            // Whoever asked may be gone; then nobody needs the answer.
+            Err(error) => drop(answer.send(Err(error))),
+        }
+    }
+}
+
+impl Handler<Letter<Detach>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Detach>, _: &mut Self::Context) {
+        let Detach { user, address, exit } = letter.content;
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Detach { connection: address.connection(), exit });
+        }
+    }
+}
+
+impl Handler<Letter<SetStatus>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<SetStatus>, _: &mut Self::Context) {
+        let update = letter.content;
+        // Without an entry the ticket is dropped, which tells its session.
+        if let Some(entry) = self.users.get_mut(&update.ticket.user()) {
+            entry.route(Routed::SetStatus(update));
+        }
+    }
+}
+
+impl Handler<Letter<Follow>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Follow>, _: &mut Self::Context) {
+        for ticket in letter.content.tickets {
+            // Past the quota the ticket is dropped, which tells its session.
+            if let Ok(entry) = self.entry(ticket.user()) {
+                entry.route(Routed::Follow(ticket));
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Unfollow>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Unfollow>, _: &mut Self::Context) {
+        for ticket in letter.content.tickets {
+            match self.users.get_mut(&ticket.user()) {
+                Some(entry) => entry.route(Routed::Unfollow(ticket)),
+                None => ticket.acknowledge(),
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Leave>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Leave>, _: &mut Self::Context) {
+        let Leave { users, address } = letter.content;
+        for user in users {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Leave(address.clone()));
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Inspect>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Inspect>, _: &mut Self::Context) {
+        let Inspect { users, answer } = letter.content;
+        for user in users {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Inspect(answer.clone()));
+            }
+        }
+    }
+}
+
+impl Handler<Letter<CloseAll>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<CloseAll>, _: &mut Self::Context) {
+        let CloseAll(farewell) = letter.content;
+        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell)));
+    }
+}
+
+impl Handler<Letter<Idle>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Idle>, _: &mut Self::Context) {
+        let Idle { user, handled } = letter.content;
+        // With messages still under way to it, it will say again when it is idle after them.
+        if self.users.get(&user).is_some_and(|entry| entry.routed == handled)
+            && let Some(mut entry) = self.remove(user)
+        {
+            entry.route(Routed::Retire);
+        }
+    }
+}
+
+impl Handler<Letter<Lost>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Lost>, _: &mut Self::Context) {
+        let lost = letter.content;
+        log::error!(user:% = lost.told.user; "the actor of a user was lost; starting another from what its connections say");
+        self.surroundings.metrics.engine().recovered.inc();
+        self.replace(lost);
+    }
+}
+
+#[cfg(test)]
+impl Handler<Letter<super::messages::Poison>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<super::messages::Poison>, _: &mut Self::Context) {
+        if let Some(entry) = self.users.get_mut(&letter.content.0) {
+            entry.route(Routed::Poison);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The actor of one user: carries out what its [`UserPresence`] decides.
+
+use std::rc::Rc;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+
+use super::mailbox::Mailbox;
+use super::messages::{Idle, Lost, Routed, SetStatus};
+use super::supervisor::Supervisor;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::outbox::{Address, Notification, Tally};
+use crate::presence::diff::{Diff, Snapshot};
+use crate::presence::time::Timestamp;
+use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
+
+/// Followers told in one go; then the other users of the shard have their turn.
+const FAN_OUT_STRIDE: usize = 512;
+
+/// What all user actors of a shard share.
+pub struct Surroundings {
+    pub supervisor: Mailbox<Supervisor>,
+    pub clock: Clock,
+    pub metrics: Metrics,
+}
+
+/// One user.
+pub struct UserActor {
+    presence: UserPresence<Address>,
+    /// What every follower has been told; differs from `presence` only while a change is being told.
+    told: Snapshot,
+    /// The supervisor's messages handled so far.
+    handled: u64,
+    /// Stopped in good order: otherwise its end is a loss.
+    retired: bool,
+    /// What the actor has to do first, if it stands in for a lost one.
+    recovery: Option<Effects>,
+    surroundings: Rc<Surroundings>,
+}
+
+impl UserActor {
+    /// The actor of a user of whom nothing is known.
+    pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
+        let told = presence.snapshot();
+        Self { presence, told, handled: 0, retired: false, recovery: None, surroundings }
+    }
+
+    /// The actor of a user whose last one was lost.
+    pub fn recover(
+        told: Snapshot,
+        followers: Vec<Address>,
+        connections: Vec<Connection<Address>>,
+        now: Timestamp,
+        surroundings: Rc<Surroundings>,
+    ) -> Self {
+        let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
+        Self { presence, told, handled: 0, retired: false, recovery: Some(effects), surroundings }
+    }
+
+    /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
+    fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
+        let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        if let Some(diff) = notify {
+            self.tell(diff, context);
+        }
+        snapshot
+    }
+
+    /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
+    fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
+        self.surroundings.metrics.engine().diffs.inc();
+        let notification = Notification::new(diff);
+        if self.presence.followers().len() <= FAN_OUT_STRIDE {
+            let gone = deliver(self.presence.followers(), &notification, &self.surroundings.metrics);
+            self.told(&notification, gone);
+            return;
+        }
+        let followers: Vec<Address> = self.presence.followers().cloned().collect();
+        let metrics = self.surroundings.metrics.clone();
+        let telling = async move {
+            let mut gone = Vec::new();
+            for stride in followers.chunks(FAN_OUT_STRIDE) {
+                gone.append(&mut deliver(stride.iter(), &notification, &metrics));
+                tokio::task::yield_now().await;
+            }
+            (notification, gone)
+        };
+        context.wait(telling.into_actor(self).map(|(notification, gone), actor, _| actor.told(&notification, gone)));
+    }
+
+    fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
+        self.told.apply(notification.diff());
+        for follower in gone {
+            self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
+        }
+    }
+
+    fn route(&mut self, message: Routed, context: &mut Context<Self>) {
+        match message {
+            Routed::Attach { address, answer } => {
+                if let Some(connection) = address.announce() {
+                    self.take(Event::Connected(connection), context);
+                }
+                // Who asked may have gone; its detachment is under way then.
+                drop(answer.send(Ok(context.address())));
+            }
+            Routed::Detach { connection, exit } => {
+                self.take(Event::Disconnected { connection, exit }, context);
+            }
+            Routed::SetStatus(update) => self.set_status(update, context),
+            Routed::Follow(ticket) => {
+                if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
+                    ticket.snapshot(followed);
+                }
+            }
+            Routed::Unfollow(ticket) => {
+                self.take(Event::Unfollowed(ticket.address().clone()), context);
+                ticket.acknowledge();
+            }
+            Routed::Leave(address) => {
+                self.take(Event::Unfollowed(address), context);
+            }
+            Routed::Inspect(answer) => {
+                let status = self.presence.general_status();
+                // Who asked may no longer wait.
+                let _asker_gone = answer.send((self.presence.user(), status));
+            }
+            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell)),
+            Routed::Retire => {
+                self.retired = true;
+                context.stop();
+            }
+            #[cfg(test)]
+            Routed::Poison => panic!("poisoned by a test"),
+        }
+    }
+
+    fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {
+        let SetStatus { connection, status, ticket } = update;
+        // The acknowledgement precedes the session's own event.
+        ticket.acknowledge();
+        self.take(Event::StatusSet { connection, status }, context);
+    }
+
+    fn retire_if_idle(&self) {
+        if self.presence.is_idle() && !self.retired {
+            let idle = Idle { user: self.presence.user(), handled: self.handled };
+            self.surroundings.supervisor.deliver(idle);
+        }
+    }
+}
+
+/// Tells these followers; returns those that are gone.
+fn deliver<'a>(
+    followers: impl Iterator<Item = &'a Address>,
+    notification: &Notification,
+    metrics: &Metrics,
+) -> Vec<Address> {
+    let mut tally = Tally::default();
+    let gone = followers.filter(|follower| !follower.notify(notification, &mut tally)).cloned().collect();
+    tally.record(metrics);
+    gone
+}
+
+impl Actor for UserActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some(Effects { snapshot: _, notify, retire }) = self.recovery.take() else { return };
+        if let Some(diff) = notify {
+            self.tell(diff, context);
+        }
+        if retire {
+            self.retire_if_idle();
+        }
+    }
+}
+
+impl Handler<Routed> for UserActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Routed, context: &mut Self::Context) {
+        self.handled += 1;
+        self.route(message, context);
+        self.retire_if_idle();
+    }
+}
+
+impl Handler<SetStatus> for UserActor {
+    type Result = ();
+
+    fn handle(&mut self, update: SetStatus, context: &mut Self::Context) {
+        self.set_status(update, context);
+    }
+}
+
+/// An actor that ends without having been retired was lost to a panic: the supervisor starts another from what is left,
+/// and nobody notices.
+impl Drop for UserActor {
+    fn drop(&mut self) {
+        if self.retired {
+            return;
+        }
+        self.surroundings.supervisor.deliver(Lost {
+            told: self.told.clone(),
+            followers: self.presence.followers().cloned().collect(),
+            connections: self.presence.addresses().cloned().collect(),
+        });
+    }
+}
