@@ -2,7 +2,9 @@
 
 pub mod clock;
 pub mod config;
+pub mod dialect;
 pub mod engine;
 pub mod metrics;
 pub mod outbox;
 pub mod presence;
+pub mod session;

@@ -1,1 +1,318 @@
+//! The engine's actors with plain outboxes in place of sessions.
 
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use uuid::Uuid;
+
+use super::messages::Poison;
+use super::*;
+use crate::config::EngineConfig;
+use crate::outbox::{Codec, Drained, Encoding, Frame, Frames, Opening, Outbox, RequestTag};
+use crate::presence::diff::{Diff, Presence, Snapshot};
+use crate::presence::id::{ConnectionId, Username};
+use crate::presence::status::StatusText;
+
+/// Writes what followers are told as short words: `+bob:away`, `-bob:away`, `reply[bob:away]`.
+struct Words;
+
+fn word(presence: &Presence) -> String {
+    let name = presence.username.as_ref().map_or("?", Username::as_str);
+    format!("{name}:{}", presence.status.as_str())
+}
+
+impl Codec for Words {
+    fn encoding(&self) -> Encoding {
+        Encoding::NakamaJson
+    }
+
+    fn diff(&self, diff: &Diff) -> Frames {
+        let leaves = diff.leaves.iter().map(|leave| format!("-{}", word(leave)));
+        let joins = diff.joins.iter().map(|join| format!("+{}", word(join)));
+        vec![Frame::Text(leaves.chain(joins).collect::<Vec<_>>().join(" ").into())]
+    }
+
+    fn followed(&self, _: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+        let words: Vec<String> = snapshots.iter().flat_map(|snapshot| snapshot.presences.iter().map(word)).collect();
+        vec![Frame::Text(format!("reply[{}]", words.join(" ")).into())]
+    }
+}
+
+struct World {
+    engine: Engine,
+    metrics: Metrics,
+    connections: std::cell::Cell<u128>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(EngineConfig { shards: 2, max_users_per_shard: 1000 })
+    }
+
+    fn with(config: EngineConfig) -> Self {
+        let metrics = Metrics::new();
+        let engine = Engine::start(&config, &Clock::system(), &metrics);
+        Self { engine, metrics, connections: 1.into() }
+    }
+
+    /// A connection of `name`, showing `status`.
+    async fn connects(&self, name: &str, status: Option<&str>) -> Device {
+        let connection = ConnectionId::from_uuid(Uuid::from_u128(self.connections.get()));
+        self.connections.set(self.connections.get() + 1);
+        let username = Some(Username::new(name).unwrap());
+        let opening = Opening { connection, username, status: status.map(text) };
+        let address = Outbox::new(opening, &Words, 1 << 20, &self.metrics);
+        let (wake, wakes) = unbounded_channel();
+        address.wake_by(move || wake.send(()).unwrap_or_default());
+        let attachment = self.engine.attach(UserId::from_name(name), address.clone()).await.unwrap();
+        let device = Device { engine: self.engine.clone(), attachment: Some(attachment), address, wakes, requests: 0 };
+        device.address.drain(0, drop);
+        device
+    }
+
+    /// Waits until what `of` reads is `expected`.
+    async fn until(&self, expected: i64, of: impl Fn(&Metrics) -> i64) {
+        let arrived = async {
+            while of(&self.metrics) != expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        let arrived = tokio::time::timeout(Duration::from_secs(5), arrived).await;
+        assert!(arrived.is_ok(), "{} instead of {expected}", of(&self.metrics));
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.engine.stop();
+    }
+}
+
+fn text(status: &str) -> StatusText {
+    StatusText::new(status).unwrap()
+}
+
+struct Device {
+    engine: Engine,
+    attachment: Option<Attachment>,
+    address: Address,
+    wakes: UnboundedReceiver<()>,
+    requests: u32,
+}
+
+impl Device {
+    fn request(&mut self) -> u32 {
+        self.requests += 1;
+        self.requests
+    }
+
+    fn follows(&mut self, names: &[&str]) {
+        let id = self.request();
+        let users: Vec<UserId> = names.iter().map(|name| UserId::from_name(name)).collect();
+        self.address.await_follow(id, RequestTag::default(), &users);
+        self.engine.follow(&users, &self.address, id).unwrap();
+    }
+
+    fn unfollows(&mut self, name: &str) {
+        let id = self.request();
+        let users = [UserId::from_name(name)];
+        self.address.await_unfollow(id, vec![Frame::Text("done".into())], 1);
+        self.engine.unfollow(&users, &self.address, id).unwrap();
+    }
+
+    fn sets(&mut self, status: Option<&str>) {
+        let id = self.request();
+        self.address.await_status(id, vec![Frame::Text("done".into())]);
+        self.attachment.as_ref().unwrap().set_status(status.map(text), id).unwrap();
+    }
+
+    fn disconnects(mut self) {
+        self.attachment = None;
+    }
+
+    /// The next thing this device is told.
+    async fn hears(&mut self) -> String {
+        let next = async {
+            loop {
+                let mut told = None;
+                self.address.drain(1, |frame| told = Some(frame));
+                match told {
+                    Some(Frame::Text(text)) => return text.to_string(),
+                    Some(Frame::Binary(_)) | None => self.wakes.recv().await.unwrap(),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), next).await.expect("told nothing")
+    }
+
+    async fn drains_until(&mut self, wanted: impl Fn(&Drained) -> bool) -> Drained {
+        let next = async {
+            loop {
+                let drained = self.address.drain(usize::MAX, drop);
+                if wanted(&drained) {
+                    return drained;
+                }
+                self.wakes.recv().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), next).await.expect("it did not come")
+    }
+}
+
+#[actix_web::test]
+async fn a_follower_is_told_of_every_change() {
+    let world = World::new();
+    let mut alice = world.connects("alice", None).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[]");
+    let mut bob = world.connects("bob", Some("")).await;
+    assert_eq!(alice.hears().await, "+bob:");
+    bob.sets(Some("away"));
+    assert_eq!(alice.hears().await, "-bob: +bob:away");
+    bob.sets(None);
+    assert_eq!(alice.hears().await, "-bob:away");
+    bob.sets(Some("back"));
+    assert_eq!(alice.hears().await, "+bob:back");
+    bob.disconnects();
+    assert_eq!(alice.hears().await, "-bob:back");
+}
+
+#[actix_web::test]
+async fn the_acknowledgement_precedes_the_own_event() {
+    let world = World::new();
+    let mut bob = world.connects("bob", Some("")).await;
+    assert_eq!(bob.hears().await, "+bob:");
+    for _ in 0..100 {
+        bob.sets(Some("x"));
+        assert_eq!(bob.hears().await, "done");
+        assert!(bob.hears().await.ends_with("+bob:x"));
+    }
+}
+
+#[actix_web::test]
+async fn a_follow_is_answered_with_what_is_there_and_an_unfollow_ends_it() {
+    let world = World::new();
+    let mut bob = world.connects("bob", Some("one")).await;
+    let _tablet = world.connects("bob", Some("two")).await;
+    let _carol = world.connects("carol", Some("hi")).await;
+    let mut alice = world.connects("alice", None).await;
+    alice.follows(&["carol", "bob", "nobody"]);
+    assert_eq!(alice.hears().await, "reply[carol:hi bob:one bob:two]");
+    alice.unfollows("bob");
+    assert_eq!(alice.hears().await, "done");
+    bob.sets(Some("unseen"));
+    alice.unfollows("carol");
+    assert_eq!(alice.hears().await, "done", "a change was told after the unfollow");
+}
+
+#[actix_web::test]
+async fn only_the_visible_are_online() {
+    let world = World::new();
+    let _here = world.connects("here", Some("")).await;
+    let _hidden = world.connects("hidden", None).await;
+    let users = ["here", "hidden", "nobody"].map(UserId::from_name);
+    let online = world.engine.online(users.to_vec()).await;
+    assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
+}
+
+#[actix_web::test]
+async fn who_is_idle_retires_and_comes_back() {
+    let world = World::new();
+    let users = |metrics: &Metrics| metrics.engine().users.get();
+    let mut alice = world.connects("alice", None).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[]");
+    world.until(2, users).await;
+    let bob = world.connects("bob", Some("one")).await;
+    assert_eq!(alice.hears().await, "+bob:one");
+    alice.unfollows("bob");
+    assert_eq!(alice.hears().await, "done");
+    bob.disconnects();
+    world.until(1, users).await;
+    let _bob = world.connects("bob", Some("two")).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[bob:two]");
+    alice.disconnects();
+}
+
+#[actix_web::test]
+async fn nobody_notices_a_user_actor_that_panics() {
+    let world = World::new();
+    let recovered = |metrics: &Metrics| i64::try_from(metrics.engine().recovered.get()).unwrap();
+    let mut alice = world.connects("alice", None).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[]");
+    let mut bob = world.connects("bob", Some("one")).await;
+    let mut tablet = world.connects("bob", Some("two")).await;
+    assert_eq!((alice.hears().await, alice.hears().await), ("+bob:one".into(), "+bob:two".into()));
+    for times in 1..=3 {
+        let user = UserId::from_name("bob");
+        world.engine.supervisor(user).deliver(Poison(user));
+        world.until(times, recovered).await;
+        bob.sets(Some("three"));
+        assert!(alice.hears().await.ends_with("+bob:three"), "told something else, or twice");
+        bob.sets(Some("one"));
+        assert_eq!(alice.hears().await, "-bob:three +bob:one");
+    }
+    // A status set while the actor was dead is not lost, and one that went away meanwhile is no ghost.
+    let user = UserId::from_name("bob");
+    world.engine.supervisor(user).deliver(Poison(user));
+    tablet.sets(Some("late"));
+    bob.disconnects();
+    let mut told = Vec::new();
+    while !(told.contains(&"late") && told.contains(&"gone")) {
+        let event = alice.hears().await;
+        told.extend(event.contains("+bob:late").then_some("late"));
+        told.extend(event.contains("-bob:one").then_some("gone"));
+    }
+    let mut carol = world.connects("carol", None).await;
+    carol.follows(&["bob"]);
+    assert_eq!(carol.hears().await, "reply[bob:late]");
+    drop(tablet.drains_until(|drained| !drained.more).await);
+}
+
+#[actix_web::test]
+async fn a_shard_takes_only_so_many_users() {
+    let world = World::with(EngineConfig { shards: 1, max_users_per_shard: 2 });
+    let mut alice = world.connects("alice", None).await;
+    alice.follows(&["bob", "carol"]);
+    let drained = alice.drains_until(|drained| !drained.abandoned.is_empty()).await;
+    assert_eq!(drained.abandoned.len(), 1);
+    let opening = Opening { connection: ConnectionId::from_uuid(Uuid::from_u128(99)), username: None, status: None };
+    let address = Outbox::new(opening, &Words, 0, &world.metrics);
+    let refused = world.engine.attach(UserId::from_name("dave"), address).await;
+    assert_eq!(refused.err(), Some(EngineError::Busy));
+}
+
+#[actix_web::test]
+async fn everybody_is_asked_to_close_at_a_drain() {
+    let world = World::new();
+    let mut alice = world.connects("alice", Some("")).await;
+    let mut bob = world.connects("bob", None).await;
+    world.engine.close_all(Farewell::Drain);
+    for device in [&mut alice, &mut bob] {
+        device.drains_until(|drained| drained.farewell == Some(Farewell::Drain)).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_fan_out_over_several_strides_keeps_the_order() {
+    let world = World::with(EngineConfig { shards: 1, max_users_per_shard: 10_000 });
+    let mut bob = world.connects("bob", Some("0")).await;
+    let mut followers = Vec::new();
+    for number in 0..1300 {
+        let mut follower = world.connects(&format!("follower-{number}"), None).await;
+        follower.follows(&["bob"]);
+        assert_eq!(follower.hears().await, "reply[bob:0]");
+        followers.push(follower);
+    }
+    for status in ["1", "2", "3"] {
+        bob.sets(Some(status));
+        bob.drains_until(|drained| drained.completed).await;
+    }
+    for follower in &mut followers {
+        for (before, after) in [("0", "1"), ("1", "2"), ("2", "3")] {
+            assert_eq!(follower.hears().await, format!("-bob:{before} +bob:{after}"));
+        }
+    }
+}

@@ -171,11 +171,11 @@ impl Outbox {
     // ---- the engine's side ----
 
     /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
-    /// False: the session is gone.
+    /// False: the session is gone, or about to go.
     pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> bool {
         let diff = notification.diff();
         let (outcome, grown) = self.locked(|state| {
-            if state.ended {
+            if state.ended || state.farewell.is_some() {
                 return Outcome::Gone;
             }
             if state.request.as_mut().is_some_and(|request| !request.take_in(diff)) {
@@ -194,13 +194,7 @@ impl Outbox {
 
     /// A user's state, in answer to a follow.
     fn snapshot(&self, request: u32, followed: Followed) {
-        self.with_state(|state| {
-            if followed.again {
-                // What waits folded is older than the snapshot: it goes first.
-                state.queue.unfold(followed.snapshot.user, self.codec);
-            }
-            self.settle(state, request, |waiting| waiting.snapshot(followed));
-        });
+        self.with_state(|state| self.settle(state, request, |waiting| waiting.snapshot(followed)));
     }
 
     /// A user actor has done what was asked.
@@ -225,6 +219,8 @@ impl Outbox {
             Settled::Abandoned(users) => state.abandoned = users,
             Settled::Complete => {
                 let request = state.request.take().expect("it waited until here");
+                // What waits folded of these users is older than their snapshots: it goes first.
+                request.followed_before().for_each(|user| state.queue.unfold(user, self.codec));
                 state.queue.push_all(&request.into_frames(self.codec));
                 state.completed = true;
             }

@@ -115,6 +115,15 @@ impl Request {
         }
     }
 
+    /// The users of a follow that the client followed before: it has been told of them all along.
+    pub(super) fn followed_before(&self) -> impl Iterator<Item = UserId> {
+        let found = match &self.kind {
+            Kind::Follow { snapshots, .. } => snapshots.found.as_slice(),
+            Kind::Unfollow { .. } | Kind::SetStatus { .. } => &[],
+        };
+        found.iter().flatten().filter(|followed| followed.again).map(|followed| followed.snapshot.user)
+    }
+
     /// The reply.
     pub(super) fn into_frames(self, codec: &dyn Codec) -> Frames {
         match self.kind {

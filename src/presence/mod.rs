@@ -11,6 +11,7 @@ pub mod follows;
 pub mod general;
 pub mod id;
 pub mod quota;
+pub mod rate;
 pub mod status;
 pub mod time;
 pub mod user;

@@ -1,0 +1,5 @@
+//! The wire formats: each translates between its clients' messages and the session's commands, and decides nothing.
+//!
+//! A dialect never sees another, nor the engine.
+
+pub mod nakama;

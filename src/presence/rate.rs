@@ -1,0 +1,91 @@
+//! How often something may be done: so many times in any window.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::time::Timestamp;
+
+/// At most `limit` times in any span of `window`, exactly: not a refill that lets twice as many through at first.
+///
+/// Remembers the times of the last `limit` takings; owns nothing until the first.
+#[derive(Clone, Debug)]
+pub struct SlidingWindow {
+    limit: usize,
+    window: Duration,
+    /// Oldest first.
+    taken: VecDeque<Timestamp>,
+}
+
+impl SlidingWindow {
+    /// Nothing taken yet.
+    pub const fn new(limit: usize, window: Duration) -> Self {
+        Self { limit, window, taken: VecDeque::new() }
+    }
+
+    /// Takes one, or says when the next may be taken. A refusal does not count.
+    pub fn try_acquire(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        self.forget(now);
+        if self.taken.len() < self.limit {
+            self.taken.push_back(now);
+            return Ok(());
+        }
+        Err(self.taken.front().map_or(now, |&oldest| oldest + self.window))
+    }
+
+    /// How many count at the moment.
+    pub fn count(&mut self, now: Timestamp) -> usize {
+        self.forget(now);
+        self.taken.len()
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        while self.taken.front().is_some_and(|&oldest| oldest + self.window <= now) {
+            self.taken.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_next_is_taken_when_the_oldest_leaves_the_window() {
+        let mut window = SlidingWindow::new(2, Duration::from_secs(5));
+        assert_eq!(window.try_acquire(Timestamp::from_secs(10)), Ok(()));
+        assert_eq!(window.try_acquire(Timestamp::from_secs(12)), Ok(()));
+        assert_eq!(window.try_acquire(Timestamp::from_secs(14)), Err(Timestamp::from_secs(15)));
+        assert_eq!(window.try_acquire(Timestamp::from_secs(15)), Ok(()));
+        assert_eq!(window.try_acquire(Timestamp::from_secs(16)), Err(Timestamp::from_secs(17)));
+        assert_eq!(window.count(Timestamp::from_secs(18)), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_of_the_window_has_more_than_the_limit(
+            gaps in prop::collection::vec(0..4_u64, 1..200),
+            limit in 1..6_usize,
+            span in 1..10_u64,
+        ) {
+            let mut window = SlidingWindow::new(limit, Duration::from_secs(span));
+            let mut taken: Vec<u64> = Vec::new();
+            let mut now = 0;
+            for gap in gaps {
+                now += gap;
+                let counted: Vec<u64> = taken.iter().copied().filter(|&at| at + span > now).collect();
+                match window.try_acquire(Timestamp::from_secs(now)) {
+                    Ok(()) => {
+                        prop_assert!(counted.len() < limit, "the naive count refuses");
+                        taken.push(now);
+                    }
+                    Err(again) => {
+                        prop_assert_eq!(counted.len(), limit, "the naive count allows");
+                        prop_assert_eq!(again, Timestamp::from_secs(counted[0] + span));
+                    }
+                }
+            }
+        }
+    }
+}

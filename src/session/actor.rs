@@ -1,0 +1,283 @@
+//! The WebSocket actor of a session: carries out what its [`State`] decides, and empties its outbox onto the socket.
+//!
+//! The actor is the response body: when the client stops reading it is not polled, and neither its timers nor its mailbox
+//! move. So nobody sends it anything but one wake at a time, and a stalled peer is cut by the kernel
+//! (`session.stall_timeout`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
+use actix_web::web::Bytes;
+use actix_web_actors::ws::{self, WebsocketContext};
+
+use super::assembly::{Assembly, AssemblyError, Whole};
+use super::gate::Gate;
+use super::open::Services;
+use super::protocol::{CloseCause, Closing, Incoming};
+use super::state::{Action, Ask, State};
+use crate::engine::{Attachment, EngineError};
+use crate::outbox::{Address, Frame};
+use crate::presence::id::Username;
+
+/// Bytes handed to the socket before other connections of the thread have their turn.
+const DRAIN_BUDGET: usize = 64 * 1024;
+
+/// One connection.
+pub struct SessionActor {
+    state: State,
+    /// Ends when the connection closes, before the actor does.
+    attachment: Option<Attachment>,
+    address: Address,
+    assembly: Assembly,
+    gate: Gate,
+    services: Arc<Services>,
+}
+
+/// The outbox has something to do. At most one is under way to an actor.
+pub struct Wake;
+
+impl Message for Wake {
+    type Result = ();
+}
+
+type Context = WebsocketContext<SessionActor>;
+
+impl SessionActor {
+    /// The session of a connection that is part of its user already.
+    pub fn new(state: State, attachment: Attachment, gate: Gate, services: Arc<Services>) -> Self {
+        let address = attachment.address().clone();
+        services.metrics.dialect(address.dialect()).connections.inc();
+        let assembly = Assembly::new(services.session.max_message_bytes);
+        Self { state, attachment: Some(attachment), address, assembly, gate, services }
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context) {
+        for action in actions {
+            self.carry_out_one(action, context);
+        }
+        self.gate.set_closed(self.state.is_behind());
+    }
+
+    fn carry_out_one(&mut self, action: Action, context: &mut Context) {
+        match action {
+            Action::Send(frames) => self.address.reply(&frames),
+            Action::Refuse(frames) => {
+                self.services.metrics.dialect(self.address.dialect()).refused.inc();
+                self.address.reply(&frames);
+            }
+            Action::Resolve(usernames) => self.resolve(usernames, context),
+            Action::Follow { id, tag, users } => {
+                self.address.await_follow(id, tag, &users);
+                self.ask(id, Ask::Follow(users));
+            }
+            Action::Unfollow { id, users, done } => {
+                self.address.await_unfollow(id, done, users.len());
+                self.ask(id, Ask::Unfollow(users));
+            }
+            Action::SetStatus { id, status, done } => {
+                self.address.await_status(id, done);
+                self.ask(id, Ask::SetStatus(status));
+            }
+            Action::AskAgain { id, ask } => {
+                let count = match &ask {
+                    Ask::Follow(users) | Ask::Unfollow(users) => users.len(),
+                    Ask::SetStatus(_) => 1,
+                };
+                self.address.asked_again(count);
+                self.ask(id, ask);
+            }
+            Action::GiveUp(frames) => self.address.give_up(&frames),
+            Action::Ping => context.ping(b""),
+            Action::Close(closing) => self.close(closing, context),
+            Action::Stop => context.stop(),
+        }
+    }
+
+    /// Asks user actors. Where that is refused, the tickets say so to the outbox by themselves.
+    fn ask(&self, id: u32, ask: Ask) {
+        let Some(attachment) = &self.attachment else { return };
+        let engine = &self.services.engine;
+        let result: Result<(), EngineError> = match ask {
+            Ask::Follow(users) => engine.follow(&users, &self.address, id),
+            Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
+            Ask::SetStatus(status) => attachment.set_status(status, id),
+        };
+        if let Err(error) = result {
+            log::warn!("a command was not taken: {error}");
+        }
+    }
+
+    fn resolve(&self, usernames: Vec<Username>, context: &mut Context) {
+        let services = self.services.clone();
+        let lookup = async move { services.directory.user_ids(usernames).await };
+        context.spawn(lookup.into_actor(self).map(|found, actor, context| {
+            let actions = actor.state.resolved(found.ok());
+            actor.carry_out(actions, context);
+            actor.drain(context);
+        }));
+    }
+
+    /// Empties the outbox onto the socket, as far as the budget goes, and does what comes of it.
+    fn drain(&mut self, context: &mut Context) {
+        let drained = self.address.drain(DRAIN_BUDGET, |frame| write(frame, context));
+        let actions = self.state.drained(&drained, self.services.clock.now());
+        let idle = actions.is_empty();
+        self.carry_out(actions, context);
+        if drained.more || !idle {
+            // After the other connections of this thread.
+            context.spawn(tokio::task::yield_now().into_actor(self).map(|(), actor, context| actor.drain(context)));
+        }
+    }
+
+    /// Sends what waits and the close frame, and lets the user go: its followers are told now, not when the client
+    /// has answered.
+    fn close(&mut self, closing: Closing, context: &mut Context) {
+        while self.address.drain(usize::MAX, |frame| write(frame, context)).more {}
+        self.let_go();
+        let description = (!closing.reason.is_empty()).then(|| closing.reason.into_owned());
+        context.close(Some(ws::CloseReason { code: closing.code.into(), description }));
+        self.tick_after(self.services.session.close_timeout.0, context);
+    }
+
+    fn let_go(&mut self) {
+        if let Some(attachment) = self.attachment.take() {
+            attachment.leave(self.state.take_follows());
+        }
+    }
+
+    fn tick_after(&self, delay: Duration, context: &mut Context) {
+        context.run_later(delay, |actor, context| {
+            let actions = actor.state.tick(actor.services.clock.now());
+            actor.carry_out(actions, context);
+        });
+    }
+
+    /// Keeps one timer running to the next deadline.
+    fn keep_ticking(&self, context: &mut Context) {
+        let delay = self.state.deadline().since(self.services.clock.now()).max(Duration::from_millis(1));
+        context.run_later(delay, |actor, context| {
+            let actions = actor.state.tick(actor.services.clock.now());
+            actor.carry_out(actions, context);
+            actor.keep_ticking(context);
+        });
+    }
+
+    fn message(&mut self, incoming: Incoming<'_>, context: &mut Context) {
+        let counted = self.services.metrics.dialect(self.address.dialect());
+        counted.commands.inc();
+        let actions = self.state.received(incoming, self.services.clock.now());
+        self.carry_out(actions, context);
+    }
+
+    fn whole(&mut self, whole: Whole, context: &mut Context) {
+        match whole {
+            Whole::Binary(bytes) => self.message(Incoming::Binary(&bytes), context),
+            Whole::Text(bytes) => match std::str::from_utf8(&bytes) {
+                Ok(text) => self.message(Incoming::Text(text), context),
+                Err(_) => self.fail(CloseCause::BrokenText, context),
+            },
+        }
+    }
+
+    fn assembled(&mut self, result: Result<Option<Whole>, AssemblyError>, context: &mut Context) {
+        match result {
+            Ok(Some(whole)) => self.whole(whole, context),
+            Ok(None) => self.state.heard(self.services.clock.now()),
+            Err(AssemblyError::TooLarge) => self.fail(CloseCause::MessageTooLarge, context),
+            Err(AssemblyError::OutOfOrder) => self.fail(CloseCause::BrokenFrames, context),
+        }
+    }
+
+    fn fail(&mut self, cause: CloseCause, context: &mut Context) {
+        self.services.metrics.dialect(self.address.dialect()).refused.inc();
+        let actions = self.state.close_because(cause, self.services.clock.now());
+        self.carry_out(actions, context);
+    }
+
+    fn unfragmented(&mut self, whole: Whole, bytes: &Bytes, context: &mut Context) {
+        let result = self.assembly.whole(bytes.len()).map(|()| Some(whole));
+        self.assembled(result, context);
+    }
+}
+
+fn write(frame: Frame, context: &mut Context) {
+    match frame {
+        Frame::Text(text) => context.text(text),
+        Frame::Binary(bytes) => context.binary(bytes),
+    }
+}
+
+impl Actor for SessionActor {
+    type Context = Context;
+
+    fn started(&mut self, context: &mut Context) {
+        let own = context.address();
+        #[expect(clippy::disallowed_methods, reason = "at most one wake is under way: see outbox")]
+        self.address.wake_by(move || own.do_send(Wake));
+        self.keep_ticking(context);
+        self.drain(context);
+    }
+}
+
+impl Handler<Wake> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, context: &mut Context) {
+        self.drain(context);
+    }
+}
+
+impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SessionActor {
+    fn handle(&mut self, item: Result<ws::Message, ws::ProtocolError>, context: &mut Context) {
+        let now = self.services.clock.now();
+        match item {
+            Ok(ws::Message::Text(text)) => {
+                let bytes = text.into_bytes();
+                self.unfragmented(Whole::Text(bytes.clone()), &bytes, context);
+            }
+            Ok(ws::Message::Binary(bytes)) => self.unfragmented(Whole::Binary(bytes.clone()), &bytes, context),
+            Ok(ws::Message::Continuation(item)) => {
+                let result = self.assembly.take(item);
+                self.assembled(result, context);
+            }
+            Ok(ws::Message::Ping(payload)) => {
+                self.state.heard(now);
+                context.pong(&payload);
+            }
+            Ok(ws::Message::Pong(_)) => self.state.heard(now),
+            Ok(ws::Message::Close(reason)) => {
+                let actions = self.state.client_closes(reason.map(|reason| reason.code.into()), now);
+                self.carry_out(actions, context);
+            }
+            Ok(ws::Message::Nop) => {}
+            Err(ws::ProtocolError::Overflow) => self.fail(CloseCause::MessageTooLarge, context),
+            // The codec reports a text that is no UTF-8 as an I/O error, like a connection that broke.
+            Err(ws::ProtocolError::Io(error)) if error.get_ref().is_some_and(|cause| is_utf8_error(cause)) => {
+                self.fail(CloseCause::BrokenText, context);
+            }
+            Err(ws::ProtocolError::Io(_)) => {
+                let actions = self.state.stop();
+                self.carry_out(actions, context);
+            }
+            Err(_) => self.fail(CloseCause::BrokenFrames, context),
+        }
+    }
+
+    /// The client sends nothing more: the connection is gone.
+    fn finished(&mut self, context: &mut Context) {
+        let actions = self.state.stop();
+        self.carry_out(actions, context);
+    }
+}
+
+impl Drop for SessionActor {
+    fn drop(&mut self) {
+        self.let_go();
+        self.services.metrics.dialect(self.address.dialect()).connections.dec();
+    }
+}
+
+fn is_utf8_error(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    cause.to_string().contains("utf-8")
+}

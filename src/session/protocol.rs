@@ -1,0 +1,74 @@
+//! What a dialect provides for a session.
+
+use std::borrow::Cow;
+
+use super::command::{Reply, Request};
+use crate::outbox::{Codec, Frames, RequestTag};
+
+/// One whole message from a client.
+#[derive(Clone, Copy, Debug)]
+pub enum Incoming<'a> {
+    /// A text message.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+}
+
+/// What a message turns out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// A command.
+    Request(Request),
+    /// Something that the dialect refuses by itself, with these frames. The connection stays.
+    Refused(Frames),
+    /// Something after which the connection cannot stay: the frames go out first.
+    Fatal(Frames, Closing),
+}
+
+/// The close frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// The close code of RFC 6455 section 7.4.
+    pub code: u16,
+    /// The reason, at most 123 bytes; may be empty.
+    pub reason: Cow<'static, str>,
+}
+
+impl Closing {
+    /// A close frame of this code and reason.
+    pub const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason: Cow::Borrowed(reason) }
+    }
+}
+
+/// Why the session closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseCause {
+    /// The server stops.
+    Drain,
+    /// The user is disconnected by the server.
+    Disconnected,
+    /// The client answers no pings.
+    Silent,
+    /// A message is larger than it may be.
+    MessageTooLarge,
+    /// The frames break RFC 6455.
+    BrokenFrames,
+    /// A text message is no UTF-8.
+    BrokenText,
+}
+
+/// A dialect: translates, and decides nothing.
+pub trait Protocol: Codec {
+    /// Reads a message.
+    fn decode(&self, incoming: Incoming<'_>) -> Decoded;
+
+    /// The session's answer to a command.
+    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames;
+
+    /// How the dialect says why it closes.
+    fn closing(&self, cause: CloseCause) -> Closing;
+
+    /// This protocol as the codec of an outbox.
+    fn as_codec(&'static self) -> &'static dyn Codec;
+}

@@ -1,0 +1,381 @@
+//! The rules of a session: what it does with each thing that happens to it. Told the time; does nothing by itself.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::command::{Command, Refusal, Reply, Request};
+use super::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use crate::config::{LimitsConfig, SessionConfig};
+use crate::outbox::{Drained, Farewell, Frames, RequestTag};
+use crate::presence::follows::Follows;
+use crate::presence::id::{UserId, Username};
+use crate::presence::quota::Quota;
+use crate::presence::rate::SlidingWindow;
+use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
+
+/// How often the users of one request are asked again when their actors were lost.
+const ATTEMPTS: u8 = 3;
+
+/// What the session's actor has to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send these frames after what waits already.
+    Send(Frames),
+    /// Likewise; they say that something was refused.
+    Refuse(Frames),
+    /// Look these usernames up and come back with [`State::resolved`].
+    Resolve(Vec<Username>),
+    /// Have the outbox wait for these users' snapshots, then follow them.
+    Follow {
+        /// The request's number.
+        id: u32,
+        /// To be echoed.
+        tag: RequestTag,
+        /// Each once.
+        users: Vec<UserId>,
+    },
+    /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
+    Unfollow {
+        /// The request's number.
+        id: u32,
+        /// Each once.
+        users: Vec<UserId>,
+        /// The answer.
+        done: Frames,
+    },
+    /// Have the outbox wait for the own user and send `done`, then set the status.
+    SetStatus {
+        /// The request's number.
+        id: u32,
+        /// What to show.
+        status: Option<StatusText>,
+        /// The answer.
+        done: Frames,
+    },
+    /// Ask these users again under the same request.
+    AskAgain {
+        /// The request's number.
+        id: u32,
+        /// What to ask.
+        ask: Ask,
+    },
+    /// Answer the request that waits with these frames.
+    GiveUp(Frames),
+    /// Ping the client.
+    Ping,
+    /// Send what waits, then the close frame, and end the hold on the user.
+    Close(Closing),
+    /// End the connection without another word.
+    Stop,
+}
+
+/// What a request asks of user actors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Their snapshots.
+    Follow(Vec<UserId>),
+    /// To be told no more.
+    Unfollow(Vec<UserId>),
+    /// To show a status.
+    SetStatus(Option<StatusText>),
+}
+
+/// The command under way.
+#[derive(Debug)]
+struct UnderWay {
+    tag: RequestTag,
+    attempts: u8,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Usernames are being looked up; these users were named by id.
+    Resolving(Vec<UserId>),
+    Following,
+    Unfollowing,
+    SettingStatus(Option<StatusText>),
+}
+
+/// How far the end of the connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The close frame is out; the client's is awaited until then.
+    Closing(Timestamp),
+    Stopped,
+}
+
+/// A session.
+pub struct State {
+    protocol: &'static dyn Protocol,
+    timing: Timing,
+    follows: Follows,
+    /// None: no limit.
+    rate: Option<(usize, SlidingWindow)>,
+    /// Commands that came while another was under way; bounded by the gate.
+    waiting: VecDeque<Request>,
+    under_way: Option<UnderWay>,
+    /// The number of the last request.
+    last_id: u32,
+    /// When the client was heard last.
+    heard: Timestamp,
+    /// A ping has gone out since then.
+    pinged: bool,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Timing {
+    ping_interval: Duration,
+    pong_timeout: Duration,
+    close_timeout: Duration,
+}
+
+impl State {
+    /// A session of `user` that begins now.
+    pub fn new(
+        protocol: &'static dyn Protocol,
+        user: UserId,
+        session: &SessionConfig,
+        limits: &LimitsConfig,
+        now: Timestamp,
+    ) -> Self {
+        let rate = (limits.commands > 0)
+            .then(|| (limits.commands, SlidingWindow::new(limits.commands, limits.commands_window.0)));
+        Self {
+            protocol,
+            timing: Timing {
+                ping_interval: session.ping_interval.0,
+                pong_timeout: session.pong_timeout.0,
+                close_timeout: session.close_timeout.0,
+            },
+            follows: Follows::new(user, Quota::new(limits.follows_per_session)),
+            rate,
+            waiting: VecDeque::new(),
+            under_way: None,
+            last_id: 0,
+            heard: now,
+            pinged: false,
+            phase: Phase::Open,
+        }
+    }
+
+    /// A whole message came.
+    pub fn received(&mut self, incoming: Incoming<'_>, now: Timestamp) -> Vec<Action> {
+        self.heard(now);
+        if self.phase != Phase::Open {
+            return Vec::new();
+        }
+        match self.protocol.decode(incoming) {
+            Decoded::Request(request) => match self.refused_by_rate(now) {
+                Some(refusal) => vec![self.reply(&request.tag, &Reply::Refused(refusal))],
+                None if self.under_way.is_some() => {
+                    self.waiting.push_back(request);
+                    Vec::new()
+                }
+                None => self.begin(request),
+            },
+            Decoded::Refused(frames) => vec![Action::Refuse(frames)],
+            Decoded::Fatal(frames, closing) => {
+                let mut actions = vec![Action::Refuse(frames)];
+                actions.extend(self.close(closing, now));
+                actions
+            }
+        }
+    }
+
+    /// Anything came from the client: it lives.
+    pub fn heard(&mut self, now: Timestamp) {
+        self.heard = now;
+        self.pinged = false;
+    }
+
+    fn refused_by_rate(&mut self, now: Timestamp) -> Option<Refusal> {
+        let (limit, window) = self.rate.as_mut()?;
+        let again = window.try_acquire(now).err()?;
+        Some(Refusal::TooFast { limit: *limit, retry_after: again.since(now) })
+    }
+
+    fn begin(&mut self, request: Request) -> Vec<Action> {
+        let Request { tag, command } = request;
+        match command {
+            Command::Nothing => Vec::new(),
+            Command::Ping => vec![self.reply(&tag, &Reply::Pong)],
+            Command::SetStatus(status) => {
+                let done = self.protocol.reply(&tag, &Reply::Done);
+                let id = self.under_way(tag, Kind::SettingStatus(status.clone()));
+                vec![Action::SetStatus { id, status, done }]
+            }
+            Command::Follow { users, usernames } if usernames.is_empty() => self.follow(tag, users),
+            Command::Follow { users, usernames } => {
+                self.under_way(tag, Kind::Resolving(users));
+                vec![Action::Resolve(usernames)]
+            }
+            Command::Unfollow(users) => {
+                let done = self.protocol.reply(&tag, &Reply::Done);
+                let users = self.follows.remove(users);
+                let id = self.under_way(tag, Kind::Unfollowing);
+                vec![Action::Unfollow { id, users, done }]
+            }
+        }
+    }
+
+    fn follow(&mut self, tag: RequestTag, users: Vec<UserId>) -> Vec<Action> {
+        match self.follows.add(users) {
+            Ok(users) => {
+                let id = self.under_way(tag.clone(), Kind::Following);
+                vec![Action::Follow { id, tag, users }]
+            }
+            Err(exceeded) => vec![self.reply(&tag, &Reply::Refused(Refusal::TooManyFollows(exceeded)))],
+        }
+    }
+
+    fn under_way(&mut self, tag: RequestTag, kind: Kind) -> u32 {
+        self.last_id = self.last_id.wrapping_add(1);
+        self.under_way = Some(UnderWay { tag, attempts: 1, kind });
+        self.last_id
+    }
+
+    /// The usernames have been looked up; none: the look-up failed.
+    pub fn resolved(&mut self, found: Option<Vec<UserId>>) -> Vec<Action> {
+        let Some(UnderWay { tag, kind: Kind::Resolving(mut users), .. }) = self.under_way.take() else {
+            return Vec::new();
+        };
+        let mut actions = match found {
+            Some(found) => {
+                users.extend(found);
+                self.follow(tag, users)
+            }
+            None => vec![self.reply(&tag, &Reply::Refused(Refusal::Busy))],
+        };
+        actions.extend(self.proceed());
+        actions
+    }
+
+    /// The outbox has been drained.
+    pub fn drained(&mut self, drained: &Drained, now: Timestamp) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if drained.completed {
+            self.under_way = None;
+            actions.extend(self.proceed());
+        }
+        if !drained.abandoned.is_empty() {
+            actions.extend(self.abandoned(&drained.abandoned));
+        }
+        if let Some(farewell) = drained.farewell {
+            let cause = match farewell {
+                Farewell::Drain => CloseCause::Drain,
+                Farewell::Disconnected => CloseCause::Disconnected,
+            };
+            actions.extend(self.close_because(cause, now));
+        }
+        actions
+    }
+
+    /// These users' actors were lost before they answered.
+    fn abandoned(&mut self, users: &[UserId]) -> Option<Action> {
+        let under_way = self.under_way.as_mut()?;
+        if under_way.attempts >= ATTEMPTS {
+            // Not known to be followed: what was asked has not happened. `under_way` ends when the answer is out.
+            self.follows.remove(users.iter().copied());
+            let frames = self.protocol.reply(&under_way.tag, &Reply::Refused(Refusal::Busy));
+            return Some(Action::GiveUp(frames));
+        }
+        under_way.attempts += 1;
+        let ask = match &under_way.kind {
+            Kind::Resolving(_) => return None,
+            Kind::Following => Ask::Follow(users.to_vec()),
+            Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
+            Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
+        };
+        Some(Action::AskAgain { id: self.last_id, ask })
+    }
+
+    /// Begins the commands that wait, until one is under way.
+    fn proceed(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        while self.under_way.is_none() && self.phase == Phase::Open {
+            let Some(request) = self.waiting.pop_front() else { break };
+            actions.extend(self.begin(request));
+        }
+        actions
+    }
+
+    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Action {
+        let frames = self.protocol.reply(tag, reply);
+        match reply {
+            Reply::Pong | Reply::Done => Action::Send(frames),
+            Reply::Refused(_) => Action::Refuse(frames),
+        }
+    }
+
+    /// A deadline has come, or may have.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
+        let silence = now.since(self.heard);
+        match self.phase {
+            Phase::Stopped => Vec::new(),
+            Phase::Closing(until) if now < until => Vec::new(),
+            Phase::Closing(_) => self.stop(),
+            Phase::Open if silence >= self.timing.pong_timeout => self.close_because(CloseCause::Silent, now),
+            Phase::Open if silence >= self.timing.ping_interval && !self.pinged => {
+                self.pinged = true;
+                vec![Action::Ping]
+            }
+            Phase::Open => Vec::new(),
+        }
+    }
+
+    /// When [`State::tick`] is due next.
+    pub fn deadline(&self) -> Timestamp {
+        match self.phase {
+            Phase::Closing(until) => until,
+            Phase::Open | Phase::Stopped if self.pinged => self.heard + self.timing.pong_timeout,
+            Phase::Open | Phase::Stopped => self.heard + self.timing.ping_interval,
+        }
+    }
+
+    /// The session closes the connection by itself.
+    pub fn close_because(&mut self, cause: CloseCause, now: Timestamp) -> Vec<Action> {
+        self.close(self.protocol.closing(cause), now)
+    }
+
+    fn close(&mut self, closing: Closing, now: Timestamp) -> Vec<Action> {
+        if self.phase != Phase::Open {
+            return Vec::new();
+        }
+        self.phase = Phase::Closing(now + self.timing.close_timeout);
+        self.waiting.clear();
+        vec![Action::Close(closing)]
+    }
+
+    /// The client's close frame came: the first, to be echoed, or the answer to the session's own.
+    pub fn client_closes(&mut self, code: Option<u16>, now: Timestamp) -> Vec<Action> {
+        let mut actions = match code {
+            Some(code) => self.close(Closing { code, reason: "".into() }, now),
+            None => self.close(Closing::new(1000, ""), now),
+        };
+        actions.extend(self.stop());
+        actions
+    }
+
+    /// The connection has ended, or has to.
+    pub fn stop(&mut self) -> Vec<Action> {
+        self.phase = Phase::Stopped;
+        vec![Action::Stop]
+    }
+
+    /// Commands wait for the one under way: no more should be read.
+    pub fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Whom the session followed; for its end.
+    pub fn take_follows(&mut self) -> Vec<UserId> {
+        self.follows.take()
+    }
+}

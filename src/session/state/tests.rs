@@ -1,0 +1,194 @@
+//! The rules of a session, without a socket.
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::config::{Config, Overrides, load};
+use crate::outbox::{Codec, Encoding, Frame};
+use crate::presence::diff::{Diff, Snapshot};
+
+/// A protocol of words: `ping`, `set away`, `hide`, `follow bob`, `named bob`, `unfollow bob`, `bad`, `fatal`.
+struct Words;
+
+impl Codec for Words {
+    fn encoding(&self) -> Encoding {
+        Encoding::NakamaJson
+    }
+
+    fn diff(&self, _: &Diff) -> Frames {
+        Vec::new()
+    }
+
+    fn followed(&self, _: &RequestTag, _: &[Snapshot]) -> Frames {
+        Vec::new()
+    }
+}
+
+impl Protocol for Words {
+    fn decode(&self, incoming: Incoming<'_>) -> Decoded {
+        let Incoming::Text(text) = incoming else { return Decoded::Refused(frames("text, please")) };
+        let words: Vec<&str> = text.split(' ').collect();
+        let users = |names: &[&str]| names.iter().map(|name| UserId::from_name(name)).collect();
+        let command = match &words[..] {
+            ["ping"] => Command::Ping,
+            ["set", status] => Command::SetStatus(Some(StatusText::new(status).unwrap())),
+            ["hide"] => Command::SetStatus(None),
+            ["follow", names @ ..] => Command::Follow { users: users(names), usernames: vec![] },
+            ["named", name] => Command::Follow { users: vec![], usernames: vec![Username::new(name).unwrap()] },
+            ["unfollow", names @ ..] => Command::Unfollow(users(names)),
+            ["bad"] => return Decoded::Refused(frames("bad")),
+            _ => return Decoded::Fatal(frames("fatal"), Closing::new(1000, "fatal")),
+        };
+        Decoded::Request(Request { tag: RequestTag(Some(words[0].into())), command })
+    }
+
+    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
+        frames(&format!("{} {reply:?}", tag.0.as_deref().unwrap_or_default()))
+    }
+
+    fn closing(&self, cause: CloseCause) -> Closing {
+        Closing { code: 1000, reason: format!("{cause:?}").into() }
+    }
+
+    fn as_codec(&'static self) -> &'static dyn Codec {
+        self
+    }
+}
+
+fn frames(text: &str) -> Frames {
+    vec![Frame::Text(text.into())]
+}
+
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(1000 + secs)
+}
+
+fn alice(change: impl FnOnce(&mut Config)) -> State {
+    let mut config = load(&Overrides::default(), HashMap::new()).unwrap();
+    change(&mut config);
+    State::new(&Words, UserId::from_name("alice"), &config.session, &config.limits, at(0))
+}
+
+fn says(state: &mut State, text: &str) -> Vec<Action> {
+    state.received(Incoming::Text(text), at(0))
+}
+
+fn completed() -> Drained {
+    Drained { completed: true, ..Drained::default() }
+}
+
+fn users(names: &[&str]) -> Vec<UserId> {
+    names.iter().map(|name| UserId::from_name(name)).collect()
+}
+
+#[test]
+fn commands_are_taken_one_at_a_time_in_order() {
+    let mut state = alice(|_| {});
+    let follow = says(&mut state, "follow bob");
+    assert!(matches!(&follow[..], [Action::Follow { id: 1, users, .. }] if *users == self::users(&["bob"])));
+    assert_eq!(says(&mut state, "ping"), []);
+    assert_eq!(says(&mut state, "hide"), []);
+    assert_eq!(says(&mut state, "ping"), []);
+    assert!(state.is_behind(), "the gate should be closed");
+    let next = state.drained(&completed(), at(0));
+    assert_eq!(next[0], Action::Send(frames("ping Pong")));
+    assert!(matches!(next[1], Action::SetStatus { id: 2, status: None, .. }), "{next:?}");
+    assert_eq!(next.len(), 2, "a command overtook the status under way");
+    assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
+    assert!(!state.is_behind());
+}
+
+#[test]
+fn usernames_are_looked_up_before_the_follow() {
+    let mut state = alice(|_| {});
+    assert_eq!(says(&mut state, "named bob"), [Action::Resolve(vec![Username::new("bob").unwrap()])]);
+    assert_eq!(says(&mut state, "ping"), [], "it overtook the look-up");
+    let found = state.resolved(Some(users(&["bob"])));
+    assert!(matches!(&found[..], [Action::Follow { .. }]), "{found:?}");
+    assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
+    says(&mut state, "named carol");
+    assert_eq!(state.resolved(None), [Action::Refuse(frames("named Refused(Busy)"))]);
+}
+
+#[test]
+fn past_the_quota_a_follow_is_refused_and_changes_nothing() {
+    let mut state = alice(|config| config.limits.follows_per_session = 2);
+    let refused = says(&mut state, "follow a b c");
+    assert!(matches!(&refused[..], [Action::Refuse(_)]), "{refused:?}");
+    assert!(matches!(&says(&mut state, "follow a b")[..], [Action::Follow { .. }]));
+    assert_eq!(state.take_follows().len(), 2);
+}
+
+#[test]
+fn past_the_rate_commands_are_refused_until_the_window_has_room() {
+    let mut state = alice(|config| config.limits.commands = 2);
+    for _ in 0..2 {
+        assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
+    }
+    let refused = says(&mut state, "ping");
+    assert_eq!(refused, [Action::Refuse(frames("ping Refused(TooFast { limit: 2, retry_after: 1s })"))]);
+    assert_eq!(state.received(Incoming::Text("ping"), at(1)), [Action::Send(frames("ping Pong"))]);
+}
+
+#[test]
+fn a_silent_client_is_pinged_and_then_closed() {
+    let mut state = alice(|_| {});
+    assert_eq!(state.deadline(), at(15));
+    assert_eq!(state.tick(at(14)), []);
+    assert_eq!(state.tick(at(15)), [Action::Ping]);
+    assert_eq!(state.tick(at(16)), [], "pinged twice");
+    assert_eq!(state.deadline(), at(25));
+    let closed = state.tick(at(25));
+    assert!(matches!(&closed[..], [Action::Close(closing)] if closing.reason == "Silent"), "{closed:?}");
+    assert_eq!(state.deadline(), at(27));
+    assert_eq!(state.tick(at(27)), [Action::Stop], "the client did not answer the close");
+}
+
+#[test]
+fn a_client_that_is_heard_lives() {
+    let mut state = alice(|_| {});
+    for round in 1..5 {
+        assert_eq!(state.tick(at(round * 20 - 5)), [Action::Ping]);
+        state.heard(at(round * 20));
+    }
+}
+
+#[test]
+fn a_refused_message_keeps_the_connection_and_a_fatal_one_ends_it() {
+    let mut state = alice(|_| {});
+    assert_eq!(says(&mut state, "bad"), [Action::Refuse(frames("bad"))]);
+    assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
+    let ended = says(&mut state, "fatal");
+    assert_eq!(ended, [Action::Refuse(frames("fatal")), Action::Close(Closing::new(1000, "fatal"))]);
+    assert_eq!(says(&mut state, "ping"), [], "taken after the close");
+    assert_eq!(state.client_closes(Some(1000), at(0)), [Action::Stop]);
+}
+
+#[test]
+fn the_clients_close_is_echoed_without_its_reason() {
+    let mut state = alice(|_| {});
+    assert_eq!(state.client_closes(Some(4001), at(0)), [Action::Close(Closing::new(4001, "")), Action::Stop]);
+}
+
+#[test]
+fn a_lost_user_actor_is_asked_again_and_given_up_in_the_end() {
+    let mut state = alice(|_| {});
+    says(&mut state, "follow bob carol");
+    says(&mut state, "ping");
+    let lost = || Drained { abandoned: users(&["carol"]), ..Drained::default() };
+    for _ in 0..2 {
+        let again = state.drained(&lost(), at(0));
+        assert_eq!(again, [Action::AskAgain { id: 1, ask: Ask::Follow(users(&["carol"])) }]);
+    }
+    assert_eq!(state.drained(&lost(), at(0)), [Action::GiveUp(frames("follow Refused(Busy)"))]);
+    assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
+    assert_eq!(state.take_follows(), users(&["bob"]));
+}
+
+#[test]
+fn a_farewell_closes_with_the_dialects_word() {
+    let mut state = alice(|_| {});
+    let drained = Drained { farewell: Some(Farewell::Drain), ..Drained::default() };
+    let closed = state.drained(&drained, at(0));
+    assert!(matches!(&closed[..], [Action::Close(closing)] if closing.reason == "Drain"), "{closed:?}");
+}
