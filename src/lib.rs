@@ -1,5 +1,6 @@
 //! hereabouts: a presence engine. Who is here, on which device, with what status, told at once to whoever follows.
 
+pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod dialect;
@@ -8,3 +9,4 @@ pub mod metrics;
 pub mod outbox;
 pub mod presence;
 pub mod session;
+pub mod store;

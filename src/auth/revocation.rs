@@ -1,0 +1,159 @@
+//! Who logged out: token ids that are good no longer, and users all of whose older tokens are.
+//!
+//! In memory, as Nakama keeps it: gone at a restart. An entry is kept for as long as the tokens it speaks of could live,
+//! then swept; each log-out sweeps what has expired when the list has doubled since the last sweep.
+
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::token::Claims;
+use crate::config::NakamaConfig;
+use crate::presence::id::UserId;
+use crate::presence::time::Timestamp;
+
+/// The list of what is revoked.
+pub struct Revocations {
+    session_life: Duration,
+    refresh_life: Duration,
+    lists: Mutex<Lists>,
+}
+
+#[derive(Default)]
+struct Lists {
+    /// Until when the tokens could live.
+    sessions: HashMap<Uuid, Timestamp>,
+    refreshes: HashMap<Uuid, Timestamp>,
+    /// Tokens issued before then are revoked.
+    users: HashMap<UserId, Timestamp>,
+    /// Sweep when there are this many.
+    sweep_at: usize,
+}
+
+impl Revocations {
+    /// Nothing revoked yet.
+    pub fn new(config: &NakamaConfig) -> Self {
+        Self {
+            session_life: config.token_expiry.0,
+            refresh_life: config.refresh_token_expiry.0,
+            lists: Mutex::default(),
+        }
+    }
+
+    /// Whether a session token with these claims is revoked.
+    pub fn session_revoked(&self, claims: &Claims) -> bool {
+        let lists = self.lists.lock();
+        lists.sessions.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.session_life)
+    }
+
+    /// Whether a refresh token with these claims is revoked.
+    pub fn refresh_revoked(&self, claims: &Claims) -> bool {
+        let lists = self.lists.lock();
+        lists.refreshes.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.refresh_life)
+    }
+
+    /// Revokes this login's session tokens.
+    pub fn revoke_session(&self, claims: &Claims, now: Timestamp) {
+        let mut lists = self.lists.lock();
+        // A refreshed token of the same login may live as long as one made just now.
+        lists.sessions.insert(claims.token_id, now + self.session_life);
+        lists.sweep(now, self.refresh_life);
+    }
+
+    /// Revokes this login's refresh tokens.
+    pub fn revoke_refresh(&self, claims: &Claims, now: Timestamp) {
+        let mut lists = self.lists.lock();
+        lists.refreshes.insert(claims.token_id, now + self.refresh_life);
+        lists.sweep(now, self.refresh_life);
+    }
+
+    /// Revokes all of a user's tokens that were made before this second.
+    pub fn revoke_all(&self, user: UserId, now: Timestamp) {
+        let mut lists = self.lists.lock();
+        lists.users.insert(user, Timestamp::from_secs(now.as_secs()));
+        lists.sweep(now, self.refresh_life);
+    }
+}
+
+impl Lists {
+    /// Nakama compares the time a token was made, which is its expiry less its life: a refreshed token keeps `iat`.
+    fn issued_too_early(&self, claims: &Claims, life: Duration) -> bool {
+        self.users.get(&claims.user).is_some_and(|&revoked| claims.expires < revoked + life)
+    }
+
+    fn len(&self) -> usize {
+        self.sessions.len() + self.refreshes.len() + self.users.len()
+    }
+
+    fn sweep(&mut self, now: Timestamp, longest_life: Duration) {
+        if self.len() < self.sweep_at {
+            return;
+        }
+        self.sessions.retain(|_, &mut until| until > now);
+        self.refreshes.retain(|_, &mut until| until > now);
+        self.users.retain(|_, &mut revoked| revoked + longest_life > now);
+        self.sweep_at = (self.len() * 2).max(1024);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap as Environment};
+
+    use super::*;
+    use crate::config::{Overrides, load};
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(1_000_000 + secs)
+    }
+
+    fn revocations() -> Revocations {
+        Revocations::new(&load(&Overrides::default(), Environment::new()).unwrap().nakama)
+    }
+
+    /// A session token made at that second.
+    fn session(made: u64) -> Claims {
+        Claims {
+            token_id: Uuid::new_v4(),
+            user: UserId::from_name("alice"),
+            username: None,
+            vars: BTreeMap::new(),
+            expires: at(made + 3600),
+            issued: at(0),
+        }
+    }
+
+    #[test]
+    fn a_log_out_revokes_one_login_and_one_kind_of_token() {
+        let revocations = revocations();
+        let (left, stays) = (session(0), session(0));
+        revocations.revoke_session(&left, at(1));
+        assert!(revocations.session_revoked(&left));
+        assert!(!revocations.refresh_revoked(&left));
+        assert!(!revocations.session_revoked(&stays));
+    }
+
+    #[test]
+    fn a_log_out_everywhere_revokes_what_was_made_before_that_second() {
+        let revocations = revocations();
+        revocations.revoke_all(UserId::from_name("alice"), at(10));
+        assert!(revocations.session_revoked(&session(9)));
+        assert!(!revocations.session_revoked(&session(10)));
+        let other = Claims { user: UserId::from_name("bob"), ..session(9) };
+        assert!(!revocations.session_revoked(&other));
+    }
+
+    #[test]
+    fn the_list_does_not_grow_for_ever() {
+        let revocations = revocations();
+        for round in 0..20 {
+            for _ in 0..1000 {
+                revocations.revoke_session(&session(0), at(round * 4000));
+            }
+        }
+        let kept = revocations.lists.lock().len();
+        assert!(kept < 5000, "{kept} kept");
+    }
+}
