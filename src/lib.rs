@@ -1,10 +1,14 @@
 //! hereabouts: a presence engine. Who is here, on which device, with what status, told at once to whoever follows.
 
+pub mod api;
+pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dialect;
 pub mod engine;
+pub mod http;
 pub mod metrics;
 pub mod outbox;
 pub mod presence;

@@ -15,6 +15,7 @@ mod user;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use tokio::sync::{mpsc, oneshot};
@@ -49,6 +50,8 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     shards: Vec<Shard>,
+    /// No new connections are taken.
+    draining: AtomicBool,
     /// Chooses a user's shard; seeded at random, so that nobody outside can crowd one.
     hasher: DefaultHashBuilder,
 }
@@ -59,11 +62,14 @@ impl Engine {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards };
         let shards = (0..count).map(|_| Shard::start(config.max_users_per_shard, clock, metrics)).collect();
-        Self(Arc::new(Inner { shards, hasher: DefaultHashBuilder::default() }))
+        Self(Arc::new(Inner { shards, draining: AtomicBool::new(false), hasher: DefaultHashBuilder::default() }))
     }
 
     /// Adds a connection to a user. The user's followers have been told when this returns.
     pub async fn attach(&self, user: UserId, address: Address) -> Result<Attachment, EngineError> {
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err(EngineError::Stopped);
+        }
         // An actor that is lost before it answers is replaced: ask again.
         for _ in 0..3 {
             let (answer, attached) = oneshot::channel();
@@ -109,6 +115,11 @@ impl Engine {
             found.insert(user, status);
         }
         found
+    }
+
+    /// Takes no new connections from here on.
+    pub fn refuse_new(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
     }
 
     /// Has every connection closed.

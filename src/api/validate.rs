@@ -1,0 +1,82 @@
+//! Checks what a caller names itself by, with Nakama's rules and sentences (`server/api_authenticate.go`). Lengths are in
+//! bytes.
+
+use super::ApiError;
+use crate::presence::id::{InvalidUsername, Username};
+
+/// The longest password hashed: more would only cost time.
+const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// A custom id: 6 to 128 bytes.
+pub fn custom_id(id: &str) -> Result<(), ApiError> {
+    opaque_id("Custom ID", id, 6)
+}
+
+/// A device id: 10 to 128 bytes.
+pub fn device_id(id: &str) -> Result<(), ApiError> {
+    opaque_id("Device ID", id, 10)
+}
+
+fn opaque_id(what: &str, id: &str, shortest: usize) -> Result<(), ApiError> {
+    if id.is_empty() {
+        return Err(ApiError::invalid(format!("{what} is required.")));
+    }
+    if has_space_or_control(id) {
+        return Err(ApiError::invalid(format!("{what} invalid, no spaces or control characters allowed.")));
+    }
+    if !(shortest..=128).contains(&id.len()) {
+        return Err(ApiError::invalid(format!("{what} invalid, must be {shortest}-128 bytes.")));
+    }
+    Ok(())
+}
+
+/// An e-mail address: shaped `.+@.+\..+`, 10 to 255 bytes.
+pub fn email(address: &str) -> Result<(), ApiError> {
+    if has_space_or_control(address) {
+        return Err(ApiError::invalid("Invalid email address, no spaces or control characters allowed."));
+    }
+    let shaped = address.split_once('@').is_some_and(|(local, domain)| {
+        let dot_inside = domain.char_indices().any(|(at, letter)| letter == '.' && at > 0 && at + 1 < domain.len());
+        !local.is_empty() && dot_inside
+    });
+    if !shaped {
+        return Err(ApiError::invalid("Invalid email address format."));
+    }
+    if !(10..=255).contains(&address.len()) {
+        return Err(ApiError::invalid("Invalid email address, must be 10-255 bytes."));
+    }
+    Ok(())
+}
+
+/// A password: at least 8 bytes.
+pub fn password(password: &str) -> Result<(), ApiError> {
+    if password.len() < 8 {
+        return Err(ApiError::invalid("Password must be at least 8 characters long."));
+    }
+    if password.len() > MAX_PASSWORD_BYTES {
+        return Err(ApiError::invalid(format!("Password must be at most {MAX_PASSWORD_BYTES} bytes long.")));
+    }
+    Ok(())
+}
+
+/// A username; a space is fine, whatever the sentence says.
+pub fn username(text: &str) -> Result<Username, ApiError> {
+    Username::new(text).map_err(|error| {
+        ApiError::invalid(match error {
+            InvalidUsername::ControlCharacter => "Username invalid, no spaces or control characters allowed.",
+            InvalidUsername::Length => "Username invalid, must be 1-128 bytes.",
+        })
+    })
+}
+
+/// A text of a profile: at most 255 bytes.
+pub fn profile_text(what: &str, text: &str) -> Result<(), ApiError> {
+    if text.len() > 255 {
+        return Err(ApiError::invalid(format!("Invalid {what}, must be 0-255 bytes.")));
+    }
+    Ok(())
+}
+
+fn has_space_or_control(text: &str) -> bool {
+    text.chars().any(|letter| letter.is_whitespace() || letter.is_control())
+}

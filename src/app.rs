@@ -1,0 +1,172 @@
+//! Assembles the server from its configuration, and owns its start and its drain.
+//!
+//! `Config` → [`App::build`] → [`App::run`] → drain. Nothing here is global: the same process can run many.
+
+mod directory;
+mod listen;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web;
+use anyhow::Context;
+
+use crate::api::accounts::Accounts;
+use crate::auth::Auth;
+use crate::auth::password::Passwords;
+use crate::clock::Clock;
+use crate::config::{Config, StoreKind};
+use crate::engine::Engine;
+use crate::http::nakama::Nakama;
+use crate::http::operation::Readiness;
+use crate::metrics::Metrics;
+use crate::outbox::Farewell;
+use crate::session::{ConnectionIds, Services};
+use crate::store::Store;
+use crate::store::disk::DiskStore;
+use crate::store::memory::MemoryStore;
+
+use directory::StoreDirectory;
+pub use listen::Served;
+use listen::serve;
+
+/// Everything but the listener: what a test server serves too.
+pub struct Parts {
+    /// What every worker serves.
+    pub served: Served,
+    /// The users.
+    pub engine: Engine,
+    /// The accounts.
+    pub store: Arc<dyn Store>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+impl Parts {
+    /// Opens the store and starts the shards. Needs a running actix system.
+    pub fn assemble(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        let store: Arc<dyn Store> = match config.store.kind {
+            StoreKind::Memory => Arc::new(MemoryStore::new()),
+            StoreKind::Disk => {
+                let path = &config.store.path;
+                Arc::new(DiskStore::open(path).with_context(|| format!("store.path = {:?}", path.display()))?)
+            }
+        };
+        let metrics = Metrics::new();
+        let engine = Engine::start(&config.engine, clock, &metrics);
+        let served = Served {
+            nakama: web::Data::new(nakama(config, clock, &metrics, &engine, &store)),
+            metrics: config.operation.metrics.then(|| metrics.clone()),
+            readiness: Readiness::default(),
+            max_body_bytes: config.server.max_body_bytes,
+            page: config.operation.page,
+        };
+        Ok(Self { served, engine, store, metrics })
+    }
+}
+
+/// A server that listens, but does not serve yet.
+pub struct App {
+    server: Server,
+    addresses: Vec<SocketAddr>,
+    drain: Drain,
+}
+
+/// What a drain needs.
+struct Drain {
+    server: ServerHandle,
+    engine: Engine,
+    store: Arc<dyn Store>,
+    metrics: Metrics,
+    readiness: Readiness,
+    timeout: Duration,
+}
+
+impl App {
+    /// Assembles everything and binds the address. Needs a running actix system.
+    pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        let Parts { served, engine, store, metrics } = Parts::assemble(config, clock)?;
+        let readiness = served.readiness.clone();
+        let (server, addresses) = serve(config, served)?;
+        let timeout = config.server.drain_timeout.0;
+        let drain = Drain { server: server.handle(), engine, store, metrics, readiness, timeout };
+        Ok(Self { server, addresses, drain })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `stop` completes, then drains.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { server, drain, addresses } = self;
+        for address in &addresses {
+            log::info!("listening on http://{address}");
+        }
+        drain.readiness.set(true);
+        let mut serving = actix_web::rt::spawn(server);
+        tokio::select! {
+            ended = &mut serving => return ended.context("the HTTP server failed")?.context("the HTTP server failed"),
+            () = stop => {}
+        }
+        drain.run().await?;
+        serving.await.context("the HTTP server failed")?.context("the HTTP server failed")
+    }
+}
+
+impl Drain {
+    /// Takes no new clients, closes every connection with its dialect's word, writes what is under way.
+    async fn run(&self) -> anyhow::Result<()> {
+        log::info!(connections = self.metrics.connections(); "draining");
+        self.readiness.set(false);
+        self.server.pause().await;
+        self.engine.refuse_new();
+        let closed = tokio::time::timeout(self.timeout, self.close_all()).await;
+        if closed.is_err() {
+            log::warn!(connections = self.metrics.connections(); "not every client took its close in time; cutting the rest");
+        }
+        self.server.stop(false).await;
+        self.engine.stop();
+        self.store.close().await.context("the store could not be closed")?;
+        log::info!("stopped");
+        Ok(())
+    }
+
+    async fn close_all(&self) {
+        // Again and again, for those that were in the middle of their handshake.
+        while self.metrics.connections() > 0 {
+            self.engine.close_all(Farewell::Drain);
+            for _ in 0..25 {
+                if self.metrics.connections() == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+fn nakama(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, store: &Arc<dyn Store>) -> Nakama {
+    let auth = Arc::new(Auth::new(&config.nakama, clock));
+    let services = Services {
+        engine: engine.clone(),
+        directory: Arc::new(StoreDirectory(store.clone())),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        session: config.session.clone(),
+        limits: config.limits.clone(),
+        connection_ids: ConnectionIds::new(),
+    };
+    let accounts = Accounts {
+        store: store.clone(),
+        auth: auth.clone(),
+        passwords: Passwords::new(&config.limits),
+        engine: engine.clone(),
+        clock: clock.clone(),
+    };
+    Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
+}

@@ -1,0 +1,25 @@
+//! Usernames, looked up in the store for the sessions.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::presence::id::{UserId, Username};
+use crate::session::{Directory, LookupFailed};
+use crate::store::Store;
+
+/// The store as the sessions see it.
+pub struct StoreDirectory(pub Arc<dyn Store>);
+
+impl Directory for StoreDirectory {
+    fn user_ids(&self, usernames: Vec<Username>) -> BoxFuture<'_, Result<Vec<UserId>, LookupFailed>> {
+        async {
+            self.0.user_ids(usernames).await.map_err(|error| {
+                log::error!("usernames could not be looked up: {error}");
+                LookupFailed
+            })
+        }
+        .boxed()
+    }
+}

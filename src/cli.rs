@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::App;
+use crate::auth::Auth;
+use crate::auth::token::Vars;
+use crate::clock::Clock;
+use crate::config::{Config, DEFAULT_FILE, Overrides, load};
+use crate::presence::id::{UserId, Username};
+
+/// Exit code for a configuration or argument that is not usable.
+const UNUSABLE: u8 = 2;
+
+/// Who is here, on which device, with what status, told at once to whoever follows.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Arguments {
+    /// Configuration file [default: hereabouts.toml, if it is there].
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+
+    /// Where to listen, over `server.address`.
+    #[arg(long, global = true)]
+    address: Option<String>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (default).
+    Serve,
+    /// Say whether the configuration is usable.
+    CheckConfig,
+    /// Print the configuration file with every key, its meaning and its default.
+    DefaultConfig,
+    /// Print a Nakama session token, for development.
+    Token {
+        /// The user's id: a UUID, or any text, of which a UUID is made.
+        #[arg(long)]
+        user: String,
+        /// The name that others see.
+        #[arg(long)]
+        username: String,
+    },
+}
+
+/// Does what the arguments say.
+pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCode {
+    let Arguments { config, address, command } = arguments;
+    let command = command.unwrap_or(Command::Serve);
+    if let Command::DefaultConfig = command {
+        return print(DEFAULT_FILE);
+    }
+    let config = match load(&Overrides { file: config, address }, environment) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    match command {
+        Command::Serve => serve(&config),
+        Command::CheckConfig => print("the configuration is usable\n"),
+        Command::DefaultConfig => print(DEFAULT_FILE),
+        Command::Token { user, username } => match token(&config, &user, &username) {
+            Ok(token) => print(&format!("{token}\n")),
+            Err(error) => refuse(&error),
+        },
+    }
+}
+
+fn serve(config: &Config) -> ExitCode {
+    let served = actix_web::rt::System::new().block_on(async {
+        let app = App::build(&config, &Clock::system())?;
+        app.run(stop_signal()).await
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Completes at SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        log::error!("signals cannot be caught: the server stops only by being killed");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> {
+    let username = Username::new(username).map_err(|error| anyhow::anyhow!("--username {username:?}: {error}"))?;
+    let auth = Auth::new(&config.nakama, &Clock::system());
+    Ok(auth.issue(UserId::from_name(user), &username, Vars::new()).session)
+}
+
+fn print(text: &str) -> ExitCode {
+    // Whoever reads may have gone away (`| head`).
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    // Without a place to say it, the exit code says it.
+    let _nobody_reads = writeln!(std::io::stderr(), "hereabouts: {error}");
+    ExitCode::from(UNUSABLE)
+}

@@ -1,0 +1,7 @@
+//! The HTTP face: converts, calls `api/` or opens a session, converts back.
+//!
+//! [`nakama`] has Nakama's REST and `/ws`; [`operation`] what operators look at; [`page`] the demo page.
+
+pub mod nakama;
+pub mod operation;
+pub mod page;

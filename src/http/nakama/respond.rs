@@ -1,0 +1,79 @@
+//! What every answer looks like: compact JSON, 200 or an error with code and message.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+
+use crate::api::{ApiError, ErrorKind};
+
+/// An error in Nakama's form: `{"code":…,"message":"…"}` with gRPC's code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct Failure(#[from] pub ApiError);
+
+impl Failure {
+    /// The caller's input is wrong.
+    pub fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self(ApiError::invalid(message))
+    }
+
+    /// The caller is nobody known.
+    pub fn unauthenticated(message: &'static str) -> Self {
+        Self(ApiError::new(ErrorKind::Unauthenticated, message))
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    code: u8,
+    message: &'a str,
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        codes(self.0.kind).1
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (code, status) = codes(self.0.kind);
+        let mut response = HttpResponse::build(status);
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, self.0.message.as_ref()));
+        }
+        json(&mut response, &Body { code, message: &self.0.message })
+    }
+}
+
+/// gRPC's code and HTTP's.
+fn codes(kind: ErrorKind) -> (u8, StatusCode) {
+    match kind {
+        ErrorKind::InvalidArgument => (3, StatusCode::BAD_REQUEST),
+        ErrorKind::NotFound => (5, StatusCode::NOT_FOUND),
+        ErrorKind::AlreadyExists => (6, StatusCode::CONFLICT),
+        ErrorKind::PermissionDenied => (7, StatusCode::FORBIDDEN),
+        ErrorKind::ResourceExhausted => (8, StatusCode::TOO_MANY_REQUESTS),
+        ErrorKind::Internal => (13, StatusCode::INTERNAL_SERVER_ERROR),
+        ErrorKind::Unavailable => (14, StatusCode::SERVICE_UNAVAILABLE),
+        ErrorKind::Unauthenticated => (16, StatusCode::UNAUTHORIZED),
+    }
+}
+
+/// Success is always 200.
+pub fn ok(body: &impl Serialize) -> HttpResponse {
+    json(&mut HttpResponse::Ok(), body)
+}
+
+fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
+    let text = serde_json::to_string(body).expect("these types always serialize");
+    response.content_type("application/json").body(text)
+}
+
+/// A path that there is not.
+pub async fn not_found() -> HttpResponse {
+    json(&mut HttpResponse::NotFound(), &Body { code: 5, message: "Not Found" })
+}
+
+/// A method that the path does not have: 501, not 405.
+pub async fn not_implemented() -> HttpResponse {
+    json(&mut HttpResponse::NotImplemented(), &Body { code: 12, message: "Method Not Allowed" })
+}

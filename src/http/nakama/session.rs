@@ -1,0 +1,48 @@
+//! `POST /v2/account/session/refresh` and `POST /v2/session/logout`.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::authenticate::SessionBody;
+use super::read::Json;
+use super::respond::{Failure, ok};
+use super::{Nakama, authorize};
+
+#[derive(Default, Deserialize)]
+pub struct RefreshBody {
+    token: Option<String>,
+    vars: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+pub struct LogoutBody {
+    token: Option<String>,
+    #[serde(alias = "refreshToken")]
+    refresh_token: Option<String>,
+}
+
+/// A new pair of tokens.
+pub async fn refresh(
+    request: HttpRequest,
+    nakama: web::Data<Nakama>,
+    Json(body): Json<RefreshBody>,
+) -> Result<HttpResponse, Failure> {
+    authorize::server_key(&request, &nakama)?;
+    let token = body.token.unwrap_or_default();
+    let tokens = nakama.accounts.refresh(&token, body.vars.unwrap_or_default()).await?;
+    Ok(ok(&SessionBody::new(false, tokens)))
+}
+
+/// Revokes tokens. Open sockets stay.
+pub async fn logout(
+    request: HttpRequest,
+    nakama: web::Data<Nakama>,
+    Json(body): Json<LogoutBody>,
+) -> Result<HttpResponse, Failure> {
+    let caller = authorize::caller(&request, &nakama)?;
+    let (session, refresh) = (body.token.unwrap_or_default(), body.refresh_token.unwrap_or_default());
+    nakama.accounts.logout(&caller, &session, &refresh)?;
+    Ok(ok(&serde_json::json!({})))
+}

@@ -1,0 +1,64 @@
+//! `GET /ws?token=…&status=…&format=…&lang=…`: the checks before a session opens, in Nakama's order.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::Nakama;
+use super::read::{Query, go_bool};
+use crate::dialect::nakama::Format;
+use crate::metrics::Dialect;
+use crate::outbox::Opening;
+use crate::presence::status::StatusText;
+use crate::session::{OpenError, open};
+
+/// Opens a session, or says in plain text why not.
+pub async fn upgrade(request: HttpRequest, payload: web::Payload, nakama: web::Data<Nakama>) -> HttpResponse {
+    match try_upgrade(&request, payload, &nakama).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            nakama.services.metrics.dialect(Dialect::Nakama).refused.inc();
+            refusal
+        }
+    }
+}
+
+async fn try_upgrade(
+    request: &HttpRequest,
+    payload: web::Payload,
+    nakama: &Nakama,
+) -> Result<HttpResponse, HttpResponse> {
+    let query = Query::of(request);
+    let format = Format::parse(query.first("format").unwrap_or_default());
+    let format = format.ok_or_else(|| plain(StatusCode::BAD_REQUEST, "Invalid format parameter\n"))?;
+    let claims = token(request, &query).and_then(|token| nakama.auth.verify_session(&token).ok());
+    let claims = claims.ok_or_else(|| plain(StatusCode::UNAUTHORIZED, "Missing or invalid token\n"))?;
+    let services = &nakama.services;
+    let visible = query.first("status").and_then(go_bool).unwrap_or(false);
+    let opening = Opening {
+        connection: services.connection_ids.next(&services.clock),
+        username: claims.username,
+        status: visible.then(StatusText::empty),
+    };
+    let opened = open(request, payload, format.protocol(), claims.user, opening, services.clone()).await;
+    opened.map_err(|error| match error {
+        OpenError::Handshake => {
+            let mut response = plain(StatusCode::BAD_REQUEST, "Bad Request\n");
+            let version = header::HeaderValue::from_static("13");
+            response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
+            response
+        }
+        OpenError::Engine(error) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+    })
+}
+
+/// The header wins over the query; a header that is no bearer's is wrong.
+fn token(request: &HttpRequest, query: &Query) -> Option<String> {
+    match request.headers().get(header::AUTHORIZATION) {
+        Some(value) => value.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned),
+        None => query.first("token").map(str::to_owned),
+    }
+}
+
+fn plain(status: StatusCode, text: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text.into())
+}
