@@ -21,6 +21,9 @@ const STATES = {
   refused: { words: 'not let in', action: 'Try again' },
 };
 
+/** States in which a status waits to be shown. */
+const KEEPING = ['invisible', 'dropped', 'lost'];
+
 /** Draws a person and obeys the controls. */
 export class Card {
   /** The card's element. @type {HTMLElement} */ element;
@@ -40,6 +43,7 @@ export class Card {
     this.#name('.status input', `Status of ${person.name}`);
     this.#name('.quick', `Quick statuses for ${person.name}`);
     this.#name('.devices', `Devices of ${person.name}`);
+    this.#part('.reach').title = `From the latest change of ${person.name} leaving this page to its arrival at the last follower`;
     this.#name('.sees', `What ${person.name} sees`);
     this.#part('.status input').value = person.device.status;
     this.#tabs = new Tabs(this.#part('.devices'), person, () => this.#turn());
@@ -51,7 +55,7 @@ export class Card {
   update(reach) {
     const { device, userId } = this.#person;
     const { words, action } = STATES[device.state];
-    const shows = device.shown ? `“${device.shown}”` : '';
+    const shows = this.#shows();
     this.element.dataset.state = device.state;
     this.#write('.state', words);
     this.#write('.shows', shows);
@@ -59,7 +63,6 @@ export class Card {
     this.#part('[role=switch]').setAttribute('aria-checked', String(device.invisible));
     this.#write('[data-do=line]', action);
     this.#write('.problem', this.#problem());
-    this.#write('.note', this.#note());
     this.#write('.reach', reached(reach.of(userId)));
     for (const chip of this.#part('.quick').children) chip.setAttribute('aria-pressed', String(chip.textContent === device.shown));
     this.#tabs.update();
@@ -96,10 +99,11 @@ export class Card {
     return problem ? sentence(problem) : '';
   }
 
-  #note() {
-    const { state, status } = this.#person.device;
-    if (!status || !['invisible', 'dropped', 'lost'].includes(state)) return '';
-    return `“${status}” is kept until ${this.#person.name} can be seen.`;
+  /** The status others see, or the one kept for when they can. */
+  #shows() {
+    const { state, shown, status } = this.#person.device;
+    if (state === 'here') return shown ? `“${shown}”` : '';
+    return status && KEEPING.includes(state) ? `· keeps “${status}”` : '';
   }
 
   /** The card is about another device of theirs. */
@@ -170,7 +174,7 @@ function flash(row) {
 function reached(latest) {
   if (!latest) return '';
   const { to, ms } = latest;
-  return `${to.length > 3 ? `${to.length} people` : list(to)} knew in ${duration(ms)}`;
+  return `${duration(ms)} to ${to.length > 3 ? `${to.length} people` : list(to)}`;
 }
 
 function sentence(text = 'The line was lost.') {

@@ -15,7 +15,7 @@ const HUES = [285, 45, 200, 345, 120, 240, 20, 165, 310, 75, 220, 0];
 /** @type {RememberedPerson[]} */
 const FIRST_CAST = [
   { name: 'Ada', hue: HUES[0], follows: ['Ben', 'Cleo'], devices: [laptop('writing the manual')] },
-  { name: 'Ben', hue: HUES[1], follows: ['Ada'], devices: [laptop('coffee, back at ten')] },
+  { name: 'Ben', hue: HUES[1], follows: ['Ada'], devices: [laptop('at my desk')] },
   { name: 'Cleo', hue: HUES[2], follows: ['Ada', 'Ben'], devices: [laptop('available')] },
 ];
 
