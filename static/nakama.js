@@ -103,7 +103,7 @@ export class Socket extends EventTarget {
     return at - sentAt;
   }
 
-  /** Ends the line without a word to the server, as far as a browser can, and listens to nothing more. */
+  /** Ends the line at once, as abruptly as a browser can, and listens to nothing more. */
   drop() {
     this.#end('dropped here');
   }

@@ -1,6 +1,6 @@
 // A worker that owns one WebSocket and nothing else. Off the page's thread, so that the times it notes
 // are the server's and not those of our drawing; and because ending a worker is the nearest a browser
-// comes to pulling the plug: the connection ends without a closing handshake.
+// comes to pulling the plug: the connection is gone at once, without waiting for a closing handshake.
 
 /** @type {WebSocket | undefined} */
 let socket;
