@@ -43,7 +43,7 @@ export class ErrorReply extends Error {
 /**
  * Signs in with a custom id; an unknown id becomes an account with this username.
  * @param {{address: string, serverKey: string, id: string, username: string}} who
- * @returns {Promise<Session>} rejects with `Refused`, or with a `TypeError` when nobody answers
+ * @returns {Promise<Session>} rejects with `Refused`, or with a plain error when nobody answers
  */
 export async function authenticate({ address, serverKey, id, username }) {
   const query = new URLSearchParams({ create: 'true', username });
@@ -52,6 +52,8 @@ export async function authenticate({ address, serverKey, id, username }) {
     headers: { Authorization: `Basic ${base64(`${serverKey}:`)}`, 'Content-Type': 'application/json' },
     body: JSON.stringify({ id }),
     signal: AbortSignal.timeout(SIGN_IN_TIMEOUT),
+  }).catch((cause) => {
+    throw new Error('the server does not answer', { cause });
   });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(body.message ?? `the server answered ${response.status}`, response.status);
