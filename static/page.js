@@ -54,8 +54,9 @@ function showPresence({ person, device, joins, leaves, at }) {
 /** Says what people see, each thing once however many see it, and the latest few when much happens. */
 function announce(person, joins, leaves) {
   const others = (presences) => presences.filter((presence) => presence.user_id !== person.userId);
-  if (unsaid.size === 0) setTimeout(sayIt, 400);
-  for (const sentence of sentences({ joins: others(joins), leaves: others(leaves) }, nameOf)) unsaid.add(sentence);
+  const news = sentences({ joins: others(joins), leaves: others(leaves) }, nameOf);
+  if (news.length > 0 && unsaid.size === 0) setTimeout(sayIt, 400);
+  for (const sentence of news) unsaid.add(sentence);
 }
 
 function sayIt() {

@@ -30,10 +30,16 @@ describe('the demo page', () => {
     return visitor;
   }
 
+  /** The first visit, once everybody has found whom they follow. */
   async function visitFirstCast(options) {
     const visitor = await visit(options);
-    await visitor.everybodyIsHere('Ada', 'Ben', 'Cleo');
-    return { visitor, ada: visitor.person('Ada'), ben: visitor.person('Ben'), cleo: visitor.person('Cleo') };
+    const [ada, ben, cleo] = ['Ada', 'Ben', 'Cleo'].map((name) => visitor.person(name));
+    await ada.sees('Ben', 'at my desk');
+    await ada.sees('Cleo', 'available');
+    await ben.sees('Ada', 'writing the manual');
+    await cleo.sees('Ada', 'writing the manual');
+    await cleo.sees('Ben', 'at my desk');
+    return { visitor, ada, ben, cleo };
   }
 
   test('two people see each other’s status', async () => {
