@@ -1,0 +1,138 @@
+// The server under test: a process of its own, on a port of its own, with a folder of its own.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { within } from './wait.mjs';
+
+const BINARY = resolve(fileURLToPath(new URL('..', import.meta.url)), process.env.HEREABOUTS_BINARY ?? '../../target/release/hereabouts');
+const START_DEADLINE = 20_000;
+const STOP_DEADLINE = 20_000;
+const READY = /listening on http:\/\/(127\.0\.0\.1):(\d+)/;
+
+/** Servers that still run; whatever a test does, none outlives this process. */
+const running = new Set();
+
+process.on('exit', () => {
+  for (const server of running) server.abandon();
+});
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => process.exit(1));
+}
+
+/** An empty folder that goes away with this process. */
+export function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'hereabouts-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/**
+ * Starts a server and waits until it listens.
+ * @param {{env?: Record<string, string>, dataDir?: string}} [options] `env` as in `{HEREABOUTS_NAKAMA__TOKEN_EXPIRY: '1s'}`;
+ *   with `dataDir` the accounts stay there after `stop`, for another server to find
+ */
+export async function startServer({ env = {}, dataDir } = {}) {
+  const server = new Server(env, dataDir);
+  await server.listens();
+  return server;
+}
+
+class Server {
+  #child;
+  #folder = mkdtempSync(join(tmpdir(), 'hereabouts-'));
+  #log = '';
+  #stopping = false;
+  #logged;
+
+  constructor(env, dataDir = join(this.#folder, 'data')) {
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HEREABOUTS_'));
+    // The working folder is the server's own, so that no configuration file of this machine is read.
+    this.#child = spawn(BINARY, ['--address', '127.0.0.1:0'], {
+      cwd: this.#folder,
+      env: { ...Object.fromEntries(inherited), HEREABOUTS_STORE__PATH: dataDir, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.add(this);
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        this.#log += text;
+        this.#logged?.();
+      });
+    }
+    /** Resolves with `{code, signal}` once the process is gone; never rejects. */
+    this.exited = new Promise((resolve) => {
+      this.#child.once('error', (error) => {
+        this.#log += `${error.message}\n`;
+        resolve({ code: null, signal: null });
+      });
+      this.#child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    this.exited.then(() => {
+      running.delete(this);
+      rmSync(this.#folder, { recursive: true, force: true });
+    });
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  /** Everything the server has written so far. */
+  log() {
+    return this.#log;
+  }
+
+  /** Waits until the server has logged that it listens, and learns where. */
+  async listens() {
+    const ready = new Promise((resolve, reject) => {
+      this.#logged = () => {
+        const found = READY.exec(this.#log);
+        if (found) resolve(found);
+      };
+      this.exited.then(({ code, signal }) => reject(this.#complaint(`exited (${signal ?? code}) before it listened`)));
+    });
+    const [, host, port] = await within(START_DEADLINE, ready, () => this.#complaint('does not listen')).catch((error) => {
+      this.abandon();
+      throw error;
+    });
+    this.host = host;
+    this.port = Number(port);
+    this.address = `${host}:${port}`;
+    this.url = `http://${this.address}`;
+  }
+
+  /**
+   * Stops the server by its process id and waits until it is gone. An orderly stop must end with code 0, and no
+   * server may have panicked.
+   * @param {NodeJS.Signals} [signal]
+   * @returns {Promise<{code: number | null, signal: string | null}>}
+   */
+  async stop(signal = 'SIGTERM') {
+    if (!this.#stopping) {
+      this.#stopping = true;
+      if (!running.has(this)) throw this.#complaint('was gone before it was stopped');
+      this.#child.kill(signal);
+    }
+    const exit = await within(STOP_DEADLINE, this.exited, () => this.#complaint(`ignores ${signal}`)).catch(async (error) => {
+      this.abandon();
+      throw error;
+    });
+    if (signal === 'SIGTERM' && exit.code !== 0) throw this.#complaint(`stopped with ${exit.signal ?? `code ${exit.code}`}`);
+    if (this.#log.includes('panicked at')) throw this.#complaint('panicked');
+    return exit;
+  }
+
+  /** Kills the process and waits for nothing. */
+  abandon() {
+    this.#child.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #complaint(what) {
+    return new Error(`the server (${BINARY}) ${what}; it wrote:\n${this.#log || '(nothing)'}`);
+  }
+}
