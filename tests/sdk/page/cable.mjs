@@ -27,6 +27,7 @@ export class Cable {
 
   /** Everything breaks, and nobody answers. */
   async pull() {
+    if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
