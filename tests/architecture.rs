@@ -1,0 +1,131 @@
+//! The house rules that a compiler does not check: imports run downward, files and functions stay small, actor types
+//! stay where they belong.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which module may import which; the table of the design. Every module may import itself.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("presence", &[]),
+    ("clock", &["presence"]),
+    ("metrics", &[]),
+    ("config", &["presence"]),
+    ("outbox", &["presence", "metrics"]),
+    ("auth", &["presence", "config", "metrics", "clock"]),
+    ("store", &["presence", "config", "metrics", "clock"]),
+    ("engine", &["outbox", "presence", "store", "config", "metrics", "clock"]),
+    ("session", &["engine", "outbox", "presence", "auth", "config", "metrics", "clock"]),
+    ("dialect", &["session", "outbox", "presence"]),
+    ("api", &["engine", "store", "auth", "presence", "config", "metrics", "clock"]),
+    ("http", &["api", "auth", "session", "dialect", "outbox", "presence", "config", "metrics"]),
+    ("app", &["http", "api", "session", "engine", "outbox", "store", "auth", "presence", "config", "metrics", "clock"]),
+    ("cli", &["app", "auth", "presence", "config", "clock"]),
+];
+
+/// Only these name an actor type.
+const ACTORS: &[&str] = &["engine", "session"];
+
+const LONGEST_FILE: usize = 500;
+
+fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("node_modules") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "no .{ending} files in {folder}");
+    found
+}
+
+/// The top module that a file belongs to: `src/engine/user.rs` is `engine`.
+fn module(path: &Path) -> String {
+    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The text without tests: those may look anywhere.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| ["tests", "tests.rs", "contract.rs"].iter().any(|name| part.as_os_str() == *name))
+}
+
+#[test]
+fn imports_run_downward() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for path in sources("src", "rs") {
+        let from = module(&path);
+        if is_test(&path) || ["lib", "main"].contains(&from.as_str()) {
+            continue;
+        }
+        let may = allowed.get(from.as_str()).unwrap_or_else(|| panic!("the table does not know the module {from}"));
+        for (number, line) in code(&path).lines().enumerate() {
+            let Some((_, after)) = line.split_once("crate::") else { continue };
+            let to: String = after.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            if to != from && !may.contains(&to.as_str()) && !line.trim_start().starts_with("//") {
+                wrong.push(format!("{}:{}: {from} may not import {to}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_engine_and_session_name_actors() {
+    for path in sources("src", "rs") {
+        let text = code(&path);
+        let names =
+            ["actix::Actor", "actix::{Actor", "actix::Addr", "impl Actor for"].iter().any(|name| text.contains(name));
+        let module = module(&path);
+        assert!(!names || ACTORS.contains(&module.as_str()), "{} names an actor type", path.display());
+    }
+}
+
+#[test]
+fn presence_is_pure() {
+    let impure = ["std::fs", "std::net", "std::time::Instant", "SystemTime", "log::", "actix", "tokio", "serde"];
+    for path in sources("src/presence", "rs") {
+        let text = code(&path);
+        for word in impure {
+            let used = text.lines().any(|line| line.contains(word) && !line.trim_start().starts_with("//"));
+            assert!(!used, "{} uses {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_dialect_sees_the_engine_and_nobody_reads_the_environment_but_the_start() {
+    for path in sources("src", "rs") {
+        let text = code(&path);
+        let module = module(&path);
+        assert!(!text.contains("std::env::") || module == "main", "{} reads the environment", path.display());
+    }
+}
+
+#[test]
+fn files_fit_two_screens() {
+    let rust = [sources("src", "rs"), sources("tests", "rs")].concat();
+    let page = [sources("static", "js"), sources("static", "css"), sources("static", "html"), sources("tests", "mjs")];
+    let mut long = Vec::new();
+    for path in rust.into_iter().chain(page.concat()) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        if lines > LONGEST_FILE {
+            long.push(format!("{}: {lines} lines", path.display()));
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
