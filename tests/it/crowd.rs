@@ -1,1 +1,132 @@
+//! Many connections, and clients that do not read, on the built binary.
 
+use std::time::Duration;
+
+use actix_web::rt::time::timeout;
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use crate::binary::Server;
+use crate::raw::RawClient;
+use crate::world::{PATIENCE, user};
+
+const CONNECTIONS: usize = 5_000;
+const UPDATES: usize = 20;
+
+async fn metric(server: &Server, name: &str) -> i64 {
+    let client = awc::Client::builder().timeout(PATIENCE).finish();
+    let mut response = client.get(format!("http://{}/metrics", server.address)).send().await.unwrap();
+    let text = String::from_utf8(response.body().await.unwrap().to_vec()).unwrap();
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+async fn until(server: &Server, name: &str, expected: i64) {
+    let reached = async {
+        while metric(server, name).await != expected {
+            actix_web::rt::task::yield_now().await;
+        }
+    };
+    let reached = timeout(Duration::from_secs(60), reached).await;
+    assert!(reached.is_ok(), "{name} is {} and not {expected}", metric(server, name).await);
+}
+
+fn joined(event: &Value) -> Option<&str> {
+    event["status_presence_event"]["joins"][0]["status"].as_str()
+}
+
+/// Reads until the followed user shows this status.
+async fn reads_until(client: &mut RawClient, status: &str) -> usize {
+    let mut events = 0;
+    loop {
+        let event = client.hears().await.expect("the connection was dropped");
+        events += usize::from(event["status_presence_event"].is_object());
+        if joined(&event) == Some(status) {
+            return events;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn five_thousand_connections_and_a_hundred_thousand_deliveries() {
+    let server = Server::start(&[]);
+    let mut star = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("star"))).await;
+    let token = Server::token("fan");
+    let follow = json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}});
+    let fans: Vec<RawClient> = stream::iter(0..CONNECTIONS)
+        .map(|_| async {
+            let mut fan = RawClient::connect(server.address, &format!("token={token}&status=false")).await;
+            fan.says(&follow).await;
+            let reply = fan.hears().await.unwrap();
+            assert_eq!(reply["status"]["presences"][0]["username"], "star", "{reply}");
+            fan
+        })
+        .buffer_unordered(64)
+        .collect()
+        .await;
+    assert_eq!(metric(&server, "hereabouts_connections").await, i64::try_from(CONNECTIONS + 1).unwrap());
+    let mut fans = fans;
+    for round in 0..UPDATES {
+        let status = format!("round {round}");
+        star.says(&json!({"status_update": {"status": status}})).await;
+        let told = join_all(fans.iter_mut().map(|fan| reads_until(fan, &status)));
+        let told = timeout(Duration::from_secs(60), told).await.expect("not everybody was told");
+        assert_eq!(told.iter().sum::<usize>(), CONNECTIONS, "each fan is told once");
+    }
+    let deliveries = metric(&server, "hereabouts_deliveries_total").await;
+    assert!(deliveries >= i64::try_from(CONNECTIONS * UPDATES).unwrap(), "{deliveries}");
+    drop((fans, star));
+    for name in ["hereabouts_connections", "hereabouts_users", "hereabouts_outbox_bytes", "hereabouts_mailbox_messages"]
+    {
+        until(&server, name, 0).await;
+    }
+    let (code, trouble) = server.stop();
+    assert_eq!((code, trouble), (Some(0), vec![]));
+}
+
+/// The star shouts until the fan's outbox folds: the kernel's buffers and the outbox are full then.
+async fn shouts_until_it_folds(server: &Server, star: &mut RawClient) -> String {
+    let mut shouts = 0;
+    loop {
+        for _ in 0..200 {
+            shouts += 1;
+            let status = format!("{shouts} {}", "x".repeat(2000));
+            star.says(&json!({"cid": "1", "status_update": {"status": status}})).await;
+            while star.hears().await.unwrap()["cid"] != "1" {}
+        }
+        if metric(server, "hereabouts_folds_total").await > 0 {
+            return format!("{shouts} {}", "x".repeat(2000));
+        }
+        assert!(shouts < 100_000, "nothing folded");
+    }
+}
+
+#[actix_web::test]
+async fn a_client_that_stops_reading_loses_nothing_but_what_is_old() {
+    let server = Server::start(&[]);
+    let mut star = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("star"))).await;
+    let mut fan = RawClient::connect(server.address, &format!("token={}", Server::token("fan"))).await;
+    fan.says(&json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}})).await;
+    fan.hears().await.unwrap();
+    let last = shouts_until_it_folds(&server, &mut star).await;
+    let waiting = metric(&server, "hereabouts_outbox_bytes").await;
+    assert!(waiting < 2 * 65_536 + 10_000, "{waiting} bytes wait for a client that does not read");
+    timeout(PATIENCE, reads_until(&mut fan, &last)).await.expect("the latest state did not come");
+    fan.says(&json!({"cid": "2", "ping": {}})).await;
+    assert_eq!(fan.hears().await.unwrap(), json!({"cid": "2", "pong": {}}));
+    assert_eq!(server.stop(), (Some(0), vec![]));
+}
+
+#[actix_web::test]
+async fn a_client_that_takes_nothing_for_the_stall_timeout_is_cut() {
+    let server = Server::start(&[("HEREABOUTS_SESSION__STALL_TIMEOUT", "1s")]);
+    let mut star = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("star"))).await;
+    let mut fan = RawClient::connect(server.address, &format!("token={}", Server::token("fan"))).await;
+    fan.says(&json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}})).await;
+    fan.hears().await.unwrap();
+    shouts_until_it_folds(&server, &mut star).await;
+    until(&server, "hereabouts_connections", 1).await;
+    until(&server, "hereabouts_users", 1).await;
+}

@@ -1,0 +1,85 @@
+//! The built binary, run as its users run it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// A running server process; killed when dropped.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    /// What it logs after its start.
+    log: Receiver<String>,
+    _folder: tempfile::TempDir,
+}
+
+/// The command with nothing of this process's environment that could change what it does.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hereabouts"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HEREABOUTS_") || name == "RUST_LOG") {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs it to its end in an empty folder.
+pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    command().args(arguments).envs(variables.iter().copied()).current_dir(folder.path()).output().unwrap()
+}
+
+impl Server {
+    /// Starts it on a free port and waits until it listens.
+    pub fn start(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = command()
+            .args(["--address", "127.0.0.1:0"])
+            .envs(variables.iter().copied())
+            .current_dir(folder.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (line_to, log) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if line_to.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let address = loop {
+            let line = log.recv_timeout(Duration::from_secs(20)).expect("the server did not say that it listens");
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                break address.parse().unwrap();
+            }
+        };
+        Self { child, address, log, _folder: folder }
+    }
+
+    /// A development token, minted by the binary itself.
+    pub fn token(name: &str) -> String {
+        let output = run(&["token", "--user", name, "--username", name], &[]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Sends SIGTERM, waits, and returns the exit code with what was logged at warning or above.
+    pub fn stop(mut self) -> (Option<i32>, Vec<String>) {
+        let signalled = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(signalled.success());
+        let status = self.child.wait().unwrap();
+        let trouble = self.log.iter().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect();
+        (status.code(), trouble)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Stopped already: then there is nobody to kill.
+        let _stopped = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

@@ -1,0 +1,55 @@
+//! The sub-commands and what is refused.
+
+use crate::binary::{Server, run};
+
+fn refused(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(arguments, variables);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+#[test]
+fn the_default_configuration_is_printed_and_usable() {
+    let output = run(&["default-config"], &[]);
+    assert!(output.status.success());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.toml");
+    std::fs::write(&file, output.stdout).unwrap();
+    let checked = run(&["check-config", "--config", file.to_str().unwrap()], &[]);
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn a_bad_configuration_ends_with_two_and_one_line() {
+    let line = refused(&["check-config"], &[("HEREABOUTS_LIMITS__FOLLOWS_PER_SESSION", "lots")]);
+    assert!(line.contains("limits.follows_per_session = \"lots\"") && line.contains("a whole number from 1"), "{line}");
+    let line = refused(&["serve"], &[("HEREABOUTS_SERVER__PORT", "7350")]);
+    assert!(line.contains("unknown field `port`"), "{line}");
+    let line = refused(&["--address", "here"], &[]);
+    assert!(line.contains("server.address = \"here\""), "{line}");
+    let line = refused(&["--config", "nowhere.toml"], &[]);
+    assert!(line.contains("nowhere.toml"), "{line}");
+}
+
+#[test]
+fn development_keys_serve_on_loopback_only() {
+    let line = refused(&["--address", "0.0.0.0:0"], &[]);
+    assert!(line.contains("nakama.server_key") && line.contains("loopback"), "{line}");
+}
+
+#[test]
+fn a_token_is_three_parts_and_a_bad_name_is_refused() {
+    assert_eq!(Server::token("alice").split('.').count(), 3);
+    let line = refused(&["token", "--user", "alice", "--username", "tab\there"], &[]);
+    assert!(line.contains("control characters"), "{line}");
+}
+
+#[test]
+fn a_server_stops_in_good_order_and_its_store_is_free_again() {
+    for _ in 0..2 {
+        let server = Server::start(&[]);
+        assert_eq!(server.stop(), (Some(0), vec![]));
+    }
+}
