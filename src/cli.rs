@@ -56,27 +56,22 @@ enum Command {
 pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCode {
     let Arguments { config, address, command } = arguments;
     let command = command.unwrap_or(Command::Serve);
-    if let Command::DefaultConfig = command {
-        return print(DEFAULT_FILE);
-    }
-    let config = match load(&Overrides { file: config, address }, environment) {
-        Ok(config) => config,
-        Err(error) => return refuse(&error),
+    let load = || load(&Overrides { file: config, address }, environment);
+    let done = match command {
+        Command::DefaultConfig => Ok(print(DEFAULT_FILE)),
+        Command::Serve => load().map(|config| serve(&config)).map_err(anyhow::Error::from),
+        Command::CheckConfig => load().map(|_| print("the configuration is usable\n")).map_err(anyhow::Error::from),
+        Command::Token { user, username } => load()
+            .map_err(anyhow::Error::from)
+            .and_then(|config| token(&config, &user, &username))
+            .map(|token| print(&format!("{token}\n"))),
     };
-    match command {
-        Command::Serve => serve(&config),
-        Command::CheckConfig => print("the configuration is usable\n"),
-        Command::DefaultConfig => print(DEFAULT_FILE),
-        Command::Token { user, username } => match token(&config, &user, &username) {
-            Ok(token) => print(&format!("{token}\n")),
-            Err(error) => refuse(&error),
-        },
-    }
+    done.unwrap_or_else(|error| refuse(&error))
 }
 
 fn serve(config: &Config) -> ExitCode {
     let served = actix_web::rt::System::new().block_on(async {
-        let app = App::build(&config, &Clock::system())?;
+        let app = App::build(config, &Clock::system())?;
         app.run(stop_signal()).await
     });
     match served {

@@ -1,5 +1,7 @@
 //! hereabouts: a presence engine. Who is here, on which device, with what status, told at once to whoever follows.
 
+#![cfg_attr(test, allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects"))]
+
 pub mod api;
 pub mod app;
 pub mod auth;

@@ -53,6 +53,7 @@ pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Resu
     Ok(config)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors, most of which cannot happen here")]
 fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
         let key = error.path().to_string();
@@ -61,13 +62,12 @@ fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
             Ok(_) | Err(_) => String::new(),
         };
         let reason = match error.into_inner() {
-            // The library names the key and the source around the reason; the path above has the key whole.
-            config::ConfigError::At { error, origin, .. } => match origin {
-                Some(origin) => format!("{} (in {origin})", one_line(&error)),
-                None => one_line(&error),
-            },
-            other => one_line(&other),
+            // The library names the key besides the reason; the path above has the key whole.
+            config::ConfigError::At { error, origin: Some(origin), .. } => format!("{error} (in {origin})"),
+            config::ConfigError::At { error, origin: None, .. } => error.to_string(),
+            error => error.to_string(),
         };
+        let reason = one_line(&reason);
         InvalidConfig(format!("{key}{value}: {reason}"))
     })
 }

@@ -1,4 +1,4 @@
-//! The configuration: one small struct per concern. [`load`] reads it; no other module sees the file or the environment.
+//! The configuration: one small struct per concern. [`load()`] reads it; no other module sees the file or the environment.
 //!
 //! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 

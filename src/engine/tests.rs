@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::messages::Poison;
 use super::*;
 use crate::config::EngineConfig;
-use crate::outbox::{Codec, Drained, Encoding, Frame, Frames, Opening, Outbox, RequestTag};
+use crate::outbox::{Codec, Drained, Encoding, Frame, Frames, Opening, RequestTag};
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, Username};
 use crate::presence::status::StatusText;
@@ -61,7 +61,7 @@ impl World {
         self.connections.set(self.connections.get() + 1);
         let username = Some(Username::new(name).unwrap());
         let opening = Opening { connection, username, status: status.map(text) };
-        let address = Outbox::new(opening, &Words, 1 << 20, &self.metrics);
+        let address = Address::new(opening, &Words, 1 << 20, &self.metrics);
         let (wake, wakes) = unbounded_channel();
         address.wake_by(move || wake.send(()).unwrap_or_default());
         let attachment = self.engine.attach(UserId::from_name(name), address.clone()).await.unwrap();
@@ -279,7 +279,7 @@ async fn a_shard_takes_only_so_many_users() {
     let drained = alice.drains_until(|drained| !drained.abandoned.is_empty()).await;
     assert_eq!(drained.abandoned.len(), 1);
     let opening = Opening { connection: ConnectionId::from_uuid(Uuid::from_u128(99)), username: None, status: None };
-    let address = Outbox::new(opening, &Words, 0, &world.metrics);
+    let address = Address::new(opening, &Words, 0, &world.metrics);
     let refused = world.engine.attach(UserId::from_name("dave"), address).await;
     assert_eq!(refused.err(), Some(EngineError::Busy));
 }

@@ -101,29 +101,6 @@ struct State {
 }
 
 impl Outbox {
-    /// An empty outbox of a connection that starts with `status`. Past `bound` bytes, changes fold.
-    pub fn new(opening: Opening, codec: &'static dyn Codec, bound: usize, metrics: &Metrics) -> Address {
-        let state = State {
-            queue: Queue::default(),
-            request: None,
-            status: opening.status,
-            waking: false,
-            ended: false,
-            completed: false,
-            abandoned: Vec::new(),
-            farewell: None,
-        };
-        Address(Arc::new(Self {
-            connection: opening.connection,
-            username: opening.username,
-            codec,
-            bound,
-            waiting_bytes: metrics.engine().outbox_bytes.clone(),
-            waker: OnceLock::new(),
-            state: Mutex::new(state),
-        }))
-    }
-
     /// Says how the session is woken. It drains once by itself when it starts.
     pub fn wake_by(&self, waker: impl Fn() + Send + Sync + 'static) {
         // A second waker would mean a second session; the first stays.
@@ -354,6 +331,29 @@ impl Hash for Address {
 }
 
 impl Address {
+    /// An empty outbox of a connection that starts with `status`. Past `bound` bytes, changes fold.
+    pub fn new(opening: Opening, codec: &'static dyn Codec, bound: usize, metrics: &Metrics) -> Self {
+        let state = State {
+            queue: Queue::default(),
+            request: None,
+            status: opening.status,
+            waking: false,
+            ended: false,
+            completed: false,
+            abandoned: Vec::new(),
+            farewell: None,
+        };
+        Self(Arc::new(Outbox {
+            connection: opening.connection,
+            username: opening.username,
+            codec,
+            bound,
+            waiting_bytes: metrics.engine().outbox_bytes.clone(),
+            waker: OnceLock::new(),
+            state: Mutex::new(state),
+        }))
+    }
+
     /// What the connection says of itself; none when its session is gone.
     pub fn announce(&self) -> Option<Connection<Self>> {
         let state = self.state.lock();

@@ -54,7 +54,7 @@ fn connection(number: u8) -> ConnectionId {
 
 fn outbox(bound: usize, metrics: &Metrics) -> Address {
     let opening = Opening { connection: connection(200), username: None, status: None };
-    Outbox::new(opening, &Lines, bound, metrics)
+    Address::new(opening, &Lines, bound, metrics)
 }
 
 fn text(number: u8) -> StatusText {
@@ -154,7 +154,7 @@ impl World {
         for presence in &mut users {
             for number in 0..2 {
                 let opening = Opening { connection: connection(number), username: None, status: None };
-                let own = Outbox::new(opening, &Lines, 0, &Metrics::new());
+                let own = Address::new(opening, &Lines, 0, &Metrics::new());
                 let opened = own.announce().expect("it has not ended");
                 presence.handle(Event::Connected(opened), Timestamp::from_micros(0));
             }

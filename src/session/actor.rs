@@ -253,7 +253,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SessionActor {
             Ok(ws::Message::Nop) => {}
             Err(ws::ProtocolError::Overflow) => self.fail(CloseCause::MessageTooLarge, context),
             // The codec reports a text that is no UTF-8 as an I/O error, like a connection that broke.
-            Err(ws::ProtocolError::Io(error)) if error.get_ref().is_some_and(|cause| is_utf8_error(cause)) => {
+            Err(ws::ProtocolError::Io(error)) if error.get_ref().is_some_and(is_utf8_error) => {
                 self.fail(CloseCause::BrokenText, context);
             }
             Err(ws::ProtocolError::Io(_)) => {

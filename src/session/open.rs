@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::engine::{Engine, EngineError};
 use crate::metrics::Metrics;
-use crate::outbox::{Opening, Outbox};
+use crate::outbox::{Address, Opening};
 use crate::presence::id::{ConnectionId, UserId, Username};
 
 /// A username could not be looked up; the reason has been logged.
@@ -101,7 +101,7 @@ pub async fn open(
 ) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
     let bound = services.session.outbox_bytes;
-    let address = Outbox::new(opening, protocol.as_codec(), bound, &services.metrics);
+    let address = Address::new(opening, protocol.as_codec(), bound, &services.metrics);
     let attachment = services.engine.attach(user, address).await?;
     let state = State::new(protocol, user, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();

@@ -1,5 +1,11 @@
 //! The whole server but for its listener, spoken to over real sockets: one binary, one file a subject.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that does not find what it expects fails"
+)]
+
 mod binary;
 mod command_line;
 mod conversation;
