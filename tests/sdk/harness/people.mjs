@@ -110,6 +110,11 @@ class Person {
     return this.isDisconnected();
   }
 
+  /** Lets go of the line without a word, as a crash would. */
+  breaksOff() {
+    this.socket.adapter._socket.terminate();
+  }
+
   /** Waits until the line is closed, whoever closed it. */
   isDisconnected() {
     return within(DEADLINE, this.closed, () => this.#complaint('to be disconnected'));
@@ -131,8 +136,12 @@ class Person {
 
   /** @param {...Person} others */
   async followsByName(...others) {
-    const usernames = others.map(({ username }) => username);
-    return this.#named(await this.socket.followUsers([], usernames));
+    return this.#named(await this.asksToFollow({ usernames: others.map(({ username }) => username) }));
+  }
+
+  /** What the SDK has no method for, but sends. @param {{user_ids?: string[], usernames?: string[]}} whom */
+  async asksToFollow({ user_ids = [], usernames = [] }) {
+    return (await this.socket.send({ status_follow: { user_ids, usernames } })).status;
   }
 
   /** @param {...Person} others */
@@ -155,6 +164,26 @@ class Person {
       const actual = await this.#next(expected.name, expected);
       assert.deepEqual(told(actual), expected, `what ${this.name} sees; so far:\n${this.#history()}`);
     }
+  }
+
+  /** All envelopes from now on, as the SDK decodes them, in the order in which they come in. */
+  overhears() {
+    const { adapter } = this.socket;
+    const line = adapter._socket;
+    const toTheSocket = line.onmessage;
+    const envelopes = [];
+    adapter.onMessage = (envelope) => envelopes.push(envelope);
+    const toUs = line.onmessage;
+    line.onmessage = (event) => {
+      toUs(event);
+      toTheSocket(event);
+    };
+    return envelopes;
+  }
+
+  /** Skips our own changes up to one. @param {string} status */
+  async seesThrough(status) {
+    while ((await this.#next(this.name, `our own ${status}`)).joins[0]?.status !== status);
   }
 
   /** The next change of somebody as the SDK gave it, with session ids. @param {string} name */
