@@ -11,7 +11,10 @@ export { Client, Session };
 /** The SDK's ways to speak on the socket. */
 export const ADAPTERS = ['text', 'protobuf'];
 
-const MAKE = { text: () => new WebSocketAdapterText(), protobuf: () => new WebSocketAdapterPb() };
+/** @param {string} name one of them */
+export function makeAdapter(name) {
+  return name === 'protobuf' ? new WebSocketAdapterPb() : new WebSocketAdapterText();
+}
 
 /** The key every client uses unless a test is about it. */
 export const SERVER_KEY = 'defaultkey';
@@ -23,7 +26,7 @@ export function clientOf(server, { serverKey = SERVER_KEY, refreshes = true } = 
 
 /** A socket that is not connected yet. @param {Client} client @param {string} adapter */
 export function socketOf(client, adapter) {
-  return client.createSocket(false, false, MAKE[adapter]());
+  return client.createSocket(false, false, makeAdapter(adapter));
 }
 
 /**

@@ -181,6 +181,15 @@ class Person {
     return envelopes;
   }
 
+  /** The sizes in bytes of all messages from now on. */
+  measures() {
+    const sizes = [];
+    this.socket.adapter._socket.addEventListener('message', ({ data }) => {
+      sizes.push(typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength);
+    });
+    return sizes;
+  }
+
   /** Skips our own changes up to one. @param {string} status */
   async seesThrough(status) {
     while ((await this.#next(this.name, `our own ${status}`)).joins[0]?.status !== status);
