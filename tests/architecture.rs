@@ -131,3 +131,19 @@ fn files_fit_two_screens() {
     }
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
+
+#[test]
+fn the_readme_has_every_setting_with_its_default() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let defaults = fs::read_to_string(root.join("src/config/default.toml")).unwrap();
+    let mut section = "";
+    for line in defaults.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            let row = format!("| `{section}.{key}` | `{}` |", value.trim_matches('"'));
+            assert!(readme.contains(&row), "the README's table lacks {row}");
+        }
+    }
+}
