@@ -13,6 +13,9 @@ import { launchBrowser } from './harness/browser.mjs';
 import { ADAPTERS, Client, makeAdapter } from './harness/nakama.mjs';
 import { startServer } from './harness/server.mjs';
 
+/** In milliseconds; the conversation itself, which browsers load too, waits without an end. */
+const PATIENCE = 60_000;
+
 /** What the other origin serves: the SDK as published, and what is to be said with it. */
 const FILES = {
   '/nakama-js.mjs': 'node_modules/@heroiclabs/nakama-js/dist/nakama-js.esm.mjs',
@@ -61,17 +64,17 @@ describe('the same conversation everywhere', () => {
   }
 
   for (const adapter of ADAPTERS) {
-    test(`in Node (${adapter})`, async () => {
+    test(`in Node (${adapter})`, { timeout: PATIENCE }, async () => {
       assert.deepEqual(await conversation({ ...place(adapter), Client, makeAdapter: () => makeAdapter(adapter) }), EXPECTED);
     });
 
-    test(`in Chromium, from another origin (${adapter})`, async (t) => {
+    test(`in Chromium, from another origin (${adapter})`, { timeout: PATIENCE }, async (t) => {
       const page = await visit(t);
       assert.equal(await page.evaluate(() => self.origin), elsewhere.origin);
       assert.deepEqual(await page.evaluate(conversationInPage, { origin: elsewhere.origin, ...place(adapter) }), EXPECTED);
     });
 
-    test(`in Chromium, from no origin (${adapter})`, async (t) => {
+    test(`in Chromium, from no origin (${adapter})`, { timeout: PATIENCE }, async (t) => {
       const frame = await visitSandboxed(t);
       assert.equal(await frame.evaluate(() => self.origin), 'null');
       assert.deepEqual(await frame.evaluate(conversationInPage, { origin: elsewhere.origin, ...place(adapter) }), EXPECTED);

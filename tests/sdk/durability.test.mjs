@@ -14,7 +14,7 @@ const AT_ONCE = 32;
 const KILLED_AFTER = 300;
 
 describe('kill -9 among a thousand sign-ups', () => {
-  test('every account that was acknowledged is there', async (t) => {
+  test('every account that was acknowledged is there', { timeout: 120_000 }, async (t) => {
     const dataDir = temporaryFolder();
     const server = await startServer({ dataDir });
     t.after(() => server.abandon());
