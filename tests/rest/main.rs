@@ -1,0 +1,9 @@
+//! Nakama's REST, row by row (section 1 of its protocol as this server keeps it): exact statuses, codes and sentences.
+
+#![allow(clippy::unwrap_used, reason = "a test that does not find what it expects fails")]
+
+mod account;
+mod authenticate;
+mod protocol;
+mod session;
+mod world;
