@@ -18,23 +18,17 @@ pub struct Attachment {
     address: Address,
     /// The user's actor, as long as it is the one that was attached to.
     actor: Option<Addr<UserActor>>,
-    /// Not to be detached at the end: the hold was given up for another.
-    forgotten: bool,
 }
 
 impl Attachment {
     /// A hold that is being asked for; dropped before it is granted, it takes the asking back.
     pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
-        Self { engine, user, address, actor: None, forgotten: false }
+        Self { engine, user, address, actor: None }
     }
 
     pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
         self.actor = Some(actor);
         self
-    }
-
-    pub(super) fn forget(mut self) {
-        self.forgotten = true;
     }
 
     /// The user this connection belongs to.
@@ -73,9 +67,6 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        if self.forgotten {
-            return;
-        }
         self.address.end();
         let detach = Detach { user: self.user, address: self.address.clone(), exit: Exit::Lost };
         self.engine.supervisor(self.user).deliver(detach);

@@ -70,14 +70,14 @@ impl Engine {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(EngineError::Stopped);
         }
+        // From here on the connection is taken back if it is not granted, or if nobody waits for it any more.
+        let attachment = Attachment::pending(self.clone(), user, address.clone());
         // An actor that is lost before it answers is replaced: ask again.
         for _ in 0..3 {
             let (answer, attached) = oneshot::channel();
-            let attachment = Attachment::pending(self.clone(), user, address.clone());
             self.supervisor(user).offer(Attach { user, address: address.clone(), answer })?;
-            match attached.await {
-                Ok(result) => return result.map(|actor| attachment.with(actor)),
-                Err(_lost) => attachment.forget(),
+            if let Ok(result) = attached.await {
+                return result.map(|actor| attachment.with(actor));
             }
         }
         Err(EngineError::Stopped)

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
+};
 use actix_web::web::Bytes;
 use actix_web_actors::ws::{self, WebsocketContext};
 
@@ -31,6 +33,8 @@ pub struct SessionActor {
     address: Address,
     assembly: Assembly,
     gate: Gate,
+    /// To the next deadline.
+    timer: Option<SpawnHandle>,
     services: Arc<Services>,
 }
 
@@ -49,7 +53,7 @@ impl SessionActor {
         let address = attachment.address().clone();
         services.metrics.dialect(address.dialect()).connections.inc();
         let assembly = Assembly::new(services.session.max_message_bytes);
-        Self { state, attachment: Some(attachment), address, assembly, gate, services }
+        Self { state, attachment: Some(attachment), address, assembly, gate, timer: None, services }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context) {
@@ -137,7 +141,7 @@ impl SessionActor {
         self.let_go();
         let description = (!closing.reason.is_empty()).then(|| closing.reason.into_owned());
         context.close(Some(ws::CloseReason { code: closing.code.into(), description }));
-        self.tick_after(self.services.session.close_timeout.0, context);
+        self.keep_ticking(context);
     }
 
     fn let_go(&mut self) {
@@ -146,21 +150,18 @@ impl SessionActor {
         }
     }
 
-    fn tick_after(&self, delay: Duration, context: &mut Context) {
-        context.run_later(delay, |actor, context| {
-            let actions = actor.state.tick(actor.services.clock.now());
-            actor.carry_out(actions, context);
-        });
-    }
-
-    /// Keeps one timer running to the next deadline.
-    fn keep_ticking(&self, context: &mut Context) {
+    /// Keeps one timer running, to the next deadline.
+    fn keep_ticking(&mut self, context: &mut Context) {
+        if let Some(earlier) = self.timer.take() {
+            context.cancel_future(earlier);
+        }
         let delay = self.state.deadline().since(self.services.clock.now()).max(Duration::from_millis(1));
-        context.run_later(delay, |actor, context| {
+        self.timer = Some(context.run_later(delay, |actor, context| {
+            actor.timer = None;
             let actions = actor.state.tick(actor.services.clock.now());
             actor.carry_out(actions, context);
             actor.keep_ticking(context);
-        });
+        }));
     }
 
     fn message(&mut self, incoming: Incoming<'_>, context: &mut Context) {
