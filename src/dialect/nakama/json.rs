@@ -8,70 +8,45 @@ use bytestring::ByteString;
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
+use super::Wire;
 use super::message::{self, Answer, Error, ErrorCode, Event, Meaning, Shown};
-use crate::outbox::{Codec, Encoding, Frame, Frames, RequestTag};
-use crate::presence::diff::{Diff, Snapshot};
-use crate::session::command::Reply;
-use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use crate::outbox::{Encoding, Frame, RequestTag};
+use crate::session::protocol::Incoming;
 
 mod envelope;
 
 /// The protocol in JSON.
 pub(super) struct Json;
 
-impl Protocol for Json {
-    fn decode(&self, incoming: Incoming<'_>) -> Decoded {
-        let meaning = match incoming {
+impl Wire for Json {
+    const ENCODING: Encoding = Encoding::NakamaJson;
+
+    fn read(incoming: Incoming<'_>) -> Meaning {
+        match incoming {
             Incoming::Text(text) => envelope::read(text),
             Incoming::Binary(_) => message::wrong_frame(),
-        };
-        match meaning {
-            Meaning::Request(request) => Decoded::Request(request),
-            Meaning::Refused(tag, error) => Decoded::Refused(answer(&tag, &Answer::Error(error))),
-            Meaning::Fatal(tag, error, closing) => Decoded::Fatal(answer(&tag, &Answer::Error(error)), closing),
         }
     }
 
-    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
-        answer(tag, &Answer::of(reply))
+    fn answer(tag: &RequestTag, answer: Answer) -> Frame {
+        match answer {
+            Answer::Acknowledged => frame(&Acknowledgement { tag }),
+            Answer::Pong => frame(&Outgoing { tag, name: "pong", body: Empty {} }),
+            Answer::Error(error) => frame(&Outgoing { tag, name: "error", body: ErrorBody::from(&error) }),
+        }
     }
 
-    fn closing(&self, cause: CloseCause) -> Closing {
-        message::closing(cause)
+    fn status(tag: &RequestTag, presences: &[Shown<'_>]) -> Frame {
+        frame(&Outgoing { tag, name: "status", body: Status { presences } })
     }
 
-    fn as_codec(&'static self) -> &'static dyn Codec {
-        self
-    }
-}
-
-impl Codec for Json {
-    fn encoding(&self) -> Encoding {
-        Encoding::NakamaJson
+    fn event(event: &Event<'_>) -> Frame {
+        frame(&Outgoing { tag: &RequestTag(None), name: "status_presence_event", body: event })
     }
 
-    fn diff(&self, diff: &Diff) -> Frames {
-        message::events(diff, size).iter().map(event).collect()
+    fn size(shown: Shown<'_>) -> usize {
+        size(shown)
     }
-
-    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
-        let (presences, rest) = message::reply(tag, snapshots, size);
-        let status = Outgoing { tag: tag.clone(), name: "status", body: Status { presences } };
-        std::iter::once(frame(&status)).chain(rest.iter().map(event)).collect()
-    }
-}
-
-fn answer(tag: &RequestTag, answer: &Answer) -> Frames {
-    let tag = tag.clone();
-    vec![match answer {
-        Answer::Acknowledged => frame(&Acknowledgement { tag }),
-        Answer::Pong => frame(&Outgoing { tag, name: "pong", body: Empty {} }),
-        Answer::Error(error) => frame(&Outgoing { tag, name: "error", body: ErrorBody::from(error) }),
-    }]
-}
-
-fn event(event: &Event<'_>) -> Frame {
-    frame(&Outgoing { tag: RequestTag(None), name: "status_presence_event", body: event })
 }
 
 fn frame(envelope: &impl Serialize) -> Frame {
@@ -97,13 +72,13 @@ fn escaped_len(text: &str) -> usize {
 }
 
 /// An envelope with a message: `{"cid":…,"name":{…}}`.
-struct Outgoing<T> {
-    tag: RequestTag,
+struct Outgoing<'a, T> {
+    tag: &'a RequestTag,
     name: &'static str,
     body: T,
 }
 
-impl<T: Serialize> Serialize for Outgoing<T> {
+impl<T: Serialize> Serialize for Outgoing<'_, T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if let Some(cid) = &self.tag.0 {
@@ -115,11 +90,11 @@ impl<T: Serialize> Serialize for Outgoing<T> {
 }
 
 /// An envelope without a message: `{"cid":…}`.
-struct Acknowledgement {
-    tag: RequestTag,
+struct Acknowledgement<'a> {
+    tag: &'a RequestTag,
 }
 
-impl Serialize for Acknowledgement {
+impl Serialize for Acknowledgement<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if let Some(cid) = &self.tag.0 {
@@ -149,7 +124,7 @@ impl<'a> From<&'a Error> for ErrorBody<'a> {
 
 #[derive(Serialize)]
 struct Status<'a> {
-    presences: Vec<Shown<'a>>,
+    presences: &'a [Shown<'a>],
 }
 
 impl Serialize for Event<'_> {

@@ -10,7 +10,13 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-use crate::session::protocol::Protocol;
+use std::marker::PhantomData;
+
+use crate::outbox::{Codec, Encoding, Frame, Frames, RequestTag};
+use crate::presence::diff::{Diff, Snapshot};
+use crate::session::command::Reply;
+use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use message::{Answer, Event, Meaning, Shown};
 
 /// The `format` of the connect query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +40,69 @@ impl Format {
     /// The protocol of this format.
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
-            Self::Json => &json::Json,
-            Self::Protobuf => &protobuf::Protobuf,
+            Self::Json => &Nakama::<json::Json>(PhantomData),
+            Self::Protobuf => &Nakama::<protobuf::Protobuf>(PhantomData),
         }
+    }
+}
+
+/// How an envelope is written down.
+trait Wire: Send + Sync + 'static {
+    const ENCODING: Encoding;
+
+    /// Reads an envelope.
+    fn read(incoming: Incoming<'_>) -> Meaning;
+
+    /// The answer to a request.
+    fn answer(tag: &RequestTag, answer: Answer) -> Frame;
+
+    /// The reply to a follow.
+    fn status(tag: &RequestTag, presences: &[Shown<'_>]) -> Frame;
+
+    /// A `status_presence_event`.
+    fn event(event: &Event<'_>) -> Frame;
+
+    /// What a presence takes, in bytes, at most.
+    fn size(shown: Shown<'_>) -> usize;
+}
+
+/// The protocol, written down by `W`.
+struct Nakama<W>(PhantomData<W>);
+
+impl<W: Wire> Protocol for Nakama<W> {
+    fn decode(&self, incoming: Incoming<'_>) -> Decoded {
+        let error = |tag, error| vec![W::answer(tag, Answer::Error(error))];
+        match W::read(incoming) {
+            Meaning::Request(request) => Decoded::Request(request),
+            Meaning::Refused(tag, refusal) => Decoded::Refused(error(&tag, refusal)),
+            Meaning::Fatal(tag, refusal, closing) => Decoded::Fatal(error(&tag, refusal), closing),
+        }
+    }
+
+    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
+        vec![W::answer(tag, Answer::of(reply))]
+    }
+
+    fn closing(&self, cause: CloseCause) -> Closing {
+        message::closing(cause)
+    }
+
+    fn as_codec(&'static self) -> &'static dyn Codec {
+        self
+    }
+}
+
+impl<W: Wire> Codec for Nakama<W> {
+    fn encoding(&self) -> Encoding {
+        W::ENCODING
+    }
+
+    fn diff(&self, diff: &Diff) -> Frames {
+        message::events(diff, W::size).iter().map(W::event).collect()
+    }
+
+    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+        let (presences, rest) = message::reply(tag, snapshots, W::size);
+        std::iter::once(W::status(tag, &presences)).chain(rest.iter().map(W::event)).collect()
     }
 }

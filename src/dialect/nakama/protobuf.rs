@@ -4,59 +4,55 @@ use actix_web::web::Bytes;
 use bytestring::ByteString;
 use prost::Message;
 
+use super::Wire;
 use super::message::{self, Answer, Body, Event, Meaning, Shown};
 use super::scope::Scope;
-use crate::outbox::{Codec, Encoding, Frame, Frames, RequestTag};
-use crate::presence::diff::{Diff, Snapshot};
-use crate::session::command::Reply;
-use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use crate::outbox::{Encoding, Frame, RequestTag};
+use crate::session::protocol::Incoming;
 
 mod wire;
 
-use wire::envelope::Message as Wire;
+use wire::envelope::Message as Oneof;
 
 /// The protocol in protobuf.
 pub(super) struct Protobuf;
 
-impl Protocol for Protobuf {
-    fn decode(&self, incoming: Incoming<'_>) -> Decoded {
-        let meaning = match incoming {
+impl Wire for Protobuf {
+    const ENCODING: Encoding = Encoding::NakamaProtobuf;
+
+    fn read(incoming: Incoming<'_>) -> Meaning {
+        match incoming {
             Incoming::Binary(bytes) => read(bytes),
             Incoming::Text(_) => message::wrong_frame(),
-        };
-        match meaning {
-            Meaning::Request(request) => Decoded::Request(request),
-            Meaning::Refused(tag, error) => Decoded::Refused(answer(&tag, Answer::Error(error))),
-            Meaning::Fatal(tag, error, closing) => Decoded::Fatal(answer(&tag, Answer::Error(error)), closing),
         }
     }
 
-    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
-        answer(tag, Answer::of(reply))
+    fn answer(tag: &RequestTag, answer: Answer) -> Frame {
+        match answer {
+            Answer::Acknowledged => frame(tag, None),
+            Answer::Pong => frame(tag, Some(Oneof::Pong(wire::Empty {}))),
+            Answer::Error(error) => {
+                let body = wire::Error { code: error.code as i32, message: error.message };
+                frame(tag, Some(Oneof::Error(body)))
+            }
+        }
     }
 
-    fn closing(&self, cause: CloseCause) -> Closing {
-        message::closing(cause)
+    fn status(tag: &RequestTag, presences: &[Shown<'_>]) -> Frame {
+        let body = wire::Status { presences: presences.iter().copied().map(presence).collect() };
+        frame(tag, Some(Oneof::Status(body)))
     }
 
-    fn as_codec(&'static self) -> &'static dyn Codec {
-        self
-    }
-}
-
-impl Codec for Protobuf {
-    fn encoding(&self) -> Encoding {
-        Encoding::NakamaProtobuf
+    fn event(event: &Event<'_>) -> Frame {
+        let body = wire::StatusPresenceEvent {
+            joins: event.joins.iter().copied().map(presence).collect(),
+            leaves: event.leaves.iter().copied().map(presence).collect(),
+        };
+        frame(&RequestTag(None), Some(Oneof::StatusPresenceEvent(body)))
     }
 
-    fn diff(&self, diff: &Diff) -> Frames {
-        message::events(diff, size).iter().map(event).collect()
-    }
-
-    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
-        let (presences, rest) = message::reply(tag, snapshots, size);
-        let status = wire::Status { presences: presences.into_iter().map(presence).collect() };
-        std::iter::once(frame(tag, Some(Wire::Status(status)))).chain(rest.iter().map(event)).collect()
+    fn size(shown: Shown<'_>) -> usize {
+        size(shown)
     }
 }
 
@@ -67,38 +63,19 @@ fn read(bytes: &[u8]) -> Meaning {
     };
     let tag = RequestTag((!envelope.cid.is_empty()).then(|| ByteString::from(envelope.cid)));
     let body = match envelope.message {
-        Some(Wire::Ping(wire::Empty {})) => Some(Body::Ping),
-        Some(Wire::Pong(wire::Empty {})) => Some(Body::Pong),
-        Some(Wire::StatusUpdate(update)) => Some(Body::StatusUpdate(update.status)),
-        Some(Wire::StatusFollow(follow)) => {
+        Some(Oneof::Ping(wire::Empty {})) => Some(Body::Ping),
+        Some(Oneof::Pong(wire::Empty {})) => Some(Body::Pong),
+        Some(Oneof::StatusUpdate(update)) => Some(Body::StatusUpdate(update.status)),
+        Some(Oneof::StatusFollow(follow)) => {
             Some(Body::StatusFollow { user_ids: follow.user_ids, usernames: follow.usernames })
         }
-        Some(Wire::StatusUnfollow(unfollow)) => Some(Body::StatusUnfollow { user_ids: unfollow.user_ids }),
-        Some(Wire::Error(_) | Wire::Status(_) | Wire::StatusPresenceEvent(_)) => {
+        Some(Oneof::StatusUnfollow(unfollow)) => Some(Body::StatusUnfollow { user_ids: unfollow.user_ids }),
+        Some(Oneof::Error(_) | Oneof::Status(_) | Oneof::StatusPresenceEvent(_)) => {
             Some(Body::OutOfScope(Scope::ServerOnly))
         }
         None => wire::numbers(bytes).filter_map(Scope::of_number).last().map(Body::OutOfScope),
     };
     message::interpret(tag, body)
-}
-
-fn answer(tag: &RequestTag, answer: Answer) -> Frames {
-    vec![match answer {
-        Answer::Acknowledged => frame(tag, None),
-        Answer::Pong => frame(tag, Some(Wire::Pong(wire::Empty {}))),
-        Answer::Error(error) => {
-            let body = wire::Error { code: error.code as i32, message: error.message };
-            frame(tag, Some(Wire::Error(body)))
-        }
-    }]
-}
-
-fn event(event: &Event<'_>) -> Frame {
-    let body = wire::StatusPresenceEvent {
-        joins: event.joins.iter().copied().map(presence).collect(),
-        leaves: event.leaves.iter().copied().map(presence).collect(),
-    };
-    frame(&RequestTag(None), Some(Wire::StatusPresenceEvent(body)))
 }
 
 fn presence(shown: Shown<'_>) -> wire::UserPresence {
@@ -112,7 +89,7 @@ fn presence(shown: Shown<'_>) -> wire::UserPresence {
     }
 }
 
-fn frame(tag: &RequestTag, message: Option<Wire>) -> Frame {
+fn frame(tag: &RequestTag, message: Option<Oneof>) -> Frame {
     let cid = tag.0.as_ref().map_or_else(String::new, ToString::to_string);
     Frame::Binary(Bytes::from(wire::Envelope { cid, message }.encode_to_vec()))
 }
