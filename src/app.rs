@@ -4,6 +4,8 @@
 
 mod directory;
 mod listen;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::net::SocketAddr;

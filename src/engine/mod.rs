@@ -134,6 +134,12 @@ impl Engine {
         self.0.shards.iter().for_each(Shard::stop);
     }
 
+    /// Has a user's actor panic.
+    #[cfg(test)]
+    pub fn poison(&self, user: UserId) {
+        self.supervisor(user).deliver(messages::Poison(user));
+    }
+
     fn supervisor(&self, user: UserId) -> &Mailbox<Supervisor> {
         let hash = self.0.hasher.hash_one(user);
         let shard = usize::try_from(hash % self.0.shards.len() as u64).expect("below the number of shards");

@@ -194,8 +194,8 @@ impl Handler<Letter<Lost>> for Supervisor {
     fn handle(&mut self, letter: Letter<Lost>, _: &mut Self::Context) {
         let lost = letter.content;
         log::error!(user:% = lost.told.user; "the actor of a user was lost; starting another from what its connections say");
-        self.surroundings.metrics.engine().recovered.inc();
         self.replace(lost);
+        self.surroundings.metrics.engine().recovered.inc();
     }
 }
 
