@@ -130,3 +130,23 @@ async fn a_client_that_takes_nothing_for_the_stall_timeout_is_cut() {
     until(&server, "hereabouts_connections", 1).await;
     until(&server, "hereabouts_users", 1).await;
 }
+
+#[actix_web::test]
+async fn a_client_that_asks_and_does_not_read_is_not_read_from_either() {
+    let server = Server::start(&[]);
+    let mut client = RawClient::connect(server.address, &format!("token={}", Server::token("flood"))).await;
+    let padding = "x".repeat(4000);
+    let mut asked = 0;
+    // Until nothing more can be sent: every buffer between here and the session is full then.
+    let ask = |number: usize| json!({"cid": format!("{number} {padding}"), "ping": {}});
+    while timeout(Duration::from_secs(1), client.says(&ask(asked))).await.is_ok() {
+        asked += 1;
+        assert!(asked < 100_000, "the server takes what it cannot answer");
+    }
+    let waiting = metric(&server, "hereabouts_outbox_bytes").await;
+    assert!(waiting < 200_000, "{waiting} bytes of replies wait in the server");
+    for number in 0..asked {
+        let pong = timeout(PATIENCE, client.hears()).await.expect("an answer is missing").expect("dropped");
+        assert_eq!(pong["cid"], ask(number)["cid"]);
+    }
+}
