@@ -11,6 +11,7 @@
 //! * [`codec`]: what a dialect does for the outbox; * [`notification`]: one diff, encoded once per encoding;
 //! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer.
 
+mod address;
 mod codec;
 mod notification;
 mod queue;
@@ -20,17 +21,17 @@ mod tests;
 mod ticket;
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::metrics::{Dialect, Metrics};
+use crate::metrics::Dialect;
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::status::StatusText;
-use crate::presence::user::{Connection, Followed};
+use crate::presence::user::Followed;
 
+pub use address::Address;
 pub use codec::{Codec, Encoding, Frame, Frames, RequestTag};
 use notification::Outcome;
 pub use notification::{Notification, Tally};
@@ -301,72 +302,5 @@ impl State {
 impl fmt::Debug for Outbox {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Outbox({})", self.connection)
-    }
-}
-
-/// A follower's address: the shared outbox, compared by identity. Eight bytes.
-#[derive(Clone, Debug)]
-pub struct Address(Arc<Outbox>);
-
-impl std::ops::Deref for Address {
-    type Target = Outbox;
-
-    fn deref(&self) -> &Outbox {
-        &self.0
-    }
-}
-
-impl PartialEq for Address {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for Address {}
-
-impl Hash for Address {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.0).hash(state);
-    }
-}
-
-impl Address {
-    /// An empty outbox of a connection that starts with `status`. Past `bound` bytes, changes fold.
-    pub fn new(opening: Opening, codec: &'static dyn Codec, bound: usize, metrics: &Metrics) -> Self {
-        let state = State {
-            queue: Queue::default(),
-            request: None,
-            status: opening.status,
-            waking: false,
-            ended: false,
-            completed: false,
-            abandoned: Vec::new(),
-            farewell: None,
-        };
-        Self(Arc::new(Outbox {
-            connection: opening.connection,
-            username: opening.username,
-            codec,
-            bound,
-            waiting_bytes: metrics.engine().outbox_bytes.clone(),
-            waker: OnceLock::new(),
-            state: Mutex::new(state),
-        }))
-    }
-
-    /// What the connection says of itself; none when its session is gone.
-    pub fn announce(&self) -> Option<Connection<Self>> {
-        let state = self.state.lock();
-        (!state.ended).then(|| Connection {
-            id: self.connection,
-            username: self.username.clone(),
-            status: state.status.clone(),
-            address: self.clone(),
-        })
-    }
-
-    /// Whether the session is gone.
-    pub fn is_ended(&self) -> bool {
-        self.state.lock().ended
     }
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::status::Version;
 use crate::presence::time::Timestamp;

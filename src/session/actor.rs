@@ -13,11 +13,12 @@ use actix::{
 use actix_web::web::Bytes;
 use actix_web_actors::ws::{self, WebsocketContext};
 
+use super::action::{Action, Ask};
 use super::assembly::{Assembly, AssemblyError, Whole};
 use super::gate::Gate;
-use super::open::Services;
 use super::protocol::{CloseCause, Closing, Incoming};
-use super::state::{Action, Ask, State};
+use super::services::Services;
+use super::state::State;
 use crate::engine::{Attachment, EngineError};
 use crate::outbox::{Address, Frame};
 use crate::presence::id::Username;

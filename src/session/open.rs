@@ -5,78 +5,15 @@ use std::sync::Arc;
 use actix_http::ws::Codec;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
-use futures_util::future::BoxFuture;
-use uuid::{ContextV1, Uuid};
 
 use super::actor::SessionActor;
 use super::gate::Gate;
 use super::protocol::Protocol;
+use super::services::Services;
 use super::state::State;
-use crate::clock::Clock;
-use crate::config::{LimitsConfig, SessionConfig};
-use crate::engine::{Engine, EngineError};
-use crate::metrics::Metrics;
+use crate::engine::EngineError;
 use crate::outbox::{Address, Opening};
-use crate::presence::id::{ConnectionId, UserId, Username};
-
-/// A username could not be looked up; the reason has been logged.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("usernames could not be looked up")]
-pub struct LookupFailed;
-
-/// Finds users by name.
-pub trait Directory: Send + Sync {
-    /// The ids of those names that exist, in any order.
-    fn user_ids(&self, usernames: Vec<Username>) -> BoxFuture<'_, Result<Vec<UserId>, LookupFailed>>;
-}
-
-/// What every session needs. One per server, shared.
-pub struct Services {
-    /// The users.
-    pub engine: Engine,
-    /// Finds users by name.
-    pub directory: Arc<dyn Directory>,
-    /// The time.
-    pub clock: Clock,
-    /// Counts.
-    pub metrics: Metrics,
-    /// What every connection is held to.
-    pub session: SessionConfig,
-    /// Quotas and rates.
-    pub limits: LimitsConfig,
-    /// Names connections.
-    pub connection_ids: ConnectionIds,
-}
-
-/// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.
-#[derive(Debug)]
-pub struct ConnectionIds {
-    /// Keeps ids apart that are made in one instant.
-    context: ContextV1,
-    /// Keeps servers apart.
-    node: [u8; 6],
-}
-
-impl ConnectionIds {
-    /// Ids of a node named at random.
-    pub fn new() -> Self {
-        Self { context: ContextV1::new(rand::random()), node: rand::random() }
-    }
-
-    /// A new id.
-    pub fn next(&self, clock: &Clock) -> ConnectionId {
-        let micros = clock.now().as_micros();
-        let nanos = u32::try_from(micros % 1_000_000 * 1_000).expect("below a second");
-        let timestamp = uuid::Timestamp::from_unix(&self.context, micros / 1_000_000, nanos);
-        ConnectionId::from_uuid(Uuid::new_v1(timestamp, &self.node))
-    }
-}
-
-impl Default for ConnectionIds {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+use crate::presence::id::UserId;
 
 /// Why no session was opened.
 #[derive(Debug, thiserror::Error)]

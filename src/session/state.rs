@@ -6,12 +6,13 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::action::{Action, Ask};
 use super::command::{Command, Refusal, Reply, Request};
 use super::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::outbox::{Drained, Farewell, Frames, RequestTag};
+use crate::outbox::{Drained, Farewell, RequestTag};
 use crate::presence::follows::Follows;
-use crate::presence::id::{UserId, Username};
+use crate::presence::id::UserId;
 use crate::presence::quota::Quota;
 use crate::presence::rate::SlidingWindow;
 use crate::presence::status::StatusText;
@@ -19,70 +20,6 @@ use crate::presence::time::Timestamp;
 
 /// How often the users of one request are asked again when their actors were lost.
 const ATTEMPTS: u8 = 3;
-
-/// What the session's actor has to do, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Send these frames after what waits already.
-    Send(Frames),
-    /// Likewise; they say that something was refused.
-    Refuse(Frames),
-    /// Look these usernames up and come back with [`State::resolved`].
-    Resolve(Vec<Username>),
-    /// Have the outbox wait for these users' snapshots, then follow them.
-    Follow {
-        /// The request's number.
-        id: u32,
-        /// To be echoed.
-        tag: RequestTag,
-        /// Each once.
-        users: Vec<UserId>,
-    },
-    /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
-    Unfollow {
-        /// The request's number.
-        id: u32,
-        /// Each once.
-        users: Vec<UserId>,
-        /// The answer.
-        done: Frames,
-    },
-    /// Have the outbox wait for the own user and send `done`, then set the status.
-    SetStatus {
-        /// The request's number.
-        id: u32,
-        /// What to show.
-        status: Option<StatusText>,
-        /// The answer.
-        done: Frames,
-    },
-    /// Ask these users again under the same request.
-    AskAgain {
-        /// The request's number.
-        id: u32,
-        /// What to ask.
-        ask: Ask,
-    },
-    /// Answer the request that waits with these frames.
-    GiveUp(Frames),
-    /// Ping the client.
-    Ping,
-    /// Send what waits, then the close frame, and end the hold on the user.
-    Close(Closing),
-    /// End the connection without another word.
-    Stop,
-}
-
-/// What a request asks of user actors.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Their snapshots.
-    Follow(Vec<UserId>),
-    /// To be told no more.
-    Unfollow(Vec<UserId>),
-    /// To show a status.
-    SetStatus(Option<StatusText>),
-}
 
 /// The command under way.
 #[derive(Debug)]

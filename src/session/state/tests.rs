@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::config::{Config, Overrides, load};
-use crate::outbox::{Codec, Encoding, Frame};
+use crate::outbox::{Codec, Encoding, Frame, Frames};
 use crate::presence::diff::{Diff, Snapshot};
+use crate::presence::id::Username;
 
 /// A protocol of words: `ping`, `set away`, `hide`, `follow bob`, `named bob`, `unfollow bob`, `bad`, `fatal`.
 struct Words;

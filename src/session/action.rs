@@ -1,0 +1,70 @@
+//! What a session's rules have its actor do.
+
+use super::protocol::Closing;
+use crate::outbox::{Frames, RequestTag};
+use crate::presence::id::{UserId, Username};
+use crate::presence::status::StatusText;
+
+/// What the session's actor has to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send these frames after what waits already.
+    Send(Frames),
+    /// Likewise; they say that something was refused.
+    Refuse(Frames),
+    /// Look these usernames up and come back with [`State::resolved`](super::state::State::resolved).
+    Resolve(Vec<Username>),
+    /// Have the outbox wait for these users' snapshots, then follow them.
+    Follow {
+        /// The request's number.
+        id: u32,
+        /// To be echoed.
+        tag: RequestTag,
+        /// Each once.
+        users: Vec<UserId>,
+    },
+    /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
+    Unfollow {
+        /// The request's number.
+        id: u32,
+        /// Each once.
+        users: Vec<UserId>,
+        /// The answer.
+        done: Frames,
+    },
+    /// Have the outbox wait for the own user and send `done`, then set the status.
+    SetStatus {
+        /// The request's number.
+        id: u32,
+        /// What to show.
+        status: Option<StatusText>,
+        /// The answer.
+        done: Frames,
+    },
+    /// Ask these users again under the same request.
+    AskAgain {
+        /// The request's number.
+        id: u32,
+        /// What to ask.
+        ask: Ask,
+    },
+    /// Answer the request that waits with these frames.
+    GiveUp(Frames),
+    /// Ping the client.
+    Ping,
+    /// Send what waits, then the close frame, and end the hold on the user.
+    Close(Closing),
+    /// End the connection without another word.
+    Stop,
+}
+
+/// What a request asks of user actors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Their snapshots.
+    Follow(Vec<UserId>),
+    /// To be told no more.
+    Unfollow(Vec<UserId>),
+    /// To show a status.
+    SetStatus(Option<StatusText>),
+}
