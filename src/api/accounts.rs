@@ -93,6 +93,7 @@ impl Accounts {
             }
         };
         let username = options.username.as_deref().map(validate::username).transpose()?;
+        validate::vars(&options.vars)?;
         // Whoever loses the race for a new login finds it made.
         for _ in 0..3 {
             if let Some(account) = self.store.find(key.clone()).await? {
@@ -116,6 +117,7 @@ impl Accounts {
         };
         validate::password(&password)?;
         let username = validate::username(&username)?;
+        validate::vars(&options.vars)?;
         let user = self.store.user_ids(vec![username]).await?.first().copied().ok_or_else(not_found)?;
         let account = self.store.account(user).await?.ok_or_else(not_found)?;
         self.admit(account, Some(password), options.vars).await
@@ -168,6 +170,7 @@ impl Accounts {
         if token.is_empty() {
             return Err(ApiError::invalid("Refresh token is required."));
         }
+        validate::vars(&vars)?;
         let invalid = |_| ApiError::new(ErrorKind::Unauthenticated, "Refresh token invalid or expired.");
         let claims = self.auth.verify_refresh(token).map_err(invalid)?;
         let account = self.store.account(claims.user).await?.ok_or_else(not_found)?;
@@ -178,8 +181,7 @@ impl Accounts {
     /// Revokes the tokens given, which must be the caller's; with none given, all of the caller's older ones.
     pub fn logout(&self, caller: &Claims, session: &str, refresh: &str) -> Result<(), ApiError> {
         if session.is_empty() && refresh.is_empty() {
-            self.auth.revoke_all(caller.user);
-            return Ok(());
+            return Ok(self.auth.revoke_all(caller.user)?);
         }
         let own = |claims: &Claims| claims.user == caller.user;
         let given = |token: &str, verified: Option<Claims>, message: &'static str| match verified.filter(own) {
@@ -189,10 +191,10 @@ impl Accounts {
         let session = given(session, self.auth.verify_session(session).ok(), "Session token invalid.")?;
         let refresh = given(refresh, self.auth.verify_refresh(refresh).ok(), "Refresh token invalid.")?;
         if let Some(claims) = session {
-            self.auth.revoke_session(&claims);
+            self.auth.revoke_session(&claims)?;
         }
         if let Some(claims) = refresh {
-            self.auth.revoke_refresh(&claims);
+            self.auth.revoke_refresh(&claims)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::auth::password::PasswordError;
+use crate::auth::revocation::RevocationsFull;
 use crate::store::StoreError;
 
 /// What kind of failure; each face has a code of its own for it.
@@ -73,10 +74,18 @@ impl From<PasswordError> for ApiError {
                 message.replace_range(..1, "T");
                 Self::new(ErrorKind::ResourceExhausted, message + ".")
             }
+            PasswordError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
             PasswordError::Failed => {
                 log::error!("a password could not be hashed");
                 Self::new(ErrorKind::Internal, "Error finding or creating user account.")
             }
         }
+    }
+}
+
+impl From<RevocationsFull> for ApiError {
+    fn from(error: RevocationsFull) -> Self {
+        log::error!("{error}");
+        Self::new(ErrorKind::Unavailable, "The server is busy, try again.")
     }
 }

@@ -1,11 +1,16 @@
 //! Checks what a caller names itself by, with Nakama's rules and sentences (`server/api_authenticate.go`). Lengths are in
 //! bytes.
 
+use std::collections::BTreeMap;
+
 use super::ApiError;
 use crate::presence::id::{InvalidUsername, Username};
 
 /// The longest password hashed: more would only cost time.
 const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// The most that a client may attach to its tokens.
+const MAX_VARS_BYTES: usize = 8192;
 
 /// A custom id: 6 to 128 bytes.
 pub fn custom_id(id: &str) -> Result<(), ApiError> {
@@ -57,6 +62,20 @@ pub fn password(password: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid(format!("Password must be at most {MAX_PASSWORD_BYTES} bytes long.")));
     }
     Ok(())
+}
+
+/// What a client attaches to its tokens: at most 8192 bytes, so that every token issued is one that is taken.
+pub fn vars(vars: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    // Quotes, colon and comma take six bytes, and JSON may need six for one of a text.
+    let bytes: usize = vars.iter().map(|(name, value)| escaped_len(name) + escaped_len(value) + 6).sum();
+    if bytes > MAX_VARS_BYTES {
+        return Err(ApiError::invalid(format!("Session variables must be at most {MAX_VARS_BYTES} bytes long.")));
+    }
+    Ok(())
+}
+
+fn escaped_len(text: &str) -> usize {
+    text.bytes().map(|byte| if byte.is_ascii_control() || byte == b'"' || byte == b'\\' { 6 } else { 1 }).sum()
 }
 
 /// A username; a space is fine, whatever the sentence says.

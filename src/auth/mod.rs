@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::NakamaConfig;
 use crate::presence::id::{UserId, Username};
 
-use revocation::Revocations;
+use revocation::{Revocations, RevocationsFull};
 use token::{Claims, InvalidToken, TokenPair, Tokens, Vars};
 
 /// Issues tokens and says whose a token is.
@@ -51,17 +51,17 @@ impl Auth {
     }
 
     /// Revokes the session tokens of this login, the refreshed ones too.
-    pub fn revoke_session(&self, claims: &Claims) {
-        self.revocations.revoke_session(claims, self.clock.now());
+    pub fn revoke_session(&self, claims: &Claims) -> Result<(), RevocationsFull> {
+        self.revocations.revoke_session(claims, self.clock.now())
     }
 
     /// Revokes the refresh tokens of this login.
-    pub fn revoke_refresh(&self, claims: &Claims) {
-        self.revocations.revoke_refresh(claims, self.clock.now());
+    pub fn revoke_refresh(&self, claims: &Claims) -> Result<(), RevocationsFull> {
+        self.revocations.revoke_refresh(claims, self.clock.now())
     }
 
     /// Revokes every token of the user that was issued before this second.
-    pub fn revoke_all(&self, user: UserId) {
-        self.revocations.revoke_all(user, self.clock.now());
+    pub fn revoke_all(&self, user: UserId) -> Result<(), RevocationsFull> {
+        self.revocations.revoke_all(user, self.clock.now())
     }
 }

@@ -19,6 +19,9 @@ use crate::presence::time::Timestamp;
 /// none, all are.
 const REMEMBERED: usize = 100_000;
 
+/// Passwords that may wait for a core; past that one is refused ("busy").
+const WAITING: usize = 512;
+
 /// Why a password was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
@@ -31,6 +34,9 @@ pub enum PasswordError {
         /// When the next will be looked at.
         retry_after: Duration,
     },
+    /// Too many passwords wait to be computed.
+    #[error("the server is busy")]
+    Busy,
     /// The server could not compute it.
     #[error("password hashing failed")]
     Failed,
@@ -39,6 +45,8 @@ pub enum PasswordError {
 /// Hashes and checks passwords, as many at once as there are cores.
 pub struct Passwords {
     permits: Arc<Semaphore>,
+    /// Those that wait and those that are computed, at most.
+    places: Arc<Semaphore>,
     limit: usize,
     window: Duration,
     failures: Mutex<HashMap<UserId, SlidingWindow>>,
@@ -50,6 +58,7 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             permits: Arc::new(Semaphore::new(cores)),
+            places: Arc::new(Semaphore::new(cores + WAITING)),
             limit: limits.login_failures,
             window: limits.login_failures_window.0,
             failures: Mutex::default(),
@@ -71,51 +80,49 @@ impl Passwords {
         hash: String,
         now: Timestamp,
     ) -> Result<(), PasswordError> {
-        self.check_failures(user, now)?;
+        // Counted before it is looked at and taken back when it is right, so that guesses made at once count too.
+        self.count(user, now)?;
         let verified = self
             .compute(move || {
                 let hash = PasswordHash::new(&hash).map_err(|_| PasswordError::Failed)?;
                 let verified = Argon2::default().verify_password(password.as_bytes(), &hash);
                 verified.map_err(|_| PasswordError::Wrong)
             })
-            .await?;
-        if verified == Err(PasswordError::Wrong) {
-            self.count_failure(user, now);
+            .await
+            .flatten();
+        if verified != Err(PasswordError::Wrong) {
+            self.take_back(user);
         }
         verified
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| PasswordError::Failed)?;
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(permit);
+            drop((permit, place));
             result
         });
         done.await.map_err(|_| PasswordError::Failed)
     }
 
-    fn check_failures(&self, user: UserId, now: Timestamp) -> Result<(), PasswordError> {
-        let mut failures = self.failures.lock();
-        let Some(window) = failures.get_mut(&user) else { return Ok(()) };
-        if window.count(now) < self.limit {
-            return Ok(());
-        }
-        let retry_after = window.try_acquire(now).err().map_or(Duration::ZERO, |again| again.since(now));
-        Err(PasswordError::TooMany { retry_after })
-    }
-
-    fn count_failure(&self, user: UserId, now: Timestamp) {
+    fn count(&self, user: UserId, now: Timestamp) -> Result<(), PasswordError> {
         let mut failures = self.failures.lock();
         if failures.len() >= REMEMBERED {
-            failures.retain(|_, window| window.count(now) > 0);
+            failures.retain(|_, window| !window.is_idle(now));
             if failures.len() >= REMEMBERED {
                 failures.clear();
             }
         }
         let window = failures.entry(user).or_insert_with(|| SlidingWindow::new(self.limit, self.window));
-        // Full already: then it is refused before it comes here, but for those checked at the same time.
-        let _full = window.try_acquire(now);
+        window.try_acquire(now).map_err(|again| PasswordError::TooMany { retry_after: again.since(now) })
+    }
+
+    fn take_back(&self, user: UserId) {
+        if let Some(window) = self.failures.lock().get_mut(&user) {
+            window.release();
+        }
     }
 }
 
@@ -154,5 +161,20 @@ mod tests {
         let refused = passwords.verify(alice, "right".into(), hash.clone(), at(30)).await;
         assert_eq!(refused, Err(PasswordError::TooMany { retry_after: Duration::from_secs(40) }));
         assert_eq!(passwords.verify(alice, "right".into(), hash, at(70)).await, Ok(()));
+    }
+
+    #[actix_web::test]
+    async fn guesses_made_at_once_count_too_and_right_ones_do_not() {
+        let passwords = passwords();
+        let alice = UserId::from_name("alice");
+        let hash = passwords.hash("right".into()).await.unwrap();
+        let now = Timestamp::from_secs(10);
+        let guesses = (0..10).map(|_| passwords.verify(alice, "wrong".into(), hash.clone(), now));
+        let results = futures_util::future::join_all(guesses).await;
+        assert_eq!(results.iter().filter(|result| **result == Err(PasswordError::Wrong)).count(), 2);
+        let bob = UserId::from_name("bob");
+        for _ in 0..5 {
+            assert_eq!(passwords.verify(bob, "right".into(), hash.clone(), now).await, Ok(()));
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Who logged out: token ids that are good no longer, and users all of whose older tokens are.
 //!
 //! In memory, as Nakama keeps it: gone at a restart. An entry is kept for as long as the tokens it speaks of could live,
-//! then swept; each log-out sweeps what has expired when the list has doubled since the last sweep.
+//! then swept; a log-out sweeps what has expired when the list has doubled since the last sweep. At [`MOST`] entries a
+//! log-out is refused.
 
 use std::time::Duration;
 
@@ -13,6 +14,14 @@ use super::token::Claims;
 use crate::config::NakamaConfig;
 use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
+
+/// Entries kept at most: some 50 MB.
+const MOST: usize = 1_000_000;
+
+/// The list is full: nothing was revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many tokens are revoked already")]
+pub struct RevocationsFull;
 
 /// The list of what is revoked.
 pub struct Revocations {
@@ -55,25 +64,28 @@ impl Revocations {
     }
 
     /// Revokes this login's session tokens.
-    pub fn revoke_session(&self, claims: &Claims, now: Timestamp) {
+    pub fn revoke_session(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
+        lists.make_room(now, self.refresh_life)?;
         // A refreshed token of the same login may live as long as one made just now.
         lists.sessions.insert(claims.token_id, now + self.session_life);
-        lists.sweep(now, self.refresh_life);
+        Ok(())
     }
 
     /// Revokes this login's refresh tokens.
-    pub fn revoke_refresh(&self, claims: &Claims, now: Timestamp) {
+    pub fn revoke_refresh(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
+        lists.make_room(now, self.refresh_life)?;
         lists.refreshes.insert(claims.token_id, now + self.refresh_life);
-        lists.sweep(now, self.refresh_life);
+        Ok(())
     }
 
     /// Revokes all of a user's tokens that were made before this second.
-    pub fn revoke_all(&self, user: UserId, now: Timestamp) {
+    pub fn revoke_all(&self, user: UserId, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
+        lists.make_room(now, self.refresh_life)?;
         lists.users.insert(user, Timestamp::from_secs(now.as_secs()));
-        lists.sweep(now, self.refresh_life);
+        Ok(())
     }
 }
 
@@ -87,14 +99,15 @@ impl Lists {
         self.sessions.len() + self.refreshes.len() + self.users.len()
     }
 
-    fn sweep(&mut self, now: Timestamp, longest_life: Duration) {
-        if self.len() < self.sweep_at {
-            return;
+    fn make_room(&mut self, now: Timestamp, longest_life: Duration) -> Result<(), RevocationsFull> {
+        if self.len() < self.sweep_at.min(MOST) {
+            return Ok(());
         }
         self.sessions.retain(|_, &mut until| until > now);
         self.refreshes.retain(|_, &mut until| until > now);
         self.users.retain(|_, &mut revoked| revoked + longest_life > now);
         self.sweep_at = (self.len() * 2).max(1024);
+        if self.len() < MOST { Ok(()) } else { Err(RevocationsFull) }
     }
 }
 
@@ -129,7 +142,7 @@ mod tests {
     fn a_log_out_revokes_one_login_and_one_kind_of_token() {
         let revocations = revocations();
         let (left, stays) = (session(0), session(0));
-        revocations.revoke_session(&left, at(1));
+        revocations.revoke_session(&left, at(1)).unwrap();
         assert!(revocations.session_revoked(&left));
         assert!(!revocations.refresh_revoked(&left));
         assert!(!revocations.session_revoked(&stays));
@@ -138,7 +151,7 @@ mod tests {
     #[test]
     fn a_log_out_everywhere_revokes_what_was_made_before_that_second() {
         let revocations = revocations();
-        revocations.revoke_all(UserId::from_name("alice"), at(10));
+        revocations.revoke_all(UserId::from_name("alice"), at(10)).unwrap();
         assert!(revocations.session_revoked(&session(9)));
         assert!(!revocations.session_revoked(&session(10)));
         let other = Claims { user: UserId::from_name("bob"), ..session(9) };
@@ -150,10 +163,21 @@ mod tests {
         let revocations = revocations();
         for round in 0..20 {
             for _ in 0..1000 {
-                revocations.revoke_session(&session(0), at(round * 4000));
+                revocations.revoke_session(&session(0), at(round * 4000)).unwrap();
             }
         }
         let kept = revocations.lists.lock().len();
         assert!(kept < 5000, "{kept} kept");
+    }
+
+    #[test]
+    fn a_full_list_refuses_until_what_is_in_it_expires() {
+        let revocations = revocations();
+        for _ in 0..MOST {
+            let id = Uuid::new_v4();
+            revocations.lists.lock().sessions.insert(id, at(3600));
+        }
+        assert_eq!(revocations.revoke_session(&session(0), at(1)), Err(RevocationsFull));
+        assert_eq!(revocations.revoke_session(&session(0), at(3600)), Ok(()));
     }
 }

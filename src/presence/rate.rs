@@ -32,10 +32,15 @@ impl SlidingWindow {
         Err(self.taken.front().map_or(now, |&oldest| oldest + self.window))
     }
 
-    /// How many count at the moment.
-    pub fn count(&mut self, now: Timestamp) -> usize {
+    /// Gives the latest taking back: it is not to count.
+    pub fn release(&mut self) {
+        self.taken.pop_back();
+    }
+
+    /// Whether nothing counts at the moment.
+    pub fn is_idle(&mut self, now: Timestamp) -> bool {
         self.forget(now);
-        self.taken.len()
+        self.taken.is_empty()
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -59,7 +64,10 @@ mod tests {
         assert_eq!(window.try_acquire(Timestamp::from_secs(14)), Err(Timestamp::from_secs(15)));
         assert_eq!(window.try_acquire(Timestamp::from_secs(15)), Ok(()));
         assert_eq!(window.try_acquire(Timestamp::from_secs(16)), Err(Timestamp::from_secs(17)));
-        assert_eq!(window.count(Timestamp::from_secs(18)), 1);
+        window.release();
+        assert_eq!(window.try_acquire(Timestamp::from_secs(16)), Ok(()), "given back");
+        assert!(!window.is_idle(Timestamp::from_secs(20)));
+        assert!(window.is_idle(Timestamp::from_secs(21)));
     }
 
     proptest! {

@@ -178,6 +178,10 @@ async fn vars_go_into_the_token() {
         assert_eq!(claims(session["token"].as_str().unwrap()).get("vrs"), None);
     }
     assert_eq!(login(json!({"a": 1})).is(400).await["code"], 3);
+    let session = login(json!({"a": "x".repeat(8000)})).is(200).await;
+    world.get("/v2/account").bearer(session["token"].as_str().unwrap()).is(200).await;
+    let message = "Session variables must be at most 8192 bytes long.";
+    login(json!({"a": "x".repeat(8192)})).fails(400, 3, message).await;
 }
 
 #[actix_web::test]
