@@ -8,6 +8,9 @@ use super::codec::{Codec, Frame};
 use crate::presence::diff::Diff;
 use crate::presence::id::UserId;
 
+/// Room for frames that an empty queue keeps; what a burst took beyond it is given back.
+const KEPT_FRAMES: usize = 16;
+
 /// Frames to send as they are, and, once there were too many, one diff per user that changed since.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -73,6 +76,9 @@ impl Queue {
             } else if !self.refill(codec) {
                 break;
             }
+        }
+        if self.frames.is_empty() && self.frames.capacity() > KEPT_FRAMES {
+            self.frames = VecDeque::new();
         }
         sent
     }
