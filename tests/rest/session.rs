@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hereabouts::auth::token::Vars;
 use hereabouts::presence::id::{UserId, Username};
+use hereabouts::store::account::{Account, LoginKey};
 use serde_json::{Value, json};
 
 use crate::world::{World, claims};
@@ -107,4 +108,20 @@ async fn only_ones_own_tokens_are_ended() {
     }
     assert!(works(&world, &text(&alice, "token")).await && works(&world, &text(&bob, "token")).await);
     world.post(LOGOUT).fails(401, 16, "Auth token required").await;
+}
+
+#[actix_web::test]
+async fn a_logout_is_all_or_none_and_a_disabled_account_is_not_refreshed() {
+    let world = World::start();
+    let session = world.signs_in("custom-1").await;
+    let token = text(&session, "token");
+    let half_right = json!({"token": token, "refresh_token": "x"});
+    world.post(LOGOUT).bearer(&token).json(half_right).fails(400, 3, "Refresh token invalid.").await;
+    assert!(works(&world, &token).await, "half of a refused logout happened");
+    let name = Username::new("mallory").unwrap();
+    let account = Account::new(name.clone(), LoginKey::Custom("custom-2".into()), None, world.clock.now());
+    let mallory = account.id;
+    world.parts.store.create(Account { disabled: true, ..account }).await.unwrap();
+    let tokens = world.parts.served.nakama.auth.issue(mallory, &name, Vars::new());
+    world.post(REFRESH).key().json(json!({"token": tokens.refresh})).fails(403, 7, "User account banned.").await;
 }
