@@ -235,6 +235,18 @@ async fn who_is_idle_retires_and_comes_back() {
 }
 
 #[actix_web::test]
+async fn a_follow_of_a_session_that_has_ended_leaves_nothing_behind() {
+    let world = World::new();
+    let alice = world.connects("alice", None).await;
+    let address = alice.address.clone();
+    alice.disconnects();
+    let bob = UserId::from_name("bob");
+    world.engine.follow(&[bob], &address, 1).unwrap();
+    world.until(0, |metrics| metrics.engine().mailbox.get()).await;
+    world.until(0, |metrics| metrics.engine().users.get()).await;
+}
+
+#[actix_web::test]
 async fn nobody_notices_a_user_actor_that_panics() {
     let world = World::new();
     let recovered = |metrics: &Metrics| i64::try_from(metrics.engine().recovered.get()).unwrap();

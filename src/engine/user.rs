@@ -108,6 +108,8 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
+            // A session that has ended meanwhile would never take its follow back.
+            Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
             Routed::Follow(ticket) => {
                 if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
                     ticket.snapshot(followed);
