@@ -42,7 +42,7 @@ impl Run {
 /// What the run was made on: enough to judge the numbers, nothing that tells whose machine it is.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// How many the scheduler may use, for server and generator together.
+    /// How many this process may use.
     pub cores: usize,
     /// The processor as it names itself.
     pub cpu: String,

@@ -11,8 +11,11 @@ pub fn count(number: u64) -> String {
     group(&number.to_string())
 }
 
-/// Three digits or so: `1,235`, `12.3`, `1.23`, `0.0123`; without zeros at the end.
+/// Three digits or so: `1,235`, `12.3`, `1.23`, `0.0123`; without zeros at the end. [`NONE`] for what is no number.
 pub fn figure(number: f64) -> String {
+    if !number.is_finite() {
+        return NONE.to_owned();
+    }
     let decimals = match number.abs() {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
@@ -29,7 +32,7 @@ pub fn rate(per_second: Option<f64>) -> String {
     per_second.map_or_else(|| NONE.to_owned(), |rate| group(&format!("{rate:.0}")))
 }
 
-/// Milliseconds without the unit, or [`NONE`]: `0.42`, `17.3`, `1,204`. In a column all the small ones have two decimals.
+/// Milliseconds without the unit, or [`NONE`]: `0.42`, `17.3`, `1,204`. Zeros stay, so that a column's decimals align.
 pub fn millis(millis: Option<f64>) -> String {
     let Some(millis) = millis else { return NONE.to_owned() };
     match millis {
@@ -64,14 +67,15 @@ pub fn byte_unit(bytes: u64) -> (&'static str, f64) {
     (unit, size)
 }
 
-/// Short, for an axis: `250k`, `1.5M`.
-pub fn short(number: f64) -> String {
-    match number.abs() {
-        size if size >= 1e9 => figure(number / 1e9) + "G",
-        size if size >= 1e6 => figure(number / 1e6) + "M",
-        size if size >= 1e4 => figure(number / 1e3) + "k",
-        _ => figure(number),
-    }
+/// Short, for a scale that goes to `highest`: `50k` of 250,000, `1.5M` of 2,000,000.
+pub fn short(number: f64, highest: f64) -> String {
+    let (size, suffix) = match highest {
+        highest if highest >= 1e9 => (1e9, "G"),
+        highest if highest >= 1e6 => (1e6, "M"),
+        highest if highest >= 1e4 => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    figure(number / size) + if number == 0.0 { "" } else { suffix }
 }
 
 /// A parameter as the scenario has it; with separators when it is a number.

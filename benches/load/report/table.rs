@@ -186,8 +186,8 @@ fn verdict(run: &Run, target: &mut impl Write) -> Result<()> {
     let held = run.checks().filter(|(_, check)| check.holds).count();
     match all {
         0 => {}
-        _ if held == all => writeln!(target, "All {all} checks hold.\n")?,
-        _ => writeln!(target, "{held} of {all} checks hold, {} DO NOT.\n", all - held)?,
+        _ if held == all => writeln!(target, "All limits hold ({all}).\n")?,
+        _ => writeln!(target, "{held} of {all} limits hold, {} DO NOT.\n", all - held)?,
     }
     Ok(())
 }

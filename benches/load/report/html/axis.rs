@@ -20,7 +20,7 @@ impl Axis {
     pub fn amount(highest: f64) -> Self {
         let step = step(highest);
         let high = (highest / step - 1e-9).ceil().max(1.0) * step;
-        Self { low: 0.0, high, ticks: ticks(step, high, numbers::short) }
+        Self { low: 0.0, high, ticks: ticks(step, high, |amount| numbers::short(amount, high)) }
     }
 
     /// Seconds from zero to `last`, where the axis ends.

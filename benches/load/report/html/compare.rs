@@ -31,7 +31,9 @@ fn efficiency(outcomes: &[&Outcome]) -> Markup {
                         span.name { (label(outcome, outcomes)) }
                         span.track {
                             span.bar style=(format!("width:{:.2}%", share(rate, most))) {}
-                            @if let Some(floor) = outcome.floor { span.mark style=(format!("left:{:.2}%", share(floor, most))) {} }
+                            @if let Some(floor) = outcome.floor {
+                                span.mark style=(format!("left:{:.2}%", share(floor, most))) {}
+                            }
                         }
                         span.value { (numbers::rate(Some(rate))) }
                     }
@@ -65,7 +67,7 @@ fn latency(outcomes: &[&Outcome]) -> Markup {
     let scale = Decades::over(least, most);
     html! {
         figure.bars {
-            figcaption { "Latency " span.unit { "p50 to p99, and on to the slowest; ms, each step ten times the last" } }
+            figcaption { "Latency " span.unit { "p50 to p99, and on to the slowest; ms, logarithmic" } }
             ul {
                 @for outcome in outcomes {
                     @let (p50, p99, max) = (outcome.p50_ms(), outcome.p99_ms(), outcome.max_ms());
@@ -111,6 +113,8 @@ struct Decades {
 impl Decades {
     /// The first decade that is drawn at all: a hundredth of a millisecond.
     const FIRST: i32 = -2;
+    /// So many decades are all named; of more, every second is.
+    const NAMED: i32 = 5;
 
     fn over(least: f64, most: f64) -> Self {
         let exponents = Self::FIRST..=9;
@@ -133,7 +137,8 @@ impl Decades {
     fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
         (self.low..=self.high).map(|exponent| {
             let millis = 10_f64.powi(exponent);
-            (self.place(millis), numbers::short(millis))
+            let named = self.high - self.low <= Self::NAMED || (exponent - self.low) % 2 == 0;
+            (self.place(millis), if named { numbers::short(millis, millis) } else { String::new() })
         })
     }
 }

@@ -1,5 +1,5 @@
 //! The run for people: one page that needs nothing else, no script, no network. On top what held and how the scenarios
-//! compare, then a section for each. [`section`] writes those, [`compare`] the bars beside the overview, [`plot`] draws.
+//! compare, then a section for each. [`section`] writes those, [`compare`] the bars of the overview, [`plot`] draws.
 //!
 //! The page is made with maud: it is checked when compiled, and it escapes every text that is put in.
 
@@ -16,6 +16,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::numbers;
 use crate::outcome::{Machine, Outcome, Run};
+
+/// The heads of the columns that stand in groups of three.
+const HEADS: [&str; 9] =
+    ["delivered", "lost", "super\u{ad}seded", "second", "CPU-second", "× floor", "p50", "p99", "max"];
 
 const STYLE: &str = include_str!("page.css");
 
@@ -65,7 +69,6 @@ fn circumstances(date: &str, machine: &Machine) -> Markup {
         p.circumstances {
             time datetime=(date) { (day) } " · " (machine.cores) " cores of " (machine.cpu) " · "
             (numbers::bytes(machine.memory)) " memory · Linux " (machine.kernel)
-            " · server and generator on this one machine"
         }
     }
 }
@@ -76,7 +79,7 @@ fn verdict(run: &Run) -> Markup {
     let held = run.checks().filter(|(_, check)| check.holds).count();
     html! {
         @if all > 0 && held == all {
-            p.verdict.good { "All " (all) " limits hold." }
+            p.verdict.good { "All limits hold (" (all) ")." }
         } @else if all > 0 {
             div.verdict.bad {
                 p { (held) " of " (all) " limits hold. These do not:" }
@@ -116,7 +119,7 @@ fn overview(outcomes: &[Outcome]) -> Markup {
                         th rowspan="2" scope="col" { "Limits" }
                     }
                     tr {
-                        @for head in ["delivered", "lost", "super\u{ad}seded", "second", "CPU-second", "× floor", "p50", "p99", "max"] {
+                        @for head in HEADS {
                             th scope="col" { (head) }
                         }
                     }
@@ -169,13 +172,13 @@ fn explanations() -> Markup {
             dt { "Deliveries" }
             dd { "Updates that arrived, one for each follower of the one who changed." }
             dt { "Lost" }
-            dd { "Updates that were owed to a follower, and neither came nor were superseded by a later one that came." }
+            dd { "Updates that were owed to a follower, and neither came nor were superseded by one that came." }
             dt { "Superseded" }
             dd { "Updates that a follower did not see because a later state of the same user came instead." }
             dt { "Per CPU-second" }
             dd { "Deliveries for each second that the server computed, on all cores together, kernel included." }
             dt { "× floor" }
-            dd { "The same, as a share of what a bare server reached that only writes ready-made frames, in the same run." }
+            dd { "The same, as a share of what a bare server that only writes frames reached in the same run." }
             dt { "Latency" }
             dd { "From the moment an update is sent to the moment a follower has it. p99: 99 of 100 came faster." }
             dt { "Peak memory" }

@@ -122,12 +122,14 @@ fn grid(frame: &Frame) -> Markup {
     html! {
         g.grid {
             @for (at, name) in &frame.plot.y.ticks {
-                line.base[*at == frame.plot.y.low] x1=(frame.left) x2=(Frame::END) y1=(frame.y(*at)) y2=(frame.y(*at)) {}
-                text.y x=(frame.left - 8.0) y=(frame.y(*at)) { (name) }
+                @let y = frame.y(*at);
+                line.base[*at == frame.plot.y.low] x1=(frame.left) x2=(Frame::END) y1=(y) y2=(y) {}
+                text.y x=(frame.left - 8.0) y=(y) { (name) }
             }
             @for (at, name) in &frame.plot.x.ticks {
-                line.notch x1=(frame.x(*at)) x2=(frame.x(*at)) y1=(Frame::BASE) y2=(Frame::BASE + 4.0) {}
-                text.x x=(frame.x(*at)) y=(Frame::BASE + 20.0) { (name) }
+                @let x = frame.x(*at);
+                line.notch x1=(x) x2=(x) y1=(Frame::BASE) y2=(Frame::BASE + 4.0) {}
+                text.x x=(x) y=(Frame::BASE + 20.0) { (name) }
             }
         }
     }

@@ -16,6 +16,7 @@ const COURSE: usize = 80;
 /// Everything about one outcome.
 pub fn section(index: usize, outcome: &Outcome) -> Markup {
     let id = anchor(index, outcome);
+    let plots = [latency(outcome), deliveries(outcome), memory(outcome), processor(outcome)];
     html! {
         section aria-labelledby=(id) {
             h2 #(id) {
@@ -28,9 +29,7 @@ pub fn section(index: usize, outcome: &Outcome) -> Markup {
             (figures(outcome))
             @if !outcome.checks.is_empty() { (checks(&outcome.checks)) }
             div.plots {
-                @for plot in [latency(outcome), deliveries(outcome), memory(outcome), processor(outcome)].into_iter().flatten() {
-                    (plot.draw())
-                }
+                @for plot in plots.into_iter().flatten() { (plot.draw()) }
             }
         }
     }
@@ -66,7 +65,9 @@ fn checks(checks: &[Check]) -> Markup {
     html! {
         div.wide {
             table.checks {
-                thead { tr { th scope="col" { "Limit" } th scope="col" { "Wanted" } th scope="col" { "Measured" } th scope="col" { "Verdict" } } }
+                thead {
+                    tr { @for head in ["Limit", "Wanted", "Measured", "Verdict"] { th scope="col" { (head) } } }
+                }
                 tbody {
                     @for check in checks {
                         tr {
@@ -74,7 +75,8 @@ fn checks(checks: &[Check]) -> Markup {
                             td data-name="wanted" { (check.wanted) }
                             td data-name="measured" { (check.measured) }
                             td {
-                                @if check.holds { span.badge.good { "holds" } } @else { span.badge.bad { "does not hold" } }
+                                @if check.holds { span.badge.good { "holds" } }
+                                @else { span.badge.bad { "does not hold" } }
                             }
                         }
                     }
@@ -97,21 +99,15 @@ fn latency(outcome: &Outcome) -> Option<Plot> {
     });
     let last = Point { x: x.high, y: max, says: format!("the slowest: {} ms", numbers::millis(Some(max))) };
     let points = curve.chain([last]).collect();
-    let mark = |name, share, millis| Point {
-        x: nines(share),
-        y: millis,
-        says: format!("{name} {}", numbers::millis(Some(millis))),
-    };
-    let top = Point { x: x.high, y: max, says: numbers::millis(Some(max)) };
-    let marks =
-        [mark("p50", 0.5, p50), mark("p99", 0.99, p99)].into_iter().filter(|mark| mark.x < x.high - 0.3).chain([top]);
+    let mark = |x, millis| Point { x, y: millis, says: numbers::millis(Some(millis)) };
+    let named = [mark(nines(0.5), p50), mark(nines(0.99), p99)].into_iter().filter(|mark| mark.x < x.high - 0.4);
+    let marks = named.chain([mark(x.high, max)]).collect();
     let summary = format!(
         "Latency by percentile: half within {} ms, 99 % within {} ms, the slowest {} ms",
         numbers::millis(Some(p50)),
         numbers::millis(Some(p99)),
         numbers::millis(Some(max)),
     );
-    let marks = marks.collect();
     Some(Plot {
         title: "Latency by percentile",
         unit: "ms".to_owned(),
