@@ -26,7 +26,7 @@ use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
-use crate::session::{ConnectionIds, Services};
+use crate::session::{ConnectionIds, Rounds, Services};
 use crate::store::Store;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
@@ -161,6 +161,7 @@ fn nakama(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, st
         metrics: metrics.clone(),
         session: config.session.clone(),
         limits: config.limits.clone(),
+        rounds: Rounds::start(clock),
         connection_ids: ConnectionIds::new(),
     };
     let accounts = Accounts {

@@ -1,8 +1,8 @@
 //! What a dialect does for the outbox.
 
-use actix_web::web::Bytes;
 use bytestring::ByteString;
 
+use super::frame::Frame;
 use crate::metrics::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
 
@@ -24,30 +24,6 @@ impl Encoding {
         match self {
             Self::NakamaJson | Self::NakamaProtobuf => Dialect::Nakama,
         }
-    }
-}
-
-/// One WebSocket message to a client. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// A text message.
-    Text(ByteString),
-    /// A binary message.
-    Binary(Bytes),
-}
-
-impl Frame {
-    /// The payload's length in bytes.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    /// Whether the payload is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use super::codec::{Codec, Encoding, Frame, Frames};
+use super::codec::{Codec, Encoding, Frames};
+use super::frame::Frame;
 use crate::metrics::{Dialect, Metrics};
 use crate::presence::diff::Diff;
 

@@ -2,18 +2,23 @@
 //!
 //! * [`command`]: what a client can ask and be answered, whatever the dialect; [`protocol`]: what a dialect provides;
 //! * [`state`]: the rules of a session, pure; [`action`]: what comes out of them;
-//! * [`actor`]: carries them out on a WebSocket; [`open()`]: starts it on an HTTP upgrade; [`services`]: what it needs;
-//! * [`gate`]: holds the client's input back while a command is under way; [`assembly`]: joins fragmented messages.
+//! * [`actor`]: carries them out; [`open()`]: starts it on an HTTP upgrade; [`services`]: what it needs;
+//! * [`input`]: what the client sends, held back by the [`gate`] while a command is under way; [`assembly`]: joins
+//!   fragmented messages; [`output`]: what goes to the client; [`rounds`]: the deadlines of all sessions.
 
 mod action;
 mod actor;
 mod assembly;
 pub mod command;
 mod gate;
+mod input;
 mod open;
+mod output;
 pub mod protocol;
+mod rounds;
 mod services;
 mod state;
 
 pub use open::{OpenError, open};
+pub use rounds::Rounds;
 pub use services::{ConnectionIds, Directory, LookupFailed, Services};

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use actix_http::ws::Codec;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
+use futures_util::stream;
 
 use super::actor::SessionActor;
 use super::gate::Gate;
+use super::input::Input;
+use super::output::Output;
 use super::protocol::Protocol;
 use super::services::Services;
 use super::state::State;
@@ -42,10 +44,9 @@ pub async fn open(
     let attachment = services.engine.attach(user, address).await?;
     let state = State::new(protocol, user, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
-    let body = WebsocketContext::with_codec(
-        SessionActor::new(state, attachment, gate.clone(), services.clone()),
-        gate.guard(payload.into_inner()),
-        Codec::new().max_size(services.session.max_message_bytes),
-    );
-    Ok(response.streaming(body))
+    let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
+    let address = attachment.address().clone();
+    let actor = SessionActor::new(state, attachment, input, gate, services);
+    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
+    Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
 
+use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::engine::Engine;
@@ -36,6 +37,8 @@ pub struct Services {
     pub session: SessionConfig,
     /// Quotas and rates.
     pub limits: LimitsConfig,
+    /// Reminds sessions of their deadlines.
+    pub rounds: Arc<Rounds>,
     /// Names connections.
     pub connection_ids: ConnectionIds,
 }

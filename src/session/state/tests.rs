@@ -57,7 +57,7 @@ impl Protocol for Words {
 }
 
 fn frames(text: &str) -> Frames {
-    vec![Frame::Text(text.into())]
+    vec![Frame::text(text)]
 }
 
 fn at(secs: u64) -> Timestamp {
