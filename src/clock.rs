@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::presence::time::Timestamp;
 
 /// Tells the time: the machine's, or a test's.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Clock(Source);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 enum Source {
-    #[default]
-    System,
+    /// The time of day at the start, and what measures from there.
+    System(Timestamp, Instant),
     Manual(Arc<AtomicU64>),
 }
 
 impl Clock {
     /// The machine's clock.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads time")]
     pub fn system() -> Self {
-        Self::default()
+        Self(Source::System(time_of_day(), Instant::now()))
     }
 
     /// A clock that stands still until [`Clock::advance`] moves it; its clones move with it.
@@ -28,14 +29,19 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicU64::new(start.as_micros()))))
     }
 
-    /// The time now.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads time")]
+    /// The time now, for everything that waits or counts: runs evenly from the start of the server, whatever happens to
+    /// the machine's time of day.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => {
-                let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-                Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
-            }
+            Source::System(start, measure) => *start + measure.elapsed(),
+            Source::Manual(micros) => Timestamp::from_micros(micros.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// The time of day, for what others have dated or will read: tokens, accounts.
+    pub fn time_of_day(&self) -> Timestamp {
+        match &self.0 {
+            Source::System(..) => time_of_day(),
             Source::Manual(micros) => Timestamp::from_micros(micros.load(Ordering::Relaxed)),
         }
     }
@@ -47,6 +53,12 @@ impl Clock {
             micros.fetch_add(by, Ordering::Relaxed);
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads time")]
+fn time_of_day() -> Timestamp {
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ impl Accounts {
             None => None,
         };
         let chosen = username.is_some();
-        let mut account = Account::new(username.unwrap_or_else(random_username), key, hash, self.clock.now());
+        let mut account = Account::new(username.unwrap_or_else(random_username), key, hash, self.clock.time_of_day());
         for _ in 0..10 {
             match self.store.create(account.clone()).await {
                 Ok(()) => return Ok(account),
@@ -226,7 +226,7 @@ impl Accounts {
             lang_tag: update.lang_tag,
             location: update.location,
             timezone: update.timezone,
-            at: self.clock.now(),
+            at: self.clock.time_of_day(),
         };
         self.store.update(caller, change).await?;
         Ok(())

@@ -29,39 +29,39 @@ impl Auth {
 
     /// A pair of tokens for a login.
     pub fn issue(&self, user: UserId, username: &Username, vars: Vars) -> TokenPair {
-        self.tokens.issue(user, username, vars, self.clock.now())
+        self.tokens.issue(user, username, vars, self.clock.time_of_day())
     }
 
     /// A new pair for the holder of a refresh token: same login, current username. `vars` replace the old ones unless
     /// they are empty.
     pub fn reissue(&self, claims: &Claims, username: &Username, vars: Vars) -> TokenPair {
-        self.tokens.reissue(claims, username, vars, self.clock.now())
+        self.tokens.reissue(claims, username, vars, self.clock.time_of_day())
     }
 
     /// Whose session token this is, if it is sound, not expired and not revoked.
     pub fn verify_session(&self, token: &str) -> Result<Claims, InvalidToken> {
-        let claims = self.tokens.verify_session(token, self.clock.now())?;
+        let claims = self.tokens.verify_session(token, self.clock.time_of_day())?;
         if self.revocations.session_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
     }
 
     /// Whose refresh token this is, if it is sound, not expired and not revoked.
     pub fn verify_refresh(&self, token: &str) -> Result<Claims, InvalidToken> {
-        let claims = self.tokens.verify_refresh(token, self.clock.now())?;
+        let claims = self.tokens.verify_refresh(token, self.clock.time_of_day())?;
         if self.revocations.refresh_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
     }
 
     /// Revokes the session tokens of this login, the refreshed ones too.
     pub fn revoke_session(&self, claims: &Claims) -> Result<(), RevocationsFull> {
-        self.revocations.revoke_session(claims, self.clock.now())
+        self.revocations.revoke_session(claims, self.clock.time_of_day())
     }
 
     /// Revokes the refresh tokens of this login.
     pub fn revoke_refresh(&self, claims: &Claims) -> Result<(), RevocationsFull> {
-        self.revocations.revoke_refresh(claims, self.clock.now())
+        self.revocations.revoke_refresh(claims, self.clock.time_of_day())
     }
 
     /// Revokes every token of the user that was issued before this second.
     pub fn revoke_all(&self, user: UserId) -> Result<(), RevocationsFull> {
-        self.revocations.revoke_all(user, self.clock.now())
+        self.revocations.revoke_all(user, self.clock.time_of_day())
     }
 }

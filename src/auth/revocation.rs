@@ -66,7 +66,7 @@ impl Revocations {
     /// Revokes this login's session tokens.
     pub fn revoke_session(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
-        lists.make_room(now, self.refresh_life)?;
+        lists.make_room(now, self.session_life.max(self.refresh_life))?;
         // A refreshed token of the same login may live as long as one made just now.
         lists.sessions.insert(claims.token_id, now + self.session_life);
         Ok(())
@@ -75,7 +75,7 @@ impl Revocations {
     /// Revokes this login's refresh tokens.
     pub fn revoke_refresh(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
-        lists.make_room(now, self.refresh_life)?;
+        lists.make_room(now, self.session_life.max(self.refresh_life))?;
         lists.refreshes.insert(claims.token_id, now + self.refresh_life);
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Revocations {
     /// Revokes all of a user's tokens that were made before this second.
     pub fn revoke_all(&self, user: UserId, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
-        lists.make_room(now, self.refresh_life)?;
+        lists.make_room(now, self.session_life.max(self.refresh_life))?;
         lists.users.insert(user, Timestamp::from_secs(now.as_secs()));
         Ok(())
     }
