@@ -6,6 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::world::PATIENCE;
+
 /// A running server process; killed when dropped.
 pub struct Server {
     child: Child,
@@ -64,6 +66,21 @@ impl Server {
         let output = run(&["token", "--user", name, "--username", name], &[]);
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// What `/metrics` says of this one.
+    pub async fn metric(&self, name: &str) -> i64 {
+        let client = awc::Client::builder().timeout(PATIENCE).finish();
+        let mut response = client.get(format!("http://{}/metrics", self.address)).send().await.unwrap();
+        let text = String::from_utf8(response.body().await.unwrap().to_vec()).unwrap();
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Bytes resident.
+    pub fn memory(&self) -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
+        statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
     }
 
     /// Sends SIGTERM, waits, and returns the exit code with what was logged at warning or above.

@@ -15,22 +15,14 @@ use crate::world::{PATIENCE, user};
 const CONNECTIONS: usize = 5_000;
 const UPDATES: usize = 20;
 
-async fn metric(server: &Server, name: &str) -> i64 {
-    let client = awc::Client::builder().timeout(PATIENCE).finish();
-    let mut response = client.get(format!("http://{}/metrics", server.address)).send().await.unwrap();
-    let text = String::from_utf8(response.body().await.unwrap().to_vec()).unwrap();
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
-
 async fn until(server: &Server, name: &str, expected: i64) {
     let reached = async {
-        while metric(server, name).await != expected {
+        while server.metric(name).await != expected {
             actix_web::rt::task::yield_now().await;
         }
     };
     let reached = timeout(Duration::from_secs(60), reached).await;
-    assert!(reached.is_ok(), "{name} is {} and not {expected}", metric(server, name).await);
+    assert!(reached.is_ok(), "{name} is {} and not {expected}", server.metric(name).await);
 }
 
 fn joined(event: &Value) -> Option<&str> {
@@ -66,7 +58,7 @@ async fn five_thousand_connections_and_a_hundred_thousand_deliveries() {
         .buffer_unordered(64)
         .collect()
         .await;
-    assert_eq!(metric(&server, "hereabouts_connections").await, i64::try_from(CONNECTIONS + 1).unwrap());
+    assert_eq!(server.metric("hereabouts_connections").await, i64::try_from(CONNECTIONS + 1).unwrap());
     let mut fans = fans;
     for round in 0..UPDATES {
         let status = format!("round {round}");
@@ -75,7 +67,7 @@ async fn five_thousand_connections_and_a_hundred_thousand_deliveries() {
         let told = timeout(Duration::from_secs(60), told).await.expect("not everybody was told");
         assert_eq!(told.iter().sum::<usize>(), CONNECTIONS, "each fan is told once");
     }
-    let deliveries = metric(&server, "hereabouts_deliveries_total").await;
+    let deliveries = server.metric("hereabouts_deliveries_total").await;
     assert!(deliveries >= i64::try_from(CONNECTIONS * UPDATES).unwrap(), "{deliveries}");
     drop((fans, star));
     for name in ["hereabouts_connections", "hereabouts_users", "hereabouts_outbox_bytes", "hereabouts_mailbox_messages"]
@@ -96,7 +88,7 @@ async fn shouts_until_it_folds(server: &Server, star: &mut RawClient) -> String 
             star.says(&json!({"cid": "1", "status_update": {"status": status}})).await;
             while star.hears().await.unwrap()["cid"] != "1" {}
         }
-        if metric(server, "hereabouts_folds_total").await > 0 {
+        if server.metric("hereabouts_folds_total").await > 0 {
             return format!("{shouts} {}", "x".repeat(2000));
         }
         assert!(shouts < 100_000, "nothing folded");
@@ -111,7 +103,7 @@ async fn a_client_that_stops_reading_loses_nothing_but_what_is_old() {
     fan.says(&json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}})).await;
     fan.hears().await.unwrap();
     let last = shouts_until_it_folds(&server, &mut star).await;
-    let waiting = metric(&server, "hereabouts_outbox_bytes").await;
+    let waiting = server.metric("hereabouts_outbox_bytes").await;
     assert!(waiting < 2 * 65_536 + 10_000, "{waiting} bytes wait for a client that does not read");
     timeout(PATIENCE, reads_until(&mut fan, &last)).await.expect("the latest state did not come");
     fan.says(&json!({"cid": "2", "ping": {}})).await;
@@ -143,7 +135,7 @@ async fn a_client_that_asks_and_does_not_read_is_not_read_from_either() {
         asked += 1;
         assert!(asked < 100_000, "the server takes what it cannot answer");
     }
-    let waiting = metric(&server, "hereabouts_outbox_bytes").await;
+    let waiting = server.metric("hereabouts_outbox_bytes").await;
     assert!(waiting < 200_000, "{waiting} bytes of replies wait in the server");
     for number in 0..asked {
         let pong = timeout(PATIENCE, client.hears()).await.expect("an answer is missing").expect("dropped");

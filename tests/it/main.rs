@@ -10,8 +10,8 @@ mod binary;
 mod command_line;
 mod conversation;
 mod crowd;
-
 mod handshake;
+mod hostile;
 mod operation;
 mod raw;
 mod trouble;

@@ -48,6 +48,41 @@ impl RawClient {
         self.stream.write_all(&frame).await.unwrap();
     }
 
+    /// Sends these bytes as they are.
+    pub async fn sends(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// The close frame, after whatever comes before it; none: the connection ended without one.
+    pub async fn hears_close(&mut self) -> Option<(u16, String)> {
+        loop {
+            while let Some((opcode, payload)) = self.take_frame() {
+                if opcode == 8 {
+                    let (code, reason) = payload.split_first_chunk().unwrap();
+                    return Some((u16::from_be_bytes(*code), String::from_utf8(reason.to_vec()).unwrap()));
+                }
+            }
+            match self.stream.read_buf(&mut self.buffer).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Everything until the connection ends, as opcodes.
+    pub async fn hears_to_the_end(&mut self) -> Vec<u8> {
+        let mut opcodes = Vec::new();
+        loop {
+            while let Some((opcode, _)) = self.take_frame() {
+                opcodes.push(opcode);
+            }
+            match self.stream.read_buf(&mut self.buffer).await {
+                Ok(0) | Err(_) => return opcodes,
+                Ok(_) => {}
+            }
+        }
+    }
+
     /// The next text; none when the connection has ended.
     pub async fn hears(&mut self) -> Option<Value> {
         loop {
