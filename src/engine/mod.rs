@@ -65,20 +65,23 @@ impl Engine {
         Self(Arc::new(Inner { shards, draining: AtomicBool::new(false), hasher: DefaultHashBuilder::default() }))
     }
 
-    /// Adds a connection to a user. The user's followers have been told when this returns.
+    /// Adds a connection to a user. When this returns it is part of the user: whoever follows from here on sees it.
     pub async fn attach(&self, user: UserId, address: Address) -> Result<Attachment, EngineError> {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(EngineError::Stopped);
         }
+        let (answer, mut attached) = oneshot::channel();
+        self.supervisor(user).offer(Attach { user, address: address.clone(), answer })?;
         // From here on the connection is taken back if it is not granted, or if nobody waits for it any more.
         let attachment = Attachment::pending(self.clone(), user, address.clone());
         // An actor that is lost before it answers is replaced: ask again.
         for _ in 0..3 {
-            let (answer, attached) = oneshot::channel();
-            self.supervisor(user).offer(Attach { user, address: address.clone(), answer })?;
             if let Ok(result) = attached.await {
                 return result.map(|actor| attachment.with(actor));
             }
+            let (answer, again) = oneshot::channel();
+            self.supervisor(user).offer(Attach { user, address: address.clone(), answer })?;
+            attached = again;
         }
         Err(EngineError::Stopped)
     }

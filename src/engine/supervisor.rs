@@ -20,6 +20,8 @@ use crate::presence::user::{Connection, UserPresence};
 pub struct Supervisor {
     users: HashMap<UserId, Entry>,
     quota: Quota,
+    /// For users who are not here and are only followed: the rest is kept for those who come.
+    follow_quota: Quota,
     surroundings: Rc<Surroundings>,
 }
 
@@ -40,13 +42,18 @@ impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
     pub fn new(own: Mailbox<Self>, max_users: usize, clock: Clock, metrics: Metrics) -> Self {
         let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics });
-        Self { users: HashMap::new(), quota: Quota::new(max_users), surroundings }
+        Self {
+            users: HashMap::new(),
+            quota: Quota::new(max_users),
+            follow_quota: Quota::new(max_users - max_users / 5),
+            surroundings,
+        }
     }
 
     /// The user's entry; starts an actor if there is none, within the quota.
-    fn entry(&mut self, user: UserId) -> Result<&mut Entry, EngineError> {
+    fn entry(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
         if !self.users.contains_key(&user) {
-            self.quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
+            quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
             self.surroundings.metrics.engine().users.inc();
             let actor = UserActor::new(UserPresence::new(user), self.surroundings.clone()).start();
             self.users.insert(user, Entry { actor, routed: 0 });
@@ -82,7 +89,7 @@ impl Handler<Letter<Attach>> for Supervisor {
 
     fn handle(&mut self, letter: Letter<Attach>, _: &mut Self::Context) {
         let Attach { user, address, answer } = letter.content;
-        match self.entry(user) {
+        match self.entry(user, self.quota) {
             Ok(entry) => entry.route(Routed::Attach { address, answer }),
             // Whoever asked may be gone; then nobody needs the answer.
             Err(error) => drop(answer.send(Err(error))),
@@ -119,7 +126,7 @@ impl Handler<Letter<Follow>> for Supervisor {
     fn handle(&mut self, letter: Letter<Follow>, _: &mut Self::Context) {
         for ticket in letter.content.tickets {
             // Past the quota the ticket is dropped, which tells its session.
-            if let Ok(entry) = self.entry(ticket.user()) {
+            if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
                 entry.route(Routed::Follow(ticket));
             }
         }

@@ -1,8 +1,11 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{self, Poll};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
 use super::mailbox::Mailbox;
 use super::messages::{Idle, Lost, Routed, SetStatus};
@@ -71,21 +74,11 @@ impl UserActor {
         self.surroundings.metrics.engine().diffs.inc();
         let notification = Notification::new(diff);
         if self.presence.followers().len() <= FAN_OUT_STRIDE {
-            let gone = deliver(self.presence.followers(), &notification, &self.surroundings.metrics);
+            let gone = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
             self.told(&notification, gone);
-            return;
+        } else {
+            context.wait(Telling { notification, told: 0, gone: Vec::new() });
         }
-        let followers: Vec<Address> = self.presence.followers().cloned().collect();
-        let metrics = self.surroundings.metrics.clone();
-        let telling = async move {
-            let mut gone = Vec::new();
-            for stride in followers.chunks(FAN_OUT_STRIDE) {
-                gone.append(&mut deliver(stride.iter(), &notification, &metrics));
-                tokio::task::yield_now().await;
-            }
-            (notification, gone)
-        };
-        context.wait(telling.into_actor(self).map(|(notification, gone), actor, _| actor.told(&notification, gone)));
     }
 
     fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
@@ -164,6 +157,41 @@ fn deliver<'a>(
     gone
 }
 
+/// A change on its way to very many followers, who stay the same meanwhile: the actor waits for it.
+struct Telling {
+    notification: Notification,
+    /// The followers in the places before this one have been told.
+    told: usize,
+    gone: Vec<Address>,
+}
+
+impl ActorFuture<UserActor> for Telling {
+    type Output = ();
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        actor: &mut UserActor,
+        _: &mut Context<UserActor>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        let followers = actor.presence.followers();
+        let end = followers.places().end;
+        let next = end.min(self.told + FAN_OUT_STRIDE * 2);
+        let metrics = &actor.surroundings.metrics;
+        let mut gone = deliver(followers.within(self.told..next), &self.notification, metrics);
+        self.told = next;
+        self.gone.append(&mut gone);
+        if next < end {
+            // After the other users of this shard.
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let gone = std::mem::take(&mut self.gone);
+        actor.told(&self.notification, gone);
+        Poll::Ready(())
+    }
+}
+
 impl Actor for UserActor {
     type Context = Context<Self>;
 
@@ -205,7 +233,7 @@ impl Drop for UserActor {
         }
         self.surroundings.supervisor.deliver(Lost {
             told: self.told.clone(),
-            followers: self.presence.followers().cloned().collect(),
+            followers: self.presence.followers().iter().cloned().collect(),
             connections: self.presence.addresses().cloned().collect(),
         });
     }

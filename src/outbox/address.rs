@@ -2,6 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
 
@@ -37,6 +38,16 @@ impl Hash for Address {
     }
 }
 
+impl Wake for Outbox {
+    fn wake(self: Arc<Self>) {
+        self.stir();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.stir();
+    }
+}
+
 impl Address {
     /// An empty outbox of a connection that starts with `status`. Past `bound` bytes, changes fold.
     pub fn new(opening: Opening, codec: &'static dyn Codec, bound: usize, metrics: &Metrics) -> Self {
@@ -45,6 +56,8 @@ impl Address {
             request: None,
             status: opening.status,
             waker: None,
+            // It has not run yet.
+            stirred: true,
             awake: true,
             ended: false,
             completed: false,
@@ -72,6 +85,11 @@ impl Address {
             status: state.status.clone(),
             address: self.clone(),
         })
+    }
+
+    /// Wakes the session's actor. A session that is woken only to send what waits leaves its actor asleep.
+    pub fn actor_waker(&self) -> Waker {
+        Waker::from(self.0.clone())
     }
 
     /// Whether the session is gone.

@@ -23,7 +23,7 @@ mod tests;
 mod ticket;
 
 use std::fmt;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
@@ -75,6 +75,8 @@ pub struct Drained {
     pub farewell: Option<Farewell>,
     /// The session asked to be reminded of a deadline.
     pub due: bool,
+    /// The session's actor wants to run: something came for it, from its client or anybody else.
+    pub stirred: bool,
 }
 
 impl Drained {
@@ -102,8 +104,10 @@ struct State {
     request: Option<Box<Request>>,
     /// What the connection shows by its own word: what a replaced user actor is told.
     status: Option<StatusText>,
-    /// Wakes the session; none before it rested for the first time.
+    /// Wakes the session while it rests.
     waker: Option<Waker>,
+    /// The session's actor wants to run.
+    stirred: bool,
     /// The session looks into the outbox, or a wake is under way to it.
     awake: bool,
     /// The session is gone, or about to go: whatever comes is dropped.
@@ -136,7 +140,7 @@ impl Outbox {
         let grown = signed(state.queue.bytes()) - signed(before);
         let wake = state.has_work() && !state.awake;
         state.awake |= wake;
-        let waker = state.waker.as_ref().filter(|_| wake).cloned();
+        let waker = if wake { state.waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -215,6 +219,11 @@ impl Outbox {
         }
     }
 
+    /// Has the session's actor run.
+    fn stir(&self) {
+        self.with_state(|state| state.stirred = true);
+    }
+
     /// Asks the session to close the connection once all that waits is out.
     pub fn close(&self, farewell: Farewell) {
         self.with_state(|state| {
@@ -289,8 +298,24 @@ impl Outbox {
     }
 
     /// Hands out frames until `budget` bytes are out or nothing waits.
-    pub fn drain(&self, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
+    pub fn drain(&self, budget: usize, send: impl FnMut(Frame)) -> Drained {
+        self.drain_locked(&mut self.state.lock(), budget, send)
+    }
+
+    /// [`Outbox::drain`], or, when there is nothing to do, looks no further until the session is woken.
+    pub fn poll_drain(&self, waker: &Waker, budget: usize, send: impl FnMut(Frame)) -> Poll<Drained> {
         let mut state = self.state.lock();
+        if state.has_work() {
+            return Poll::Ready(self.drain_locked(&mut state, budget, send));
+        }
+        state.awake = false;
+        if state.waker.is_none() {
+            state.waker = Some(waker.clone());
+        }
+        Poll::Pending
+    }
+
+    fn drain_locked(&self, state: &mut State, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
         state.awake = true;
         let before = state.queue.bytes();
         state.queue.drain(budget, self.codec, &mut send);
@@ -305,21 +330,8 @@ impl Outbox {
             abandoned: std::mem::take(&mut state.abandoned),
             farewell: if more { None } else { state.farewell.take() },
             due: std::mem::take(&mut state.due),
+            stirred: std::mem::take(&mut state.stirred),
         }
-    }
-
-    /// The session looks no further until it is woken. False: there is something to do, and nobody will wake it.
-    pub fn rest(&self, waker: &Waker) -> bool {
-        let mut state = self.state.lock();
-        if state.has_work() {
-            return false;
-        }
-        state.awake = false;
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-        true
     }
 
     /// The session ends with this close frame: it goes out after what waits, and nothing after it.
@@ -357,6 +369,7 @@ impl State {
         !self.queue.is_empty()
             || self.completed
             || self.due
+            || self.stirred
             || !self.abandoned.is_empty()
             || self.farewell.is_some()
             || self.last.is_some()

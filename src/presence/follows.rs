@@ -13,22 +13,40 @@ pub struct Follows {
     quota: Quota,
 }
 
+/// What became of users that were added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// Those whose state the reply has to show: each once, in the order asked, also when followed before.
+    pub asked: Vec<UserId>,
+    /// Those of them that were not followed before.
+    pub fresh: Vec<UserId>,
+}
+
 impl Follows {
     /// Nobody yet, for a session of `own`.
     pub fn new(own: UserId, quota: Quota) -> Self {
         Self { own, users: HashSet::new(), quota }
     }
 
-    /// Adds users and returns those whose state the reply has to show: each once, in the order asked, also when followed
-    /// before. The session's own user and the nil user are skipped. Past the quota nobody is added.
-    pub fn add(&mut self, users: impl IntoIterator<Item = UserId>) -> Result<Vec<UserId>, QuotaExceeded> {
+    /// Whether that many further names may be looked up to be followed: no more than the quota could ever take.
+    pub fn may_ask(&self, names: usize) -> Result<(), QuotaExceeded> {
+        self.quota.check(0, names).map_err(|exceeded| QuotaExceeded { held: self.users.len(), ..exceeded })
+    }
+
+    /// Adds users. The session's own user and the nil user are skipped. Past the quota nobody is added.
+    pub fn add(&mut self, users: impl IntoIterator<Item = UserId>) -> Result<Added, QuotaExceeded> {
         let mut seen = HashSet::new();
         let asked: Vec<UserId> =
             users.into_iter().filter(|&user| self.may_be_followed(user) && seen.insert(user)).collect();
-        let fresh = asked.iter().filter(|user| !self.users.contains(*user)).count();
-        self.quota.check(self.users.len(), fresh)?;
-        self.users.extend(&asked);
-        Ok(asked)
+        let fresh: Vec<UserId> = asked.iter().copied().filter(|user| !self.users.contains(user)).collect();
+        self.quota.check(self.users.len(), fresh.len())?;
+        self.users.extend(&fresh);
+        Ok(Added { asked, fresh })
+    }
+
+    /// Takes users back that were removed and are followed still.
+    pub fn restore(&mut self, users: &[UserId]) {
+        self.users.extend(users);
     }
 
     /// Removes users and returns those that were followed.
@@ -69,9 +87,10 @@ mod tests {
     #[test]
     fn each_is_asked_for_once_and_oneself_and_nil_never() {
         let mut follows = Follows::new(user(9), Quota::new(10));
-        let asked = follows.add([user(2), user(9), user(1), user(2), user(0)]).unwrap();
-        assert_eq!(asked, [user(2), user(1)]);
-        assert_eq!(follows.add([user(1)]).unwrap(), [user(1)], "followed before: shown again");
+        let Added { asked, fresh } = follows.add([user(2), user(9), user(1), user(2), user(0)]).unwrap();
+        assert_eq!((&asked, &fresh), (&vec![user(2), user(1)], &asked));
+        let again = follows.add([user(1)]).unwrap();
+        assert_eq!(again, Added { asked: vec![user(1)], fresh: vec![] }, "followed before: shown again");
         assert_eq!(follows.len(), 2);
     }
 

@@ -7,6 +7,7 @@
 //! Read [`id`], [`status`], [`diff`], then [`user`], the machine of one user.
 
 pub mod diff;
+pub mod followers;
 pub mod follows;
 pub mod general;
 pub mod id;

@@ -5,9 +5,8 @@ mod tests;
 
 use std::hash::Hash;
 
-use hashbrown::HashSet;
-
 use super::diff::{Diff, Presence, Snapshot};
+use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
 use super::status::{StatusText, Version};
@@ -86,7 +85,7 @@ pub struct UserPresence<F> {
     /// Few: a linear search is the fastest.
     connections: Vec<Connection<F>>,
     /// The addresses to tell, the own connections' among them.
-    followers: HashSet<F>,
+    followers: Followers<F>,
     /// How the user was last seen to leave; none if it never was visible.
     last_exit: Option<Exit>,
 }
@@ -94,7 +93,13 @@ pub struct UserPresence<F> {
 impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// A user of whom nothing is known yet.
     pub fn new(user: UserId) -> Self {
-        Self { user, version: Version::default(), connections: Vec::new(), followers: HashSet::new(), last_exit: None }
+        Self {
+            user,
+            version: Version::default(),
+            connections: Vec::new(),
+            followers: Followers::default(),
+            last_exit: None,
+        }
     }
 
     /// A user whose actor was lost, from what its followers were told last and from what its connections say themselves.
@@ -224,9 +229,9 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.is_empty() && self.followers.is_empty()
     }
 
-    /// Everybody who is told, in no order.
-    pub fn followers(&self) -> impl ExactSizeIterator<Item = &F> {
-        self.followers.iter()
+    /// Everybody who is told.
+    pub fn followers(&self) -> &Followers<F> {
+        &self.followers
     }
 
     /// The addresses of the user's own connections.

@@ -50,6 +50,8 @@ pub enum Action {
     },
     /// Answer the request that waits with these frames.
     GiveUp(Frames),
+    /// Have these users tell no more; nobody waits for it.
+    Leave(Vec<UserId>),
     /// Ping the client.
     Ping,
     /// Send what waits, then the close frame, and end the hold on the user.

@@ -108,6 +108,11 @@ impl SessionActor {
                 self.ask(id, ask);
             }
             Action::GiveUp(frames) => self.address.give_up(&frames),
+            Action::Leave(users) => {
+                if let Some(attachment) = &self.attachment {
+                    attachment.leave(users);
+                }
+            }
             Action::Ping => self.address.reply(&[Frame::ping()]),
             Action::Close(closing) => self.close(&closing),
             Action::Stop => context.stop(),

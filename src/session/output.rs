@@ -1,10 +1,10 @@
 //! The response body of a session: what waits in its outbox, and the actor behind it.
 //!
-//! The outbox wakes the connection's task itself and the frames go straight to the socket; the actor is told only what it
-//! has something to decide on. Frames that wait leave together, in one write.
+//! The outbox wakes the connection's task itself and the frames go straight to the socket: where there is nothing to
+//! decide the actor is not even run. Frames that wait leave together, in one write.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 
 use actix::Addr;
 use actix_web::web::{Bytes, BytesMut};
@@ -14,7 +14,7 @@ use super::actor::{SessionActor, Wake};
 use crate::outbox::{Address, Frame};
 
 /// Bytes written at once: many frames share a write, and no connection keeps a large buffer after a burst.
-const WRITE_BYTES: usize = 8 * 1024;
+const WRITE_BYTES: usize = 16 * 1024;
 
 /// A session's way out.
 pub struct Output<S> {
@@ -22,8 +22,10 @@ pub struct Output<S> {
     session: Addr<SessionActor>,
     /// Runs the actor as it is polled; says nothing by itself.
     actor: S,
-    /// The outbox was empty after the last bytes.
-    emptied: bool,
+    /// What wakes the actor, and nothing else: its socket, its mailbox, what it waits for.
+    waker: Waker,
+    /// The actor has to run.
+    stirred: bool,
     /// The actor has stopped.
     stopped: bool,
 }
@@ -31,19 +33,26 @@ pub struct Output<S> {
 impl<S> Output<S> {
     /// The body of a session that `actor` runs.
     pub fn new(address: Address, session: Addr<SessionActor>, actor: S) -> Self {
-        Self { address, session, actor, emptied: false, stopped: false }
+        let waker = address.actor_waker();
+        Self { address, session, actor, waker, stirred: true, stopped: false }
     }
 
-    /// What waits, up to a write's worth; tells the actor what concerns it.
-    fn drain(&mut self) -> Option<Bytes> {
+    /// What waits, up to a write's worth; tells the actor what concerns it. Pending: nothing is to be done.
+    fn drain(&mut self, waker: &Waker) -> Poll<Option<Bytes>> {
         let mut gathered = Gathered::default();
-        let drained = self.address.drain(WRITE_BYTES, |frame| gathered.add(frame));
-        self.emptied = !drained.more;
+        let gather = |frame| gathered.add(frame);
+        let drained = if self.stirred || self.stopped {
+            self.address.drain(WRITE_BYTES, gather)
+        } else {
+            ready!(self.address.poll_drain(waker, WRITE_BYTES, gather))
+        };
+        self.stirred |= drained.stirred;
         if drained.has_news() {
+            self.stirred = true;
             #[expect(clippy::disallowed_methods, reason = "handled right after, by this very task")]
             self.session.do_send(Wake(drained));
         }
-        gathered.into_bytes()
+        Poll::Ready(gathered.into_bytes())
     }
 }
 
@@ -55,21 +64,19 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            // After the last bytes there is nothing to look for before the actor has run.
-            if !std::mem::take(&mut self.emptied)
-                && let Some(bytes) = self.drain()
-            {
+            if let Some(bytes) = ready!(self.drain(context.waker())) {
                 return Poll::Ready(Some(Ok(bytes)));
             }
-            self.emptied = false;
             if self.stopped {
                 return Poll::Ready(None);
             }
-            match Pin::new(&mut self.actor).poll_next(context) {
-                Poll::Ready(Some(bytes)) => return Poll::Ready(Some(bytes)),
-                Poll::Ready(None) => self.stopped = true,
-                Poll::Pending if self.address.rest(context.waker()) => return Poll::Pending,
-                Poll::Pending => {}
+            if std::mem::take(&mut self.stirred) {
+                let Self { actor, waker, stopped, .. } = &mut *self;
+                match Pin::new(actor).poll_next(&mut Context::from_waker(waker)) {
+                    Poll::Ready(Some(bytes)) => return Poll::Ready(Some(bytes)),
+                    Poll::Ready(None) => *stopped = true,
+                    Poll::Pending => {}
+                }
             }
         }
     }

@@ -11,8 +11,8 @@ use super::command::{Command, Refusal, Reply, Request};
 use super::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::outbox::{Drained, Farewell, RequestTag};
-use crate::presence::follows::Follows;
-use crate::presence::id::UserId;
+use crate::presence::follows::{Added, Follows};
+use crate::presence::id::{UserId, Username};
 use crate::presence::quota::Quota;
 use crate::presence::rate::SlidingWindow;
 use crate::presence::status::StatusText;
@@ -33,7 +33,8 @@ struct UnderWay {
 enum Kind {
     /// Usernames are being looked up; these users were named by id.
     Resolving(Vec<UserId>),
-    Following,
+    /// These were not followed before.
+    Following(Vec<UserId>),
     Unfollowing,
     SettingStatus(Option<StatusText>),
 }
@@ -149,10 +150,7 @@ impl State {
                 vec![Action::SetStatus { id, status, done }]
             }
             Command::Follow { users, usernames } if usernames.is_empty() => self.follow(tag, users),
-            Command::Follow { users, usernames } => {
-                self.under_way(tag, Kind::Resolving(users));
-                vec![Action::Resolve(usernames)]
-            }
+            Command::Follow { users, usernames } => self.resolve(tag, users, usernames),
             Command::Unfollow(users) => {
                 let done = self.protocol.reply(&tag, &Reply::Done);
                 let users = self.follows.remove(users);
@@ -162,11 +160,24 @@ impl State {
         }
     }
 
+    fn resolve(&mut self, tag: RequestTag, users: Vec<UserId>, mut usernames: Vec<Username>) -> Vec<Action> {
+        usernames.sort_unstable();
+        usernames.dedup();
+        // Each name costs a look-up, also one that nobody has.
+        match self.follows.may_ask(users.len() + usernames.len()) {
+            Ok(()) => {
+                self.under_way(tag, Kind::Resolving(users));
+                vec![Action::Resolve(usernames)]
+            }
+            Err(exceeded) => vec![self.reply(&tag, &Reply::Refused(Refusal::TooManyFollows(exceeded)))],
+        }
+    }
+
     fn follow(&mut self, tag: RequestTag, users: Vec<UserId>) -> Vec<Action> {
         match self.follows.add(users) {
-            Ok(users) => {
-                let id = self.under_way(tag.clone(), Kind::Following);
-                vec![Action::Follow { id, tag, users }]
+            Ok(Added { asked, fresh }) => {
+                let id = self.under_way(tag.clone(), Kind::Following(fresh));
+                vec![Action::Follow { id, tag, users: asked }]
             }
             Err(exceeded) => vec![self.reply(&tag, &Reply::Refused(Refusal::TooManyFollows(exceeded)))],
         }
@@ -183,6 +194,9 @@ impl State {
         let Some(UnderWay { tag, kind: Kind::Resolving(mut users), .. }) = self.under_way.take() else {
             return Vec::new();
         };
+        if self.phase != Phase::Open {
+            return Vec::new();
+        }
         let mut actions = match found {
             Some(found) => {
                 users.extend(found);
@@ -215,22 +229,37 @@ impl State {
     }
 
     /// These users' actors were lost before they answered.
-    fn abandoned(&mut self, users: &[UserId]) -> Option<Action> {
-        let under_way = self.under_way.as_mut()?;
+    fn abandoned(&mut self, users: &[UserId]) -> Vec<Action> {
+        let Some(under_way) = self.under_way.as_mut() else { return Vec::new() };
         if under_way.attempts >= ATTEMPTS {
-            // Not known to be followed: what was asked has not happened. `under_way` ends when the answer is out.
-            self.follows.remove(users.iter().copied());
-            let frames = self.protocol.reply(&under_way.tag, &Reply::Refused(Refusal::Busy));
-            return Some(Action::GiveUp(frames));
+            return self.give_up(users);
         }
         under_way.attempts += 1;
         let ask = match &under_way.kind {
-            Kind::Resolving(_) => return None,
-            Kind::Following => Ask::Follow(users.to_vec()),
+            Kind::Resolving(_) => return Vec::new(),
+            Kind::Following(_) => Ask::Follow(users.to_vec()),
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
         };
-        Some(Action::AskAgain { id: self.last_id, ask })
+        vec![Action::AskAgain { id: self.last_id, ask }]
+    }
+
+    /// Refuses the command under way, of which these users' part cannot be done, and takes back what was done of a
+    /// follow. `under_way` ends when the answer is out.
+    fn give_up(&mut self, users: &[UserId]) -> Vec<Action> {
+        let Some(under_way) = &mut self.under_way else { return Vec::new() };
+        let mut actions = vec![Action::GiveUp(self.protocol.reply(&under_way.tag, &Reply::Refused(Refusal::Busy)))];
+        match &mut under_way.kind {
+            Kind::Following(fresh) => {
+                let fresh = std::mem::take(fresh);
+                self.follows.remove(fresh.iter().copied());
+                actions.push(Action::Leave(fresh));
+            }
+            // Their actors tell still; the client may ask again.
+            Kind::Unfollowing => self.follows.restore(users),
+            Kind::Resolving(_) | Kind::SettingStatus(_) => {}
+        }
+        actions
     }
 
     /// Begins the commands that wait, until one is under way.

@@ -130,7 +130,7 @@ impl World {
             self.followers.values_mut().for_each(|follower| follower.is_told(diff));
         }
         assert_eq!(effects.retire, self.truth.is_empty() && self.followers.is_empty());
-        let told: BTreeSet<u8> = self.machine.followers().copied().filter(|&address| address < 100).collect();
+        let told: BTreeSet<u8> = self.machine.followers().iter().copied().filter(|&address| address < 100).collect();
         assert_eq!(told, self.followers.keys().copied().collect());
     }
 
@@ -158,7 +158,7 @@ proptest! {
         let mut world = World::new();
         steps.iter().for_each(|step| world.takes(step));
         let told = world.machine.snapshot();
-        let followers = world.machine.followers().copied().collect();
+        let followers = world.machine.followers().iter().copied().collect();
         // While the actor was dead, one connection went and every other may have set a status.
         world.truth.remove(&id(lost));
         let mut connections = Vec::new();
@@ -208,10 +208,10 @@ fn a_connection_is_told_of_its_own_user_until_it_ends() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, None)), at(1));
     user.handle(Event::Connected(connection(1, text("two"))), at(2));
-    assert_eq!(user.followers().count(), 2);
+    assert_eq!(user.followers().len(), 2);
     let effects = user.handle(Event::Disconnected { connection: id(1), exit: Exit::Lost }, at(3));
     assert_eq!(effects.notify.expect("a leave").leaves[0].status.as_str(), "two");
-    assert_eq!(user.followers().copied().collect::<Vec<_>>(), [100]);
+    assert_eq!(user.followers().iter().copied().collect::<Vec<_>>(), [100]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Protocol for Words {
             ["set", status] => Command::SetStatus(Some(StatusText::new(status).unwrap())),
             ["hide"] => Command::SetStatus(None),
             ["follow", names @ ..] => Command::Follow { users: users(names), usernames: vec![] },
-            ["named", name] => Command::Follow { users: vec![], usernames: vec![Username::new(name).unwrap()] },
+            ["named", names @ ..] => Command::Follow { users: vec![], usernames: usernames(names) },
             ["unfollow", names @ ..] => Command::Unfollow(users(names)),
             ["bad"] => return Decoded::Refused(frames("bad")),
             _ => return Decoded::Fatal(frames("fatal"), Closing::new(1000, "fatal")),
@@ -58,6 +58,10 @@ impl Protocol for Words {
 
 fn frames(text: &str) -> Frames {
     vec![Frame::text(text)]
+}
+
+fn usernames(names: &[&str]) -> Vec<Username> {
+    names.iter().map(|name| Username::new(name).unwrap()).collect()
 }
 
 fn at(secs: u64) -> Timestamp {
@@ -181,9 +185,48 @@ fn a_lost_user_actor_is_asked_again_and_given_up_in_the_end() {
         let again = state.drained(&lost(), at(0));
         assert_eq!(again, [Action::AskAgain { id: 1, ask: Ask::Follow(users(&["carol"])) }]);
     }
-    assert_eq!(state.drained(&lost(), at(0)), [Action::GiveUp(frames("follow Refused(Busy)"))]);
+    let refused = Action::GiveUp(frames("follow Refused(Busy)"));
+    assert_eq!(state.drained(&lost(), at(0)), [refused, Action::Leave(users(&["bob", "carol"]))]);
     assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
+    assert_eq!(state.take_follows(), [], "refused, and followed all the same");
+}
+
+#[test]
+fn whom_it_followed_before_a_refused_follow_it_follows_still() {
+    let mut state = alice(|_| {});
+    says(&mut state, "follow bob");
+    state.drained(&completed(), at(0));
+    says(&mut state, "follow bob carol");
+    let lost = || Drained { abandoned: users(&["bob"]), ..Drained::default() };
+    state.drained(&lost(), at(0));
+    state.drained(&lost(), at(0));
+    let refused = Action::GiveUp(frames("follow Refused(Busy)"));
+    assert_eq!(state.drained(&lost(), at(0)), [refused, Action::Leave(users(&["carol"]))]);
     assert_eq!(state.take_follows(), users(&["bob"]));
+}
+
+#[test]
+fn a_refused_unfollow_can_be_asked_for_again() {
+    let mut state = alice(|_| {});
+    says(&mut state, "follow bob carol");
+    state.drained(&completed(), at(0));
+    says(&mut state, "unfollow bob carol");
+    let lost = || Drained { abandoned: users(&["carol"]), ..Drained::default() };
+    state.drained(&lost(), at(0));
+    state.drained(&lost(), at(0));
+    assert_eq!(state.drained(&lost(), at(0)), [Action::GiveUp(frames("unfollow Refused(Busy)"))]);
+    state.drained(&completed(), at(0));
+    let again = says(&mut state, "unfollow bob carol");
+    assert!(matches!(&again[..], [Action::Unfollow { users: asked, .. }] if *asked == users(&["carol"])), "{again:?}");
+}
+
+#[test]
+fn more_names_than_could_be_followed_are_not_looked_up() {
+    let mut state = alice(|config| config.limits.follows_per_session = 2);
+    let refused = says(&mut state, "named a b c");
+    assert!(matches!(&refused[..], [Action::Refuse(_)]), "{refused:?}");
+    let same = says(&mut state, "named b a b");
+    assert_eq!(same, [Action::Resolve(usernames(&["a", "b"]))]);
 }
 
 #[test]
