@@ -58,7 +58,7 @@ fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
         let key = error.path().to_string();
         let value = match layers.get_string(&key) {
-            Ok(value) if !key.ends_with("_key") => format!(" = {value:?}"),
+            Ok(value) if !key.ends_with("_key") && !key.starts_with("cluster.redis") => format!(" = {value:?}"),
             Ok(_) | Err(_) => String::new(),
         };
         let reason = match error.into_inner() {
@@ -84,6 +84,13 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
         return refuse(format!(
             "session.pong_timeout = {:?}: expected more than session.ping_interval = {:?}",
             session.pong_timeout, session.ping_interval
+        ));
+    }
+    let cluster = &config.cluster;
+    if cluster.lease_ttl.0 < cluster.heartbeat.0 * 3 {
+        return refuse(format!(
+            "cluster.lease_ttl = {:?}: expected at least three times cluster.heartbeat = {:?}",
+            cluster.lease_ttl, cluster.heartbeat
         ));
     }
     let nakama = &config.nakama;
@@ -199,6 +206,28 @@ mod tests {
         let line = refusal(&[("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "defaultencryptionkey")]);
         assert!(line.contains("nakama.refresh_encryption_key") && !line.contains("defaultencryptionkey"), "{line}");
         assert!(!format!("{:?}", load_with(&[]).unwrap()).contains("default"), "a key is printed");
+    }
+
+    #[test]
+    fn addresses_of_redis_come_from_a_list_or_a_text_and_are_not_shown() {
+        let config = load_with(&[("HEREABOUTS_CLUSTER__REDIS", "redis://a redis://:pa55@b:1/2")]).unwrap();
+        assert_eq!(config.cluster.redis.len(), 2);
+        assert!(!format!("{config:?}").contains("pa55"), "a password is printed");
+        assert!(!load_with(&[]).unwrap().cluster.is_on(), "off without an address");
+        for (text, reason) in
+            [("redis://a http://:pa55@b", "address 2"), ("redis://a redis://a:6379", "there already")]
+        {
+            let line = refusal(&[("HEREABOUTS_CLUSTER__REDIS", text)]);
+            assert!(line.starts_with("cluster.redis") && line.contains(reason) && !line.contains("pa55"), "{line}");
+        }
+        let line = refusal(&[("HEREABOUTS_CLUSTER__REDIS", "7")]);
+        assert!(line.starts_with("cluster.redis") && line.contains("a list of addresses"), "{line}");
+    }
+
+    #[test]
+    fn a_lease_outlasts_a_lost_heartbeat() {
+        let line = refusal(&[("HEREABOUTS_CLUSTER__LEASE_TTL", "5s")]);
+        assert!(line.starts_with("cluster.lease_ttl"), "{line}");
     }
 
     #[test]

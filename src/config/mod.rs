@@ -2,6 +2,7 @@
 //!
 //! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
+mod cluster;
 mod load;
 pub mod value;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, Login, RedisAddress, RedisKind};
 pub use load::{InvalidConfig, Overrides, load};
 use value::{Period, Secret, ranged};
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Keys and token lives of the Nakama dialect.
     pub nakama: NakamaConfig,
+    /// Several nodes on Redis.
+    pub cluster: ClusterConfig,
     /// What is shown to operators and visitors.
     pub operation: OperationConfig,
 }
