@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("outbox", &["presence", "metrics"]),
     ("auth", &["presence", "config", "metrics", "clock"]),
     ("store", &["presence", "config", "metrics", "clock"]),
+    ("cluster", &["presence", "config", "metrics", "clock"]),
     ("engine", &["outbox", "presence", "store", "config", "metrics", "clock"]),
     ("session", &["engine", "outbox", "presence", "auth", "config", "metrics", "clock"]),
     ("dialect", &["session", "outbox", "presence"]),

@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_no_pa55_and_no_order() {
+    fn a_name_has_no_secret_and_no_order() {
         let one = RedisAddress::parse("redis+cluster://user:pa55@b:2,a:1").unwrap();
         let other = RedisAddress::parse("redis+cluster://a:1,b:2").unwrap();
         assert_eq!(one.name(), other.name());

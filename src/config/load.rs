@@ -214,8 +214,7 @@ mod tests {
         assert_eq!(config.cluster.redis.len(), 2);
         assert!(!format!("{config:?}").contains("pa55"), "a password is printed");
         assert!(!load_with(&[]).unwrap().cluster.is_on(), "off without an address");
-        for (text, reason) in
-            [("redis://a http://:pa55@b", "address 2"), ("redis://a redis://a:6379", "there already")]
+        for (text, reason) in [("redis://a http://:pa55@b", "address 2"), ("redis://a redis://a:6379", "there already")]
         {
             let line = refusal(&[("HEREABOUTS_CLUSTER__REDIS", text)]);
             assert!(line.starts_with("cluster.redis") && line.contains(reason) && !line.contains("pa55"), "{line}");

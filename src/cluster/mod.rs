@@ -1,0 +1,7 @@
+//! Several nodes, one presence graph.
+
+pub mod event;
+pub mod keys;
+pub mod node;
+pub mod record;
+pub mod slot;

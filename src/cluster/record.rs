@@ -1,0 +1,199 @@
+//! What a node keeps in Redis about its connections of one user: packed, a format byte first.
+//!
+//! Format 1 is a protobuf message, so that a later version may add fields which an earlier one skips. What cannot be
+//! added so gets another format byte; a record of an unknown format counts as no connections.
+//!
+//! | byte | |
+//! |---|---|
+//! | `L` | only before another: the user lingers, its line is lost and may come back |
+//! | 1 | the message below |
+
+use prost::Message;
+use uuid::Uuid;
+
+use crate::presence::id::{ConnectionId, Username};
+use crate::presence::status::StatusText;
+
+const LINGERING: u8 = b'L';
+const FORMAT: u8 = 1;
+
+/// The most connections of one user that a node tells of; those past it are left out.
+pub const MAX_CONNECTIONS: usize = 256;
+
+/// The longest record that is read, bytes: [`MAX_CONNECTIONS`] with the longest names and texts.
+const MAX_BYTES: usize = MAX_CONNECTIONS * 2400;
+
+/// One connection, as other nodes are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteConnection {
+    /// Which one.
+    pub id: ConnectionId,
+    /// The id it is shown under, where it took the place of one that lingered: nobody is to see a change.
+    pub shown_as: Option<ConnectionId>,
+    /// The name it was opened with.
+    pub username: Option<Username>,
+    /// `None`: connected but invisible.
+    pub status: Option<StatusText>,
+    /// Where it comes from and what it is, by the engine's own numbers; 0 where nothing is said.
+    pub kind: u32,
+}
+
+impl RemoteConnection {
+    /// The id that followers know it by.
+    pub fn shown(&self) -> ConnectionId {
+        self.shown_as.unwrap_or(self.id)
+    }
+}
+
+/// A node's connections of one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// In the order they came.
+    pub connections: Vec<RemoteConnection>,
+    /// Their lines are lost; they are shown until a deadline, in case the user comes back.
+    pub lingering: bool,
+}
+
+/// Why a record cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableRecord {
+    /// Written by a version that this one does not know.
+    #[error("a record has format {0}, which this version does not know")]
+    UnknownFormat(u8),
+    /// Not what this program writes.
+    #[error("a record is damaged")]
+    Damaged,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Packed {
+    #[prost(message, repeated, tag = "1")]
+    connections: Vec<PackedConnection>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PackedConnection {
+    #[prost(bytes = "vec", tag = "1")]
+    id: Vec<u8>,
+    #[prost(string, optional, tag = "2")]
+    username: Option<String>,
+    #[prost(string, optional, tag = "3")]
+    status: Option<String>,
+    #[prost(bytes = "vec", tag = "4")]
+    shown_as: Vec<u8>,
+    #[prost(uint32, tag = "5")]
+    kind: u32,
+}
+
+impl Record {
+    /// Packs it.
+    pub fn encode(&self) -> Vec<u8> {
+        let connections = self.connections.iter().take(MAX_CONNECTIONS).map(pack).collect();
+        let packed = Packed { connections };
+        let mut bytes = Vec::with_capacity(packed.encoded_len() + 2);
+        if self.lingering {
+            bytes.push(LINGERING);
+        }
+        bytes.push(FORMAT);
+        packed.encode(&mut bytes).expect("a vector grows");
+        bytes
+    }
+
+    /// Unpacks it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, UnreadableRecord> {
+        let (lingering, bytes) = match bytes.strip_prefix(&[LINGERING]) {
+            Some(rest) => (true, rest),
+            None => (false, bytes),
+        };
+        let (&format, bytes) = bytes.split_first().ok_or(UnreadableRecord::Damaged)?;
+        if format != FORMAT {
+            return Err(UnreadableRecord::UnknownFormat(format));
+        }
+        if bytes.len() > MAX_BYTES {
+            return Err(UnreadableRecord::Damaged);
+        }
+        let packed = Packed::decode(bytes).map_err(|_| UnreadableRecord::Damaged)?;
+        let connections: Option<Vec<_>> = packed.connections.iter().take(MAX_CONNECTIONS).map(unpack).collect();
+        Ok(Self { connections: connections.ok_or(UnreadableRecord::Damaged)?, lingering })
+    }
+}
+
+fn pack(connection: &RemoteConnection) -> PackedConnection {
+    PackedConnection {
+        id: connection.id.uuid().as_bytes().to_vec(),
+        username: connection.username.as_ref().map(|name| name.as_str().to_owned()),
+        status: connection.status.as_ref().map(|status| status.as_str().to_owned()),
+        shown_as: connection.shown_as.map_or_else(Vec::new, |id| id.uuid().as_bytes().to_vec()),
+        kind: connection.kind,
+    }
+}
+
+fn unpack(packed: &PackedConnection) -> Option<RemoteConnection> {
+    let id = |bytes: &[u8]| Uuid::from_slice(bytes).ok().map(ConnectionId::from_uuid);
+    Some(RemoteConnection {
+        id: id(&packed.id)?,
+        shown_as: if packed.shown_as.is_empty() { None } else { Some(id(&packed.shown_as)?) },
+        username: packed.username.as_deref().map(Username::new).transpose().ok()?,
+        status: packed.status.as_deref().map(StatusText::new).transpose().ok()?,
+        kind: packed.kind,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn connection() -> impl Strategy<Value = RemoteConnection> {
+        let id = any::<u128>().prop_map(|number| ConnectionId::from_uuid(Uuid::from_u128(number)));
+        let name = prop::option::of("[^\\pC]{1,30}".prop_map(|text| Username::new(&text).unwrap()));
+        let status = prop::option::of("\\PC{0,40}".prop_map(|text| StatusText::new(&text).unwrap()));
+        (id.clone(), prop::option::of(id), name, status, any::<u32>()).prop_map(
+            |(id, shown_as, username, status, kind)| RemoteConnection { id, shown_as, username, status, kind },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_is_read_as_it_was_written(
+            connections in prop::collection::vec(connection(), 0..6),
+            lingering in any::<bool>(),
+        ) {
+            let record = Record { connections, lingering };
+            prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _read_or_not = Record::decode(&bytes);
+            let with_format: Vec<u8> = std::iter::once(FORMAT).chain(bytes).collect();
+            let _read_or_not = Record::decode(&with_format);
+        }
+    }
+
+    #[test]
+    fn a_record_is_small() {
+        let connection = RemoteConnection {
+            id: ConnectionId::from_uuid(Uuid::from_u128(1)),
+            shown_as: None,
+            username: Some(Username::new("alice").unwrap()),
+            status: Some(StatusText::new("away").unwrap()),
+            kind: 0,
+        };
+        let record = Record { connections: vec![connection], lingering: false };
+        assert_eq!(record.encode().len(), 34);
+        assert_eq!(record.encode()[0], 1, "the format");
+    }
+
+    #[test]
+    fn what_a_later_version_added_is_skipped_and_another_format_is_named() {
+        let mut bytes = Record::default().encode();
+        bytes.extend([0x7a, 2, b'h', b'i']);
+        assert_eq!(Record::decode(&bytes), Ok(Record::default()), "an unknown field");
+        assert_eq!(Record::decode(&[9, 1, 2]), Err(UnreadableRecord::UnknownFormat(9)));
+        assert_eq!(Record::decode(b"L\x09"), Err(UnreadableRecord::UnknownFormat(9)));
+        assert_eq!(Record::decode(b""), Err(UnreadableRecord::Damaged));
+        assert_eq!(Record::decode(&[1, 0x0a, 2, 0x0a, 0]), Err(UnreadableRecord::Damaged), "an id of no bytes");
+    }
+}

@@ -1,0 +1,187 @@
+//! Where a user's keys are: its bucket, the bucket's hash tag, and the Redis that has the bucket.
+//!
+//! All keys and the channel of one bucket share a hash tag, so that they are on one master and a script may use them
+//! together. Bucket i of B has the i-th of B equal stripes of Redis Cluster's 16384 slots: its tag is the smallest `b<k>`
+//! whose slot falls there. So masters that have equal ranges of slots have equal numbers of buckets.
+
+use crate::presence::id::UserId;
+
+/// Slots of a Redis Cluster (Redis Cluster specification, "Key distribution model").
+pub const SLOTS: u32 = 16_384;
+
+/// A part of the users, 0 to B - 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket(u16);
+
+impl Bucket {
+    /// Its number, for indexing.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A slot of a Redis Cluster.
+pub type Slot = u16;
+
+/// The slot of a hash tag (not of a whole key).
+pub fn slot(tag: &[u8]) -> Slot {
+    // 16384 is a power of two below 65536.
+    crc16(tag) & 0x3fff
+}
+
+/// CRC16 as Redis Cluster has it: XMODEM, polynomial 1021.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, &byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc: u16, _| {
+            let shifted = crc << 1;
+            if crc & 0x8000 == 0 { shifted } else { shifted ^ 0x1021 }
+        })
+    })
+}
+
+/// The buckets and their hash tags.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    tags: Vec<(String, Slot)>,
+}
+
+impl Buckets {
+    /// As many buckets; takes a few milliseconds.
+    pub fn new(count: u16) -> Self {
+        let mut tags: Vec<Option<(String, Slot)>> = vec![None; usize::from(count)];
+        let mut missing = tags.len();
+        for number in 0_u64.. {
+            if missing == 0 {
+                break;
+            }
+            let tag = format!("b{number}");
+            let slot = slot(tag.as_bytes());
+            let stripe = &mut tags[usize::from(slot) * usize::from(count) / SLOTS as usize];
+            if stripe.is_none() {
+                *stripe = Some((tag, slot));
+                missing -= 1;
+            }
+        }
+        Self { tags: tags.into_iter().flatten().collect() }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = Bucket> + use<> {
+        let count = u16::try_from(self.tags.len()).expect("made from a u16");
+        (0..count).map(Bucket)
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// The bucket of a user. Must never change: it says where what is stored is found.
+    pub fn of(&self, user: UserId) -> Bucket {
+        let hash = crc32fast::hash(user.uuid().as_bytes());
+        let bucket = hash % u32::try_from(self.tags.len()).expect("made from a u16");
+        Bucket(u16::try_from(bucket).expect("below the number of buckets"))
+    }
+
+    /// The bucket's hash tag, without braces.
+    pub fn tag(&self, bucket: Bucket) -> &str {
+        &self.tags[bucket.index()].0
+    }
+
+    /// The slot of the bucket's hash tag.
+    pub fn slot(&self, bucket: Bucket) -> Slot {
+        self.tags[bucket.index()].1
+    }
+
+    /// Which of several Redis has a bucket (rendezvous hashing: one Redis more takes its share from all others, and
+    /// nothing else moves). The order of the names does not matter.
+    pub fn place(&self, bucket: Bucket, names: &[String]) -> usize {
+        rank(self.tag(bucket), names.iter().map(String::as_str)).unwrap_or(0)
+    }
+}
+
+/// The index of the candidate that is first for a thing: the same for everybody who has the same candidates.
+pub fn rank<'a>(thing: &str, candidates: impl Iterator<Item = &'a str>) -> Option<usize> {
+    let weight = |candidate: &str| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(candidate.as_bytes());
+        hasher.update(b" ");
+        hasher.update(thing.as_bytes());
+        // CRC is linear: what differs in few bits stays close. A multiplication spreads it.
+        let spread = u64::from(hasher.finalize()).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (spread ^ (spread >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    };
+    let heaviest = candidates.enumerate().max_by_key(|(_, candidate)| (weight(candidate), *candidate));
+    heaviest.map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_crc_is_redis_clusters() {
+        assert_eq!(crc16(b"123456789"), 0x31c3, "the check value in Redis Cluster's specification");
+        assert_eq!(slot(b"foo"), 12_182);
+        assert_eq!(slot(b"user1000"), 3_443);
+    }
+
+    #[test]
+    fn each_stripe_of_slots_has_its_tag() {
+        for count in [16, 256, 4096] {
+            let buckets = Buckets::new(count);
+            assert_eq!(buckets.count(), usize::from(count));
+            for bucket in buckets.all() {
+                let stripe = usize::from(slot(buckets.tag(bucket).as_bytes())) * usize::from(count) / SLOTS as usize;
+                assert_eq!(stripe, bucket.index());
+                assert_eq!(buckets.slot(bucket), slot(buckets.tag(bucket).as_bytes()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_users_bucket_never_changes() {
+        let buckets = Buckets::new(256);
+        let found: Vec<usize> =
+            (0..4).map(|number| buckets.of(UserId::from_uuid(Uuid::from_u128(number))).index()).collect();
+        assert_eq!(found, [85, 195, 121, 239], "users would be looked for where they are not");
+        assert_eq!(buckets.tag(Bucket(0)), "b242");
+    }
+
+    #[test]
+    fn users_spread_evenly_also_when_their_ids_are_in_a_row() {
+        let buckets = Buckets::new(16);
+        let mut counts = [0_usize; 16];
+        (0..16_000).for_each(|number| counts[buckets.of(UserId::from_uuid(Uuid::from_u128(number))).index()] += 1);
+        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn one_redis_more_takes_its_share_and_moves_nothing_else(
+            names in prop::collection::btree_set("[a-z]{3,8}:[0-9]{2,4}", 2..12),
+            added in "[A-Z]{3,8}:[0-9]{2,4}",
+        ) {
+            let buckets = Buckets::new(1024);
+            let before: Vec<String> = names.into_iter().collect();
+            let mut after = before.clone();
+            after.push(added);
+            let mut moved = 0;
+            for bucket in buckets.all() {
+                let (old, new) = (buckets.place(bucket, &before), buckets.place(bucket, &after));
+                if old != new {
+                    moved += 1;
+                    prop_assert_eq!(new, before.len(), "moved between the old ones");
+                }
+                let mut turned = before.clone();
+                turned.reverse();
+                prop_assert_eq!(&turned[buckets.place(bucket, &turned)], &before[old], "the order matters");
+            }
+            let share = buckets.count() / after.len();
+            prop_assert!(moved > share / 2 && moved < share * 2, "{moved} of about {share}");
+        }
+    }
+}
