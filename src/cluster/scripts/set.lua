@@ -1,0 +1,36 @@
+-- What an incarnation has of a user, from here on: a record, a lingering record, or nothing.
+-- Answers the new clock; 0 where nothing changed. Doing the same again changes nothing.
+-- KEYS: 1 user  2 index of the incarnation  3 fence  4 clock  5 log  6 incarnations  7 lingering
+-- ARGV: 1 incarnation  2 user  3 record ('' = none left)  4 exit  5 seconds to remember an absent user
+--       6 log length  7 channel  8 milliseconds to linger ('' = does not)
+if redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1 then return redis.error_reply('FENCED this incarnation is dead') end
+local field, value = 'n:' .. ARGV[1], ARGV[3]
+local old = redis.call('HGET', KEYS[1], field)
+if old == value or (not old and value == '') then return 0 end
+local time = redis.call('TIME')
+local previous = redis.call('GET', KEYS[4]) or '0'
+local clock = tonumber(time[1]) * 1000000 + tonumber(time[2])
+if clock <= tonumber(previous) then clock = tonumber(previous) + 1 end
+local now = string.format('%.0f', clock)
+redis.call('SET', KEYS[4], now)
+if value == '' then
+  redis.call('HDEL', KEYS[1], field)
+  redis.call('HDEL', KEYS[2], ARGV[2])
+  redis.call('HSET', KEYS[1], 'v', now, 'x', ARGV[4])
+  if redis.call('HINCRBY', KEYS[1], 'c', -1) <= 0 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
+else
+  redis.call('HSET', KEYS[1], field, value, 'v', now)
+  if not old then
+    redis.call('HSET', KEYS[2], ARGV[2], '')
+    redis.call('SADD', KEYS[6], ARGV[1])
+    if redis.call('HINCRBY', KEYS[1], 'c', 1) == 1 then redis.call('PERSIST', KEYS[1]) end
+  end
+  if ARGV[8] ~= '' then
+    local deadline = math.floor(clock / 1000) + tonumber(ARGV[8])
+    redis.call('ZADD', KEYS[7], string.format('%.0f', deadline), ARGV[1] .. ' ' .. ARGV[2])
+  end
+end
+local entry = ARGV[2] .. ' ' .. ARGV[1] .. ' ' .. ARGV[4] .. ' ' .. #value .. '\n' .. value
+redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[6], now .. '-0', 'q', previous, 'p', entry)
+redis.call('SPUBLISH', ARGV[7], 'e ' .. previous .. ' ' .. now .. '\n' .. entry)
+return now

@@ -1,0 +1,56 @@
+-- Removes what dead incarnations have in a bucket and who lingered long enough, as one event; else tells the clock.
+-- Answers how many were looked at: with the limit there may be more.
+-- KEYS: 1 lingering  2 fence  3 clock  4 log  5 incarnations
+-- ARGV: 1 limit  2 seconds to remember an absent user  3 log length  4 channel  5 prefix of users  6 prefix of indexes
+--       7.. dead incarnations
+-- The keys of users and indexes are made here: they share the bucket's hash tag with the declared ones.
+local time = redis.call('TIME')
+local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local todo, left = {}, tonumber(ARGV[1])
+for i = 7, #ARGV do
+  redis.call('SADD', KEYS[2], ARGV[i])
+  redis.call('EXPIRE', KEYS[2], 604800)
+  local index = ARGV[6] .. ARGV[i]
+  local users = left > 0 and redis.call('HRANDFIELD', index, left) or {}
+  for _, user in ipairs(users) do todo[#todo + 1] = { user, ARGV[i], index, false } end
+  left = left - #users
+end
+if left > 0 then
+  local due = string.format('%.0f', math.floor(micros / 1000))
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', due, 'LIMIT', 0, left)) do
+    local incarnation, user = string.match(member, '^(%S+) (.*)$')
+    todo[#todo + 1] = { user, incarnation, ARGV[6] .. incarnation, member }
+  end
+end
+local previous = redis.call('GET', KEYS[3]) or '0'
+local clock = micros
+if clock <= tonumber(previous) then clock = tonumber(previous) + 1 end
+local now = string.format('%.0f', clock)
+local entries = {}
+for _, item in ipairs(todo) do
+  local user, incarnation, index, member = item[1], item[2], item[3], item[4]
+  local key, field = ARGV[5] .. user, 'n:' .. incarnation
+  local value = redis.call('HGET', key, field)
+  if member then redis.call('ZREM', KEYS[1], member) end
+  if value and (not member or string.sub(value, 1, 1) == 'L') then
+    redis.call('HDEL', key, field)
+    redis.call('HSET', key, 'v', now, 'x', 'l')
+    if redis.call('HINCRBY', key, 'c', -1) <= 0 then redis.call('EXPIRE', key, ARGV[2]) end
+    redis.call('HDEL', index, user)
+    entries[#entries + 1] = user .. ' ' .. incarnation .. ' l 0\n'
+  elseif not member then
+    redis.call('HDEL', index, user)
+  end
+end
+for i = 7, #ARGV do
+  if redis.call('EXISTS', ARGV[6] .. ARGV[i]) == 0 then redis.call('SREM', KEYS[5], ARGV[i]) end
+end
+if #entries > 0 then
+  redis.call('SET', KEYS[3], now)
+  local all = table.concat(entries)
+  redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[3], now .. '-0', 'q', previous, 'p', all)
+  redis.call('SPUBLISH', ARGV[4], 'e ' .. previous .. ' ' .. now .. '\n' .. all)
+else
+  redis.call('SPUBLISH', ARGV[4], 't ' .. previous)
+end
+return #todo
