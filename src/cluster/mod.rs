@@ -1,8 +1,259 @@
-//! Several nodes, one presence graph.
+//! Several nodes, one presence graph. Without a configured Redis nothing here runs.
+//!
+//! Each node merges its own connections of a user into one [`record`] and keeps it, under its *incarnation*, where the
+//! others find it; each node merges the records of the other nodes into what it shows its own followers.
+//! [`Backplane`] is the port; [`memory`] is the reference, which several nodes of one process share, [`redis`] the real
+//! one. One contract suite runs both (`tests/cluster/contract`).
+//!
+//! # How the engine uses it
+//!
+//! The engine holds an `Option<Arc<dyn Backplane>>`; with `None` it does nothing of the following.
+//!
+//! | the user actor, when | calls |
+//! |---|---|
+//! | it starts | [`Backplane::watch`]; answers no follower before [`Backplane::remote`] is known, or [`Standing`] says that Redis is away |
+//! | its local connections, or what one shows, changed | [`Backplane::announce`] with all of them, or [`Backplane::withdraw`] after the last |
+//! | its last local line broke and it is to linger | [`Backplane::linger`]; at its own deadline [`Backplane::withdraw`] |
+//! | it gets [`Listener::changed`] (by its supervisor) | [`Backplane::remote`], then tells its followers the difference to what it showed |
+//! | it retires | [`Backplane::unwatch`]; it may retire only without local connections and followers |
+//!
+//! What a user shows is its local connections and the remote ones. A remote connection with the id (or the
+//! [`record::RemoteConnection::shown`] id) of a local one is left out: the local one is newer. A connection that comes
+//! while a remote one lingers takes its place: it is announced with `shown_as` the lingering one's shown id, and nobody
+//! sees a leave or a join unless the status differs. The version followers are told is the actor's own, which grows with
+//! every change it tells: a view on any node goes only forward, because the actor fetches states in their order.
+//!
+//! The API asks [`Backplane::look`] about users who are not watched, sends [`Backplane::order`] to close connections
+//! elsewhere, and keeps account-level lists, call windows and times here, so that every node has the same.
+//!
+//! # What waits, and what happens when it is full
+//!
+//! * Announcements: one wish a local user, the latest ([`local`]). Never refused; Redis being away makes none longer.
+//! * Notices to the engine: one a watched user ([`view`]). Where [`Listener::changed`] answers that there is no room, it is
+//!   called again; the state fetched then is the latest. A dead actor's notice is dropped by the supervisor.
+//! * Messages of a subscription: bounded; past that they are dropped and the buckets read from the log ([`feed`]).
+//! * Questions and requests: at most [`MAX_REQUESTS`] at a time, then [`BackplaneError::Busy`].
+//! * Orders: at most once, as they come; [`Listener::ordered`] may drop them, which is logged.
 
 pub mod event;
 pub mod feed;
 pub mod keys;
+pub mod local;
+pub mod memory;
 pub mod node;
 pub mod record;
 pub mod slot;
+pub mod view;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use hashbrown::HashMap;
+
+use crate::presence::general::Exit;
+use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::quota::{Quota, QuotaExceeded};
+use crate::presence::status::StatusText;
+use event::BucketClock;
+use node::NodeInfo;
+use record::{Record, RemoteConnection};
+
+/// Requests that wait for Redis at a time.
+pub const MAX_REQUESTS: usize = 4096;
+
+/// Why the backplane did not do what it was asked. It may be asked again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackplaneError {
+    /// Redis is away, or answers too late. The request may have been carried out.
+    #[error("redis is away: {0}")]
+    Unavailable(String),
+    /// Redis has no memory left.
+    #[error("redis is full: {0}")]
+    Full(String),
+    /// Too many requests wait.
+    #[error("too many requests wait for redis")]
+    Busy,
+    /// Redis answered something that is not understood.
+    #[error("redis refused: {0}")]
+    Refused(String),
+    /// The backplane was closed.
+    #[error("the backplane is closed")]
+    Closed,
+}
+
+/// The answer of a [`Backplane`], later.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, BackplaneError>>;
+
+/// What the other nodes have of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remote {
+    /// Grows with every change, but for a Redis that lost something.
+    pub version: BucketClock,
+    /// Their connections, visible and invisible, sorted by the id that is shown.
+    pub connections: Vec<RemoteConnection>,
+    /// The shown ids of those that linger: whoever comes now takes the place of one.
+    pub lingering: Vec<ConnectionId>,
+    /// How a connection of the user was last seen to end, on any node.
+    pub last_exit: Option<Exit>,
+}
+
+/// How this node stands to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its lease is renewed.
+    Joined,
+    /// Redis cannot be reached; the lease lasts a little longer. What is known of other nodes may be old.
+    Degraded,
+    /// Redis could not be reached for so long that the others may take this node for dead. Nothing is written.
+    Isolated,
+}
+
+/// What the engine does for the backplane. Called on the backplane's threads: it must not block.
+pub trait Listener: Send + Sync {
+    /// The other nodes' connections of a watched user changed, or are known for the first time. False: there is no room
+    /// for the notice; it comes again.
+    fn changed(&self, user: UserId) -> bool;
+
+    /// Another node, or this one, has an order about a user. False: it was dropped.
+    fn ordered(&self, user: UserId, order: Order) -> bool;
+}
+
+/// What is to be done with a user's connections, wherever they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Close one connection, or all.
+    Close {
+        /// Which one; none: all.
+        connection: Option<ConnectionId>,
+        /// The close code, where the dialect has codes.
+        code: u32,
+        /// The reason, for people; at most [`Order::MAX_REASON_BYTES`] are sent.
+        reason: String,
+    },
+}
+
+impl Order {
+    /// The longest reason, bytes.
+    pub const MAX_REASON_BYTES: usize = 256;
+}
+
+/// The lists that belong to an account, wherever it is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum List {
+    /// Whom it follows, past its connections.
+    Follows,
+    /// Its friends.
+    Friends,
+    /// Whom it hides from.
+    Blocked,
+}
+
+/// What happens past a list's quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Nothing is added.
+    Refuse,
+    /// The earliest are dropped.
+    DropEarliest,
+}
+
+/// How often something may be done, over all nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallWindow {
+    /// What is done; each is counted by itself. Letters and underscores.
+    pub name: &'static str,
+    /// How often, at least 1.
+    pub limit: usize,
+    /// In any span of this.
+    pub span: Duration,
+}
+
+/// When a user was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The last thing it did by its own word, seconds since the Unix epoch; 0: never.
+    pub active: u64,
+    /// The last moment at which it was visible, seconds since the Unix epoch; 0: never.
+    pub online: u64,
+    /// What it said of itself last.
+    pub state: Option<StatusText>,
+}
+
+/// Something seen of a user. Times only grow; taking the same in again changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sighting {
+    /// All that was known before is forgotten first.
+    pub forget: bool,
+    /// What is taken in; no state leaves the one before.
+    pub seen: Seen,
+}
+
+/// The node-to-node bus: see the module.
+pub trait Backplane: Send + Sync {
+    /// Has the other nodes know these connections of a user on this node, in place of those before. An empty record is a
+    /// withdrawal. Never refused, never waits.
+    fn announce(&self, user: UserId, record: Record);
+
+    /// Has the other nodes know that the user has no connections here any more.
+    fn withdraw(&self, user: UserId, exit: Exit);
+
+    /// Has what was announced last stand for as long as this, though its lines are lost; then it counts as withdrawn, also
+    /// if this node is gone by then.
+    fn linger(&self, user: UserId, span: Duration);
+
+    /// Begins to follow what other nodes have of a user; [`Listener::changed`] comes when it is known.
+    fn watch(&self, user: UserId);
+
+    /// Ends it.
+    fn unwatch(&self, user: UserId);
+
+    /// What other nodes have of a watched user; none while it is not known.
+    fn remote(&self, user: UserId) -> Option<Remote>;
+
+    /// What other nodes have of users, watched or not; those of whom nothing is known are left out.
+    fn look(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Remote>>;
+
+    /// Gives an order to every node, this one among them. At most once.
+    fn order(&self, user: UserId, order: Order) -> Answer<'_, ()>;
+
+    /// Takes one call of a user's window; else says how long until the next. A refusal does not count.
+    fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>>;
+
+    /// Adds users to an account's list, in this order; answers those that were dropped for it.
+    fn list_add(
+        &self,
+        owner: UserId,
+        list: List,
+        users: Vec<UserId>,
+        quota: Quota,
+        overflow: Overflow,
+    ) -> Answer<'_, Result<Vec<UserId>, QuotaExceeded>>;
+
+    /// Removes users from an account's list; answers those that were in it.
+    fn list_remove(&self, owner: UserId, list: List, users: Vec<UserId>) -> Answer<'_, Vec<UserId>>;
+
+    /// An account's list, the earliest first.
+    fn list(&self, owner: UserId, list: List) -> Answer<'_, Vec<UserId>>;
+
+    /// Has an account's list forgotten after as long; none: kept.
+    fn list_expire(&self, owner: UserId, list: List, after: Option<Duration>) -> Answer<'_, ()>;
+
+    /// Takes in when users were seen, remembered for as long after.
+    fn saw(&self, sightings: Vec<(UserId, Sighting)>, remember: Duration) -> Answer<'_, ()>;
+
+    /// When users were seen; those of whom nothing is known are left out.
+    fn seen(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Seen>>;
+
+    /// All nodes that have a lease, this one among them, by name.
+    fn nodes(&self) -> Answer<'_, Vec<NodeInfo>>;
+
+    /// How this node stands to the others; the worst over all Redis.
+    fn standing(&self) -> Standing;
+
+    /// Changes what this node says of itself.
+    fn describe(&self, connections: u64, users: u64);
+
+    /// Leaves in good order: waits until Redis has what was announced and withdrawn, then gives the lease up. What lingers
+    /// is held for its time; what is still announced for `hold`.
+    fn close(&self, hold: Duration) -> Answer<'_, ()>;
+}

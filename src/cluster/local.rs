@@ -1,0 +1,286 @@
+//! What this node wants Redis to have of its own users, and what of that Redis does not have yet.
+//!
+//! Only the latest wish of each user waits, so the queue is never longer than there are users here, whatever happens to
+//! Redis meanwhile. Writes are idempotent: what is not acknowledged is written again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::event::BucketClock;
+use crate::presence::general::Exit;
+use crate::presence::id::UserId;
+
+/// What Redis is to have of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// This packed record.
+    Here(Bytes),
+    /// This packed record, for as long as this after the write.
+    Lingering(Bytes, Duration),
+    /// Nothing.
+    Gone(Exit),
+}
+
+impl Wish {
+    /// The bytes that are to stand in Redis.
+    pub fn value(&self) -> &[u8] {
+        match self {
+            Self::Here(value) | Self::Lingering(value, _) => value,
+            Self::Gone(_) => b"",
+        }
+    }
+}
+
+/// A wish on its way.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Whose.
+    pub user: UserId,
+    /// What is to be written.
+    pub wish: Wish,
+    generation: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    wish: Wish,
+    /// Counts the wishes.
+    generation: u64,
+    /// Waits to be written.
+    dirty: bool,
+    /// Is being written.
+    under_way: bool,
+    /// The clock that Redis gave the last write that changed something.
+    clock: BucketClock,
+}
+
+/// The wishes of one Redis.
+#[derive(Default)]
+pub struct Local {
+    inner: Mutex<Inner>,
+    /// There is something to write, or nothing left to.
+    pub changed: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: HashMap<UserId, Entry>,
+    /// Those that are dirty, in the order they became so.
+    queue: VecDeque<UserId>,
+    /// Whom [`Local::reassert`] still has to come to in this round.
+    round: Vec<UserId>,
+    /// How many are being written.
+    under_way: usize,
+}
+
+impl Local {
+    /// Replaces what Redis is to have of a user.
+    pub fn wish(&self, user: UserId, wish: Wish) {
+        {
+            let mut inner = self.inner.lock();
+            let fresh = || Entry { wish: wish.clone(), generation: 0, dirty: false, under_way: false, clock: 0 };
+            let entry = inner.entries.entry(user).or_insert_with(fresh);
+            entry.wish = wish;
+            entry.generation += 1;
+            inner.mark(user);
+        }
+        self.changed.notify_one();
+    }
+
+    /// The packed record that a user has here, if it has one.
+    pub fn value(&self, user: UserId) -> Option<Bytes> {
+        match &self.inner.lock().entries.get(&user)?.wish {
+            Wish::Here(value) | Wish::Lingering(value, _) => Some(value.clone()),
+            Wish::Gone(_) => None,
+        }
+    }
+
+    /// Takes some to write. They count as being written until [`Local::written`] or [`Local::failed`].
+    pub fn take(&self, most: usize) -> Vec<Write> {
+        let mut inner = self.inner.lock();
+        let count = most.min(inner.queue.len());
+        let users: Vec<UserId> = inner.queue.drain(..count).collect();
+        inner.under_way += users.len();
+        let mut writes = Vec::with_capacity(users.len());
+        for user in users {
+            let entry = inner.entries.get_mut(&user).expect("who is queued has an entry");
+            entry.dirty = false;
+            entry.under_way = true;
+            writes.push(Write { user, wish: entry.wish.clone(), generation: entry.generation });
+        }
+        writes
+    }
+
+    /// A write was acknowledged, with a clock if it changed something.
+    pub fn written(&self, write: &Write, clock: Option<BucketClock>) {
+        let mut inner = self.inner.lock();
+        inner.under_way -= 1;
+        let entry = inner.entries.get_mut(&write.user).expect("stays while it is being written");
+        entry.under_way = false;
+        entry.clock = clock.unwrap_or(entry.clock);
+        if matches!(entry.wish, Wish::Gone(_)) && entry.generation == write.generation && !entry.dirty {
+            inner.entries.remove(&write.user);
+        }
+        if inner.queue.is_empty() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// A write may not have been carried out: it is to be tried again.
+    pub fn failed(&self, write: &Write) {
+        let mut inner = self.inner.lock();
+        inner.under_way -= 1;
+        let entry = inner.entries.get_mut(&write.user).expect("stays while it is being written");
+        entry.under_way = false;
+        inner.mark(write.user);
+    }
+
+    /// An event said that Redis has this of a user from this node. Where it is not what is wished (a write that was given
+    /// up came late and overtook its successor), it is written again.
+    pub fn echo(&self, user: UserId, clock: BucketClock, value: &[u8]) {
+        let mut inner = self.inner.lock();
+        match inner.entries.get(&user) {
+            Some(entry) if entry.under_way || entry.dirty || clock <= entry.clock => return,
+            Some(entry) if entry.wish.value() == value => return,
+            Some(_) => {}
+            None if value.is_empty() => return,
+            None => {
+                let wish = Wish::Gone(Exit::Lost);
+                inner.entries.insert(user, Entry { wish, generation: 0, dirty: false, under_way: false, clock });
+            }
+        }
+        inner.mark(user);
+        self.changed.notify_one();
+    }
+
+    /// Everything is to be written again.
+    pub fn write_all(&self) {
+        let mut inner = self.inner.lock();
+        let users: Vec<UserId> = inner.entries.keys().copied().collect();
+        users.into_iter().for_each(|user| inner.mark(user));
+        self.changed.notify_one();
+    }
+
+    /// Has some users written again, in turn, so that all have been after `rounds` calls.
+    pub fn reassert(&self, rounds: usize) {
+        let mut inner = self.inner.lock();
+        if inner.round.is_empty() {
+            inner.round = inner.entries.keys().copied().collect();
+        }
+        let left = inner.round.len() - (inner.entries.len().div_ceil(rounds.max(1))).min(inner.round.len());
+        let users = inner.round.split_off(left);
+        users.into_iter().for_each(|user| inner.mark(user));
+        self.changed.notify_one();
+    }
+
+    /// How many wait or are being written.
+    pub fn waiting(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.queue.len() + inner.under_way
+    }
+
+    /// How many users there are.
+    pub fn len(&self) -> usize {
+        self.inner.lock().entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.inner.lock().entries.is_empty()
+    }
+}
+
+impl Inner {
+    fn mark(&mut self, user: UserId) {
+        if let Some(entry) = self.entries.get_mut(&user)
+            && !std::mem::replace(&mut entry.dirty, true)
+        {
+            self.queue.push_back(user);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(text: &'static str) -> Wish {
+        Wish::Here(Bytes::from_static(text.as_bytes()))
+    }
+
+    fn taken(local: &Local) -> Vec<(UserId, Wish)> {
+        local.take(10).into_iter().map(|write| (write.user, write.wish)).collect()
+    }
+
+    #[test]
+    fn only_the_latest_wish_waits() {
+        let (local, user) = (Local::default(), UserId::random());
+        (0..1000).for_each(|_| local.wish(user, here("a")));
+        local.wish(user, here("b"));
+        assert_eq!(local.waiting(), 1);
+        assert_eq!(taken(&local), [(user, here("b"))]);
+        assert!(taken(&local).is_empty());
+    }
+
+    #[test]
+    fn who_is_gone_is_forgotten_once_redis_knows() {
+        let (local, user) = (Local::default(), UserId::random());
+        local.wish(user, Wish::Gone(Exit::LoggedOut));
+        let write = local.take(10).remove(0);
+        local.failed(&write);
+        assert_eq!(local.len(), 1);
+        let write = local.take(10).remove(0);
+        local.wish(user, here("back"));
+        local.written(&write, Some(5));
+        let write = local.take(10).remove(0);
+        assert_eq!(write.wish, here("back"), "came back meanwhile");
+        local.written(&write, Some(6));
+        local.wish(user, Wish::Gone(Exit::Lost));
+        let write = local.take(10).remove(0);
+        local.written(&write, Some(7));
+        assert!(local.is_empty() && local.waiting() == 0);
+    }
+
+    #[test]
+    fn a_write_that_came_late_is_made_good() {
+        let (local, user) = (Local::default(), UserId::random());
+        local.wish(user, here("new"));
+        let write = local.take(10).remove(0);
+        local.echo(user, 4, b"old");
+        local.written(&write, Some(5));
+        local.echo(user, 4, b"old");
+        local.echo(user, 5, b"new");
+        assert_eq!(local.waiting(), 0, "in their order");
+        local.echo(user, 6, b"old");
+        assert_eq!(taken(&local), [(user, here("new"))]);
+        let stranger = UserId::random();
+        local.echo(stranger, 7, b"");
+        assert_eq!(local.waiting(), 1, "that is as it should be");
+        local.echo(stranger, 8, b"resurrected");
+        assert_eq!(taken(&local), [(stranger, Wish::Gone(Exit::Lost))]);
+    }
+
+    #[test]
+    fn everybody_is_written_again_in_turn() {
+        let local = Local::default();
+        for _ in 0..25 {
+            local.wish(UserId::random(), here("x"));
+        }
+        local.take(100).iter().for_each(|write| local.written(write, Some(1)));
+        let mut counts = Vec::new();
+        for _ in 0..10 {
+            local.reassert(10);
+            let writes = local.take(100);
+            writes.iter().for_each(|write| local.written(write, None));
+            counts.push(writes.len());
+        }
+        assert_eq!(counts, [3, 3, 3, 3, 3, 3, 3, 3, 1, 3]);
+        local.write_all();
+        assert_eq!(local.waiting(), 25);
+    }
+}

@@ -1,0 +1,347 @@
+//! The reference: nodes of one process that share a [`MemoryHub`]. Everything is at once and nothing is ever away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::ready;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use super::event::{BucketClock, Change, Event};
+use super::node::{Incarnation, NodeInfo};
+use super::record::Record;
+use super::slot::Buckets;
+use super::view::{Stored, Table};
+use super::{
+    Answer, Backplane, BackplaneError, CallWindow, List, Listener, Order, Overflow, Remote, Seen, Sighting, Standing,
+};
+use crate::clock::Clock;
+use crate::presence::general::Exit;
+use crate::presence::id::UserId;
+use crate::presence::quota::{Quota, QuotaExceeded};
+use crate::presence::rate::SlidingWindow;
+use crate::presence::time::Timestamp;
+
+/// What the nodes share.
+#[derive(Clone)]
+pub struct MemoryHub {
+    state: Arc<Mutex<State>>,
+    buckets: Buckets,
+    clock: Clock,
+}
+
+#[derive(Default)]
+struct State {
+    nodes: HashMap<Incarnation, Node>,
+    last_incarnation: u64,
+    clock: BucketClock,
+    users: HashMap<UserId, Stored>,
+    lingering: HashMap<(Incarnation, UserId), Timestamp>,
+    windows: HashMap<(UserId, &'static str), SlidingWindow>,
+    lists: HashMap<(UserId, List), (Vec<UserId>, Option<Timestamp>)>,
+    seen: HashMap<UserId, (Seen, Timestamp)>,
+}
+
+struct Node {
+    info: NodeInfo,
+    table: Arc<Table>,
+    listener: Arc<dyn Listener>,
+}
+
+impl MemoryHub {
+    /// No nodes yet.
+    pub fn new(clock: &Clock) -> Self {
+        Self { state: Arc::default(), buckets: Buckets::new(16), clock: clock.clone() }
+    }
+
+    /// Another node.
+    pub fn join(&self, name: &str, listener: Arc<dyn Listener>) -> MemoryBackplane {
+        let mut state = self.state.lock();
+        state.last_incarnation += 1;
+        let incarnation = Incarnation::from(state.last_incarnation);
+        let table = Arc::new(Table::new(self.buckets.clone(), listener.clone()));
+        table.add_own(incarnation);
+        let info = NodeInfo {
+            name: name.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.clock.time_of_day().as_secs(),
+            ..NodeInfo::default()
+        };
+        state.nodes.insert(incarnation, Node { info, table: table.clone(), listener });
+        MemoryBackplane { hub: self.clone(), incarnation, table }
+    }
+
+    /// Removes what has lingered long enough.
+    pub fn sweep(&self) {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        let due: Vec<_> =
+            state.lingering.iter().filter(|&(_, &deadline)| deadline <= now).map(|(&whose, _)| whose).collect();
+        for (incarnation, user) in due {
+            self.change(&mut state, incarnation, user, Bytes::new(), Some(Exit::Lost));
+        }
+    }
+
+    /// Puts one record in place of another and tells every node. Under the lock: the order is the same for all.
+    fn change(&self, state: &mut State, incarnation: Incarnation, user: UserId, value: Bytes, exit: Option<Exit>) {
+        state.lingering.remove(&(incarnation, user));
+        let previous = state.clock;
+        state.clock = previous.saturating_add(1).max(self.clock.now().as_micros());
+        let clock = state.clock;
+        let stored = state.users.entry(user).or_default();
+        let known = stored.records.iter().position(|(other, _)| *other == incarnation);
+        match known {
+            Some(index) if stored.records[index].1 == value => return,
+            Some(index) if value.is_empty() => drop(stored.records.remove(index)),
+            Some(index) => stored.records[index].1 = value.clone(),
+            None if value.is_empty() => return,
+            None => stored.records.push((incarnation, value.clone())),
+        }
+        stored.version = clock;
+        stored.last_exit = exit.or(stored.last_exit);
+        let event = Event { previous, clock, changes: vec![Change { user, incarnation, exit, value }] };
+        let bucket = self.buckets.of(user);
+        state.nodes.values().for_each(|node| node.table.apply(bucket, &event));
+    }
+}
+
+/// One node of a [`MemoryHub`].
+pub struct MemoryBackplane {
+    hub: MemoryHub,
+    incarnation: Incarnation,
+    table: Arc<Table>,
+}
+
+impl MemoryBackplane {
+    /// The node is gone without a word, and the others have noticed.
+    pub fn crash(&self) {
+        let mut state = self.hub.state.lock();
+        state.nodes.remove(&self.incarnation);
+        for user in state.users_of(self.incarnation) {
+            self.hub.change(&mut state, self.incarnation, user, Bytes::new(), Some(Exit::Lost));
+        }
+    }
+
+    fn put(&self, user: UserId, value: Bytes, exit: Option<Exit>) {
+        let mut state = self.hub.state.lock();
+        if state.nodes.contains_key(&self.incarnation) {
+            self.hub.change(&mut state, self.incarnation, user, value, exit);
+        }
+    }
+
+    fn answer<T: Send + 'static>(&self, ask: impl FnOnce(&mut State) -> T) -> Answer<'_, T> {
+        let mut state = self.hub.state.lock();
+        if !state.nodes.contains_key(&self.incarnation) {
+            return ready(Err(BackplaneError::Closed)).boxed();
+        }
+        ready(Ok(ask(&mut state))).boxed()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.hub.clock.now()
+    }
+}
+
+impl Backplane for MemoryBackplane {
+    fn announce(&self, user: UserId, record: Record) {
+        if record.connections.is_empty() {
+            return self.withdraw(user, Exit::Lost);
+        }
+        self.put(user, record.encode().into(), None);
+    }
+
+    fn withdraw(&self, user: UserId, exit: Exit) {
+        self.put(user, Bytes::new(), Some(exit));
+    }
+
+    fn linger(&self, user: UserId, span: Duration) {
+        let mut state = self.hub.state.lock();
+        let Some(stored) = state.users.get(&user) else { return };
+        let Some((_, value)) = stored.records.iter().find(|(incarnation, _)| *incarnation == self.incarnation) else {
+            return;
+        };
+        let Ok(record) = Record::decode(value) else { return };
+        let value = Record { lingering: true, ..record }.encode().into();
+        self.hub.change(&mut state, self.incarnation, user, value, None);
+        state.lingering.insert((self.incarnation, user), self.now() + span);
+    }
+
+    fn watch(&self, user: UserId) {
+        let state = self.hub.state.lock();
+        if self.table.watch(user) {
+            self.table.load(user, state.users.get(&user).cloned().unwrap_or_default());
+        }
+    }
+
+    fn unwatch(&self, user: UserId) {
+        self.table.unwatch(user);
+    }
+
+    fn remote(&self, user: UserId) -> Option<Remote> {
+        self.table.fetch(user)
+    }
+
+    fn look(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Remote>> {
+        self.answer(|state| {
+            let known = users.into_iter().filter_map(|user| Some((user, self.table.merge(state.users.get(&user)?))));
+            known.collect()
+        })
+    }
+
+    fn order(&self, user: UserId, order: Order) -> Answer<'_, ()> {
+        self.answer(|state| {
+            for node in state.nodes.values() {
+                if !node.listener.ordered(user, order.clone()) {
+                    log::warn!("an order about a user was dropped: the engine has no room");
+                }
+            }
+        })
+    }
+
+    fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
+        let now = self.now();
+        self.answer(|state| {
+            let fresh = || SlidingWindow::new(window.limit, window.span);
+            let taken = state.windows.entry((user, window.name)).or_insert_with(fresh).try_acquire(now);
+            taken.map_err(|again| again.since(now))
+        })
+    }
+
+    fn list_add(
+        &self,
+        owner: UserId,
+        list: List,
+        users: Vec<UserId>,
+        quota: Quota,
+        overflow: Overflow,
+    ) -> Answer<'_, Result<Vec<UserId>, QuotaExceeded>> {
+        let now = self.now();
+        self.answer(|state| {
+            let held = state.list(owner, list, now);
+            let mut fresh: Vec<UserId> = Vec::new();
+            for user in users {
+                if !held.contains(&user) && !fresh.contains(&user) {
+                    fresh.push(user);
+                }
+            }
+            match (quota.check(held.len(), fresh.len()), overflow) {
+                (Err(exceeded), Overflow::Refuse) => return Err(exceeded),
+                (Err(exceeded), Overflow::DropEarliest) if fresh.len() > exceeded.limit => return Err(exceeded),
+                (Err(exceeded), Overflow::DropEarliest) => {
+                    let dropped = held.drain(..held.len() + fresh.len() - exceeded.limit).collect();
+                    held.extend(fresh);
+                    Ok(dropped)
+                }
+                (Ok(()), Overflow::Refuse | Overflow::DropEarliest) => {
+                    held.extend(fresh);
+                    Ok(Vec::new())
+                }
+            }
+        })
+    }
+
+    fn list_remove(&self, owner: UserId, list: List, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
+        let now = self.now();
+        self.answer(|state| {
+            let held = state.list(owner, list, now);
+            let mut removed = Vec::new();
+            for user in users {
+                if let Some(index) = held.iter().position(|known| *known == user) {
+                    removed.push(held.remove(index));
+                }
+            }
+            removed
+        })
+    }
+
+    fn list(&self, owner: UserId, list: List) -> Answer<'_, Vec<UserId>> {
+        let now = self.now();
+        self.answer(|state| state.list(owner, list, now).clone())
+    }
+
+    fn list_expire(&self, owner: UserId, list: List, after: Option<Duration>) -> Answer<'_, ()> {
+        let now = self.now();
+        self.answer(|state| {
+            if let Some((_, expiry)) = state.lists.get_mut(&(owner, list)) {
+                *expiry = after.map(|after| now + after);
+            }
+        })
+    }
+
+    fn saw(&self, sightings: Vec<(UserId, Sighting)>, remember: Duration) -> Answer<'_, ()> {
+        let now = self.now();
+        self.answer(|state| {
+            for (user, sighting) in sightings {
+                if sighting.forget {
+                    state.seen.remove(&user);
+                }
+                if sighting.seen == Seen::default() {
+                    continue;
+                }
+                let (seen, expiry) = state.seen.entry(user).or_default();
+                seen.active = seen.active.max(sighting.seen.active);
+                seen.online = seen.online.max(sighting.seen.online);
+                seen.state = sighting.seen.state.or(seen.state.take());
+                *expiry = now + remember;
+            }
+        })
+    }
+
+    fn seen(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Seen>> {
+        let now = self.now();
+        self.answer(|state| {
+            let known =
+                |user| state.seen.get(&user).filter(|(_, expiry)| *expiry > now).map(|(seen, _)| (user, seen.clone()));
+            users.into_iter().filter_map(known).collect()
+        })
+    }
+
+    fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
+        self.answer(|state| {
+            let mut nodes: Vec<NodeInfo> = state.nodes.values().map(|node| node.info.clone()).collect();
+            nodes.sort_by(|one, other| one.name.cmp(&other.name));
+            nodes
+        })
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Joined
+    }
+
+    fn describe(&self, connections: u64, users: u64) {
+        if let Some(node) = self.hub.state.lock().nodes.get_mut(&self.incarnation) {
+            node.info = NodeInfo { connections, users, ..node.info.clone() };
+        }
+    }
+
+    fn close(&self, hold: Duration) -> Answer<'_, ()> {
+        let mut state = self.hub.state.lock();
+        if state.nodes.remove(&self.incarnation).is_some() {
+            let deadline = self.now() + hold;
+            for user in state.users_of(self.incarnation) {
+                state.lingering.entry((self.incarnation, user)).or_insert(deadline);
+            }
+        }
+        ready(Ok(())).boxed()
+    }
+}
+
+impl State {
+    /// The users that an incarnation has a record of.
+    fn users_of(&self, incarnation: Incarnation) -> Vec<UserId> {
+        let has = |stored: &Stored| stored.records.iter().any(|(other, _)| *other == incarnation);
+        self.users.iter().filter(|(_, stored)| has(stored)).map(|(&user, _)| user).collect()
+    }
+
+    /// The list, empty where it has expired.
+    fn list(&mut self, owner: UserId, list: List, now: Timestamp) -> &mut Vec<UserId> {
+        let (users, expiry) = self.lists.entry((owner, list)).or_default();
+        if expiry.is_some_and(|expiry| expiry <= now) {
+            users.clear();
+            *expiry = None;
+        }
+        users
+    }
+}

@@ -1,0 +1,255 @@
+//! What other nodes have of the users that somebody here watches.
+//!
+//! A user is *watched* while its actor lives here. The table holds the latest state only; the engine is told that a user
+//! changed and fetches it, so however fast changes come, one notice a user waits at most.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::{Mutex, RwLock};
+
+use super::event::{BucketClock, Change, Event};
+use super::node::Incarnation;
+use super::record::{Record, RemoteConnection, UnreadableRecord};
+use super::slot::{Bucket, Buckets};
+use super::{Listener, Remote};
+use crate::presence::general::Exit;
+use crate::presence::id::UserId;
+
+/// Everything Redis has of one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// The clock of its last change.
+    pub version: BucketClock,
+    /// The packed record of each incarnation.
+    pub records: Vec<(Incarnation, Bytes)>,
+    /// How it was last seen to leave.
+    pub last_exit: Option<Exit>,
+}
+
+/// One watched user.
+#[derive(Debug, Default)]
+struct Watched {
+    stored: Stored,
+    /// It has been read from Redis; until then changes wait.
+    loaded: bool,
+    /// Changes that came before it was read, the latest of each incarnation.
+    early: Vec<(BucketClock, Change)>,
+    /// The engine has been told and has not fetched it yet.
+    told: bool,
+}
+
+/// All watched users, by bucket.
+pub struct Table {
+    buckets: Buckets,
+    users: Vec<Mutex<HashMap<UserId, Watched>>>,
+    /// The lives of this node: what they have is not remote.
+    own: RwLock<HashSet<Incarnation>>,
+    listener: Arc<dyn Listener>,
+    /// Users of whom the engine would not be told: it had no room.
+    refused: Mutex<HashSet<UserId>>,
+}
+
+impl Table {
+    /// Nobody is watched.
+    pub fn new(buckets: Buckets, listener: Arc<dyn Listener>) -> Self {
+        let users = (0..buckets.count()).map(|_| Mutex::new(HashMap::new())).collect();
+        Self { buckets, users, own: RwLock::default(), listener, refused: Mutex::default() }
+    }
+
+    /// Another life of this node began.
+    pub fn add_own(&self, incarnation: Incarnation) {
+        self.own.write().insert(incarnation);
+    }
+
+    /// Whether this is a life of this node.
+    pub fn is_own(&self, incarnation: Incarnation) -> bool {
+        self.own.read().contains(&incarnation)
+    }
+
+    fn bucket(&self, user: UserId) -> &Mutex<HashMap<UserId, Watched>> {
+        &self.users[self.buckets.of(user).index()]
+    }
+
+    /// Begins to watch; false if it was watched.
+    pub fn watch(&self, user: UserId) -> bool {
+        let mut users = self.bucket(user).lock();
+        let fresh = !users.contains_key(&user);
+        if fresh {
+            users.insert(user, Watched::default());
+        }
+        fresh
+    }
+
+    /// Ends it; false if it was not watched.
+    pub fn unwatch(&self, user: UserId) -> bool {
+        self.refused.lock().remove(&user);
+        self.bucket(user).lock().remove(&user).is_some()
+    }
+
+    /// Who is watched in a bucket.
+    pub fn watched(&self, bucket: Bucket) -> Vec<UserId> {
+        self.users[bucket.index()].lock().keys().copied().collect()
+    }
+
+    /// Whether a user is watched.
+    pub fn has(&self, user: UserId) -> bool {
+        self.bucket(user).lock().contains_key(&user)
+    }
+
+    /// What other nodes have of a user; none if it is not watched, or has not been read yet. The engine is told of later
+    /// changes again.
+    pub fn fetch(&self, user: UserId) -> Option<Remote> {
+        let mut users = self.bucket(user).lock();
+        let watched = users.get_mut(&user)?;
+        watched.told = false;
+        watched.loaded.then(|| self.merge(&watched.stored))
+    }
+
+    /// What several nodes have, without this one.
+    pub fn merge(&self, stored: &Stored) -> Remote {
+        let own = self.own.read();
+        merge(stored.records.iter().filter(|(incarnation, _)| !own.contains(incarnation)), stored)
+    }
+
+    /// Takes an event of a bucket in.
+    pub fn apply(&self, bucket: Bucket, event: &Event) {
+        let mut changed = Vec::new();
+        {
+            let mut users = self.users[bucket.index()].lock();
+            for change in &event.changes {
+                let Some(watched) = users.get_mut(&change.user) else { continue };
+                if watched.take(event.clock, change) && !self.is_own(change.incarnation) {
+                    changed.push(change.user);
+                }
+            }
+        }
+        self.tell(changed);
+    }
+
+    /// Takes in what was read of a user, unless something later is known. Changes that came meanwhile and are later still
+    /// hold.
+    pub fn load(&self, user: UserId, stored: Stored) {
+        let known = self
+            .bucket(user)
+            .lock()
+            .get(&user)
+            .is_some_and(|known| known.loaded && known.stored.version > stored.version);
+        if !known {
+            self.replace(user, stored);
+        }
+    }
+
+    /// Takes in what was read of a user in place of what was known, be that later: Redis may have lost something.
+    pub fn replace(&self, user: UserId, stored: Stored) {
+        {
+            let mut users = self.bucket(user).lock();
+            let Some(watched) = users.get_mut(&user) else { return };
+            let unchanged = watched.loaded && watched.stored.records == stored.records;
+            watched.stored = stored;
+            watched.loaded = true;
+            for (clock, change) in std::mem::take(&mut watched.early) {
+                watched.take(clock, &change);
+            }
+            if unchanged {
+                return;
+            }
+        }
+        self.tell(vec![user]);
+    }
+
+    /// Tells the engine of users, also of those it would not be told of before.
+    pub fn tell(&self, users: Vec<UserId>) {
+        for user in users {
+            let first =
+                self.bucket(user).lock().get_mut(&user).is_some_and(|known| !std::mem::replace(&mut known.told, true));
+            if first && !self.listener.changed(user) {
+                self.refused.lock().insert(user);
+            }
+        }
+    }
+
+    /// Tells the engine again what it had no room for.
+    pub fn tell_refused(&self) {
+        let refused = std::mem::take(&mut *self.refused.lock());
+        for user in refused {
+            if !self.listener.changed(user) {
+                self.refused.lock().insert(user);
+            }
+        }
+    }
+
+    /// How many are watched.
+    pub fn len(&self) -> usize {
+        self.users.iter().map(|users| users.lock().len()).sum()
+    }
+
+    /// Whether nobody is watched.
+    pub fn is_empty(&self) -> bool {
+        self.users.iter().all(|users| users.lock().is_empty())
+    }
+}
+
+impl Watched {
+    /// Takes one change in; whether it made a difference.
+    fn take(&mut self, clock: BucketClock, change: &Change) -> bool {
+        if !self.loaded {
+            self.early.retain(|(_, early)| early.incarnation != change.incarnation);
+            self.early.push((clock, change.clone()));
+            return false;
+        }
+        if clock <= self.stored.version {
+            return false;
+        }
+        self.stored.version = clock;
+        if change.exit.is_some() {
+            self.stored.last_exit = change.exit;
+        }
+        let records = &mut self.stored.records;
+        let known = records.iter().position(|(incarnation, _)| *incarnation == change.incarnation);
+        match (known, change.value.is_empty()) {
+            (Some(index), true) => {
+                records.remove(index);
+            }
+            (Some(index), false) => records[index].1 = change.value.clone(),
+            (None, true) => return false,
+            (None, false) => records.push((change.incarnation, change.value.clone())),
+        }
+        true
+    }
+}
+
+/// One state out of the records of several nodes. A connection that stands in two (its node was taken for dead and came
+/// back) counts once; where one took the place of another that lingers, only the one that is there counts.
+fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &Stored) -> Remote {
+    let mut all: Vec<(bool, Incarnation, RemoteConnection)> = Vec::new();
+    for (incarnation, packed) in records {
+        match Record::decode(packed) {
+            Ok(record) => {
+                let lingering = record.lingering;
+                all.extend(record.connections.into_iter().map(|connection| (lingering, *incarnation, connection)));
+            }
+            Err(UnreadableRecord::UnknownFormat(format)) => {
+                log::debug!(format; "a record of a later version is left out");
+            }
+            Err(UnreadableRecord::Damaged) => log::warn!(incarnation:% = incarnation; "a damaged record is left out"),
+        }
+    }
+    // Who is there before who lingers, the latest life of a node first.
+    all.sort_by(|one, other| (one.0, other.1, one.2.id).cmp(&(other.0, one.1, other.2.id)));
+    let mut shown = HashSet::new();
+    all.retain(|(_, _, connection)| shown.insert(connection.shown()));
+    all.sort_by_key(|(_, _, connection)| connection.shown());
+    let lingering =
+        all.iter().filter(|(lingering, ..)| *lingering).map(|(.., connection)| connection.shown()).collect();
+    Remote {
+        version: stored.version,
+        connections: all.into_iter().map(|(.., connection)| connection).collect(),
+        lingering,
+        last_exit: stored.last_exit,
+    }
+}

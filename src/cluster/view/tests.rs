@@ -1,0 +1,163 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::cluster::Order;
+use crate::presence::id::ConnectionId;
+use crate::presence::status::StatusText;
+
+/// An engine that takes as many notices as it has room for.
+#[derive(Default)]
+struct Engine {
+    told: Mutex<Vec<UserId>>,
+    room: Mutex<usize>,
+}
+
+impl Engine {
+    fn with_room(room: usize) -> Arc<Self> {
+        Arc::new(Self { room: Mutex::new(room), ..Self::default() })
+    }
+
+    fn told(&self) -> usize {
+        std::mem::take(&mut *self.told.lock()).len()
+    }
+}
+
+impl Listener for Engine {
+    fn changed(&self, user: UserId) -> bool {
+        let mut room = self.room.lock();
+        if *room == 0 {
+            return false;
+        }
+        *room -= 1;
+        self.told.lock().push(user);
+        true
+    }
+
+    fn ordered(&self, _: UserId, _: Order) -> bool {
+        true
+    }
+}
+
+fn connection(number: u128, status: &str) -> RemoteConnection {
+    RemoteConnection {
+        id: ConnectionId::from_uuid(Uuid::from_u128(number)),
+        shown_as: None,
+        username: None,
+        status: Some(StatusText::new(status).unwrap()),
+        kind: 0,
+    }
+}
+
+fn packed(connections: Vec<RemoteConnection>, lingering: bool) -> Bytes {
+    Record { connections, lingering }.encode().into()
+}
+
+fn event(clock: BucketClock, user: UserId, incarnation: u64, value: Bytes) -> Event {
+    let change = Change { user, incarnation: Incarnation::from(incarnation), exit: None, value };
+    Event { previous: 0, clock, changes: vec![change] }
+}
+
+fn texts(remote: &Remote) -> Vec<&str> {
+    remote.connections.iter().map(|connection| connection.status.as_ref().unwrap().as_str()).collect()
+}
+
+fn table(engine: &Arc<Engine>) -> (Table, UserId, Bucket) {
+    let buckets = Buckets::new(16);
+    let user = UserId::from_uuid(Uuid::from_u128(7));
+    let bucket = buckets.of(user);
+    let table = Table::new(buckets, engine.clone());
+    assert!(table.watch(user) && !table.watch(user));
+    (table, user, bucket)
+}
+
+fn stored(version: BucketClock, records: Vec<(u64, Bytes)>) -> Stored {
+    let records = records.into_iter().map(|(number, value)| (Incarnation::from(number), value)).collect();
+    Stored { version, records, last_exit: None }
+}
+
+#[test]
+fn a_user_is_unknown_until_it_is_read_and_later_changes_hold() {
+    let engine = Engine::with_room(9);
+    let (table, user, bucket) = table(&engine);
+    assert_eq!(table.fetch(user), None);
+    table.apply(bucket, &event(5, user, 1, packed(vec![connection(1, "early")], false)));
+    table.apply(bucket, &event(3, user, 2, packed(vec![connection(2, "earlier")], false)));
+    assert_eq!((table.fetch(user), engine.told()), (None, 0));
+    table.load(user, stored(4, vec![(2, packed(vec![connection(2, "two")], false))]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["early", "two"], "what is older than what was read came after it");
+    assert_eq!(engine.told(), 1);
+}
+
+#[test]
+fn one_notice_a_user_waits_and_none_is_lost_when_there_is_no_room() {
+    let engine = Engine::with_room(1);
+    let (table, user, bucket) = table(&engine);
+    table.load(user, Stored::default());
+    for clock in 1..50 {
+        table.apply(bucket, &event(clock, user, 1, packed(vec![connection(1, &clock.to_string())], false)));
+    }
+    assert_eq!(engine.told(), 1);
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["49"]);
+    table.apply(bucket, &event(50, user, 1, packed(vec![connection(1, "last")], false)));
+    assert_eq!(engine.told(), 0, "no room");
+    *engine.room.lock() = 5;
+    table.tell_refused();
+    assert_eq!((engine.told(), texts(&table.fetch(user).unwrap())), (1, vec!["last"]));
+    table.tell_refused();
+    assert_eq!(engine.told(), 0);
+}
+
+#[test]
+fn an_older_change_and_ones_own_change_nothing() {
+    let engine = Engine::with_room(9);
+    let (table, user, bucket) = table(&engine);
+    table.add_own(Incarnation::from(3));
+    table.load(user, stored(10, vec![(3, packed(vec![connection(3, "mine")], false))]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), Vec::<&str>::new());
+    engine.told();
+    table.apply(bucket, &event(9, user, 1, packed(vec![connection(1, "old")], false)));
+    table.apply(bucket, &event(11, user, 3, packed(vec![connection(3, "mine")], false)));
+    assert_eq!(engine.told(), 0);
+    table.load(user, stored(11, vec![(3, packed(vec![connection(3, "mine")], false))]));
+    assert_eq!((table.fetch(user).unwrap().version, engine.told()), (11, 0), "read again, nothing is different");
+}
+
+#[test]
+fn what_is_read_late_does_not_go_back_but_a_resync_does() {
+    let engine = Engine::with_room(9);
+    let (table, user, bucket) = table(&engine);
+    table.load(user, Stored::default());
+    table.apply(bucket, &event(6, user, 1, packed(vec![connection(1, "six")], false)));
+    table.load(user, stored(5, vec![(1, packed(vec![connection(1, "five")], false))]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["six"]);
+    table.replace(user, stored(5, vec![(1, packed(vec![connection(1, "five")], false))]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["five"]);
+}
+
+#[test]
+fn a_connection_counts_once_and_who_is_there_before_who_lingers() {
+    let engine = Engine::with_room(9);
+    let (table, user, _) = table(&engine);
+    let back = RemoteConnection { shown_as: Some(connection(1, "").id), ..connection(5, "back") };
+    let records = vec![
+        (1, packed(vec![connection(1, "gone"), connection(2, "waits")], true)),
+        (2, packed(vec![back], false)),
+        (3, packed(vec![connection(9, "old life")], false)),
+        (4, packed(vec![connection(9, "new life")], false)),
+    ];
+    table.load(user, stored(1, records));
+    let remote = table.fetch(user).unwrap();
+    assert_eq!(texts(&remote), ["back", "waits", "new life"]);
+    assert_eq!(remote.lingering, [connection(2, "").id]);
+}
+
+#[test]
+fn who_is_not_watched_takes_no_room() {
+    let engine = Engine::with_room(9);
+    let (table, user, bucket) = table(&engine);
+    assert!(table.has(user) && table.watched(bucket) == [user] && table.len() == 1);
+    assert!(table.unwatch(user) && !table.unwatch(user) && table.is_empty());
+    table.apply(bucket, &event(1, user, 1, packed(vec![connection(1, "x")], false)));
+    table.load(user, Stored::default());
+    assert_eq!((table.fetch(user), table.is_empty(), engine.told()), (None, true, 0));
+}
