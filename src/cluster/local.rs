@@ -63,8 +63,10 @@ struct Entry {
 #[derive(Default)]
 pub struct Local {
     inner: Mutex<Inner>,
-    /// There is something to write, or nothing left to.
+    /// There is something to write.
     pub changed: Notify,
+    /// There is nothing left to write.
+    pub settled: Notify,
 }
 
 #[derive(Default)]
@@ -126,8 +128,8 @@ impl Local {
         if matches!(entry.wish, Wish::Gone(_)) && entry.generation == write.generation && !entry.dirty {
             inner.entries.remove(&write.user);
         }
-        if inner.queue.is_empty() {
-            self.changed.notify_one();
+        if inner.queue.is_empty() && inner.under_way == 0 {
+            self.settled.notify_one();
         }
     }
 

@@ -227,8 +227,8 @@ impl Backplane for MemoryBackplane {
                 }
             }
             match (quota.check(held.len(), fresh.len()), overflow) {
-                (Err(exceeded), Overflow::Refuse) => return Err(exceeded),
-                (Err(exceeded), Overflow::DropEarliest) if fresh.len() > exceeded.limit => return Err(exceeded),
+                (Err(exceeded), Overflow::Refuse) => Err(exceeded),
+                (Err(exceeded), Overflow::DropEarliest) if fresh.len() > exceeded.limit => Err(exceeded),
                 (Err(exceeded), Overflow::DropEarliest) => {
                     let dropped = held.drain(..held.len() + fresh.len() - exceeded.limit).collect();
                     held.extend(fresh);

@@ -42,6 +42,7 @@ pub mod local;
 pub mod memory;
 pub mod node;
 pub mod record;
+pub mod redis;
 pub mod slot;
 pub mod view;
 

@@ -24,6 +24,11 @@ impl Quota {
         Self { limit }
     }
 
+    /// The most that may be held.
+    pub const fn limit(self) -> usize {
+        self.limit
+    }
+
     /// Whether `asked` more fit beside the `held`: all or nothing.
     pub fn check(self, held: usize, asked: usize) -> Result<(), QuotaExceeded> {
         if held.saturating_add(asked) > self.limit {

@@ -1,0 +1,120 @@
+//! Makes connections to the servers of one configured Redis.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, Value,
+};
+
+use super::StartError;
+use crate::config::{ClusterConfig, Login, RedisAddress, RedisKind};
+
+/// A server: name or address, and port.
+pub type Host = (String, u16);
+
+/// Knows how to log in.
+pub struct Connector {
+    address: RedisAddress,
+    /// PEM to trust in place of the system's certificates.
+    trusted: Option<Vec<u8>>,
+    timeout: Duration,
+}
+
+impl Connector {
+    /// Reads the certificates, if there are any to read.
+    pub fn new(address: &RedisAddress, config: &ClusterConfig) -> Result<Self, StartError> {
+        let mut trusted = None;
+        if address.tls {
+            // Another part of the program may have chosen a provider before; one is as good as the other.
+            let _chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            if config.tls_ca.as_os_str().is_empty() {
+                log::debug!("the system's certificates are trusted for redis");
+            } else {
+                let read = std::fs::read(&config.tls_ca);
+                let unreadable = |error| StartError::Certificates { path: config.tls_ca.clone(), error };
+                trusted = Some(read.map_err(unreadable)?);
+            }
+        }
+        Ok(Self { address: address.clone(), trusted, timeout: config.response_timeout.0 })
+    }
+
+    /// How this Redis is configured.
+    pub fn address(&self) -> &RedisAddress {
+        &self.address
+    }
+
+    /// A connection for commands.
+    pub async fn line(&self, host: &Host) -> RedisResult<MultiplexedConnection> {
+        let settings = settings(&self.address.login).set_db(i64::from(self.address.database));
+        let mut line = self.open(host, settings, self.config()).await?;
+        if matches!(self.address.kind, RedisKind::Sentinel { .. }) {
+            check_role(&mut line).await?;
+        }
+        Ok(line)
+    }
+
+    /// A connection for subscriptions. `push` is called for every message, on the connection's own task.
+    pub async fn link(
+        &self,
+        host: &Host,
+        push: impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static,
+    ) -> RedisResult<MultiplexedConnection> {
+        let settings = settings(&self.address.login).set_protocol(ProtocolVersion::RESP3);
+        self.open(host, settings, self.config().set_push_sender(push)).await
+    }
+
+    /// A connection to a sentinel.
+    pub async fn sentinel(&self, host: &Host, login: &Login) -> RedisResult<MultiplexedConnection> {
+        self.open(host, settings(login), self.config()).await
+    }
+
+    fn config(&self) -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new().set_connection_timeout(Some(self.timeout)).set_response_timeout(Some(self.timeout))
+    }
+
+    async fn open(
+        &self,
+        (name, port): &Host,
+        settings: RedisConnectionInfo,
+        config: AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
+        let host = name.clone();
+        let address = if self.address.tls {
+            ConnectionAddr::TcpTls { host, port: *port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(host, *port)
+        };
+        let info = address.into_connection_info()?;
+        let tcp = info.tcp_settings().clone().set_nodelay(true).set_user_timeout(self.timeout * 4);
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
+        let client = match &self.trusted {
+            Some(pem) => {
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) })?
+            }
+            None => Client::open(info)?,
+        };
+        client.get_multiplexed_async_connection_with_config(&config).await
+    }
+}
+
+fn settings(login: &Login) -> RedisConnectionInfo {
+    let mut settings = RedisConnectionInfo::default();
+    if let Some(user) = &login.user {
+        settings = settings.set_username(user);
+    }
+    if let Some(password) = &login.password {
+        settings = settings.set_password(String::from_utf8_lossy(password.expose()));
+    }
+    settings
+}
+
+/// A master that sentinels have replaced may not know it yet; one that knows says so.
+async fn check_role(line: &mut MultiplexedConnection) -> RedisResult<()> {
+    let role: Vec<Value> = redis::cmd("ROLE").query_async(line).await?;
+    match role.first() {
+        Some(Value::BulkString(name)) if name == b"master" => Ok(()),
+        Some(_) | None => Err(RedisError::from((ErrorKind::Client, "this server is a replica"))),
+    }
+}

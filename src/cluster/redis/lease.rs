@@ -1,0 +1,186 @@
+//! The node's lease: renewed from a thread of its own, which nothing else can hold up.
+//!
+//! What a node has in Redis belongs to an *incarnation*. When the lease was not renewed in time the others declare the
+//! incarnation dead and remove what it has; a node that only was away goes on under a new one and announces everything
+//! again. Nothing of the old life is used: late writes of it are fenced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::pool::Pool;
+use super::script::{Call, Scripts};
+use crate::clock::Clock;
+use crate::cluster::keys::Keys;
+use crate::cluster::node::{Incarnation, NodeInfo};
+use crate::cluster::view::Table;
+use crate::cluster::{BackplaneError, Standing};
+use crate::metrics::ClusterMetrics;
+use crate::presence::time::Timestamp;
+
+/// How the lease at one Redis stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whether it is renewed.
+    pub standing: Standing,
+    /// The present life.
+    pub incarnation: Incarnation,
+    /// Everybody who has a lease.
+    pub live: Vec<Incarnation>,
+    /// Who was declared dead lately.
+    pub dead: Vec<Incarnation>,
+}
+
+/// Renews the lease at one Redis.
+pub struct Heart {
+    pub pool: Pool,
+    pub keys: Keys,
+    pub clock: Clock,
+    pub metrics: ClusterMetrics,
+    pub table: Arc<Table>,
+    pub ttl: Duration,
+    pub interval: Duration,
+    /// Has the lease renewed at once.
+    pub poke: Arc<Notify>,
+    /// What the node says of itself.
+    pub info: watch::Receiver<NodeInfo>,
+}
+
+/// The end: give the lease up, held for as long.
+pub struct Leave {
+    pub hold: Duration,
+    pub done: oneshot::Sender<Result<(), BackplaneError>>,
+}
+
+/// What a renewal found.
+enum Beat {
+    Renewed {
+        live: Vec<Incarnation>,
+        dead: Vec<Incarnation>,
+    },
+    /// The incarnation is dead or unknown: another has to begin.
+    Lost(String),
+}
+
+impl Heart {
+    /// Begins a first life.
+    pub async fn begin(&self, scripts: &Scripts) -> Result<Lease, BackplaneError> {
+        let mut next = redis::cmd("INCR");
+        next.arg(self.keys.nodes("inc"));
+        let answer = self.pool.call(Keys::nodes_slot(), &Call::plain(next)).await?;
+        let Value::Int(number) = answer else {
+            return Err(BackplaneError::Refused(format!("no incarnation but {answer:?}")));
+        };
+        let incarnation = Incarnation::from(number.unsigned_abs());
+        // Known as our own before anything is written under it.
+        self.table.add_own(incarnation);
+        self.metrics.incarnations.inc();
+        match self.renew(scripts, incarnation, true).await? {
+            Beat::Renewed { live, dead } => Ok(Lease { standing: Standing::Joined, incarnation, live, dead }),
+            Beat::Lost(text) => Err(BackplaneError::Refused(text)),
+        }
+    }
+
+    /// Renews until it is told to leave.
+    pub async fn run(&self, scripts: Scripts, state: watch::Sender<Arc<Lease>>, mut leave: mpsc::Receiver<Leave>) {
+        let mut renewed = self.clock.now();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.interval) => {}
+                () = self.poke.notified() => {}
+                leave = leave.recv() => {
+                    if let Some(leave) = leave {
+                        let incarnation = state.borrow().incarnation;
+                        // Who asked may no longer wait.
+                        let _asker_gone = leave.done.send(self.leave(&scripts, incarnation, leave.hold).await);
+                    }
+                    return;
+                }
+            }
+            renewed = self.beat(&scripts, &state, renewed).await;
+        }
+    }
+
+    /// One renewal; returns when the last one that succeeded began.
+    async fn beat(&self, scripts: &Scripts, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp) -> Timestamp {
+        let begin = self.clock.now();
+        let known = state.borrow().clone();
+        // A lease that a stalled Redis renews late was renewed when it was asked, not when it answered.
+        let result = match tokio::time::timeout(self.interval, self.renew(scripts, known.incarnation, false)).await {
+            Ok(Ok(Beat::Renewed { live, dead })) => {
+                Ok(Lease { standing: Standing::Joined, incarnation: known.incarnation, live, dead })
+            }
+            Ok(Ok(Beat::Lost(reason))) => {
+                log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; going on under another");
+                self.begin(scripts).await
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(BackplaneError::Unavailable("no answer in time".into())),
+        };
+        let since = self.clock.now().since(renewed);
+        let (lease, renewed) = match result {
+            Ok(lease) => {
+                if known.standing != Standing::Joined {
+                    log::info!(redis = self.pool.connector().address().name(); "redis is back");
+                }
+                (lease, begin)
+            }
+            Err(error) => {
+                let standing = if since + self.interval >= self.ttl { Standing::Isolated } else { Standing::Degraded };
+                if standing != known.standing {
+                    let redis = self.pool.connector().address().name();
+                    log::warn!(redis, standing:? = standing; "redis is away: {error}");
+                }
+                (Lease { standing, ..(*known).clone() }, renewed)
+            }
+        };
+        self.metrics.lease_age.set(self.clock.now().since(renewed).as_secs_f64());
+        state.send_if_modified(|known| {
+            let changed = **known != lease;
+            *known = Arc::new(lease);
+            changed
+        });
+        renewed
+    }
+
+    async fn renew(&self, scripts: &Scripts, incarnation: Incarnation, first: bool) -> Result<Beat, BackplaneError> {
+        let keys = ["lease", "dead", "epoch", "clock", "retired", "names", "meta"].map(|name| self.keys.nodes(name));
+        let info = self.info.borrow().clone();
+        let meta = serde_json::to_string(&info).expect("plain fields");
+        let ttl = self.ttl.as_millis().to_string();
+        let epoch = uuid::Uuid::new_v4().simple().to_string();
+        let (name, own) = (info.name.as_str(), incarnation.to_string());
+        let arguments = [own.as_str(), &ttl, if first { "1" } else { "" }, &epoch, name, &meta, &ttl];
+        let call = Call::script(&scripts.lease, &keys, &arguments.map(str::as_bytes));
+        match self.pool.call(Keys::nodes_slot(), &call).await {
+            Ok(Value::Array(fields)) => match &fields[..] {
+                [Value::Array(live), Value::Array(dead), ..] => {
+                    Ok(Beat::Renewed { live: incarnations(live), dead: incarnations(dead) })
+                }
+                _ => Err(BackplaneError::Refused("a lease of another form".into())),
+            },
+            Ok(other) => Err(BackplaneError::Refused(format!("no lease but {other:?}"))),
+            Err(BackplaneError::Refused(text)) if text.contains("DEAD") || text.contains("UNKNOWN") => {
+                Ok(Beat::Lost(text))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn leave(&self, scripts: &Scripts, incarnation: Incarnation, hold: Duration) -> Result<(), BackplaneError> {
+        let keys = [self.keys.nodes("lease"), self.keys.nodes("retired")];
+        let (incarnation, hold) = (incarnation.to_string(), hold.as_millis().to_string());
+        let call = Call::script(&scripts.leave, &keys, &[incarnation.as_bytes(), hold.as_bytes()]);
+        self.pool.call(Keys::nodes_slot(), &call).await.map(drop)
+    }
+}
+
+fn incarnations(values: &[Value]) -> Vec<Incarnation> {
+    let read = |value: &Value| {
+        let Value::BulkString(text) = value else { return None };
+        Incarnation::parse(text)
+    };
+    values.iter().filter_map(read).collect()
+}

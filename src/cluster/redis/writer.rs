@@ -1,0 +1,131 @@
+//! Has Redis know this node's users: one script call a change, as many under way as wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+use tokio::sync::watch;
+
+use super::script::Call;
+use super::shard::{REMEMBER, Shard};
+use crate::cluster::event::{BucketClock, exit_letter};
+use crate::cluster::local::{Wish, Write};
+use crate::cluster::node::Incarnation;
+use crate::cluster::slot::Slot;
+use crate::cluster::{BackplaneError, Standing};
+
+/// Writes in one go.
+const BATCH: usize = 256;
+
+/// The first pause after a failure; it doubles up to the last.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes for ever.
+pub async fn run(shard: Arc<Shard>) {
+    let mut lease = shard.lease.clone();
+    let mut incarnation = lease.borrow_and_update().incarnation;
+    let mut pause = PAUSE;
+    loop {
+        let known = lease.borrow_and_update().clone();
+        if known.incarnation != incarnation {
+            incarnation = known.incarnation;
+            shard.local.write_all();
+        }
+        shard.metrics.waiting.set(i64::try_from(shard.local.waiting()).unwrap_or(i64::MAX));
+        let batch = match known.standing {
+            Standing::Joined | Standing::Degraded => shard.local.take(BATCH),
+            // The others may be removing what this incarnation has.
+            Standing::Isolated => Vec::new(),
+        };
+        if batch.is_empty() {
+            wait(&shard, &mut lease).await;
+            continue;
+        }
+        if write(&shard, incarnation, &batch).await {
+            pause = PAUSE;
+        } else {
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+}
+
+async fn wait(shard: &Shard, lease: &mut watch::Receiver<Arc<super::lease::Lease>>) {
+    tokio::select! {
+        () = shard.local.changed.notified() => {}
+        changed = lease.changed() => {
+            if changed.is_err() {
+                // The heart has stopped: nothing may be written any more.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Writes a batch; whether all of it was acknowledged.
+async fn write(shard: &Shard, incarnation: Incarnation, batch: &[Write]) -> bool {
+    let calls: Vec<(Slot, Call<'_>)> = batch.iter().map(|write| call(shard, incarnation, write)).collect();
+    let answers = shard.pool.call_all(&calls).await;
+    let mut failure = None;
+    for (write, answer) in batch.iter().zip(answers) {
+        match answer {
+            Ok(Value::BulkString(clock)) => {
+                shard.metrics.published.inc();
+                shard.local.written(write, read_clock(&clock));
+            }
+            Ok(_) => shard.local.written(write, None),
+            Err(error) => {
+                shard.local.failed(write);
+                failure = Some(error);
+            }
+        }
+    }
+    match failure {
+        None => true,
+        Some(BackplaneError::Refused(text)) if text.contains("FENCED") => {
+            shard.poke.notify_one();
+            false
+        }
+        Some(error) => {
+            log::debug!(waiting = shard.local.waiting(); "presences are not written: {error}");
+            false
+        }
+    }
+}
+
+fn read_clock(text: &[u8]) -> Option<BucketClock> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn call<'a>(shard: &'a Shard, incarnation: Incarnation, write: &Write) -> (Slot, Call<'a>) {
+    let keys = &shard.keys;
+    let bucket = keys.buckets().of(write.user);
+    let names = [
+        keys.user(write.user),
+        keys.index(bucket, incarnation),
+        keys.of_bucket(bucket, "f"),
+        keys.of_bucket(bucket, "b"),
+        keys.of_bucket(bucket, "g"),
+        keys.of_bucket(bucket, "i"),
+        keys.of_bucket(bucket, "l"),
+    ];
+    let (exit, linger) = match &write.wish {
+        Wish::Here(_) => ("-", String::new()),
+        Wish::Lingering(_, span) => ("-", span.as_millis().to_string()),
+        Wish::Gone(exit) => (exit_letter(*exit), String::new()),
+    };
+    let (incarnation, user) = (incarnation.to_string(), write.user.uuid().simple().to_string());
+    let (log_length, channel) = (shard.log_length.to_string(), keys.channel(bucket));
+    let arguments = [
+        incarnation.as_bytes(),
+        user.as_bytes(),
+        write.wish.value(),
+        exit.as_bytes(),
+        REMEMBER.as_bytes(),
+        log_length.as_bytes(),
+        channel.as_bytes(),
+        linger.as_bytes(),
+    ];
+    (keys.buckets().slot(bucket), Call::script(&shard.scripts.set, &names, &arguments))
+}
