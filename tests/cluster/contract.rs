@@ -1,0 +1,310 @@
+//! What every backplane does, run against each of them.
+
+use std::time::Duration;
+
+use hereabouts::cluster::record::Record;
+use hereabouts::cluster::{CallWindow, List, Order, Overflow, Seen, Sighting, Standing};
+use hereabouts::presence::general::Exit;
+use hereabouts::presence::id::UserId;
+use hereabouts::presence::quota::Quota;
+use hereabouts::presence::status::StatusText;
+
+use super::world::{World, connection, eventually, texts};
+
+async fn with_every_backplane(contract: impl AsyncFn(&World)) {
+    contract(&World::memory()).await;
+    contract(&World::redis(1)).await;
+    contract(&World::redis(2)).await;
+}
+
+#[tokio::test]
+async fn what_a_node_announces_the_others_see_and_itself_not() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let (alice, bob) = (UserId::random(), UserId::random());
+        two.backplane.watch(alice);
+        one.backplane.watch(alice);
+        two.sees(alice, &[]).await;
+        one.announces(alice, &["here"]);
+        two.sees(alice, &["here"]).await;
+        one.announces(alice, &["away", "phone"]);
+        one.announces(bob, &["unwatched"]);
+        two.sees(alice, &["away", "phone"]).await;
+        two.announces(alice, &["tablet"]);
+        one.sees(alice, &["tablet"]).await;
+        two.sees(alice, &["away", "phone"]).await;
+        one.backplane.withdraw(alice, Exit::LoggedOut);
+        two.sees(alice, &[]).await;
+        assert_eq!(two.backplane.remote(alice).unwrap().last_exit, Some(Exit::LoggedOut));
+        assert!(two.told(alice) >= 3);
+        assert_eq!((two.told(bob), two.shows(bob)), (0, None), "nobody watches");
+        two.backplane.watch(bob);
+        two.sees(bob, &["unwatched"]).await;
+        two.backplane.unwatch(bob);
+        assert_eq!(two.shows(bob), None);
+        assert_eq!(one.backplane.standing(), Standing::Joined);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_view_only_goes_forward_and_ends_at_the_truth() {
+    with_every_backplane(async |world| {
+        let (one, two, three) = (world.node("one").await, world.node("two").await, world.node("three").await);
+        let users: Vec<UserId> = (0..10).map(|_| UserId::random()).collect();
+        users.iter().for_each(|&user| three.backplane.watch(user));
+        let mut versions = vec![0; users.len()];
+        for round in 0..40 {
+            for (index, &user) in users.iter().enumerate() {
+                one.announces(user, &[&format!("one {round:02}")]);
+                two.announces(user, &[&format!("two {round:02}")]);
+                if let Some(remote) = three.backplane.remote(user) {
+                    assert!(remote.version >= versions[index], "{} after {}", remote.version, versions[index]);
+                    versions[index] = remote.version;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+        for &user in &users {
+            three.sees(user, &["one 39", "two 39"]).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_lingers_is_shown_until_the_deadline() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let alice = UserId::random();
+        two.backplane.watch(alice);
+        one.announces(alice, &["here"]);
+        one.backplane.linger(alice, Duration::from_millis(700));
+        eventually("lingers", || {
+            two.backplane.remote(alice).is_some_and(|remote| remote.lingering == [connection("here").id])
+        })
+        .await;
+        assert_eq!(two.shows(alice).unwrap(), ["here"]);
+        world.pass(Duration::from_millis(701));
+        two.sees(alice, &[]).await;
+        assert_eq!(two.backplane.remote(alice).unwrap().last_exit, Some(Exit::Lost));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_back_elsewhere_before_the_deadline_was_never_gone() {
+    with_every_backplane(async |world| {
+        let (one, two, three) = (world.node("one").await, world.node("two").await, world.node("three").await);
+        let alice = UserId::random();
+        two.backplane.watch(alice);
+        three.backplane.watch(alice);
+        one.announces(alice, &["here"]);
+        three.sees(alice, &["here"]).await;
+        one.backplane.linger(alice, Duration::from_secs(2));
+        eventually("lingers", || two.backplane.remote(alice).is_some_and(|remote| !remote.lingering.is_empty())).await;
+        let shown_as = Some(connection("here").id);
+        let back = hereabouts::cluster::record::RemoteConnection {
+            id: connection("another").id,
+            shown_as,
+            ..connection("here")
+        };
+        two.backplane.announce(alice, Record { connections: vec![back.clone()], lingering: false });
+        world.pass(Duration::from_millis(2001));
+        // From here to the end of the lingering record the view shows the same one connection.
+        eventually("the lingering record is removed", || {
+            let remote = three.backplane.remote(alice).expect("watched and known");
+            let shown: Vec<_> = remote.connections.iter().map(|connection| connection.shown()).collect();
+            assert_eq!((shown, texts(&remote)), (vec![connection("here").id], vec!["here".to_owned()]));
+            remote.last_exit == Some(Exit::Lost)
+        })
+        .await;
+        assert_eq!(three.backplane.remote(alice).unwrap().connections, [back]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_users_of_a_dead_node_leave() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let users: Vec<UserId> = (0..450).map(|_| UserId::random()).collect();
+        for &user in &users {
+            two.backplane.watch(user);
+            one.announces(user, &["here"]);
+        }
+        for &user in &users {
+            two.sees(user, &["here"]).await;
+        }
+        two.announces(users[0], &["also"]);
+        world.crash("one", one);
+        for &user in &users {
+            two.sees(user, &[]).await;
+        }
+        let names: Vec<String> = two.backplane.nodes().await.unwrap().into_iter().map(|node| node.name).collect();
+        assert_eq!(names, ["two"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn users_that_are_not_watched_can_be_looked_at() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let users: Vec<UserId> = (0..20).map(|_| UserId::random()).collect();
+        users.iter().take(10).for_each(|&user| one.announces(user, &["here"]));
+        users.iter().take(5).for_each(|&user| two.announces(user, &["own"]));
+        two.backplane.watch(users[0]);
+        two.sees(users[0], &["here"]).await;
+        let found = loop {
+            let found = two.backplane.look(users.clone()).await.unwrap();
+            let shows = |user| found.get(user).is_some_and(|remote| texts(remote) == ["here"]);
+            if users.iter().take(10).all(shows) {
+                break found;
+            }
+        };
+        assert_eq!(found.len(), 10, "those of whom nothing is known are left out");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_reaches_every_node() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let alice = UserId::random();
+        // Once something of the bucket has been heard, so is the order.
+        for node in [&one, &two] {
+            node.backplane.watch(alice);
+        }
+        one.announces(alice, &["one"]);
+        two.announces(alice, &["two"]);
+        one.sees(alice, &["two"]).await;
+        two.sees(alice, &["one"]).await;
+        one.announces(alice, &["heard one"]);
+        two.announces(alice, &["heard two"]);
+        one.sees(alice, &["heard two"]).await;
+        two.sees(alice, &["heard one"]).await;
+        let order = Order::Close { connection: Some(connection("x").id), code: 3005, reason: "go".into() };
+        one.backplane.order(alice, order.clone()).await.unwrap();
+        for node in [&one, &two] {
+            let mut orders = Vec::new();
+            eventually("ordered", || {
+                orders.extend(node.orders());
+                !orders.is_empty()
+            })
+            .await;
+            assert_eq!(orders, [(alice, order.clone())]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_are_counted_over_all_nodes() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let alice = UserId::random();
+        let span = Duration::from_millis(400);
+        let window = CallWindow { name: "query", limit: 3, span };
+        for node in [&one, &two, &one] {
+            assert_eq!(node.backplane.take_call(alice, window).await, Ok(Ok(())));
+        }
+        let wait = two.backplane.take_call(alice, window).await.unwrap().expect_err("the fourth");
+        assert!(wait > Duration::ZERO && wait <= span, "{wait:?}");
+        let other = CallWindow { name: "other", ..window };
+        assert_eq!(two.backplane.take_call(alice, other).await, Ok(Ok(())), "counted by itself");
+        assert_eq!(two.backplane.take_call(UserId::random(), window).await, Ok(Ok(())), "another user");
+        world.pass(wait);
+        let again = async { while two.backplane.take_call(alice, window).await.unwrap().is_err() {} };
+        assert!(tokio::time::timeout(span * 10, again).await.is_ok(), "the window does not move on");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_is_in_order_within_its_quota_and_forgotten_in_time() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let owner = UserId::random();
+        let users: Vec<UserId> = (0..6).map(|_| UserId::random()).collect();
+        let quota = Quota::new(4);
+        let add = async |users: &[UserId], overflow| {
+            one.backplane.list_add(owner, List::Follows, users.to_vec(), quota, overflow).await.unwrap()
+        };
+        assert_eq!(add(&[users[2], users[0], users[2]], Overflow::Refuse).await, Ok(vec![]));
+        assert_eq!(add(&[users[1]], Overflow::Refuse).await, Ok(vec![]));
+        assert_eq!(two.backplane.list(owner, List::Follows).await.unwrap(), [users[2], users[0], users[1]]);
+        assert_eq!(add(&[users[3], users[4]], Overflow::Refuse).await.map_err(|refused| refused.held), Err(3));
+        assert_eq!(add(&[users[3], users[0], users[4]], Overflow::DropEarliest).await, Ok(vec![users[2]]));
+        let held = [users[0], users[1], users[3], users[4]];
+        assert_eq!(two.backplane.list(owner, List::Follows).await.unwrap(), held);
+        let many: Vec<UserId> = (0..5).map(|_| UserId::random()).collect();
+        assert!(add(&many, Overflow::DropEarliest).await.is_err(), "more than there may be at all");
+        assert_eq!(two.backplane.list(owner, List::Blocked).await.unwrap(), [], "another list");
+        let removed = two.backplane.list_remove(owner, List::Follows, vec![users[1], users[5]]).await.unwrap();
+        assert_eq!(removed, [users[1]]);
+        one.backplane.list_expire(owner, List::Follows, Some(Duration::from_millis(100))).await.unwrap();
+        one.backplane.list_expire(owner, List::Follows, None).await.unwrap();
+        world.pass(Duration::from_millis(101));
+        assert_eq!(two.backplane.list(owner, List::Follows).await.unwrap().len(), 3, "it is not to expire");
+        one.backplane.list_expire(owner, List::Follows, Some(Duration::from_millis(100))).await.unwrap();
+        world.pass(Duration::from_millis(101));
+        let gone = async { while !two.backplane.list(owner, List::Follows).await.unwrap().is_empty() {} };
+        assert!(tokio::time::timeout(Duration::from_secs(5), gone).await.is_ok(), "the list stays");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn times_only_grow_and_can_be_forgotten() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        let (alice, bob) = (UserId::random(), UserId::random());
+        let day = Duration::from_secs(86_400);
+        let seen = |active, online, state: Option<&str>| Seen {
+            active,
+            online,
+            state: state.map(|text| StatusText::new(text).unwrap()),
+        };
+        let sighting = |user, seen| (user, Sighting { forget: false, seen });
+        let many = vec![sighting(alice, seen(100, 0, Some("dnd"))), sighting(bob, seen(0, 50, None))];
+        one.backplane.saw(many, day).await.unwrap();
+        two.backplane.saw(vec![sighting(alice, seen(90, 120, None))], day).await.unwrap();
+        let found = one.backplane.seen(vec![alice, bob, UserId::random()]).await.unwrap();
+        assert_eq!(found.get(&alice), Some(&seen(100, 120, Some("dnd"))));
+        assert_eq!((found.get(&bob), found.len()), (Some(&seen(0, 50, None)), 2));
+        let forgotten = Sighting { forget: true, seen: Seen::default() };
+        two.backplane.saw(vec![(alice, forgotten)], day).await.unwrap();
+        assert_eq!(one.backplane.seen(vec![alice]).await.unwrap().len(), 0);
+        world.pass(day);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes_know_each_other_and_one_that_leaves_is_held_for_its_time() {
+    with_every_backplane(async |world| {
+        let (one, two) = (world.node("one").await, world.node("two").await);
+        one.backplane.describe(7, 5);
+        let known = async {
+            loop {
+                let nodes = two.backplane.nodes().await.unwrap();
+                let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+                if names == ["one", "two"] && (nodes[0].connections, nodes[0].users) == (7, 5) {
+                    break;
+                }
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(5), known).await.is_ok(), "they do not know each other");
+        let alice = UserId::random();
+        two.backplane.watch(alice);
+        one.announces(alice, &["here"]);
+        one.backplane.close(Duration::from_millis(500)).await.unwrap();
+        drop(one);
+        two.sees(alice, &["here"]).await;
+        world.pass(Duration::from_millis(501));
+        two.sees(alice, &[]).await;
+    })
+    .await;
+}

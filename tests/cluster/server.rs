@@ -1,0 +1,110 @@
+//! A Redis server of a test's own. It ends with the test.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use redis::{Client, Connection, FromRedisValue, ToRedisArgs};
+use tempfile::TempDir;
+
+/// A `redis-server` process and its folder.
+pub struct RedisServer {
+    process: Option<Child>,
+    folder: TempDir,
+    pub port: u16,
+    arguments: Vec<String>,
+    password: Option<String>,
+}
+
+/// A port that nobody had a moment ago, and whose neighbour for a cluster's bus exists.
+pub fn free_port() -> u16 {
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if port < 50_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+            return port;
+        }
+    }
+}
+
+impl RedisServer {
+    /// Starts one that keeps nothing.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts one with further arguments.
+    pub fn with(arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let password = arguments.iter().position(|argument| argument == "--requirepass");
+        let password = password.map(|index| arguments[index + 1].clone());
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self { process: None, folder, port: free_port(), arguments, password };
+        server.start_again();
+        server
+    }
+
+    /// Starts the process, on the same port, with what its folder holds, and waits until it takes connections.
+    pub fn start_again(&mut self) {
+        let fixed = ["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes"];
+        let mut process = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--dir", self.folder.path().to_str().unwrap()])
+            .args(fixed)
+            .args(&self.arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("redis-server is installed (Debian's package redis-server)");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut seen = String::new();
+        loop {
+            let line = lines.next().unwrap_or_else(|| panic!("redis-server ended:\n{seen}")).unwrap();
+            seen = format!("{seen}{line}\n");
+            if line.contains("Ready to accept connections") {
+                break;
+            }
+        }
+        // What it says later is read, so that it never waits for a reader.
+        thread::spawn(move || lines.for_each(drop));
+        self.process = Some(process);
+    }
+
+    /// Kills the process.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, name: &str) {
+        let process = self.process.as_ref().expect("it runs");
+        assert!(Command::new("kill").args([name, &process.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Its address for the configuration.
+    pub fn url(&self) -> String {
+        let login = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
+        format!("redis://{login}127.0.0.1:{}", self.port)
+    }
+
+    /// A connection of the test's own.
+    pub fn connection(&self) -> Connection {
+        Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// One command.
+    pub fn command<T: FromRedisValue>(&self, words: &[impl ToRedisArgs]) -> T {
+        let mut command = redis::Cmd::new();
+        words.iter().for_each(|word| {
+            command.arg(word);
+        });
+        command.query(&mut self.connection()).unwrap()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,188 @@
+//! Nodes, users and what they see.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hereabouts::clock::Clock;
+use hereabouts::cluster::memory::{MemoryBackplane, MemoryHub};
+use hereabouts::cluster::record::{Record, RemoteConnection};
+use hereabouts::cluster::redis::{RedisBackplane, StartError};
+use hereabouts::cluster::{Backplane, Listener, Order, Remote};
+use hereabouts::config::{Config, Overrides, load};
+use hereabouts::metrics::Metrics;
+use hereabouts::presence::id::{ConnectionId, UserId, Username};
+use hereabouts::presence::status::StatusText;
+use hereabouts::presence::time::Timestamp;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::server::RedisServer;
+
+/// How long something may take that comes by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until something holds.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        while !holds() {
+            look.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
+}
+
+/// An engine that only notes what it is told.
+#[derive(Default)]
+pub struct Recorder {
+    changed: Mutex<HashMap<UserId, usize>>,
+    ordered: Mutex<Vec<(UserId, Order)>>,
+}
+
+impl Listener for Recorder {
+    fn changed(&self, user: UserId) -> bool {
+        *self.changed.lock().entry(user).or_default() += 1;
+        true
+    }
+
+    fn ordered(&self, user: UserId, order: Order) -> bool {
+        self.ordered.lock().push((user, order));
+        true
+    }
+}
+
+/// One node.
+pub struct Node {
+    pub backplane: Arc<dyn Backplane>,
+    pub recorder: Arc<Recorder>,
+    pub metrics: Metrics,
+}
+
+impl Node {
+    /// Has `user` be connected here, once for each text.
+    pub fn announces(&self, user: UserId, texts: &[&str]) {
+        let connections = texts.iter().map(|text| connection(text)).collect();
+        self.backplane.announce(user, Record { connections, lingering: false });
+    }
+
+    /// What the other nodes show, by text, sorted; nothing while it is not known.
+    pub fn shows(&self, user: UserId) -> Option<Vec<String>> {
+        self.backplane.remote(user).map(|remote| texts(&remote))
+    }
+
+    /// Waits until the other nodes show just this.
+    pub async fn sees(&self, user: UserId, expected: &[&str]) {
+        let mut seen = None;
+        let waiting = async {
+            let mut look = tokio::time::interval(Duration::from_millis(5));
+            loop {
+                look.tick().await;
+                seen = self.shows(user);
+                if seen.as_ref().is_some_and(|seen| seen == expected) {
+                    break;
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(in_time, "expected {expected:?}, at last there was {seen:?}");
+    }
+
+    /// How often the engine was told of a user since the last time.
+    pub fn told(&self, user: UserId) -> usize {
+        self.recorder.changed.lock().remove(&user).unwrap_or(0)
+    }
+
+    /// The orders since the last time.
+    pub fn orders(&self) -> Vec<(UserId, Order)> {
+        std::mem::take(&mut self.recorder.ordered.lock())
+    }
+}
+
+/// What a state shows.
+pub fn texts(remote: &Remote) -> Vec<String> {
+    let text = |connection: &RemoteConnection| connection.status.as_ref().map(|text| text.as_str().to_owned());
+    let mut texts: Vec<String> = remote.connections.iter().filter_map(text).collect();
+    texts.sort();
+    texts
+}
+
+/// A connection that says this; the same text is the same connection.
+pub fn connection(text: &str) -> RemoteConnection {
+    RemoteConnection {
+        id: ConnectionId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())),
+        shown_as: None,
+        username: Some(Username::new("alice").unwrap()),
+        status: Some(StatusText::new(text).unwrap()),
+        kind: 0,
+    }
+}
+
+/// A configuration with short leases.
+pub fn config(redis: &str) -> Config {
+    let settings = [("REDIS", redis), ("LEASE_TTL", "1500ms"), ("HEARTBEAT", "300ms"), ("RESPONSE_TIMEOUT", "1s")];
+    config_with(&settings)
+}
+
+/// A configuration with these settings of `cluster`.
+pub fn config_with(settings: &[(&str, &str)]) -> Config {
+    let variable = |&(name, value): &(&str, &str)| (format!("HEREABOUTS_CLUSTER__{name}"), value.to_owned());
+    load(&Overrides::default(), settings.iter().map(variable).collect()).unwrap()
+}
+
+/// A node on Redis.
+pub async fn start_node(config: &Config, name: &str) -> Result<(Node, Arc<RedisBackplane>), StartError> {
+    let (recorder, metrics) = (Arc::<Recorder>::default(), Metrics::new());
+    let clock = Clock::system();
+    let started = RedisBackplane::start(&config.cluster, name, &clock, &metrics, recorder.clone()).await?;
+    let started = Arc::new(started);
+    Ok((Node { backplane: started.clone(), recorder, metrics }, started))
+}
+
+/// Where nodes can be started, whatever connects them.
+pub enum World {
+    Memory { hub: MemoryHub, clock: Clock, nodes: Mutex<HashMap<String, Arc<MemoryBackplane>>> },
+    Redis { _servers: Vec<RedisServer>, config: Box<Config> },
+}
+
+impl World {
+    pub fn memory() -> Self {
+        let clock = Clock::manual(Timestamp::from_secs(1_795_220_273));
+        Self::Memory { hub: MemoryHub::new(&clock), clock, nodes: Mutex::default() }
+    }
+
+    /// So many Redis, users spread over them.
+    pub fn redis(count: usize) -> Self {
+        let servers: Vec<RedisServer> = (0..count).map(|_| RedisServer::start()).collect();
+        let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
+        Self::Redis { config: Box::new(config(&urls.join(" "))), _servers: servers }
+    }
+
+    pub async fn node(&self, name: &str) -> Node {
+        match self {
+            Self::Memory { hub, nodes, .. } => {
+                let recorder = Arc::<Recorder>::default();
+                let backplane = Arc::new(hub.join(name, recorder.clone()));
+                nodes.lock().insert(name.to_owned(), backplane.clone());
+                Node { backplane, recorder, metrics: Metrics::new() }
+            }
+            Self::Redis { config, .. } => start_node(config, name).await.unwrap().0,
+        }
+    }
+
+    /// The node is gone without a word.
+    pub fn crash(&self, name: &str, node: Node) {
+        drop(node);
+        if let Self::Memory { nodes, .. } = self {
+            nodes.lock().remove(name).unwrap().crash();
+        }
+    }
+
+    /// Time passes, where it does not by itself.
+    pub fn pass(&self, span: Duration) {
+        if let Self::Memory { hub, clock, .. } = self {
+            clock.advance(span);
+            hub.sweep();
+        }
+    }
+}
