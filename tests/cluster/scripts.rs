@@ -1,0 +1,237 @@
+//! The scripts by themselves.
+
+use std::collections::BTreeMap;
+
+use hereabouts::cluster::redis::script::Scripts;
+use redis::{Connection, FromRedisValue, RedisResult, Script, Value};
+
+use super::server::RedisServer;
+
+const USER: &str = "00000000000000000000000000000007";
+
+/// A bucket of a server, called by hand.
+struct Bucket {
+    _server: RedisServer,
+    connection: Connection,
+    scripts: Scripts,
+}
+
+impl Bucket {
+    fn new() -> Self {
+        let server = RedisServer::start();
+        Self { connection: server.connection(), _server: server, scripts: Scripts::new() }
+    }
+
+    fn run<T: FromRedisValue>(
+        &mut self,
+        script: fn(&Scripts) -> &Script,
+        keys: &[&str],
+        words: &[&str],
+    ) -> RedisResult<T> {
+        let mut call = script(&self.scripts).prepare_invoke();
+        keys.iter().for_each(|key| {
+            call.key(*key);
+        });
+        words.iter().for_each(|word| {
+            call.arg(*word);
+        });
+        call.invoke(&mut self.connection)
+    }
+
+    /// What incarnation `of` has of the user; the new clock, 0 for no change.
+    fn set(&mut self, of: &str, value: &str, exit: &str, linger: &str) -> RedisResult<u64> {
+        let (user, index) = (format!("u:{USER}"), format!("x:{of}"));
+        let words = [of, USER, value, exit, "100", "1000", "c", linger];
+        self.run(|scripts| &scripts.set, &[&user, &index, "f", "b", "g", "i", "l"], &words)
+    }
+
+    fn sweep(&mut self, limit: &str, dead: &[&str]) -> u64 {
+        let words = [&[limit, "100", "1000", "c", "u:", "x:"], dead].concat();
+        self.run(|scripts| &scripts.sweep, &["l", "f", "b", "g", "i"], &words).unwrap()
+    }
+
+    /// Renews or takes a lease; what is live and what is dead.
+    fn lease(&mut self, of: &str, ttl: &str, first: bool, name: &str) -> RedisResult<(Vec<String>, Vec<String>)> {
+        let words = [of, ttl, if first { "1" } else { "" }, "epoch", name, "{}", "50"];
+        let keys = ["lease", "dead", "epoch", "clock", "retired", "names", "meta"];
+        let (live, dead, _, _): (Vec<String>, Vec<String>, String, Value) =
+            self.run(|scripts| &scripts.lease, &keys, &words)?;
+        Ok((live, dead))
+    }
+
+    fn command<T: FromRedisValue>(&mut self, words: &[&str]) -> T {
+        let mut command = redis::Cmd::new();
+        words.iter().for_each(|word| {
+            command.arg(*word);
+        });
+        command.query(&mut self.connection).unwrap()
+    }
+
+    fn user(&mut self) -> BTreeMap<String, String> {
+        self.command(&["HGETALL", &format!("u:{USER}")])
+    }
+
+    /// The log: each event's previous clock and its entries.
+    fn log(&mut self) -> Vec<(u64, u64, String)> {
+        let entries: Vec<(String, BTreeMap<String, String>)> = self.command(&["XRANGE", "g", "-", "+"]);
+        let read = |(id, fields): (String, BTreeMap<String, String>)| {
+            (fields["q"].parse().unwrap(), id.trim_end_matches("-0").parse().unwrap(), fields["p"].clone())
+        };
+        entries.into_iter().map(read).collect()
+    }
+
+    /// Lets Redis's own time pass.
+    fn wait(&mut self, milliseconds: u64) {
+        let now = |bucket: &mut Self| -> u64 {
+            let (seconds, micros): (u64, u64) = bucket.command(&["TIME"]);
+            seconds * 1000 + micros / 1000
+        };
+        let end = now(self) + milliseconds;
+        while now(self) < end {}
+    }
+}
+
+#[test]
+fn a_change_is_one_event_and_the_same_again_is_none() {
+    let mut bucket = Bucket::new();
+    let first = bucket.set("1", "here", "-", "").unwrap();
+    assert_eq!(bucket.set("1", "here", "-", "").unwrap(), 0);
+    let second = bucket.set("1", "away\nfrom desk", "-", "").unwrap();
+    let third = bucket.set("1", "", "o", "").unwrap();
+    assert_eq!(bucket.set("1", "", "o", "").unwrap(), 0);
+    assert!(first > 1_700_000_000_000_000 && first < second && second < third, "microseconds");
+    let entry = |exit, value: &str| format!("{USER} 1 {exit} {}\n{value}", value.len());
+    let expected = [
+        (0, first, entry("-", "here")),
+        (first, second, entry("-", "away\nfrom desk")),
+        (second, third, entry("o", "")),
+    ];
+    assert_eq!(bucket.log(), expected);
+    let user = bucket.user();
+    assert_eq!((user["c"].as_str(), user["x"].as_str(), &user["v"]), ("0", "o", &third.to_string()));
+    assert_eq!(user.len(), 3, "{user:?}");
+}
+
+#[test]
+fn clocks_never_repeat_though_time_goes_back() {
+    let mut bucket = Bucket::new();
+    let ahead = u64::MAX >> 12;
+    let () = bucket.command(&["SET", "b", &ahead.to_string()]);
+    assert_eq!(bucket.set("1", "a", "-", "").unwrap(), ahead + 1);
+    assert_eq!(bucket.set("1", "b", "-", "").unwrap(), ahead + 2);
+}
+
+#[test]
+fn an_absent_user_is_forgotten_later_and_a_present_one_never() {
+    let mut bucket = Bucket::new();
+    let ttl = |bucket: &mut Bucket| -> i64 { bucket.command(&["TTL", &format!("u:{USER}")]) };
+    bucket.set("1", "a", "-", "").unwrap();
+    bucket.set("2", "b", "-", "").unwrap();
+    assert_eq!(ttl(&mut bucket), -1);
+    bucket.set("1", "", "l", "").unwrap();
+    assert_eq!((ttl(&mut bucket), bucket.user()["c"].as_str()), (-1, "1"));
+    bucket.set("2", "", "l", "").unwrap();
+    assert!((1..=100).contains(&ttl(&mut bucket)));
+    bucket.set("2", "c", "-", "").unwrap();
+    assert_eq!(ttl(&mut bucket), -1);
+}
+
+#[test]
+fn the_dead_are_swept_once_in_pieces_and_fenced() {
+    let mut bucket = Bucket::new();
+    bucket.set("1", "a", "-", "").unwrap();
+    bucket.set("2", "b", "-", "").unwrap();
+    let incarnations = |bucket: &mut Bucket| -> Vec<String> { bucket.command(&["SMEMBERS", "i"]) };
+    assert_eq!(incarnations(&mut bucket), ["1", "2"]);
+    for number in 0..5 {
+        let key = format!("u:other{number}");
+        let () = bucket.command(&["HSET", &key, "n:1", "x", "c", "1"]);
+        let () = bucket.command(&["HSET", "x:1", &format!("other{number}"), ""]);
+    }
+    assert_eq!([bucket.sweep("4", &["1"]), bucket.sweep("4", &["1"]), bucket.sweep("4", &["1"])], [4, 2, 0]);
+    let told: usize = bucket.log().iter().map(|(_, _, entries)| entries.matches(" 1 l 0\n").count()).sum();
+    assert_eq!(told, 6, "each once");
+    assert_eq!(bucket.user()["n:2"], "b", "the living stay");
+    assert_eq!(incarnations(&mut bucket), ["2"]);
+    let late = bucket.set("1", "ghost", "-", "").expect_err("the dead may not write");
+    assert!(late.to_string().contains("FENCED"), "{late}");
+    assert!(!bucket.user().contains_key("n:1"));
+}
+
+#[test]
+fn who_lingers_goes_at_the_deadline_unless_back() {
+    let mut bucket = Bucket::new();
+    bucket.set("1", "here", "-", "").unwrap();
+    bucket.set("1", "Lhere", "-", "60").unwrap();
+    assert_eq!((bucket.sweep("10", &[]), bucket.user()["n:1"].as_str()), (0, "Lhere"));
+    bucket.set("1", "back", "-", "").unwrap();
+    bucket.wait(61);
+    assert_eq!((bucket.sweep("10", &[]), bucket.user()["n:1"].as_str()), (1, "back"));
+    bucket.set("1", "Lback", "-", "60").unwrap();
+    bucket.wait(61);
+    assert_eq!(bucket.sweep("10", &[]), 1);
+    assert_eq!(bucket.user()["x"], "l");
+    assert!(!bucket.user().contains_key("n:1"));
+    assert_eq!(bucket.sweep("10", &[]), 0);
+}
+
+#[test]
+fn a_lease_that_ran_out_is_dead_for_good() {
+    let mut bucket = Bucket::new();
+    bucket.lease("1", "300", true, "one").unwrap();
+    let both = bucket.lease("2", "300", true, "two").unwrap();
+    assert_eq!(both, (vec!["1".to_owned(), "2".into()], vec![]));
+    for _ in 0..4 {
+        bucket.wait(100);
+        bucket.lease("2", "300", false, "two").unwrap();
+    }
+    let after = bucket.lease("2", "300", false, "two").unwrap();
+    assert_eq!(after, (vec!["2".to_owned()], vec!["1".to_owned()]));
+    let dead = bucket.lease("1", "300", false, "one").expect_err("declared dead");
+    assert!(dead.to_string().contains("DEAD"), "{dead}");
+    let unknown = bucket.lease("9", "300", false, "nine").expect_err("never had one");
+    assert!(unknown.to_string().contains("UNKNOWN"), "{unknown}");
+}
+
+#[test]
+fn after_an_outage_nobody_is_declared_dead_before_all_could_come_back() {
+    let mut bucket = Bucket::new();
+    bucket.lease("1", "200", true, "one").unwrap();
+    bucket.lease("2", "200", true, "two").unwrap();
+    bucket.wait(400);
+    let (_, dead) = bucket.lease("1", "200", false, "one").unwrap();
+    assert_eq!(dead, Vec::<String>::new(), "the first one back kills the rest");
+    bucket.lease("2", "200", false, "two").unwrap();
+    let mut rounds = 0;
+    // Two dies; after the hold it is found.
+    while bucket.lease("1", "200", false, "one").unwrap().1 != ["2"] {
+        bucket.wait(50);
+        rounds += 1;
+        assert!(rounds < 40, "a hold without an end");
+    }
+    assert!(rounds >= 4, "no hold at all");
+}
+
+#[test]
+fn a_node_that_starts_again_under_its_name_does_not_wait_for_its_earlier_life() {
+    let mut bucket = Bucket::new();
+    bucket.lease("1", "5000", true, "one").unwrap();
+    bucket.lease("2", "5000", true, "one").unwrap();
+    bucket.wait(60);
+    assert_eq!(bucket.lease("2", "5000", false, "one").unwrap(), (vec!["2".to_owned()], vec!["1".to_owned()]));
+}
+
+#[test]
+fn who_leaves_is_held_for_its_time_and_strangers_are_condemned() {
+    let mut bucket = Bucket::new();
+    bucket.lease("1", "5000", true, "one").unwrap();
+    bucket.lease("2", "5000", true, "two").unwrap();
+    let left: u64 = bucket.run(|scripts| &scripts.leave, &["lease", "retired"], &["1", "40"]).unwrap();
+    assert_eq!(left, 1);
+    assert_eq!(bucket.lease("2", "5000", false, "two").unwrap().1, Vec::<String>::new());
+    bucket.wait(41);
+    assert_eq!(bucket.lease("2", "5000", false, "two").unwrap().1, ["1"]);
+    let condemned: u64 = bucket.run(|scripts| &scripts.condemn, &["lease", "dead", "clock"], &["1", "2", "7"]).unwrap();
+    assert_eq!(condemned, 1, "the living and the dead are known");
+    assert_eq!(bucket.lease("2", "5000", false, "two").unwrap().1, ["1", "7"]);
+}
