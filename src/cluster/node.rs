@@ -1,10 +1,11 @@
 //! Who the nodes are.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-/// One life of a node: a number of its own, never used again. A node that lost its lease goes on under another.
+/// One life of a node: a number of its own, never used again. A node that lost its lease goes on under another. It stands
+/// in every user's record, so it is written short: to the base of 36.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(u64);
 
@@ -17,13 +18,19 @@ impl From<u64> for Incarnation {
 impl Incarnation {
     /// Reads what [`fmt::Display`] writes.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        std::str::from_utf8(text).ok()?.parse().ok().map(Self)
+        u64::from_str_radix(std::str::from_utf8(text).ok()?, 36).ok().map(Self)
     }
 }
 
 impl fmt::Display for Incarnation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        let mut digits = Vec::new();
+        let mut left = self.0;
+        while left > 0 || digits.is_empty() {
+            digits.extend(char::from_digit(u32::try_from(left % 36).expect("below 36"), 36));
+            left /= 36;
+        }
+        digits.iter().rev().try_for_each(|digit| formatter.write_char(*digit))
     }
 }
 
@@ -41,4 +48,21 @@ pub struct NodeInfo {
     pub connections: u64,
     /// Users with a connection on it.
     pub users: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incarnation_is_short_and_read_as_it_is_written() {
+        for (number, text) in
+            [(0, "0"), (35, "z"), (36, "10"), (1_795_220_273_123, "mwpv2xnn"), (u64::MAX, "3w5e11264sgsf")]
+        {
+            let incarnation = Incarnation::from(number);
+            assert_eq!(Incarnation::parse(incarnation.to_string().as_bytes()), Some(incarnation));
+            assert_eq!(incarnation.to_string(), text);
+        }
+        assert_eq!((Incarnation::parse(b""), Incarnation::parse(b"a b")), (None, None));
+    }
 }

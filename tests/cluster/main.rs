@@ -5,7 +5,9 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects")]
 
 mod contract;
+mod proxy;
 mod scripts;
 mod server;
 mod start;
+mod trouble;
 mod world;

@@ -118,9 +118,15 @@ pub fn connection(text: &str) -> RemoteConnection {
     }
 }
 
-/// A configuration with short leases.
+/// A configuration with short leases and few buckets.
 pub fn config(redis: &str) -> Config {
-    let settings = [("REDIS", redis), ("LEASE_TTL", "1500ms"), ("HEARTBEAT", "300ms"), ("RESPONSE_TIMEOUT", "1s")];
+    let settings = [
+        ("REDIS", redis),
+        ("LEASE_TTL", "1500ms"),
+        ("HEARTBEAT", "300ms"),
+        ("RESPONSE_TIMEOUT", "1s"),
+        ("BUCKETS", "32"),
+    ];
     config_with(&settings)
 }
 
@@ -132,6 +138,8 @@ pub fn config_with(settings: &[(&str, &str)]) -> Config {
 
 /// A node on Redis.
 pub async fn start_node(config: &Config, name: &str) -> Result<(Node, Arc<RedisBackplane>), StartError> {
+    // `RUST_LOG=hereabouts=debug` shows what the nodes say.
+    let _once = env_logger::builder().is_test(true).try_init();
     let (recorder, metrics) = (Arc::<Recorder>::default(), Metrics::new());
     let clock = Clock::system();
     let started = RedisBackplane::start(&config.cluster, name, &clock, &metrics, recorder.clone()).await?;

@@ -67,9 +67,8 @@ enum Beat {
 impl Heart {
     /// Begins a first life.
     pub async fn begin(&self, scripts: &Scripts) -> Result<Lease, BackplaneError> {
-        let mut next = redis::cmd("INCR");
-        next.arg(self.keys.nodes("inc"));
-        let answer = self.pool.call(Keys::nodes_slot(), &Call::plain(next)).await?;
+        let next = Call::script(&scripts.begin, &[self.keys.nodes("inc")], &[]);
+        let answer = self.pool.call(Keys::nodes_slot(), &next).await?;
         let Value::Int(number) = answer else {
             return Err(BackplaneError::Refused(format!("no incarnation but {answer:?}")));
         };

@@ -8,6 +8,8 @@ pub struct Scripts {
     pub set: Script,
     /// Removes what is dead and what has lingered; ticks.
     pub sweep: Script,
+    /// Gives out the number of an incarnation.
+    pub begin: Script,
     /// Renews a lease and declares the dead.
     pub lease: Script,
     /// Gives a lease up.
@@ -28,6 +30,7 @@ impl Scripts {
         Self {
             set: Script::new(include_str!("../scripts/set.lua")),
             sweep: Script::new(include_str!("../scripts/sweep.lua")),
+            begin: Script::new(include_str!("../scripts/begin.lua")),
             lease: Script::new(include_str!("../scripts/lease.lua")),
             leave: Script::new(include_str!("../scripts/leave.lua")),
             condemn: Script::new(include_str!("../scripts/condemn.lua")),
