@@ -23,8 +23,8 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Reads the certificates, if there are any to read.
-    pub fn new(address: &RedisAddress, config: &ClusterConfig) -> Result<Self, StartError> {
+    /// Reads the certificates, if there are any to read. No server may take longer than `timeout` to answer.
+    pub fn new(address: &RedisAddress, config: &ClusterConfig, timeout: Duration) -> Result<Self, StartError> {
         let mut trusted = None;
         if address.tls {
             // Another part of the program may have chosen a provider before; one is as good as the other.
@@ -37,7 +37,7 @@ impl Connector {
                 trusted = Some(read.map_err(unreadable)?);
             }
         }
-        Ok(Self { address: address.clone(), trusted, timeout: config.response_timeout.0 })
+        Ok(Self { address: address.clone(), trusted, timeout })
     }
 
     /// How this Redis is configured.

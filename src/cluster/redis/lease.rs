@@ -4,6 +4,7 @@
 //! incarnation dead and remove what it has; a node that only was away goes on under a new one and announces everything
 //! again. Nothing of the old life is used: late writes of it are fenced.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,46 +103,57 @@ impl Heart {
         }
     }
 
-    /// One renewal; returns when the last one that succeeded began.
+    /// One renewal; returns when the last one that succeeded began: a lease that a stalled Redis renews late was renewed
+    /// when it was asked, not when it answered.
     async fn beat(&self, scripts: &Scripts, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp) -> Timestamp {
         let begin = self.clock.now();
         let known = state.borrow().clone();
-        // A lease that a stalled Redis renews late was renewed when it was asked, not when it answered.
-        let result = match tokio::time::timeout(self.interval, self.renew(scripts, known.incarnation, false)).await {
-            Ok(Ok(Beat::Renewed { live, dead })) => {
+        let mut renewal = pin!(self.renew_or_begin(scripts, &known));
+        let result = loop {
+            tokio::select! {
+                result = &mut renewal => break result,
+                () = tokio::time::sleep(self.interval) => self.missed(state, renewed, "no answer yet"),
+            }
+        };
+        match result {
+            Ok(lease) => {
+                if state.borrow().standing != Standing::Joined {
+                    log::info!(redis = self.pool.connector().address().name(); "redis is back");
+                }
+                self.metrics.lease_age.set(self.clock.now().since(begin).as_secs_f64());
+                tell(state, lease);
+                begin
+            }
+            Err(error) => {
+                self.missed(state, renewed, &error.to_string());
+                renewed
+            }
+        }
+    }
+
+    async fn renew_or_begin(&self, scripts: &Scripts, known: &Lease) -> Result<Lease, BackplaneError> {
+        match self.renew(scripts, known.incarnation, false).await? {
+            Beat::Renewed { live, dead } => {
                 Ok(Lease { standing: Standing::Joined, incarnation: known.incarnation, live, dead })
             }
-            Ok(Ok(Beat::Lost(reason))) => {
+            Beat::Lost(reason) => {
                 log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; going on under another");
                 self.begin(scripts).await
             }
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(BackplaneError::Unavailable("no answer in time".into())),
-        };
-        let since = self.clock.now().since(renewed);
-        let (lease, renewed) = match result {
-            Ok(lease) => {
-                if known.standing != Standing::Joined {
-                    log::info!(redis = self.pool.connector().address().name(); "redis is back");
-                }
-                (lease, begin)
-            }
-            Err(error) => {
-                let standing = if since + self.interval >= self.ttl { Standing::Isolated } else { Standing::Degraded };
-                if standing != known.standing {
-                    let redis = self.pool.connector().address().name();
-                    log::warn!(redis, standing:? = standing; "redis is away: {error}");
-                }
-                (Lease { standing, ..(*known).clone() }, renewed)
-            }
-        };
-        self.metrics.lease_age.set(self.clock.now().since(renewed).as_secs_f64());
-        state.send_if_modified(|known| {
-            let changed = **known != lease;
-            *known = Arc::new(lease);
-            changed
-        });
-        renewed
+        }
+    }
+
+    /// The lease was not renewed; it may have run out.
+    fn missed(&self, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp, why: &str) {
+        let age = self.clock.now().since(renewed);
+        self.metrics.lease_age.set(age.as_secs_f64());
+        let standing = if age + self.interval >= self.ttl { Standing::Isolated } else { Standing::Degraded };
+        let known = state.borrow().clone();
+        if standing != known.standing {
+            let redis = self.pool.connector().address().name();
+            log::warn!(redis, standing:? = standing; "the lease is not renewed: {why}");
+            tell(state, Lease { standing, ..(*known).clone() });
+        }
     }
 
     async fn renew(&self, scripts: &Scripts, incarnation: Incarnation, first: bool) -> Result<Beat, BackplaneError> {
@@ -174,6 +186,14 @@ impl Heart {
         let call = Call::script(&scripts.leave, &keys, &[incarnation.as_bytes(), hold.as_bytes()]);
         self.pool.call(Keys::nodes_slot(), &call).await.map(drop)
     }
+}
+
+fn tell(state: &watch::Sender<Arc<Lease>>, lease: Lease) {
+    state.send_if_modified(|known| {
+        let changed = **known != lease;
+        *known = Arc::new(lease);
+        changed
+    });
 }
 
 fn incarnations(values: &[Value]) -> Vec<Incarnation> {

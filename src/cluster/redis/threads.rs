@@ -1,6 +1,7 @@
 //! Starts the two threads and puts the parts together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -95,8 +96,8 @@ type Pair<T, U> = (T, U);
 type Started = Result<watch::Receiver<Arc<Lease>>, StartError>;
 
 impl Parts<'_> {
-    fn pool(&self, address: &RedisAddress) -> Result<Pool, StartError> {
-        Ok(Pool::new(Connector::new(address, self.config)?, self.clock, self.metrics.cluster()))
+    fn pool(&self, address: &RedisAddress, timeout: Duration) -> Result<Pool, StartError> {
+        Ok(Pool::new(Connector::new(address, self.config, timeout)?, self.clock, self.metrics.cluster()))
     }
 
     fn keys(&self) -> Keys {
@@ -115,8 +116,10 @@ impl Parts<'_> {
         ),
         StartError,
     > {
+        // A connection that does not answer has to be given up while there is time for another.
+        let timeout = self.config.response_timeout.0.min(self.config.lease_ttl.0 / 4);
         let heart = Heart {
-            pool: self.pool(address)?,
+            pool: self.pool(address, timeout)?,
             keys: self.keys(),
             clock: self.clock.clone(),
             metrics: self.metrics.cluster().clone(),
@@ -137,7 +140,7 @@ impl Parts<'_> {
         poke: Arc<Notify>,
     ) -> Result<Arc<Shard>, StartError> {
         Ok(Arc::new(Shard {
-            pool: self.pool(address)?,
+            pool: self.pool(address, self.config.response_timeout.0)?,
             keys: self.keys(),
             scripts: Scripts::new(),
             buckets,
