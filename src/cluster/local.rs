@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::event::BucketClock;
+use super::record::is_lingering;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 
@@ -125,7 +126,12 @@ impl Local {
         let entry = inner.entries.get_mut(&write.user).expect("stays while it is being written");
         entry.under_way = false;
         entry.clock = clock.unwrap_or(entry.clock);
-        if matches!(entry.wish, Wish::Gone(_)) && entry.generation == write.generation && !entry.dirty {
+        // What lingers is Redis's own business from here on: to write it again would bring it back after its deadline.
+        let is_done = match entry.wish {
+            Wish::Here(_) => false,
+            Wish::Lingering(..) | Wish::Gone(_) => true,
+        };
+        if is_done && entry.generation == write.generation && !entry.dirty {
             inner.entries.remove(&write.user);
         }
         if inner.queue.is_empty() && inner.under_way == 0 {
@@ -150,7 +156,7 @@ impl Local {
             Some(entry) if entry.under_way || entry.dirty || clock <= entry.clock => return,
             Some(entry) if entry.wish.value() == value => return,
             Some(_) => {}
-            None if value.is_empty() => return,
+            None if value.is_empty() || is_lingering(value) => return,
             None => {
                 let wish = Wish::Gone(Exit::Lost);
                 inner.entries.insert(user, Entry { wish, generation: 0, dirty: false, under_way: false, clock });
@@ -246,6 +252,19 @@ mod tests {
         let write = local.take(10).remove(0);
         local.written(&write, Some(7));
         assert!(local.is_empty() && local.waiting() == 0);
+    }
+
+    #[test]
+    fn who_lingers_is_left_to_redis() {
+        let (local, user) = (Local::default(), UserId::random());
+        local.wish(user, here("a"));
+        local.take(10).iter().for_each(|write| local.written(write, Some(1)));
+        local.wish(user, Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
+        local.take(10).iter().for_each(|write| local.written(write, Some(2)));
+        local.echo(user, 2, b"La");
+        local.echo(user, 3, b"");
+        local.write_all();
+        assert_eq!((local.len(), local.waiting()), (0, 0), "it would come back after its deadline");
     }
 
     #[test]

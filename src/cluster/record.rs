@@ -85,6 +85,11 @@ struct PackedConnection {
     kind: u32,
 }
 
+/// Whether a packed record is of somebody who lingers.
+pub fn is_lingering(packed: &[u8]) -> bool {
+    packed.first() == Some(&LINGERING)
+}
+
 impl Record {
     /// Packs it.
     pub fn encode(&self) -> Vec<u8> {

@@ -87,6 +87,11 @@ async fn who_lingers_is_shown_until_the_deadline() {
         assert_eq!(two.shows(alice).unwrap(), ["here"]);
         world.pass(Duration::from_millis(701));
         two.sees(alice, &[]).await;
+        // What comes after it in the same bucket is seen, and still nobody is there.
+        one.announces(alice, &["again"]);
+        two.sees(alice, &["again"]).await;
+        one.backplane.withdraw(alice, Exit::Lost);
+        two.sees(alice, &[]).await;
         assert_eq!(two.backplane.remote(alice).unwrap().last_exit, Some(Exit::Lost));
     })
     .await;

@@ -51,6 +51,7 @@ impl RedisServer {
             .args(["--port", &self.port.to_string(), "--dir", self.folder.path().to_str().unwrap()])
             .args(fixed)
             .args(&self.arguments)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("redis-server is installed (Debian's package redis-server)");
