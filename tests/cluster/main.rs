@@ -5,6 +5,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects")]
 
 mod contract;
+mod failover;
 mod proxy;
 mod scripts;
 mod server;

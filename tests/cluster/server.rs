@@ -47,10 +47,20 @@ impl RedisServer {
     /// Starts the process, on the same port, with what its folder holds, and waits until it takes connections.
     pub fn start_again(&mut self) {
         let fixed = ["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes"];
+        self.launch(&fixed, "Ready to accept connections");
+    }
+
+    fn launch(&mut self, fixed: &[&str], ready: &str) {
+        // A file of settings comes before all others.
+        let (file, arguments) = match self.arguments.split_first() {
+            Some((file, rest)) if file.ends_with(".conf") => (Some(file), rest),
+            Some(_) | None => (None, &self.arguments[..]),
+        };
         let mut process = Command::new("redis-server")
+            .args(file)
             .args(["--port", &self.port.to_string(), "--dir", self.folder.path().to_str().unwrap()])
             .args(fixed)
-            .args(&self.arguments)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -60,13 +70,29 @@ impl RedisServer {
         loop {
             let line = lines.next().unwrap_or_else(|| panic!("redis-server ended:\n{seen}")).unwrap();
             seen = format!("{seen}{line}\n");
-            if line.contains("Ready to accept connections") {
+            if line.contains(ready) {
                 break;
             }
         }
         // What it says later is read, so that it never waits for a reader.
         thread::spawn(move || lines.for_each(drop));
         self.process = Some(process);
+    }
+
+    /// Starts a sentinel that watches this server as `main`, and takes over after as long without it.
+    pub fn sentinel(&self, patience: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sentinel.conf");
+        let lines = [
+            format!("sentinel monitor main 127.0.0.1 {} 1", self.port),
+            format!("sentinel down-after-milliseconds main {patience}"),
+            "sentinel failover-timeout main 5000".to_owned(),
+        ];
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let arguments = vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
+        let mut sentinel = Self { process: None, folder, port: free_port(), arguments, password: None };
+        sentinel.launch(&[], "+monitor master main");
+        sentinel
     }
 
     /// Kills the process.
@@ -94,13 +120,15 @@ impl RedisServer {
         Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
-    /// One command.
+    /// One command. A server that changes its role drops its connections: the command is sent once more then.
     pub fn command<T: FromRedisValue>(&self, words: &[impl ToRedisArgs]) -> T {
         let mut command = redis::Cmd::new();
         words.iter().for_each(|word| {
             command.arg(word);
         });
-        command.query(&mut self.connection()).unwrap()
+        let client = Client::open(self.url()).unwrap();
+        let send = || client.get_connection().and_then(|mut connection| command.query(&mut connection));
+        send().or_else(|_| send()).unwrap()
     }
 }
 

@@ -12,7 +12,7 @@ use super::script::Call;
 use super::shard::Shard;
 use crate::cluster::event::order as order_message;
 use crate::cluster::keys::Keys;
-use crate::cluster::node::{Incarnation, NodeInfo};
+use crate::cluster::node::NodeInfo;
 use crate::cluster::{BackplaneError, CallWindow, List, Overflow, Remote, Seen, Sighting};
 use crate::presence::id::UserId;
 use crate::presence::quota::{Quota, QuotaExceeded};
@@ -174,8 +174,10 @@ pub async fn nodes(shard: Arc<Shard>) -> Result<Vec<NodeInfo>> {
     let mut command = redis::cmd("HGETALL");
     command.arg(shard.keys.nodes("meta"));
     let entries: Vec<(Vec<u8>, Vec<u8>)> = parse(shard.pool.call(Keys::nodes_slot(), &Call::plain(command)).await?)?;
-    let live = shard.lease().live.clone();
-    let is_live = |text: &[u8]| Incarnation::parse(text).is_some_and(|incarnation| live.contains(&incarnation));
+    let mut leases = redis::cmd("ZRANGE");
+    leases.arg(shard.keys.nodes("lease")).arg(0).arg(-1);
+    let live: Vec<Vec<u8>> = parse(shard.pool.call(Keys::nodes_slot(), &Call::plain(leases)).await?)?;
+    let is_live = |incarnation: &Vec<u8>| live.contains(incarnation);
     let living = entries.iter().filter(|(incarnation, _)| is_live(incarnation));
     Ok(living.filter_map(|(_, info)| serde_json::from_slice(info).ok()).collect())
 }
