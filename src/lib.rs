@@ -9,6 +9,7 @@
 //! | [`clock`], [`metrics`], [`config`] | the only reader of time; every metric; every setting |
 //! | [`outbox`] | the bounded queue to one client, which folds when it is full |
 //! | [`auth`], [`store`] | tokens and passwords; accounts, in memory and on disk |
+//! | [`cluster`] | several nodes: what they tell each other, in memory and on Redis |
 //! | [`engine`] | one actor per user, a supervisor per shard |
 //! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
 //! | [`dialect`] | the wire formats: Nakama's |

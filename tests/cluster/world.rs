@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::server::RedisServer;
 
 /// How long something may take that comes by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until something holds.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

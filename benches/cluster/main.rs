@@ -1,0 +1,138 @@
+//! What several nodes cost their Redis: `cargo bench --bench cluster`.
+//!
+//! Starts a `redis-server` and two nodes' backplanes on it, does one kind of thing many times, and reads what Redis says
+//! of it (`INFO commandstats`, `INFO cpu`, `INFO stats`): commands, scripts' own commands left out, time in commands, CPU
+//! time of the whole process, and bytes, all for one operation.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made ends")]
+
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use comfy_table::Table;
+use hereabouts::clock::Clock;
+use hereabouts::cluster::record::{Record, RemoteConnection};
+use hereabouts::cluster::redis::RedisBackplane;
+use hereabouts::cluster::{Backplane, List, Listener, Order, Overflow};
+use hereabouts::config::{Overrides, load};
+use hereabouts::metrics::Metrics;
+use hereabouts::presence::general::Exit;
+use hereabouts::presence::id::{ConnectionId, UserId, Username};
+use hereabouts::presence::quota::Quota;
+use hereabouts::presence::status::StatusText;
+use server::{Server, Usage};
+
+/// Users of one node.
+const USERS: usize = 20_000;
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Listener for Counter {
+    fn changed(&self, _: UserId) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    fn ordered(&self, _: UserId, _: Order) -> bool {
+        true
+    }
+}
+
+struct Node {
+    backplane: RedisBackplane,
+    metrics: Metrics,
+}
+
+impl Node {
+    async fn start(server: &Server, name: &str) -> Self {
+        let environment = [("HEREABOUTS_CLUSTER__REDIS".to_owned(), server.url())].into_iter().collect();
+        let config = load(&Overrides::default(), environment).unwrap();
+        let metrics = Metrics::new();
+        let listener = Arc::<Counter>::default();
+        let started = RedisBackplane::start(&config.cluster, name, &Clock::system(), &metrics, listener).await;
+        Self { backplane: started.unwrap(), metrics }
+    }
+
+    /// Waits until the node has published so many changes.
+    async fn published(&self, count: u64) {
+        while self.metrics.cluster().published.get() < count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+fn record(user: UserId, text: &str) -> Record {
+    let connection = RemoteConnection {
+        id: ConnectionId::from_uuid(user.uuid()),
+        shown_as: None,
+        username: Some(Username::new("somebody").unwrap()),
+        status: Some(StatusText::new(text).unwrap()),
+        kind: 0,
+    };
+    Record { connections: vec![connection], lingering: false }
+}
+
+/// Measures some work of as many operations and adds a row.
+async fn measure(table: &mut Table, server: &Server, name: &str, operations: usize, work: impl Future<Output = ()>) {
+    let before = server.usage();
+    work.await;
+    let Usage { calls, micros, cpu_micros, bytes_in, bytes_out } = server.usage().since(&before);
+    let each = |total: f64| format!("{:.2}", total / operations as f64);
+    table.add_row([name.to_owned(), each(calls), each(micros), each(cpu_micros), each(bytes_in), each(bytes_out)]);
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let server = Server::start();
+    let (one, two) = (Node::start(&server, "one").await, Node::start(&server, "two").await);
+    let users: Vec<UserId> = (0..USERS).map(|_| UserId::random()).collect();
+    let mut table = Table::new();
+    table.set_header(["one", "commands", "µs in commands", "µs of Redis's CPU", "bytes to Redis", "bytes from Redis"]);
+
+    measure(&mut table, &server, "login (first connection of a user)", USERS, async {
+        users.iter().for_each(|&user| one.backplane.announce(user, record(user, "here")));
+        one.published(USERS as u64).await;
+    })
+    .await;
+    measure(&mut table, &server, "status change", USERS, async {
+        users.iter().for_each(|&user| one.backplane.announce(user, record(user, "away")));
+        one.published(USERS as u64 * 2).await;
+    })
+    .await;
+    measure(&mut table, &server, "follow (first of a user on the other node)", USERS, async {
+        users.iter().for_each(|&user| two.backplane.watch(user));
+        while users.iter().any(|&user| two.backplane.remote(user).is_none()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    measure(&mut table, &server, "look at a user that is not followed", 10_000, async {
+        for some in users[..10_000].chunks(500) {
+            one.backplane.look(some.to_vec()).await.unwrap();
+        }
+    })
+    .await;
+    measure(&mut table, &server, "follow that lasts (an account's list)", 1000, async {
+        for &user in &users[..1000] {
+            let added =
+                one.backplane.list_add(users[0], List::Follows, vec![user], Quota::new(200), Overflow::DropEarliest);
+            added.await.unwrap().unwrap();
+        }
+    })
+    .await;
+    measure(&mut table, &server, "logout (last connection)", USERS, async {
+        users.iter().for_each(|&user| one.backplane.withdraw(user, Exit::LoggedOut));
+        one.published(USERS as u64 * 3).await;
+    })
+    .await;
+    measure(&mut table, &server, "second of two idle nodes (256 ticks, a heartbeat)", 10, async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    })
+    .await;
+    println!("{table}");
+}

@@ -1,0 +1,107 @@
+//! The Redis that is measured.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use tempfile::TempDir;
+
+/// What Redis has done since it started.
+#[derive(Debug, Default)]
+pub struct Usage {
+    /// Commands, those inside of scripts left out.
+    pub calls: f64,
+    /// Microseconds in commands.
+    pub micros: f64,
+    /// Microseconds of the process, in user space and in the kernel.
+    pub cpu_micros: f64,
+    pub bytes_in: f64,
+    pub bytes_out: f64,
+}
+
+impl Usage {
+    /// What came after `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            calls: self.calls - before.calls,
+            micros: self.micros - before.micros,
+            cpu_micros: self.cpu_micros - before.cpu_micros,
+            bytes_in: self.bytes_in - before.bytes_in,
+            bytes_out: self.bytes_out - before.bytes_out,
+        }
+    }
+}
+
+/// A `redis-server` that keeps nothing and ends with the measurement.
+pub struct Server {
+    process: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--dir", folder.path().to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("redis-server is installed (Debian's package redis-server)");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("Ready to accept connections")), "redis-server ended");
+        thread::spawn(move || lines.for_each(drop));
+        Self { process, port, _folder: folder }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// What it has done so far.
+    pub fn usage(&self) -> Usage {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
+        let info: String = redis::cmd("INFO").arg("all").query(&mut connection).unwrap();
+        let field = |name: &str| -> f64 {
+            let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
+        };
+        let mut usage = Usage {
+            cpu_micros: (field("used_cpu_user") + field("used_cpu_sys")) * 1e6,
+            bytes_in: field("total_net_input_bytes"),
+            bytes_out: field("total_net_output_bytes"),
+            ..Usage::default()
+        };
+        for (command, calls, micros) in info.lines().filter_map(read_command) {
+            if OUTSIDE.contains(&command) {
+                usage.calls += calls;
+                usage.micros += micros;
+            }
+        }
+        usage
+    }
+}
+
+/// Commands that nodes send; the others are those of scripts, whose time is in `evalsha`.
+const OUTSIDE: [&str; 8] = ["evalsha", "hgetall", "ssubscribe", "xrange", "smembers", "hdel", "persist", "pexpire"];
+
+/// Reads `cmdstat_name:calls=1,usec=2,…`.
+fn read_command(line: &str) -> Option<(&str, f64, f64)> {
+    let (name, fields) = line.strip_prefix("cmdstat_")?.split_once(':')?;
+    let field = |wanted: &str| {
+        let value = fields.split(',').find_map(|field| field.strip_prefix(wanted)?.strip_prefix('='));
+        value.and_then(|value| value.parse().ok())
+    };
+    Some((name, field("calls")?, field("usec")?))
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.process.kill();
+        let _ended = self.process.wait();
+    }
+}
