@@ -9,7 +9,7 @@
 //! | `P:{t}:f` | set | fenced incarnations: dead, may not write |
 //! | `P:{t}:b`, `P:{t}:g` | string, stream | the bucket's clock; its last events |
 //! | `P:{t}:c` | channel | its events as they happen |
-//! | `P:{t}:s:<list>:<user>` | hash | a list that belongs to the account |
+//! | `P:{t}:s:<list>:<user>` | sorted set | a list that belongs to the account: ids as bytes, in the order they came |
 //! | `P:{t}:r:<window>:<user>` | list | the times of the latest calls |
 //! | `P:{t}:t:<user>` | hash | when the user was last seen, and its state |
 //! | `P:{n}:…` | | leases of nodes: `lease`, `dead`, `retired`, `names`, `meta`, `clock`, `epoch`, `inc`, `layout` |

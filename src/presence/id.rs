@@ -46,6 +46,11 @@ impl UserId {
     pub const fn uuid(self) -> Uuid {
         self.0
     }
+
+    /// Its sixteen bytes.
+    pub const fn uuid_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
 }
 
 impl fmt::Display for UserId {

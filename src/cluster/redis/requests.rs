@@ -61,12 +61,9 @@ fn list_key(shard: &Shard, owner: UserId, list: List) -> String {
     shard.keys.of_user(owner, name)
 }
 
-fn id(user: UserId) -> String {
-    user.uuid().simple().to_string()
-}
-
-fn user(text: &[u8]) -> Option<UserId> {
-    Uuid::try_parse_ascii(text).ok().map(UserId::from_uuid)
+/// A member of a list: sixteen bytes, since there are very many.
+fn user(bytes: &[u8]) -> Option<UserId> {
+    Uuid::from_slice(bytes).ok().map(UserId::from_uuid)
 }
 
 /// Adds to a list.
@@ -83,9 +80,9 @@ pub async fn list_add(
         Overflow::Refuse => "",
         Overflow::DropEarliest => "1",
     };
-    let mut arguments = vec![limit.to_string(), drops.to_owned()];
-    arguments.extend(users.into_iter().map(id));
-    let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
+    let limit_text = limit.to_string();
+    let mut arguments = vec![limit_text.as_bytes(), drops.as_bytes()];
+    arguments.extend(users.iter().map(|user| &user.uuid_bytes()[..]));
     let call = Call::script(&shard.scripts.list_add, &[list_key(&shard, owner, list)], &arguments);
     let answer: Vec<Value> = parse(shard.pool.call(slot(&shard, owner), &call).await?)?;
     let mut fields = answer.into_iter();
@@ -101,8 +98,8 @@ pub async fn list_add(
 /// Removes from a list.
 pub async fn list_remove(shard: Arc<Shard>, owner: UserId, list: List, users: Vec<UserId>) -> Result<Vec<UserId>> {
     let remove = |user: &UserId| {
-        let mut command = redis::cmd("HDEL");
-        command.arg(list_key(&shard, owner, list)).arg(id(*user));
+        let mut command = redis::cmd("ZREM");
+        command.arg(list_key(&shard, owner, list)).arg(&user.uuid_bytes()[..]);
         (slot(&shard, owner), Call::plain(command))
     };
     let calls: Vec<_> = users.iter().map(remove).collect();
@@ -117,11 +114,10 @@ pub async fn list_remove(shard: Arc<Shard>, owner: UserId, list: List, users: Ve
 
 /// A list, the earliest first.
 pub async fn list(shard: Arc<Shard>, owner: UserId, list: List) -> Result<Vec<UserId>> {
-    let mut command = redis::cmd("HGETALL");
-    command.arg(list_key(&shard, owner, list));
-    let mut entries: Vec<(Vec<u8>, u64)> = parse(shard.pool.call(slot(&shard, owner), &Call::plain(command)).await?)?;
-    entries.sort_by_key(|(_, number)| *number);
-    Ok(entries.iter().filter_map(|(text, _)| user(text)).collect())
+    let mut command = redis::cmd("ZRANGE");
+    command.arg(list_key(&shard, owner, list)).arg(0).arg(-1);
+    let members: Vec<Vec<u8>> = parse(shard.pool.call(slot(&shard, owner), &Call::plain(command)).await?)?;
+    Ok(members.iter().filter_map(|member| user(member)).collect())
 }
 
 /// Has a list forgotten later, or not.
