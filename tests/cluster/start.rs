@@ -1,6 +1,10 @@
 //! What is refused at the start, and how.
 
+use std::path::Path;
+use std::process::Command;
+
 use hereabouts::cluster::redis::StartError;
+use hereabouts::presence::id::UserId;
 
 use super::server::{RedisServer, free_port};
 use super::world::{config, config_with, start_node};
@@ -74,4 +78,50 @@ async fn a_database_of_its_own() {
     let (_node, _) = start_node(&config(&format!("{}/3", server.url())), "one").await.unwrap();
     let keys: String = server.command(&["INFO", "keyspace"]);
     assert!(keys.contains("db3:") && !keys.contains("db0:"), "{keys}");
+}
+
+/// Makes an authority and a certificate of it for loopback, as PEM files: `ca.pem`, `key.pem`, `cert.pem`.
+fn make_certificates(folder: &Path) {
+    let openssl = |words: &str| {
+        let output = Command::new("openssl").args(words.split_whitespace()).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority");
+    openssl("req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=redis");
+    openssl("x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem");
+}
+
+#[tokio::test]
+async fn an_encrypted_line() {
+    let folder = tempfile::tempdir().unwrap();
+    make_certificates(folder.path());
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let port = free_port();
+    let files = [file("cert.pem"), file("key.pem"), file("ca.pem")];
+    let _server = RedisServer::with(&[
+        "--tls-port",
+        &port.to_string(),
+        "--tls-auth-clients",
+        "no",
+        "--tls-cert-file",
+        &files[0],
+        "--tls-key-file",
+        &files[1],
+        "--tls-ca-cert-file",
+        &files[2],
+    ]);
+    let url = format!("rediss://127.0.0.1:{port}");
+    let trusting = config_with(&[("REDIS", &url), ("TLS_CA", &files[2])]);
+    let (one, _) = start_node(&trusting, "one").await.unwrap();
+    let (two, _) = start_node(&trusting, "two").await.unwrap();
+    let alice = UserId::random();
+    two.backplane.watch(alice);
+    one.announces(alice, &["here"]);
+    two.sees(alice, &["here"]).await;
+    let error = refusal(&url).await;
+    assert!(matches!(error, StartError::Unreachable { .. }), "the system does not trust it: {error}");
+    let nowhere = config_with(&[("REDIS", &url), ("TLS_CA", "/nowhere.pem")]);
+    let Err(error) = start_node(&nowhere, "three").await else { panic!("there is no such file") };
+    assert!(matches!(error, StartError::Certificates { .. }), "{error}");
 }
