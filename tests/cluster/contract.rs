@@ -79,13 +79,13 @@ async fn who_lingers_is_shown_until_the_deadline() {
         let alice = UserId::random();
         two.backplane.watch(alice);
         one.announces(alice, &["here"]);
-        one.backplane.linger(alice, Duration::from_millis(700));
+        one.backplane.linger(alice, Duration::from_secs(3));
         eventually("lingers", || {
             two.backplane.remote(alice).is_some_and(|remote| remote.lingering == [connection("here").id])
         })
         .await;
         assert_eq!(two.shows(alice).unwrap(), ["here"]);
-        world.pass(Duration::from_millis(701));
+        world.pass(Duration::from_millis(3001));
         two.sees(alice, &[]).await;
         // What comes after it in the same bucket is seen, and still nobody is there.
         one.announces(alice, &["again"]);
@@ -106,7 +106,7 @@ async fn who_is_back_elsewhere_before_the_deadline_was_never_gone() {
         three.backplane.watch(alice);
         one.announces(alice, &["here"]);
         three.sees(alice, &["here"]).await;
-        one.backplane.linger(alice, Duration::from_secs(2));
+        one.backplane.linger(alice, Duration::from_secs(3));
         eventually("lingers", || two.backplane.remote(alice).is_some_and(|remote| !remote.lingering.is_empty())).await;
         let shown_as = Some(connection("here").id);
         let back = hereabouts::cluster::record::RemoteConnection {
@@ -115,7 +115,7 @@ async fn who_is_back_elsewhere_before_the_deadline_was_never_gone() {
             ..connection("here")
         };
         two.backplane.announce(alice, Record { connections: vec![back.clone()], lingering: false });
-        world.pass(Duration::from_millis(2001));
+        world.pass(Duration::from_millis(3001));
         // From here to the end of the lingering record the view shows the same one connection.
         eventually("the lingering record is removed", || {
             let remote = three.backplane.remote(alice).expect("watched and known");
