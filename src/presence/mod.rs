@@ -6,6 +6,8 @@
 //!
 //! Read [`id`], [`status`], [`diff`], then [`user`], the machine of one user.
 
+pub mod account;
+pub mod calls;
 pub mod diff;
 pub mod followers;
 pub mod follows;
@@ -13,6 +15,9 @@ pub mod general;
 pub mod id;
 pub mod quota;
 pub mod rate;
+pub mod roster;
+pub mod standing;
 pub mod status;
+pub mod subscriptions;
 pub mod time;
 pub mod user;
