@@ -12,10 +12,11 @@ use super::{Config, DEFAULT_FILE};
 const DEFAULT_PATH: &str = "hereabouts.toml";
 
 /// The well-known development keys: (setting, value).
-const DEVELOPMENT_KEYS: [(&str, &str); 3] = [
+const DEVELOPMENT_KEYS: [(&str, &str); 4] = [
     ("nakama.server_key", "defaultkey"),
     ("nakama.encryption_key", "defaultencryptionkey"),
     ("nakama.refresh_encryption_key", "defaultrefreshencryptionkey"),
+    ("im.secret_key", "development-secret"),
 ];
 
 /// What the command line sets.
@@ -101,9 +102,10 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
         return Ok(());
     }
     let nakama = &config.nakama;
-    let keys = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key];
+    let im = config.im.secret_key.as_ref();
+    let keys = [Some(&nakama.server_key), Some(&nakama.encryption_key), Some(&nakama.refresh_encryption_key), im];
     for (key, (name, development)) in keys.into_iter().zip(DEVELOPMENT_KEYS) {
-        if key.matches(development.as_bytes()) {
+        if key.is_some_and(|key| key.matches(development.as_bytes())) {
             return Err(InvalidConfig(format!(
                 "{name} = \"{development}\": this development key is public; on server.address = {address} expected a key of \
                  your own (or a loopback address)"
@@ -116,6 +118,7 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::FollowPolicy;
 
     fn load_with(variables: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
         let environment = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -184,6 +187,7 @@ mod tests {
             ("HEREABOUTS_NAKAMA__SERVER_KEY", "12345"),
             ("HEREABOUTS_NAKAMA__ENCRYPTION_KEY", "one of my own"),
             ("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "another of my own"),
+            ("HEREABOUTS_IM__SECRET_KEY", "a secret of my own"),
         ];
         assert!(load_with(&own).is_ok());
         for skipped in 1..own.len() {
@@ -199,6 +203,16 @@ mod tests {
         let line = refusal(&[("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "defaultencryptionkey")]);
         assert!(line.contains("nakama.refresh_encryption_key") && !line.contains("defaultencryptionkey"), "{line}");
         assert!(!format!("{:?}", load_with(&[]).unwrap()).contains("default"), "a key is printed");
+    }
+
+    #[test]
+    fn without_a_secret_the_im_dialect_is_off() {
+        let im = load_with(&[("HEREABOUTS_IM__SECRET_KEY", ""), ("HEREABOUTS_IM__ADMINS", "root second")]).unwrap().im;
+        assert!(im.secret_key.is_none());
+        assert!(im.admins.has("root") && im.admins.has("second") && !im.admins.has("administrator"));
+        assert_eq!(load_with(&[]).unwrap().follow.policy, FollowPolicy::Anyone);
+        let line = refusal(&[("HEREABOUTS_FOLLOW__POLICY", "nobody")]);
+        assert!(line.contains("follow.policy") && line.contains("friends"), "{line}");
     }
 
     #[test]

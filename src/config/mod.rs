@@ -2,6 +2,7 @@
 //!
 //! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
+mod im;
 mod load;
 pub mod value;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use im::{FollowConfig, FollowPolicy, ImConfig, Names};
 pub use load::{InvalidConfig, Overrides, load};
 use value::{Period, Secret, ranged};
 
@@ -32,6 +34,10 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Keys and token lives of the Nakama dialect.
     pub nakama: NakamaConfig,
+    /// Tencent Chat's dialect.
+    pub im: ImConfig,
+    /// Who may follow whom.
+    pub follow: FollowConfig,
     /// What is shown to operators and visitors.
     pub operation: OperationConfig,
 }
