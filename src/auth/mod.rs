@@ -6,6 +6,7 @@
 pub mod password;
 pub mod revocation;
 pub mod token;
+pub mod user_sig;
 
 use crate::clock::Clock;
 use crate::config::NakamaConfig;
