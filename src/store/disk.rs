@@ -10,6 +10,7 @@ mod record;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use futures_util::FutureExt;
@@ -17,8 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::account::{Account, LoginKey, ProfileChange};
 use super::rules::{Tables, Write, apply};
+use super::ties::disk::DiskTies;
 use super::{Answer, Store, StoreError};
 use crate::presence::id::{UserId, Username};
+use crate::presence::time::Timestamp;
 
 /// Writes committed together at most.
 const GROUP: usize = 512;
@@ -65,6 +68,12 @@ impl DiskStore {
             .spawn(move || write_all(&owned, jobs))
             .map_err(|error| StoreError::Database(error.to_string()))?;
         Ok(Self { tables, writer })
+    }
+
+    /// The ties between users in the same database; to be opened once. Subscriptions live for `lifetime` past an account's
+    /// last connection; `now` is the time of day.
+    pub fn ties(&self, now: Timestamp, lifetime: Duration) -> Result<DiskTies, StoreError> {
+        DiskTies::start(self.tables.database.clone(), now, lifetime)
     }
 
     async fn write(&self, write: Write) -> Result<Account, StoreError> {

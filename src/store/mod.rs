@@ -1,4 +1,4 @@
-//! Accounts, kept.
+//! Accounts, kept; and what ties users to one another, in [`ties`].
 //!
 //! [`Store`] is the port; [`memory`] is the reference, [`disk`] the embedded database. Both obey the same [`rules`], and
 //! one contract suite runs them both. The record of an account is in [`account`].
@@ -9,6 +9,7 @@ mod contract;
 pub mod disk;
 pub mod memory;
 mod rules;
+pub mod ties;
 
 use futures_util::future::BoxFuture;
 
