@@ -16,17 +16,20 @@ use prometheus_client::registry::Registry;
 pub enum Dialect {
     /// Nakama's realtime protocol.
     Nakama,
+    /// Centrifugo's client protocol.
+    Centrifugo,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 1] = [Self::Nakama];
+    pub const ALL: [Self; 2] = [Self::Nakama, Self::Centrifugo];
 }
 
 impl EncodeLabelValue for Dialect {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         match self {
             Self::Nakama => EncodeLabelValue::encode(&"nakama", encoder),
+            Self::Centrifugo => EncodeLabelValue::encode(&"centrifugo", encoder),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every message of the engine, on one page.
 
 use actix::{Addr, Message};
+use bytestring::ByteString;
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
@@ -51,6 +52,24 @@ pub struct Inspect {
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
 }
 
+/// A user did something.
+pub struct MarkActive(pub UserId);
+
+/// Somebody asks for a user's visible connections.
+pub struct Show {
+    pub user: UserId,
+    pub answer: oneshot::Sender<Vec<Visible>>,
+}
+
+/// A connection that others see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visible {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// What its token has others know of it: JSON.
+    pub info: Option<ByteString>,
+}
+
 /// Every connection is to be closed.
 pub struct CloseAll(pub Farewell);
 
@@ -83,6 +102,8 @@ impl Mail for Follow {}
 impl Mail for Unfollow {}
 impl Mail for Leave {}
 impl Mail for Inspect {}
+impl Mail for MarkActive {}
+impl Mail for Show {}
 impl Mail for CloseAll {}
 impl Mail for Idle {}
 impl Mail for Lost {}
@@ -103,6 +124,8 @@ pub enum Routed {
     Unfollow(Ticket),
     Leave(Address),
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Active,
+    Show(oneshot::Sender<Vec<Visible>>),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,

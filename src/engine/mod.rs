@@ -29,7 +29,8 @@ use crate::presence::id::UserId;
 
 pub use attachment::Attachment;
 use mailbox::Mailbox;
-use messages::{Attach, CloseAll, Follow, Inspect, Unfollow};
+pub use messages::Visible;
+use messages::{Attach, CloseAll, Follow, Inspect, MarkActive, Show, Unfollow};
 use shard::Shard;
 use supervisor::Supervisor;
 
@@ -115,6 +116,19 @@ impl Engine {
             found.insert(user, status);
         }
         found
+    }
+
+    /// The user did something, now.
+    pub fn mark_active(&self, user: UserId) -> Result<(), EngineError> {
+        self.supervisor(user).offer(MarkActive(user))
+    }
+
+    /// The user's connections that others see, the one that changed last at the end.
+    pub async fn visible(&self, user: UserId) -> Result<Vec<Visible>, EngineError> {
+        let (answer, shown) = oneshot::channel();
+        self.supervisor(user).offer(Show { user, answer })?;
+        // Nobody answers for a user of whom nothing is known.
+        Ok(shown.await.unwrap_or_default())
     }
 
     /// Takes no new connections from here on.

@@ -1,11 +1,12 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 
 use super::mailbox::Mailbox;
-use super::messages::{Idle, Lost, Routed, SetStatus};
+use super::messages::{Idle, Lost, Routed, SetStatus, Visible};
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -28,7 +29,7 @@ pub struct Surroundings {
 pub struct UserActor {
     presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
-    told: Snapshot,
+    told: Arc<Snapshot>,
     /// The supervisor's messages handled so far.
     handled: u64,
     /// Stopped in good order: otherwise its end is a loss.
@@ -41,7 +42,7 @@ pub struct UserActor {
 impl UserActor {
     /// The actor of a user of whom nothing is known.
     pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
-        let told = presence.snapshot();
+        let told = Arc::new(presence.snapshot());
         Self { presence, told, handled: 0, retired: false, recovery: None, surroundings }
     }
 
@@ -54,6 +55,7 @@ impl UserActor {
         surroundings: Rc<Surroundings>,
     ) -> Self {
         let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
+        let told = Arc::new(told);
         Self { presence, told, handled: 0, retired: false, recovery: Some(effects), surroundings }
     }
 
@@ -69,7 +71,7 @@ impl UserActor {
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.surroundings.metrics.engine().diffs.inc();
-        let notification = Notification::new(diff);
+        let notification = Notification::new(diff, self.presence.snapshot());
         if self.presence.followers().len() <= FAN_OUT_STRIDE {
             let gone = deliver(self.presence.followers(), &notification, &self.surroundings.metrics);
             self.told(&notification, gone);
@@ -89,7 +91,7 @@ impl UserActor {
     }
 
     fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
-        self.told.apply(notification.diff());
+        self.told = notification.after().clone();
         for follower in gone {
             self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
         }
@@ -108,6 +110,9 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
+            Routed::Active => {
+                self.take(Event::Active, context);
+            }
             // A session that has ended meanwhile would never take its follow back.
             Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
             Routed::Follow(ticket) => {
@@ -126,6 +131,12 @@ impl UserActor {
                 let status = self.presence.general_status();
                 // Who asked may no longer wait.
                 let _asker_gone = answer.send((self.presence.user(), status));
+            }
+            Routed::Show(answer) => {
+                let visible = self.presence.visible();
+                let shown = visible.map(|each| Visible { connection: each.id, info: each.address.info() }).collect();
+                // Who asked may no longer wait.
+                drop(answer.send(shown));
             }
             Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell)),
             Routed::Retire => {
@@ -204,7 +215,7 @@ impl Drop for UserActor {
             return;
         }
         self.surroundings.supervisor.deliver(Lost {
-            told: self.told.clone(),
+            told: (*self.told).clone(),
             followers: self.presence.followers().cloned().collect(),
             connections: self.presence.addresses().cloned().collect(),
         });

@@ -1,27 +1,39 @@
 //! One diff on its way to many followers.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::codec::{Codec, Encoding, Frame, Frames};
+use super::codec::{Codec, Encoding, Frame, Frames, Publisher};
 use crate::metrics::{Dialect, Metrics};
-use crate::presence::diff::Diff;
+use crate::presence::diff::{Diff, Snapshot};
 
 /// A diff with its encodings, each made by the first receiver that needs it.
 #[derive(Debug)]
 pub struct Notification {
     diff: Diff,
+    /// For dialects that tell the whole presence.
+    after: Arc<Snapshot>,
     encoded: [OnceLock<Frames>; Encoding::COUNT],
 }
 
 impl Notification {
-    /// Wraps a diff; nothing is encoded yet.
-    pub fn new(diff: Diff) -> Self {
-        Self { diff, encoded: Default::default() }
+    /// Wraps a diff and what the user shows after it; nothing is encoded yet.
+    pub fn new(diff: Diff, after: Snapshot) -> Self {
+        Self { diff, after: Arc::new(after), encoded: Default::default() }
     }
 
     /// The change itself.
     pub fn diff(&self) -> &Diff {
         &self.diff
+    }
+
+    /// What the user shows after the change.
+    pub fn after(&self) -> &Arc<Snapshot> {
+        &self.after
+    }
+
+    /// What every follower is published in a codec's encoding.
+    pub(super) fn body(&self, codec: &dyn Codec, publisher: &dyn Publisher) -> &[Frame] {
+        self.encoded[codec.encoding() as usize].get_or_init(|| vec![publisher.body(&self.after)])
     }
 
     /// The change in a codec's encoding.
@@ -35,6 +47,8 @@ impl Notification {
 pub(super) enum Outcome {
     Queued,
     Folded,
+    /// It does not concern this client.
+    Passed,
     Gone,
 }
 
@@ -55,7 +69,7 @@ impl Tally {
                 self.deliveries[dialect as usize] += 1;
                 self.folds[dialect as usize] += 1;
             }
-            Outcome::Gone => {}
+            Outcome::Passed | Outcome::Gone => {}
         }
     }
 
