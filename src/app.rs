@@ -26,7 +26,7 @@ use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
-use crate::session::{ConnectionIds, Services};
+use crate::session::{ConnectionIds, Lobby, Services};
 use crate::store::Store;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
@@ -162,6 +162,7 @@ fn nakama(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, st
         session: config.session.clone(),
         limits: config.limits.clone(),
         connection_ids: ConnectionIds::new(),
+        lobby: Lobby::default(),
     };
     let accounts = Accounts {
         store: store.clone(),

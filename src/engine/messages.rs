@@ -1,13 +1,12 @@
 //! Every message of the engine, on one page.
 
 use actix::{Addr, Message};
-use bytestring::ByteString;
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
 use super::mailbox::Mail;
 use super::user::UserActor;
-use crate::outbox::{Address, Farewell, Ticket};
+use crate::outbox::{Address, Farewell, Ticket, Visible};
 use crate::presence::diff::Snapshot;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
@@ -59,15 +58,6 @@ pub struct MarkActive(pub UserId);
 pub struct Show {
     pub user: UserId,
     pub answer: oneshot::Sender<Vec<Visible>>,
-}
-
-/// A connection that others see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visible {
-    /// Which one.
-    pub connection: ConnectionId,
-    /// What its token has others know of it: JSON.
-    pub info: Option<ByteString>,
 }
 
 /// Every connection is to be closed.

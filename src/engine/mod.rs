@@ -23,13 +23,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Farewell, Ticket};
+use crate::outbox::{Address, Farewell, Ticket, Visible};
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
 
 pub use attachment::Attachment;
 use mailbox::Mailbox;
-pub use messages::Visible;
 use messages::{Attach, CloseAll, Follow, Inspect, MarkActive, Show, Unfollow};
 use shard::Shard;
 use supervisor::Supervisor;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 
 use super::mailbox::Mailbox;
-use super::messages::{Idle, Lost, Routed, SetStatus, Visible};
+use super::messages::{Idle, Lost, Routed, SetStatus};
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally};
+use crate::outbox::{Address, Notification, Tally, Visible};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};

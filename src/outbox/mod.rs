@@ -63,6 +63,15 @@ pub struct Opening {
     pub status: Option<StatusText>,
 }
 
+/// A connection that others see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visible {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// What its token has others know of it: JSON.
+    pub info: Option<ByteString>,
+}
+
 /// What a drain of the outbox found.
 #[derive(Debug, Default)]
 pub struct Drained {

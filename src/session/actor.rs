@@ -13,7 +13,7 @@ use actix::{
 use actix_web::web::Bytes;
 use actix_web_actors::ws::{self, WebsocketContext};
 
-use super::action::{Action, Ask};
+use super::action::{Action, Arrival, Ask};
 use super::assembly::{Assembly, AssemblyError, Whole};
 use super::gate::Gate;
 use super::protocol::{CloseCause, Closing, Incoming};
@@ -21,7 +21,7 @@ use super::services::Services;
 use super::state::State;
 use crate::engine::{Attachment, EngineError};
 use crate::outbox::{Address, Frame};
-use crate::presence::id::Username;
+use crate::presence::id::{UserId, Username};
 
 /// Bytes handed to the socket before other connections of the thread have their turn.
 const DRAIN_BUDGET: usize = 64 * 1024;
@@ -29,7 +29,7 @@ const DRAIN_BUDGET: usize = 64 * 1024;
 /// One connection.
 pub struct SessionActor {
     state: State,
-    /// Ends when the connection closes, before the actor does.
+    /// Ends when the connection closes, before the actor does; none before the client has said who it is.
     attachment: Option<Attachment>,
     address: Address,
     assembly: Assembly,
@@ -52,9 +52,16 @@ impl SessionActor {
     /// The session of a connection that is part of its user already.
     pub fn new(state: State, attachment: Attachment, gate: Gate, services: Arc<Services>) -> Self {
         let address = attachment.address().clone();
+        let mut session = Self::unattached(state, address, gate, services);
+        session.attachment = Some(attachment);
+        session
+    }
+
+    /// The session of a connection that is nobody's yet.
+    pub fn unattached(state: State, address: Address, gate: Gate, services: Arc<Services>) -> Self {
         services.metrics.dialect(address.dialect()).connections.inc();
         let assembly = Assembly::new(services.session.max_message_bytes);
-        Self { state, attachment: Some(attachment), address, assembly, gate, timer: None, services }
+        Self { state, attachment: None, address, assembly, gate, timer: None, services }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context) {
@@ -76,6 +83,13 @@ impl SessionActor {
                 self.address.await_follow(id, tag, &users);
                 self.ask(id, Ask::Follow(users));
             }
+            Action::Subscribe { id, tag, user, topic } => {
+                self.address.await_subscription(id, tag, user, topic);
+                self.ask(id, Ask::Follow(vec![user]));
+            }
+            Action::Attach(arrival) => self.attach(arrival, context),
+            Action::MarkActive => self.mark_active(context),
+            Action::ShowConnections(user) => self.show_connections(user, context),
             Action::Unfollow { id, users, done } => {
                 self.address.await_unfollow(id, done, users.len());
                 self.ask(id, Ask::Unfollow(users));
@@ -117,7 +131,50 @@ impl SessionActor {
         let services = self.services.clone();
         let lookup = async move { services.directory.user_ids(usernames).await };
         context.spawn(lookup.into_actor(self).map(|found, actor, context| {
-            let actions = actor.state.resolved(found.ok());
+            let actions = actor.state.resolved(found.ok(), actor.services.clock.now());
+            actor.carry_out(actions, context);
+            actor.drain(context);
+        }));
+    }
+
+    fn attach(&self, arrival: Arrival, context: &mut Context) {
+        let Arrival { user, username, status, info } = arrival;
+        self.address.identify(username, status, info);
+        // Whoever is nobody has a user of its own, which nobody knows.
+        let user = user.unwrap_or_else(UserId::random);
+        let (engine, address) = (self.services.engine.clone(), self.address.clone());
+        let attach = async move { engine.attach(user, address).await };
+        context.spawn(attach.into_actor(self).map(|attached, actor, context| actor.attached(attached, context)));
+    }
+
+    fn attached(&mut self, attached: Result<Attachment, EngineError>, context: &mut Context) {
+        self.services.lobby.leave(&self.address);
+        let connection = attached.map(|attachment| {
+            // Where the connection has ended meanwhile, the hold on the user ends here.
+            self.attachment = Some(attachment).filter(|_| self.state.is_open());
+            self.address.connection()
+        });
+        let actions = self.state.attached(connection, self.services.clock.now());
+        self.carry_out(actions, context);
+        self.keep_ticking(context);
+        self.drain(context);
+    }
+
+    fn mark_active(&self, context: &mut Context) {
+        let user = self.attachment.as_ref().map(Attachment::user);
+        let result = user.ok_or(EngineError::Stopped).and_then(|user| self.services.engine.mark_active(user));
+        // On a turn of its own: what comes of it may be the same again, for as long as commands wait.
+        context.spawn(std::future::ready(result).into_actor(self).map(|result, actor, context| {
+            let actions = actor.state.marked(result, actor.services.clock.now());
+            actor.carry_out(actions, context);
+        }));
+    }
+
+    fn show_connections(&self, user: UserId, context: &mut Context) {
+        let engine = self.services.engine.clone();
+        let visible = async move { engine.visible(user).await };
+        context.spawn(visible.into_actor(self).map(|shown, actor, context| {
+            let actions = actor.state.shown(shown, actor.services.clock.now());
             actor.carry_out(actions, context);
             actor.drain(context);
         }));
@@ -146,8 +203,10 @@ impl SessionActor {
     }
 
     fn let_go(&mut self) {
-        if let Some(attachment) = self.attachment.take() {
-            attachment.leave(self.state.take_follows());
+        self.services.lobby.leave(&self.address);
+        match self.attachment.take() {
+            Some(attachment) => attachment.leave(self.state.take_follows()),
+            None => self.address.end(),
         }
     }
 
@@ -217,6 +276,9 @@ impl Actor for SessionActor {
         let own = context.address();
         #[expect(clippy::disallowed_methods, reason = "at most one wake is under way: see outbox")]
         self.address.wake_by(move || own.do_send(Wake));
+        if self.attachment.is_none() {
+            self.services.lobby.enter(&self.address);
+        }
         self.keep_ticking(context);
         self.drain(context);
     }

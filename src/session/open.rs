@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
 
 use super::actor::SessionActor;
+use super::entrance::EntranceRules;
 use super::gate::Gate;
 use super::protocol::Protocol;
 use super::services::Services;
@@ -44,6 +45,28 @@ pub async fn open(
     let gate = Gate::default();
     let body = WebsocketContext::with_codec(
         SessionActor::new(state, attachment, gate.clone(), services.clone()),
+        gate.guard(payload.into_inner()),
+        Codec::new().max_size(services.session.max_message_bytes),
+    );
+    Ok(response.streaming(body))
+}
+
+/// Answers a handshake with a session whose client has yet to say who it is.
+pub fn admit(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    rules: EntranceRules,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
+    let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
+    let connection = services.connection_ids.next(&services.clock);
+    let opening = Opening { connection, username: None, status: None };
+    let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
+    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
+    let gate = Gate::default();
+    let body = WebsocketContext::with_codec(
+        SessionActor::unattached(state, address, gate.clone(), services.clone()),
         gate.guard(payload.into_inner()),
         Codec::new().max_size(services.session.max_message_bytes),
     );

@@ -11,6 +11,8 @@ use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
 
+use super::lobby::Lobby;
+
 /// A username could not be looked up; the reason has been logged.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("usernames could not be looked up")]
@@ -22,7 +24,7 @@ pub trait Directory: Send + Sync {
     fn user_ids(&self, usernames: Vec<Username>) -> BoxFuture<'_, Result<Vec<UserId>, LookupFailed>>;
 }
 
-/// What every session needs. One per server, shared.
+/// What every session of a dialect needs. One per dialect, shared.
 pub struct Services {
     /// The users.
     pub engine: Engine,
@@ -38,6 +40,8 @@ pub struct Services {
     pub limits: LimitsConfig,
     /// Names connections.
     pub connection_ids: ConnectionIds,
+    /// Connections that are nobody's yet.
+    pub lobby: Lobby,
 }
 
 /// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.
