@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::App;
 use crate::auth::Auth;
+use crate::auth::connection::ConnectionTokens;
 use crate::auth::token::Vars;
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_FILE, Overrides, load};
@@ -60,7 +61,10 @@ pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCo
     let done = match command {
         Command::DefaultConfig => Ok(print(DEFAULT_FILE)),
         Command::Serve => load().map(|config| serve(&config)).map_err(anyhow::Error::from),
-        Command::CheckConfig => load().map(|_| print("the configuration is usable\n")).map_err(anyhow::Error::from),
+        Command::CheckConfig => load().map_err(anyhow::Error::from).and_then(|config| {
+            ConnectionTokens::new(&config.centrifugo.client.token)?;
+            Ok(print("the configuration is usable\n"))
+        }),
         Command::Token { user, username } => load()
             .map_err(anyhow::Error::from)
             .and_then(|config| token(&config, &user, &username))
@@ -83,17 +87,19 @@ fn serve(config: &Config) -> ExitCode {
     }
 }
 
-/// Completes at SIGTERM or SIGINT.
-async fn stop_signal() {
+/// Completes at SIGTERM or SIGINT, also when they come before it is awaited.
+fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        log::error!("signals cannot be caught: the server stops only by being killed");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            log::error!("signals cannot be caught: the server stops only by being killed");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 
