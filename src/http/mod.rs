@@ -1,7 +1,8 @@
 //! The HTTP face: converts, calls `api/` or opens a session, converts back.
 //!
-//! [`nakama`] has Nakama's REST and `/ws`; [`operation`] what operators look at; [`page`] the demo page.
+//! [`nakama`] has Nakama's REST and `/ws`, [`centrifugo`] `/connection/websocket`; [`operation`] what operators look at; [`page`] the demo page.
 
+pub mod centrifugo;
 pub mod nakama;
 pub mod operation;
 pub mod page;

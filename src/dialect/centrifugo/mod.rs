@@ -32,13 +32,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// The subprotocol of this name in `Sec-WebSocket-Protocol`.
-    pub fn of_subprotocol(name: &str) -> Option<Self> {
-        match name {
-            "centrifuge-json" => Some(Self::Json),
-            "centrifuge-protobuf" => Some(Self::Protobuf),
-            _ => None,
-        }
+    /// The subprotocol of this name in `Sec-WebSocket-Protocol`, by its name and format.
+    pub fn of_subprotocol(name: &str) -> Option<(&'static str, Self)> {
+        [("centrifuge-json", Self::Json), ("centrifuge-protobuf", Self::Protobuf)]
+            .into_iter()
+            .find(|&(known, _)| known == name)
     }
 
     /// The protocol of this format.

@@ -110,7 +110,7 @@ fn closes_have_codes_that_say_whether_to_come_back_and_reasons() {
 
 #[test]
 fn the_format_goes_by_the_subprotocol() {
-    assert_eq!(Format::of_subprotocol("centrifuge-json"), Some(Format::Json));
-    assert_eq!(Format::of_subprotocol("centrifuge-protobuf"), Some(Format::Protobuf));
+    assert_eq!(Format::of_subprotocol("centrifuge-json"), Some(("centrifuge-json", Format::Json)));
+    assert_eq!(Format::of_subprotocol("centrifuge-protobuf"), Some(("centrifuge-protobuf", Format::Protobuf)));
     assert_eq!(Format::of_subprotocol("chat"), None);
 }
