@@ -32,6 +32,8 @@ pub struct SessionActor {
     /// Ends when the connection closes, before the actor does; none before the client has said who it is.
     attachment: Option<Attachment>,
     address: Address,
+    /// The connection is nobody's yet, and the lobby knows of it.
+    in_lobby: bool,
     assembly: Assembly,
     gate: Gate,
     /// To the next deadline.
@@ -61,7 +63,7 @@ impl SessionActor {
     pub fn unattached(state: State, address: Address, gate: Gate, services: Arc<Services>) -> Self {
         services.metrics.dialect(address.dialect()).connections.inc();
         let assembly = Assembly::new(services.session.max_message_bytes);
-        Self { state, attachment: None, address, assembly, gate, timer: None, services }
+        Self { state, attachment: None, address, in_lobby: false, assembly, gate, timer: None, services }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context) {
@@ -148,7 +150,7 @@ impl SessionActor {
     }
 
     fn attached(&mut self, attached: Result<Attachment, EngineError>, context: &mut Context) {
-        self.services.lobby.leave(&self.address);
+        self.leave_lobby();
         let connection = attached.map(|attachment| {
             // Where the connection has ended meanwhile, the hold on the user ends here.
             self.attachment = Some(attachment).filter(|_| self.state.is_open());
@@ -202,8 +204,14 @@ impl SessionActor {
         self.keep_ticking(context);
     }
 
+    fn leave_lobby(&mut self) {
+        if std::mem::take(&mut self.in_lobby) {
+            self.services.lobby.leave(&self.address);
+        }
+    }
+
     fn let_go(&mut self) {
-        self.services.lobby.leave(&self.address);
+        self.leave_lobby();
         match self.attachment.take() {
             Some(attachment) => attachment.leave(self.state.take_follows()),
             None => self.address.end(),
@@ -277,6 +285,7 @@ impl Actor for SessionActor {
         #[expect(clippy::disallowed_methods, reason = "at most one wake is under way: see outbox")]
         self.address.wake_by(move || own.do_send(Wake));
         if self.attachment.is_none() {
+            self.in_lobby = true;
             self.services.lobby.enter(&self.address);
         }
         self.keep_ticking(context);
