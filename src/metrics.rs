@@ -169,6 +169,7 @@ mod tests {
         metrics.engine().diffs.inc_by(7);
         let text = metrics.text();
         assert!(text.contains("hereabouts_connections{dialect=\"nakama\"} 3"), "{text}");
+        assert!(text.contains("hereabouts_connections{dialect=\"centrifugo\"} 0"), "{text}");
         assert!(text.contains("hereabouts_diffs_total 7"), "{text}");
         assert_eq!(metrics.connections(), 3);
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-use super::value::{Period, Secret, ranged};
+use super::value::{Period, Secret, ranged, secret_or_none};
 
 /// The Centrifugo dialect.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,10 +47,12 @@ pub struct CentrifugoClientConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CentrifugoTokenConfig {
-    /// Key of HS256, HS384 and HS512.
-    pub hmac_secret_key: OptionalSecret,
+    /// Key of HS256, HS384 and HS512; none takes none.
+    #[serde(deserialize_with = "secret_or_none")]
+    pub hmac_secret_key: Option<Secret>,
     /// The key before it.
-    pub hmac_previous_secret_key: OptionalSecret,
+    #[serde(deserialize_with = "secret_or_none")]
+    pub hmac_previous_secret_key: Option<Secret>,
     /// Until when the key before it is taken, Unix seconds; 0 is for ever.
     #[serde(deserialize_with = "ranged::<0, 253_402_300_799, _, _>")]
     pub hmac_previous_secret_key_valid_until: u64,
@@ -73,22 +75,6 @@ pub struct CentrifugoWebsocketConfig {
     /// Largest message from a client, bytes.
     #[serde(deserialize_with = "ranged::<1024, 1_048_576, _, _>")]
     pub message_size_limit: usize,
-}
-
-/// A secret that may be left out by an empty text.
-#[derive(Clone, Debug)]
-pub struct OptionalSecret(pub Option<Secret>);
-
-impl<'de> Deserialize<'de> for OptionalSecret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The value stays out of the message: it may be most of a real key.
-        let refusal = || D::Error::custom("(value not shown): expected a text of at most 1024 bytes");
-        let text = String::deserialize(deserializer).map_err(|_| refusal())?;
-        if text.len() > 1024 {
-            return Err(refusal());
-        }
-        Ok(Self((!text.is_empty()).then(|| Secret::new(&text))))
-    }
 }
 
 /// Patterns of origins: letters in either case are the same, `*` is anything.

@@ -59,7 +59,7 @@ fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
         let key = error.path().to_string();
         let value = match layers.get_string(&key) {
-            Ok(value) if !key.ends_with("_key") && !key.ends_with("_key.0") => format!(" = {value:?}"),
+            Ok(value) if !key.ends_with("_key") => format!(" = {value:?}"),
             Ok(_) | Err(_) => String::new(),
         };
         let reason = match error.into_inner() {
@@ -109,7 +109,7 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
         return Ok(());
     }
     let nakama = &config.nakama;
-    let hmac = config.centrifugo.client.token.hmac_secret_key.0.as_ref();
+    let hmac = config.centrifugo.client.token.hmac_secret_key.as_ref();
     let keys = [Some(&nakama.server_key), Some(&nakama.encryption_key), Some(&nakama.refresh_encryption_key), hmac];
     for (key, (name, development)) in keys.into_iter().zip(DEVELOPMENT_KEYS) {
         if key.is_some_and(|key| key.matches(development.as_bytes())) {

@@ -167,7 +167,7 @@ pub struct NakamaConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserStatusConfig {
-    /// Refuse the rpc `update_user_status`.
+    /// Users are not to update their status themselves.
     pub disable_for_client: bool,
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::EngineError;
 use super::mailbox::Mail;
 use super::user::UserActor;
-use crate::outbox::{Address, Farewell, Ticket, Visible};
+use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
@@ -57,7 +57,7 @@ pub struct MarkActive(pub UserId);
 /// Somebody asks for a user's visible connections.
 pub struct Show {
     pub user: UserId,
-    pub answer: oneshot::Sender<Vec<Visible>>,
+    pub answer: oneshot::Sender<Vec<VisibleConnection>>,
 }
 
 /// Every connection is to be closed.
@@ -115,7 +115,7 @@ pub enum Routed {
     Leave(Address),
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
     Active,
-    Show(oneshot::Sender<Vec<Visible>>),
+    Show(oneshot::Sender<Vec<VisibleConnection>>),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,

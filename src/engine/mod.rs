@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Farewell, Ticket, Visible};
+use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
 
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// The user's connections that others see, the one that changed last at the end.
-    pub async fn visible(&self, user: UserId) -> Result<Vec<Visible>, EngineError> {
+    pub async fn visible(&self, user: UserId) -> Result<Vec<VisibleConnection>, EngineError> {
         let (answer, shown) = oneshot::channel();
         self.supervisor(user).offer(Show { user, answer })?;
         // Nobody answers for a user of whom nothing is known.

@@ -10,7 +10,7 @@ use super::messages::{Idle, Lost, Routed, SetStatus};
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally, Visible};
+use crate::outbox::{Address, Notification, Tally, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
@@ -134,7 +134,8 @@ impl UserActor {
             }
             Routed::Show(answer) => {
                 let visible = self.presence.visible();
-                let shown = visible.map(|each| Visible { connection: each.id, info: each.address.info() }).collect();
+                let shown =
+                    visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() }).collect();
                 // Who asked may no longer wait.
                 drop(answer.send(shown));
             }

@@ -65,7 +65,7 @@ pub struct Opening {
 
 /// A connection that others see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visible {
+pub struct VisibleConnection {
     /// Which one.
     pub connection: ConnectionId,
     /// What its token has others know of it: JSON.

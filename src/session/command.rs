@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
-use crate::outbox::{RequestTag, Topic, Visible};
+use crate::outbox::{RequestTag, Topic, VisibleConnection};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::status::StatusText;
@@ -82,7 +82,7 @@ pub enum Reply {
         ttl: Option<Duration>,
     },
     /// The connections that others see, the one that changed last at the end.
-    Connections(Vec<Visible>),
+    Connections(Vec<VisibleConnection>),
     /// It is not done, and nothing has changed.
     Refused(Refusal),
 }

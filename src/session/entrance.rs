@@ -42,8 +42,8 @@ enum Door {
     Closed(Timestamp),
     /// It was refused and has to leave until then.
     Refused(Timestamp),
-    /// It is being attached to its user.
-    Entering,
+    /// It is being attached to its user, which may take until then.
+    Entering(Timestamp),
     Open,
 }
 
@@ -110,7 +110,7 @@ impl Entrance {
         let identity = self.identity(token, now);
         match &identity {
             Ok(identity) => {
-                self.door = Door::Entering;
+                self.door = Door::Entering(now + self.rules.stale_after);
                 self.user = identity.user;
                 self.expires = identity.expires;
             }
@@ -175,7 +175,8 @@ impl Entrance {
     pub fn tick(&mut self, now: Timestamp) -> Due {
         match self.door {
             Door::Closed(until) | Door::Refused(until) if until <= now => return Due::Close(CloseCause::Stale),
-            Door::Closed(_) | Door::Refused(_) | Door::Entering => return Due::Nothing,
+            Door::Entering(until) if until <= now => return Due::Close(CloseCause::Busy),
+            Door::Closed(_) | Door::Refused(_) | Door::Entering(_) => return Due::Nothing,
             Door::Open => {}
         }
         if self.expiry().is_some_and(|expiry| expiry <= now) {
@@ -195,8 +196,7 @@ impl Entrance {
     /// When [`Entrance::tick`] is due next; none: not before something else happens.
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.door {
-            Door::Closed(until) | Door::Refused(until) => Some(until),
-            Door::Entering => None,
+            Door::Closed(until) | Door::Refused(until) | Door::Entering(until) => Some(until),
             Door::Open => self.expiry().into_iter().chain(self.pulse.map(|pulse| pulse.deadline())).min(),
         }
     }

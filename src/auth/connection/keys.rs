@@ -48,10 +48,10 @@ pub(super) fn keys(config: &CentrifugoTokenConfig) -> Result<Vec<Key>, UnusableK
     }
     let mut keys = Vec::new();
     let mut add = |key, algorithms, until| keys.push(Key { key, algorithms, id: None, until });
-    if let Some(secret) = &config.hmac_secret_key.0 {
+    if let Some(secret) = &config.hmac_secret_key {
         add(DecodingKey::from_secret(secret.expose()), HMAC, None);
     }
-    if let Some(secret) = &config.hmac_previous_secret_key.0 {
+    if let Some(secret) = &config.hmac_previous_secret_key {
         let until = config.hmac_previous_secret_key_valid_until;
         add(DecodingKey::from_secret(secret.expose()), HMAC, (until > 0).then(|| Timestamp::from_secs(until)));
     }

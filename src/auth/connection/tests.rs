@@ -11,7 +11,6 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::centrifugo::OptionalSecret;
 use crate::config::value::Secret;
 use crate::config::{Overrides, load};
 
@@ -27,8 +26,8 @@ fn tokens(change: impl FnOnce(&mut CentrifugoTokenConfig)) -> ConnectionTokens {
     ConnectionTokens::new(&config).unwrap()
 }
 
-fn secret(text: &str) -> OptionalSecret {
-    OptionalSecret(Some(Secret::new(text)))
+fn secret(text: &str) -> Option<Secret> {
+    Some(Secret::new(text))
 }
 
 fn signed(algorithm: Algorithm, key: &EncodingKey, kid: Option<&str>, claims: &Value) -> String {
@@ -130,14 +129,14 @@ fn what_is_no_connection_token_is_invalid() {
     ] {
         assert_eq!(tokens(|_| {}).verify(&token, now()), Err(TokenError::Invalid), "{token}");
     }
-    let unset = tokens(|config| config.hmac_secret_key = OptionalSecret(None));
+    let unset = tokens(|config| config.hmac_secret_key = None);
     assert_eq!(unset.verify(&good, now()), Err(TokenError::Invalid), "no key is set");
 }
 
 #[test]
 fn an_empty_hmac_key_is_no_key() {
     let token = signed(Algorithm::HS256, &EncodingKey::from_secret(b""), None, &json!({"sub": "42"}));
-    let unset = tokens(|config| config.hmac_secret_key = OptionalSecret(None));
+    let unset = tokens(|config| config.hmac_secret_key = None);
     assert_eq!(unset.verify(&token, now()), Err(TokenError::Invalid));
 }
 

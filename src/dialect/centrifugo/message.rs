@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::channel;
-use crate::outbox::{RequestTag, Visible};
+use crate::outbox::{RequestTag, VisibleConnection};
 use crate::presence::status::StatusText;
 use crate::session::command::{Command, Refusal, Reply, Request, Welcome};
 use crate::session::protocol::{CloseCause, Closing, Decoded};
@@ -270,7 +270,7 @@ fn seconds(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
-fn client_info(tag: &Tag<'_>, visible: &Visible) -> ClientInfo {
+fn client_info(tag: &Tag<'_>, visible: &VisibleConnection) -> ClientInfo {
     ClientInfo {
         user: channel::user(tag.channel).to_owned(),
         client: visible.connection.to_string(),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::message::{ClientInfo, Code};
 use super::*;
-use crate::outbox::Visible;
+use crate::outbox::VisibleConnection;
 use crate::presence::diff::{Presence, Times};
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::quota::QuotaExceeded;

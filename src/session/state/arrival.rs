@@ -3,7 +3,7 @@
 use super::{Kind, Phase, State, UnderWay};
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::engine::EngineError;
-use crate::outbox::{RequestTag, Topic, Visible};
+use crate::outbox::{RequestTag, Topic, VisibleConnection};
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
@@ -120,7 +120,7 @@ impl State {
     }
 
     /// The visible connections that were asked for have come, or could not be asked for.
-    pub fn shown(&mut self, result: Result<Vec<Visible>, EngineError>, now: Timestamp) -> Vec<Action> {
+    pub fn shown(&mut self, result: Result<Vec<VisibleConnection>, EngineError>, now: Timestamp) -> Vec<Action> {
         let Some(UnderWay { tag, kind: Kind::Showing, .. }) = self.under_way.take() else { return Vec::new() };
         let reply = result.map_or(Reply::Refused(Refusal::Busy), Reply::Connections);
         let mut actions = vec![self.reply(&tag, &reply)];

@@ -109,8 +109,9 @@ fn each_command_gets_the_reply_of_its_name() {
         format!(r#"{{"id":1,"connect":{{"client":"{CLIENT}","version":"hereabouts {version}"}}}}"#)
     );
     assert!(replied(r#"{"id":1,"connect":{}}"#, &welcome(Some(0), Some(25))).contains(r#""expires":true,"ttl":1,"#));
-    let visible =
-        |info: Option<&str>| Reply::Connections(vec![Visible { connection: connection(), info: info.map(Into::into) }]);
+    let visible = |info: Option<&str>| {
+        Reply::Connections(vec![VisibleConnection { connection: connection(), info: info.map(Into::into) }])
+    };
     assert_eq!(
         replied(r#"{"id":5,"presence":{"channel":"status:42"}}"#, &visible(Some(r#"{"name":"Bob"}"#))),
         format!(

@@ -162,6 +162,11 @@ fn a_server_that_cannot_take_the_client_in_says_so() {
         says(&mut state, "connect bob, ping");
         assert_eq!(closed(&state.attached(Err(error), at(0))), reason);
     }
+    let mut state = stranger(|_| {});
+    says(&mut state, "connect bob");
+    assert_eq!((state.deadline(), state.tick(at(9))), (at(10), vec![]));
+    assert_eq!(closed(&state.tick(at(10))), "Busy");
+    assert_eq!(state.attached(Ok(connection()), at(11)), [], "too late");
 }
 
 #[test]
