@@ -29,7 +29,7 @@ use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
-use crate::session::{ConnectionIds, EntranceRules, Lobby, Services};
+use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
@@ -62,9 +62,11 @@ impl Parts {
         };
         let metrics = Metrics::new();
         let engine = Engine::start(&config.engine, clock, &metrics);
+        let rounds = Rounds::start(clock);
+        let services = || services(config, clock, &metrics, &engine, &store, &rounds);
         let served = Served {
-            nakama: web::Data::new(nakama(config, clock, &metrics, &engine, &store)),
-            centrifugo: web::Data::new(centrifugo(config, clock, &metrics, &engine, &store)?),
+            nakama: web::Data::new(nakama(config, clock, &store, services())),
+            centrifugo: web::Data::new(centrifugo(config, services())?),
             metrics: config.operation.metrics.then(|| metrics.clone()),
             readiness: Readiness::default(),
             max_body_bytes: config.server.max_body_bytes,
@@ -159,26 +161,19 @@ impl Drain {
     }
 }
 
-fn nakama(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, store: &Arc<dyn Store>) -> Nakama {
+fn nakama(config: &Config, clock: &Clock, store: &Arc<dyn Store>, services: Services) -> Nakama {
     let auth = Arc::new(Auth::new(&config.nakama, clock));
-    let services = services(config, clock, metrics, engine, store);
     let accounts = Accounts {
         store: store.clone(),
         auth: auth.clone(),
         passwords: Passwords::new(&config.limits),
-        engine: engine.clone(),
+        engine: services.engine.clone(),
         clock: clock.clone(),
     };
     Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
 }
 
-fn centrifugo(
-    config: &Config,
-    clock: &Clock,
-    metrics: &Metrics,
-    engine: &Engine,
-    store: &Arc<dyn Store>,
-) -> anyhow::Result<Centrifugo> {
+fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo> {
     let client = &config.centrifugo.client;
     let (ping_interval, pong_timeout) = (client.ping_interval.0, client.pong_timeout.0);
     let rules = EntranceRules {
@@ -202,12 +197,19 @@ fn centrifugo(
             ..config.session.clone()
         },
         limits: LimitsConfig { follows_per_session: client.channel_limit, ..config.limits.clone() },
-        ..services(config, clock, metrics, engine, store)
+        ..services
     };
     Ok(Centrifugo { services: Arc::new(services), rules, allowed_origins: client.allowed_origins.clone() })
 }
 
-fn services(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, store: &Arc<dyn Store>) -> Services {
+fn services(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+    engine: &Engine,
+    store: &Arc<dyn Store>,
+    rounds: &Arc<Rounds>,
+) -> Services {
     Services {
         engine: engine.clone(),
         directory: Arc::new(StoreDirectory(store.clone())),
@@ -215,6 +217,7 @@ fn services(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, 
         metrics: metrics.clone(),
         session: config.session.clone(),
         limits: config.limits.clone(),
+        rounds: rounds.clone(),
         connection_ids: ConnectionIds::new(),
         lobby: Lobby::default(),
     }

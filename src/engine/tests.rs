@@ -1,8 +1,10 @@
 //! The engine's actors with plain outboxes in place of sessions.
 
+use std::sync::Arc;
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 use super::*;
@@ -28,12 +30,12 @@ impl Codec for Words {
     fn diff(&self, diff: &Diff) -> Frames {
         let leaves = diff.leaves.iter().map(|leave| format!("-{}", word(leave)));
         let joins = diff.joins.iter().map(|join| format!("+{}", word(join)));
-        vec![Frame::Text(leaves.chain(joins).collect::<Vec<_>>().join(" ").into())]
+        vec![Frame::text(&leaves.chain(joins).collect::<Vec<_>>().join(" "))]
     }
 
     fn followed(&self, _: &RequestTag, snapshots: &[Snapshot]) -> Frames {
         let words: Vec<String> = snapshots.iter().flat_map(|snapshot| snapshot.presences.iter().map(word)).collect();
-        vec![Frame::Text(format!("reply[{}]", words.join(" ")).into())]
+        vec![Frame::text(&format!("reply[{}]", words.join(" ")))]
     }
 }
 
@@ -61,12 +63,9 @@ impl World {
         let username = Some(Username::new(name).unwrap());
         let opening = Opening { connection, username, status: status.map(text) };
         let address = Address::new(opening, &Words, 1 << 20, &self.metrics);
-        let (wake, wakes) = unbounded_channel();
-        address.wake_by(move || wake.send(()).unwrap_or_default());
+        let (alarm, wakes) = Alarm::set();
         let attachment = self.engine.attach(UserId::from_name(name), address.clone()).await.unwrap();
-        let device = Device { engine: self.engine.clone(), attachment: Some(attachment), address, wakes, requests: 0 };
-        device.address.drain(0, drop);
-        device
+        Device { engine: self.engine.clone(), attachment: Some(attachment), address, alarm, wakes, requests: 0 }
     }
 
     /// Waits until what `of` reads is `expected`.
@@ -91,10 +90,28 @@ fn text(status: &str) -> StatusText {
     StatusText::new(status).unwrap()
 }
 
+/// Tells a device that it is woken.
+struct Alarm(UnboundedSender<()>);
+
+impl Alarm {
+    fn set() -> (Waker, UnboundedReceiver<()>) {
+        let (wake, wakes) = unbounded_channel();
+        (Waker::from(Arc::new(Self(wake))), wakes)
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        // Nobody listens any more at the end of a test.
+        let _nobody = self.0.send(());
+    }
+}
+
 struct Device {
     engine: Engine,
     attachment: Option<Attachment>,
     address: Address,
+    alarm: Waker,
     wakes: UnboundedReceiver<()>,
     requests: u32,
 }
@@ -115,18 +132,25 @@ impl Device {
     fn unfollows(&mut self, name: &str) {
         let id = self.request();
         let users = [UserId::from_name(name)];
-        self.address.await_unfollow(id, vec![Frame::Text("done".into())], 1);
+        self.address.await_unfollow(id, vec![Frame::text("done")], 1);
         self.engine.unfollow(&users, &self.address, id).unwrap();
     }
 
     fn sets(&mut self, status: Option<&str>) {
         let id = self.request();
-        self.address.await_status(id, vec![Frame::Text("done".into())]);
+        self.address.await_status(id, vec![Frame::text("done")]);
         self.attachment.as_ref().unwrap().set_status(status.map(text), id).unwrap();
     }
 
     fn disconnects(mut self) {
         self.attachment = None;
+    }
+
+    /// Waits until there is something in the outbox.
+    async fn rests(&mut self) {
+        if self.address.rest(&self.alarm) {
+            self.wakes.recv().await.unwrap();
+        }
     }
 
     /// The next thing this device is told.
@@ -135,10 +159,10 @@ impl Device {
             loop {
                 let mut told = None;
                 self.address.drain(1, |frame| told = Some(frame));
-                match told {
-                    Some(Frame::Text(text)) => return text.to_string(),
-                    Some(Frame::Binary(_)) | None => self.wakes.recv().await.unwrap(),
+                if let Some(told) = told.as_ref().and_then(Frame::as_text) {
+                    return told.to_owned();
                 }
+                self.rests().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(5), next).await.expect("told nothing")
@@ -151,7 +175,7 @@ impl Device {
                 if wanted(&drained) {
                     return drained;
                 }
-                self.wakes.recv().await.unwrap();
+                self.rests().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(5), next).await.expect("it did not come")

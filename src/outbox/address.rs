@@ -1,7 +1,7 @@
 //! The way to an outbox, shared by all who push into it.
 
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -46,18 +46,20 @@ impl Address {
             username: opening.username,
             status: opening.status,
             subscriber: None,
-            waking: false,
+            waker: None,
+            awake: true,
             ended: false,
             completed: false,
             abandoned: Vec::new(),
             farewell: None,
+            due: false,
+            last: None,
         };
         Self(Arc::new(Outbox {
             connection: opening.connection,
             codec,
             bound,
             waiting_bytes: metrics.engine().outbox_bytes.clone(),
-            waker: OnceLock::new(),
             state: Mutex::new(state),
         }))
     }

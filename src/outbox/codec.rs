@@ -1,8 +1,8 @@
 //! What a dialect does for the outbox.
 
-use actix_web::web::Bytes;
 use bytestring::ByteString;
 
+use super::frame::Frame;
 use crate::metrics::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
 
@@ -29,30 +29,6 @@ impl Encoding {
             Self::NakamaJson | Self::NakamaProtobuf => Dialect::Nakama,
             Self::CentrifugoJson | Self::CentrifugoProtobuf => Dialect::Centrifugo,
         }
-    }
-}
-
-/// One WebSocket message to a client. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// A text message.
-    Text(ByteString),
-    /// A binary message.
-    Binary(Bytes),
-}
-
-impl Frame {
-    /// The payload's length in bytes.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    /// Whether the payload is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -86,9 +62,9 @@ pub trait Codec: Send + Sync {
 
 /// Encodes whole presences for followers, each of whom may know the user by another name.
 pub trait Publisher: Send + Sync {
-    /// What is the same for all of them.
-    fn body(&self, after: &Snapshot) -> Frame;
+    /// What is the same for all of them, in every encoding.
+    fn body(&self, after: &Snapshot) -> ByteString;
 
     /// The whole frame for one of them.
-    fn publication(&self, topic: &Topic, body: &Frame) -> Frame;
+    fn publication(&self, topic: &Topic, body: &str) -> Frame;
 }

@@ -1,19 +1,21 @@
 //! The way to one client: a bounded queue that folds when full, shared by everybody who has something to tell it.
 //!
-//! User actors push from their own threads; the session actor drains. Whoever pushes first after a drain wakes the
-//! session, so at most one wake is pending. Past the bound (bytes) nothing more is queued: changes fold, one diff per
+//! User actors push from their own threads; the session drains. Whoever pushes first after it has gone to rest wakes it,
+//! so at most one wake is pending. Past the bound (bytes) nothing more is queued: changes fold, one diff per
 //! followed user, so that memory is bounded by what the session follows, the latest state is never lost, and a slow
 //! client ends with the truth. Replies to the client's own commands are never folded; they need no bound of their own,
 //! because a client that does not read is not read from either (its session actor is not polled).
 //!
 //! Order is kept here too: a snapshot before the diffs that follow it, an acknowledgement before the change it caused.
 //!
-//! * [`codec`]: what a dialect does for the outbox; * [`notification`]: one diff, encoded once per encoding;
+//! * [`frame`]: what goes over the wire; [`codec`]: what a dialect does for the outbox;
+//! * [`notification`]: one diff, encoded once per encoding;
 //! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer;
 //! * [`subscriber`]: what a client is told by whole presences.
 
 mod address;
 mod codec;
+mod frame;
 mod notification;
 mod queue;
 mod request;
@@ -23,7 +25,7 @@ mod tests;
 mod ticket;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::task::Waker;
 
 use bytestring::ByteString;
 use parking_lot::Mutex;
@@ -35,7 +37,8 @@ use crate::presence::status::StatusText;
 use crate::presence::user::Followed;
 
 pub use address::Address;
-pub use codec::{Codec, Encoding, Frame, Frames, Publisher, RequestTag, Topic};
+pub use codec::{Codec, Encoding, Frames, Publisher, RequestTag, Topic};
+pub use frame::Frame;
 use notification::Outcome;
 pub use notification::{Notification, Tally};
 use queue::Queue;
@@ -75,7 +78,7 @@ pub struct VisibleConnection {
 /// What a drain of the outbox found.
 #[derive(Debug, Default)]
 pub struct Drained {
-    /// Frames were left: drain again after yielding.
+    /// Frames were left: drain again.
     pub more: bool,
     /// The request that waited has been answered.
     pub completed: bool,
@@ -83,6 +86,15 @@ pub struct Drained {
     pub abandoned: Vec<UserId>,
     /// The connection is to be closed; all that waited has been handed out before.
     pub farewell: Option<Farewell>,
+    /// The session asked to be reminded of a deadline.
+    pub due: bool,
+}
+
+impl Drained {
+    /// Whether the session has anything to decide.
+    pub fn has_news(&self) -> bool {
+        self.completed || !self.abandoned.is_empty() || self.farewell.is_some() || self.due
+    }
 }
 
 /// The bounded queue to one client, with what the engine has to know of its connection.
@@ -93,8 +105,6 @@ pub struct Outbox {
     bound: usize,
     /// The metric of bytes that wait, shared by all outboxes.
     waiting_bytes: Gauge,
-    /// Wakes the session actor; set when it starts.
-    waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
     state: Mutex<State>,
 }
 
@@ -108,22 +118,21 @@ struct State {
     status: Option<StatusText>,
     /// Made when the first is needed of what only clients have who are told whole presences.
     subscriber: Option<Box<Subscriber>>,
-    /// A wake is under way.
-    waking: bool,
-    /// The session is gone: whatever comes is dropped.
+    /// Wakes the session; none before it rested for the first time.
+    waker: Option<Waker>,
+    /// The session looks into the outbox, or a wake is under way to it.
+    awake: bool,
+    /// The session is gone, or about to go: whatever comes is dropped.
     ended: bool,
     completed: bool,
     abandoned: Vec<UserId>,
     farewell: Option<Farewell>,
+    due: bool,
+    /// The close frame: goes out after all that waits.
+    last: Option<Frame>,
 }
 
 impl Outbox {
-    /// Says how the session is woken. It drains once by itself when it starts.
-    pub fn wake_by(&self, waker: impl Fn() + Send + Sync + 'static) {
-        // A second waker would mean a second session; the first stays.
-        let _already_set = self.waker.set(Box::new(waker));
-    }
-
     /// The connection this leads to.
     pub fn connection(&self) -> ConnectionId {
         self.connection
@@ -141,11 +150,12 @@ impl Outbox {
         let before = state.queue.bytes();
         let result = change(&mut state);
         let grown = signed(state.queue.bytes()) - signed(before);
-        let wake = state.has_work() && !state.waking && !state.ended;
-        state.waking |= wake;
+        let wake = state.has_work() && !state.awake;
+        state.awake |= wake;
+        let waker = state.waker.as_ref().filter(|_| wake).cloned();
         drop(state);
-        if wake && let Some(waker) = self.waker.get() {
-            waker();
+        if let Some(waker) = waker {
+            waker.wake();
         }
         (result, grown)
     }
@@ -173,7 +183,7 @@ impl Outbox {
                 return Outcome::Gone;
             }
             if let Some(publisher) = self.codec.publisher() {
-                return state.publish(notification, self.codec, publisher, self.bound);
+                return state.publish(notification, publisher, self.bound);
             }
             if diff.is_empty() {
                 return Outcome::Passed;
@@ -233,7 +243,16 @@ impl Outbox {
 
     /// Asks the session to close the connection once all that waits is out.
     pub fn close(&self, farewell: Farewell) {
-        self.with_state(|state| state.farewell = Some(farewell));
+        self.with_state(|state| {
+            if !state.ended {
+                state.farewell = Some(farewell);
+            }
+        });
+    }
+
+    /// Reminds the session of its deadline.
+    pub fn remind(&self) {
+        self.with_state(|state| state.due = true);
     }
 
     // ---- the session's side ----
@@ -261,7 +280,9 @@ impl Outbox {
     /// Queues frames of the session's own: a reply or an error.
     pub fn reply(&self, frames: &[Frame]) {
         self.with_state(|state| {
-            state.queue.push_all(frames);
+            if !state.ended {
+                state.queue.push_all(frames);
+            }
         });
     }
 
@@ -288,8 +309,10 @@ impl Outbox {
     fn begin(&self, request: Request) {
         self.with_state(|state| {
             let id = request.id();
-            state.request = Some(Box::new(request));
-            self.settle(state, id, Request::settled);
+            if !state.ended {
+                state.request = Some(Box::new(request));
+                self.settle(state, id, Request::settled);
+            }
         });
     }
 
@@ -303,34 +326,70 @@ impl Outbox {
     /// Gives the waiting request up and sends `frames` (an error) in its place.
     pub fn give_up(&self, frames: &[Frame]) {
         self.with_state(|state| {
-            state.request = None;
-            state.completed = true;
-            state.queue.push_all(frames);
+            if !state.ended {
+                state.request = None;
+                state.completed = true;
+                state.queue.push_all(frames);
+            }
         });
     }
 
     /// Hands out frames until `budget` bytes are out or nothing waits.
     pub fn drain(&self, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
         let mut state = self.state.lock();
+        state.awake = true;
         let before = state.queue.bytes();
         state.queue.drain(budget, self.codec, &mut send);
         self.count(signed(state.queue.bytes()) - signed(before));
         let more = !state.queue.is_empty();
-        // With more to come the session drains again by itself: nobody needs to wake it.
-        state.waking = more;
+        if !more && let Some(last) = state.last.take() {
+            send(last);
+        }
         Drained {
             more,
             completed: std::mem::take(&mut state.completed),
             abandoned: std::mem::take(&mut state.abandoned),
             farewell: if more { None } else { state.farewell.take() },
+            due: std::mem::take(&mut state.due),
         }
     }
 
-    /// The session is gone: drops what waits and whatever comes.
+    /// The session looks no further until it is woken. False: there is something to do, and nobody will wake it.
+    pub fn rest(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        if state.has_work() {
+            return false;
+        }
+        state.awake = false;
+        match &mut state.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        true
+    }
+
+    /// The session ends with this close frame: it goes out after what waits, and nothing after it.
+    pub fn finish(&self, close: Frame) {
+        self.end();
+        self.with_state(|state| state.last = Some(close));
+    }
+
+    /// The session takes no more; what waits can still be drained.
     pub fn end(&self) {
         let mut state = self.state.lock();
         state.ended = true;
         state.request = None;
+        state.completed = false;
+        state.abandoned = Vec::new();
+        state.farewell = None;
+    }
+
+    /// The connection is gone: drops what waits.
+    pub fn discard(&self) {
+        self.end();
+        let mut state = self.state.lock();
+        state.last = None;
+        state.waker = None;
         self.count(-signed(std::mem::take(&mut state.queue).bytes()));
     }
 }
@@ -341,7 +400,12 @@ fn signed(bytes: usize) -> i64 {
 
 impl State {
     fn has_work(&self) -> bool {
-        !self.queue.is_empty() || self.completed || !self.abandoned.is_empty() || self.farewell.is_some()
+        !self.queue.is_empty()
+            || self.completed
+            || self.due
+            || !self.abandoned.is_empty()
+            || self.farewell.is_some()
+            || self.last.is_some()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::codec::{Codec, Encoding, Frame, Frames, Publisher};
+use bytestring::ByteString;
+
+use super::codec::{Codec, Encoding, Frames, Publisher};
+use super::frame::Frame;
 use crate::metrics::{Dialect, Metrics};
 use crate::presence::diff::{Diff, Snapshot};
 
@@ -12,13 +15,15 @@ pub struct Notification {
     diff: Diff,
     /// For dialects that tell the whole presence.
     after: Arc<Snapshot>,
+    /// What such dialects say of it, the same in all of them.
+    body: OnceLock<ByteString>,
     encoded: [OnceLock<Frames>; Encoding::COUNT],
 }
 
 impl Notification {
     /// Wraps a diff and what the user shows after it; nothing is encoded yet.
     pub fn new(diff: Diff, after: Snapshot) -> Self {
-        Self { diff, after: Arc::new(after), encoded: Default::default() }
+        Self { diff, after: Arc::new(after), body: OnceLock::new(), encoded: Default::default() }
     }
 
     /// The change itself.
@@ -31,9 +36,9 @@ impl Notification {
         &self.after
     }
 
-    /// What every follower is published in a codec's encoding.
-    pub(super) fn body(&self, codec: &dyn Codec, publisher: &dyn Publisher) -> &[Frame] {
-        self.encoded[codec.encoding() as usize].get_or_init(|| vec![publisher.body(&self.after)])
+    /// What every follower is published.
+    pub(super) fn body(&self, publisher: &dyn Publisher) -> &str {
+        self.body.get_or_init(|| publisher.body(&self.after))
     }
 
     /// The change in a codec's encoding.

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::codec::{Codec, Frame, Topic};
+use super::codec::{Codec, Topic};
+use super::frame::Frame;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
-
-/// Room for frames that an empty queue keeps; what a burst took beyond it is given back.
-const KEPT_FRAMES: usize = 16;
 
 /// Frames to send as they are, and, once there were too many, one diff per user that changed since.
 #[derive(Default)]
 pub(super) struct Queue {
-    frames: VecDeque<Frame>,
-    /// Payload bytes of `frames`.
+    /// The first frame lives here: a client that keeps up costs no allocation, and an idle one owns nothing.
+    first: Option<Frame>,
+    /// The frames after it.
+    rest: VecDeque<Frame>,
+    /// What the frames take on the wire.
     bytes: usize,
     /// Made when the first change folds: an idle outbox owns nothing. Goes out after `frames`.
     folded: Option<Box<Folded>>,
@@ -40,8 +41,20 @@ impl Queue {
 
     /// Queues frames.
     pub(super) fn push_all(&mut self, frames: &[Frame]) {
-        self.bytes += frames.iter().map(Frame::len).sum::<usize>();
-        self.frames.extend(frames.iter().cloned());
+        for frame in frames {
+            self.bytes += frame.size();
+            if self.first.is_none() && self.rest.is_empty() {
+                self.first = Some(frame.clone());
+            } else {
+                self.rest.push_back(frame.clone());
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Frame> {
+        let frame = self.first.take().or_else(|| self.rest.pop_front())?;
+        self.bytes -= frame.size();
+        Some(frame)
     }
 
     /// Folds a change into what waits of its user.
@@ -82,16 +95,15 @@ impl Queue {
     pub(super) fn drain(&mut self, budget: usize, codec: &dyn Codec, send: &mut dyn FnMut(Frame)) -> usize {
         let mut sent = 0;
         while sent < budget {
-            if let Some(frame) = self.frames.pop_front() {
-                self.bytes -= frame.len();
-                sent += frame.len();
+            if let Some(frame) = self.pop() {
+                sent += frame.size();
                 send(frame);
             } else if !self.refill(codec) {
                 break;
             }
         }
-        if self.frames.is_empty() && self.frames.capacity() > KEPT_FRAMES {
-            self.frames = VecDeque::new();
+        if self.rest.is_empty() {
+            self.rest = VecDeque::new();
         }
         sent
     }
@@ -117,12 +129,12 @@ impl Queue {
         }
     }
 
-    /// Payload bytes of the frames that wait.
+    /// What the frames that wait take on the wire.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.frames.is_empty() && self.folded.is_none()
+        self.first.is_none() && self.rest.is_empty() && self.folded.is_none()
     }
 }

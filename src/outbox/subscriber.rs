@@ -4,7 +4,7 @@ use bytestring::ByteString;
 use hashbrown::HashMap;
 
 use super::State;
-use super::codec::{Codec, Publisher, Topic};
+use super::codec::{Publisher, Topic};
 use super::notification::{Notification, Outcome};
 use crate::presence::id::UserId;
 
@@ -32,13 +32,7 @@ impl State {
 
     /// Tells what the user shows after a change. Whoever has no name here is not followed yet, and what happened until
     /// then is in the snapshot; or it is the client's own user, whose changes its address is told in any case.
-    pub(super) fn publish(
-        &mut self,
-        notification: &Notification,
-        codec: &dyn Codec,
-        publisher: &dyn Publisher,
-        bound: usize,
-    ) -> Outcome {
+    pub(super) fn publish(&mut self, notification: &Notification, publisher: &dyn Publisher, bound: usize) -> Outcome {
         let topics = self.subscriber.as_ref().map(|subscriber| &subscriber.topics);
         let Some(topic) = topics.and_then(|topics| topics.get(&notification.diff().user)) else {
             return Outcome::Passed;
@@ -47,9 +41,7 @@ impl State {
             self.queue.fold_whole(topic, notification.after());
             return Outcome::Folded;
         }
-        for body in notification.body(codec, publisher) {
-            self.queue.push_all(&[publisher.publication(topic, body)]);
-        }
+        self.queue.push_all(&[publisher.publication(topic, notification.body(publisher))]);
         Outcome::Queued
     }
 }

@@ -5,6 +5,7 @@ mod publish;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ impl Codec for Lines {
         let line = |sign, presence: &Presence| format!("{sign} {} {}\n", diff.user, line_of(presence));
         let leaves = diff.leaves.iter().map(|leave| line("-", leave));
         let text: String = leaves.chain(diff.joins.iter().map(|join| line("+", join))).collect();
-        vec![Frame::Text(text.into())]
+        vec![Frame::text(&text)]
     }
 
     fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
@@ -39,7 +40,7 @@ impl Codec for Lines {
                 text += &format!("+ {} {}\n", snapshot.user, line_of(presence));
             }
         }
-        vec![Frame::Text(text.into())]
+        vec![Frame::text(&text)]
     }
 }
 
@@ -67,14 +68,12 @@ fn text(number: u8) -> StatusText {
 fn frames(address: &Address) -> Vec<String> {
     let mut out = Vec::new();
     while address.drain(usize::MAX, |frame| out.push(string(frame))).more {}
+    assert!(address.rest(Waker::noop()), "something waits that was not handed out");
     out
 }
 
 fn string(frame: Frame) -> String {
-    match frame {
-        Frame::Text(text) => text.to_string(),
-        Frame::Binary(bytes) => panic!("a binary frame: {bytes:?}"),
-    }
+    frame.as_text().expect("a text frame").to_owned()
 }
 
 fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Notification {
@@ -278,27 +277,43 @@ fn past_its_bound_an_outbox_folds_and_memory_stands_still() {
 fn replies_are_never_folded() {
     let address = outbox(0, &Metrics::new());
     for number in 0..100 {
-        address.reply(&[Frame::Text(number.to_string().into())]);
+        address.reply(&[Frame::text(&number.to_string())]);
     }
     assert_eq!(frames(&address).len(), 100);
 }
 
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Alarm(AtomicUsize);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
-fn at_most_one_wake_is_under_way() {
+fn at_most_one_wake_is_under_way_and_none_to_who_is_awake() {
     let address = outbox(1000, &Metrics::new());
-    let wakes = Arc::new(AtomicUsize::new(0));
-    let counted = wakes.clone();
-    address.wake_by(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-    });
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(alarm.clone());
+    let wakes = || alarm.0.load(Ordering::Relaxed);
+    assert!(address.rest(&waker));
     for version in 1..10 {
         told(&address, &diff(1, version, None, Some(1)));
     }
-    assert_eq!(wakes.load(Ordering::Relaxed), 1);
-    assert_eq!(frames(&address).len(), 9);
+    assert_eq!(wakes(), 1);
+    assert!(!address.rest(&waker), "went to rest although frames wait");
+    let mut count = 0;
+    assert!(!address.drain(usize::MAX, |_| count += 1).more);
+    assert_eq!(count, 9);
     told(&address, &diff(1, 10, Some(1), None));
-    assert_eq!(wakes.load(Ordering::Relaxed), 2);
-    assert!(address.drain(1, drop).more || frames(&address).is_empty());
+    assert_eq!(wakes(), 1, "woken while it looks by itself");
+    assert!(!address.rest(&waker), "what came meanwhile would lie there");
+    address.drain(usize::MAX, drop);
+    assert!(address.rest(&waker));
+    told(&address, &diff(1, 11, None, Some(1)));
+    assert_eq!(wakes(), 2);
 }
 
 #[test]
@@ -309,10 +324,7 @@ fn a_diff_is_encoded_once_for_all_followers() {
     let texts = addresses.map(|address| {
         let mut text = None;
         address.drain(usize::MAX, |frame| text = Some(frame));
-        match text.expect("one frame") {
-            Frame::Text(text) => text.as_bytes().as_ptr(),
-            Frame::Binary(bytes) => bytes.as_ptr(),
-        }
+        text.expect("one frame").wire().as_ptr()
     });
     assert_eq!(texts[0], texts[1], "the two frames do not share their bytes");
 }
@@ -362,7 +374,46 @@ fn what_comes_after_the_end_is_dropped() {
     tally.record(&metrics);
     assert!(metrics.engine().outbox_bytes.get() > 0);
     address.end();
-    assert_eq!(metrics.engine().outbox_bytes.get(), 0);
     assert!(!address.notify(&diff(1, 2, Some(1), None), &mut Tally::default()));
+    address.reply(&[Frame::text("too late")]);
     assert!(address.announce().is_none());
+    assert_eq!(frames(&address).len(), 1);
+    assert_eq!(metrics.engine().outbox_bytes.get(), 0);
+}
+
+#[test]
+fn the_close_frame_is_the_last_one_of_all() {
+    let address = outbox(0, &Metrics::new());
+    told(&address, &diff(1, 1, None, Some(1)));
+    told(&address, &diff(1, 2, Some(1), Some(2)));
+    told(&address, &diff(2, 3, None, Some(3)));
+    address.finish(Frame::close(1000, "bye"));
+    address.reply(&[Frame::text("too late")]);
+    address.give_up(&[Frame::text("too late")]);
+    address.await_status(1, vec![Frame::text("too late")]);
+    Ticket::new(address.clone(), 1, user(1)).acknowledge();
+    let mut last = None;
+    let mut count = 0;
+    while address
+        .drain(1, |frame| {
+            count += 1;
+            last = Some(frame);
+        })
+        .more
+    {}
+    assert_eq!(count, 4, "what waited, folded or not, and the close frame");
+    assert_eq!(last, Some(Frame::close(1000, "bye")));
+    assert!(address.rest(Waker::noop()));
+}
+
+#[test]
+fn a_connection_that_is_gone_holds_nothing() {
+    let metrics = Metrics::new();
+    let address = outbox(1000, &metrics);
+    let mut tally = Tally::default();
+    address.notify(&diff(1, 1, None, Some(1)), &mut tally);
+    tally.record(&metrics);
+    address.discard();
+    assert_eq!(metrics.engine().outbox_bytes.get(), 0);
+    assert_eq!(frames(&address), Vec::<String>::new());
 }

@@ -1,30 +1,28 @@
-//! The WebSocket actor of a session: carries out what its [`State`] decides, and empties its outbox onto the socket.
+//! The WebSocket actor of a session: carries out what its [`State`] decides.
 //!
-//! The actor is the response body: when the client stops reading it is not polled, and neither its timers nor its mailbox
-//! move. So nobody sends it anything but one wake at a time, and a stalled peer is cut by the kernel
-//! (`session.stall_timeout`).
+//! The actor lives in the response body ([`Output`](super::output::Output)): when the client stops reading it is not
+//! polled, and its mailbox does not move. So nobody sends it anything but the body itself, and a stalled peer is cut by
+//! the kernel (`session.stall_timeout`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, StreamHandler, WrapFuture,
-};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
+use actix_http::Payload;
+use actix_http::ws::{Frame as Received, ProtocolError};
 use actix_web::web::Bytes;
 use actix_web_actors::ws::{self, WebsocketContext};
 
 use super::action::{Action, Arrival, Ask};
 use super::assembly::{Assembly, AssemblyError, Whole};
 use super::gate::Gate;
+use super::input::Input;
 use super::protocol::{CloseCause, Closing, Incoming};
 use super::services::Services;
 use super::state::State;
 use crate::engine::{Attachment, EngineError};
-use crate::outbox::{Address, Frame};
+use crate::outbox::{Address, Drained, Frame};
 use crate::presence::id::{UserId, Username};
-
-/// Bytes handed to the socket before other connections of the thread have their turn.
-const DRAIN_BUDGET: usize = 64 * 1024;
+use crate::presence::time::Timestamp;
 
 /// One connection.
 pub struct SessionActor {
@@ -36,13 +34,15 @@ pub struct SessionActor {
     in_lobby: bool,
     assembly: Assembly,
     gate: Gate,
-    /// To the next deadline.
-    timer: Option<SpawnHandle>,
+    /// Until the actor starts to read.
+    input: Option<Box<Input<Payload>>>,
+    /// When the session will be reminded; none: not at all.
+    reminder: Option<Timestamp>,
     services: Arc<Services>,
 }
 
-/// The outbox has something to do. At most one is under way to an actor.
-pub struct Wake;
+/// The outbox has been drained, and there is something to decide.
+pub struct Wake(pub Drained);
 
 impl Message for Wake {
     type Result = ();
@@ -52,18 +52,40 @@ type Context = WebsocketContext<SessionActor>;
 
 impl SessionActor {
     /// The session of a connection that is part of its user already.
-    pub fn new(state: State, attachment: Attachment, gate: Gate, services: Arc<Services>) -> Self {
+    pub fn new(
+        state: State,
+        attachment: Attachment,
+        input: Input<Payload>,
+        gate: Gate,
+        services: Arc<Services>,
+    ) -> Self {
         let address = attachment.address().clone();
-        let mut session = Self::unattached(state, address, gate, services);
+        let mut session = Self::unattached(state, address, input, gate, services);
         session.attachment = Some(attachment);
         session
     }
 
     /// The session of a connection that is nobody's yet.
-    pub fn unattached(state: State, address: Address, gate: Gate, services: Arc<Services>) -> Self {
+    pub fn unattached(
+        state: State,
+        address: Address,
+        input: Input<Payload>,
+        gate: Gate,
+        services: Arc<Services>,
+    ) -> Self {
         services.metrics.dialect(address.dialect()).connections.inc();
         let assembly = Assembly::new(services.session.max_message_bytes);
-        Self { state, attachment: None, address, in_lobby: false, assembly, gate, timer: None, services }
+        Self {
+            state,
+            attachment: None,
+            address,
+            in_lobby: false,
+            assembly,
+            gate,
+            input: Some(Box::new(input)),
+            reminder: None,
+            services,
+        }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context) {
@@ -109,8 +131,8 @@ impl SessionActor {
                 self.ask(id, ask);
             }
             Action::GiveUp(frames) => self.address.give_up(&frames),
-            Action::Ping => context.ping(b""),
-            Action::Close(closing) => self.close(closing, context),
+            Action::Ping => self.address.reply(&[Frame::ping()]),
+            Action::Close(closing) => self.close(&closing),
             Action::Stop => context.stop(),
         }
     }
@@ -135,7 +157,6 @@ impl SessionActor {
         context.spawn(lookup.into_actor(self).map(|found, actor, context| {
             let actions = actor.state.resolved(found.ok(), actor.services.clock.now());
             actor.carry_out(actions, context);
-            actor.drain(context);
         }));
     }
 
@@ -158,8 +179,7 @@ impl SessionActor {
         });
         let actions = self.state.attached(connection, self.services.clock.now());
         self.carry_out(actions, context);
-        self.keep_ticking(context);
-        self.drain(context);
+        self.keep_reminded();
     }
 
     fn mark_active(&self, context: &mut Context) {
@@ -178,30 +198,15 @@ impl SessionActor {
         context.spawn(visible.into_actor(self).map(|shown, actor, context| {
             let actions = actor.state.shown(shown, actor.services.clock.now());
             actor.carry_out(actions, context);
-            actor.drain(context);
         }));
     }
 
-    /// Empties the outbox onto the socket, as far as the budget goes, and does what comes of it.
-    fn drain(&mut self, context: &mut Context) {
-        let drained = self.address.drain(DRAIN_BUDGET, |frame| write(frame, context));
-        let actions = self.state.drained(&drained, self.services.clock.now());
-        let idle = actions.is_empty();
-        self.carry_out(actions, context);
-        if drained.more || !idle {
-            // After the other connections of this thread.
-            context.spawn(tokio::task::yield_now().into_actor(self).map(|(), actor, context| actor.drain(context)));
-        }
-    }
-
-    /// Sends what waits and the close frame, and lets the user go: its followers are told now, not when the client
-    /// has answered.
-    fn close(&mut self, closing: Closing, context: &mut Context) {
-        while self.address.drain(usize::MAX, |frame| write(frame, context)).more {}
+    /// Closes once all that waits is out, and lets the user go: its followers are told now, not when the client has
+    /// answered.
+    fn close(&mut self, closing: &Closing) {
+        self.address.finish(Frame::close(closing.code, &closing.reason));
         self.let_go();
-        let description = (!closing.reason.is_empty()).then(|| closing.reason.into_owned());
-        context.close(Some(ws::CloseReason { code: closing.code.into(), description }));
-        self.keep_ticking(context);
+        self.keep_reminded();
     }
 
     fn leave_lobby(&mut self) {
@@ -218,18 +223,21 @@ impl SessionActor {
         }
     }
 
-    /// Keeps one timer running, to the next deadline.
-    fn keep_ticking(&mut self, context: &mut Context) {
-        if let Some(earlier) = self.timer.take() {
-            context.cancel_future(earlier);
+    /// Has itself reminded of its next deadline, unless that happens anyway.
+    fn keep_reminded(&mut self) {
+        let deadline = self.state.deadline();
+        if self.reminder.is_none_or(|reminder| deadline < reminder) {
+            self.services.rounds.remind(&self.address, deadline);
+            self.reminder = Some(deadline);
         }
-        let delay = self.state.deadline().since(self.services.clock.now()).max(Duration::from_millis(1));
-        self.timer = Some(context.run_later(delay, |actor, context| {
-            actor.timer = None;
-            let actions = actor.state.tick(actor.services.clock.now());
-            actor.carry_out(actions, context);
-            actor.keep_ticking(context);
-        }));
+    }
+
+    fn reminded(&mut self, context: &mut Context) {
+        let now = self.services.clock.now();
+        self.reminder = self.reminder.filter(|&reminder| now < reminder);
+        let actions = self.state.tick(now);
+        self.carry_out(actions, context);
+        self.keep_reminded();
     }
 
     fn message(&mut self, incoming: Incoming<'_>, context: &mut Context) {
@@ -270,69 +278,54 @@ impl SessionActor {
     }
 }
 
-fn write(frame: Frame, context: &mut Context) {
-    match frame {
-        Frame::Text(text) => context.text(text),
-        Frame::Binary(bytes) => context.binary(bytes),
-    }
-}
-
 impl Actor for SessionActor {
     type Context = Context;
 
     fn started(&mut self, context: &mut Context) {
-        let own = context.address();
-        #[expect(clippy::disallowed_methods, reason = "at most one wake is under way: see outbox")]
-        self.address.wake_by(move || own.do_send(Wake));
+        if let Some(input) = self.input.take() {
+            context.add_stream(*input);
+        }
         if self.attachment.is_none() {
             self.in_lobby = true;
             self.services.lobby.enter(&self.address);
         }
-        self.keep_ticking(context);
-        self.drain(context);
+        self.keep_reminded();
     }
 }
 
 impl Handler<Wake> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, _: Wake, context: &mut Context) {
-        self.drain(context);
+    fn handle(&mut self, Wake(drained): Wake, context: &mut Context) {
+        let actions = self.state.drained(&drained, self.services.clock.now());
+        self.carry_out(actions, context);
+        if drained.due {
+            self.reminded(context);
+        }
     }
 }
 
-impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SessionActor {
-    fn handle(&mut self, item: Result<ws::Message, ws::ProtocolError>, context: &mut Context) {
+/// What the client sends: see [`Input`](super::input::Input).
+impl StreamHandler<Result<Received, ProtocolError>> for SessionActor {
+    fn handle(&mut self, item: Result<Received, ProtocolError>, context: &mut Context) {
         let now = self.services.clock.now();
         match item {
-            Ok(ws::Message::Text(text)) => {
-                let bytes = text.into_bytes();
-                self.unfragmented(Whole::Text(bytes.clone()), &bytes, context);
-            }
-            Ok(ws::Message::Binary(bytes)) => self.unfragmented(Whole::Binary(bytes.clone()), &bytes, context),
-            Ok(ws::Message::Continuation(item)) => {
+            Ok(Received::Text(bytes)) => self.unfragmented(Whole::Text(bytes.clone()), &bytes, context),
+            Ok(Received::Binary(bytes)) => self.unfragmented(Whole::Binary(bytes.clone()), &bytes, context),
+            Ok(Received::Continuation(item)) => {
                 let result = self.assembly.take(item);
                 self.assembled(result, context);
             }
-            Ok(ws::Message::Ping(payload)) => {
+            Ok(Received::Ping(payload)) => {
                 self.state.heard(now);
-                context.pong(&payload);
+                self.address.reply(&[Frame::pong(&payload)]);
             }
-            Ok(ws::Message::Pong(_)) => self.state.heard(now),
-            Ok(ws::Message::Close(reason)) => {
+            Ok(Received::Pong(_)) => self.state.heard(now),
+            Ok(Received::Close(reason)) => {
                 let actions = self.state.client_closes(reason.map(|reason| reason.code.into()), now);
                 self.carry_out(actions, context);
             }
-            Ok(ws::Message::Nop) => {}
-            Err(ws::ProtocolError::Overflow) => self.fail(CloseCause::MessageTooLarge, context),
-            // The codec reports a text that is no UTF-8 as an I/O error, like a connection that broke.
-            Err(ws::ProtocolError::Io(error)) if error.get_ref().is_some_and(is_utf8_error) => {
-                self.fail(CloseCause::BrokenText, context);
-            }
-            Err(ws::ProtocolError::Io(_)) => {
-                let actions = self.state.stop();
-                self.carry_out(actions, context);
-            }
+            Err(ProtocolError::Overflow) => self.fail(CloseCause::MessageTooLarge, context),
             Err(_) => self.fail(CloseCause::BrokenFrames, context),
         }
     }
@@ -347,10 +340,14 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SessionActor {
 impl Drop for SessionActor {
     fn drop(&mut self) {
         self.let_go();
+        self.address.discard();
         self.services.metrics.dialect(self.address.dialect()).connections.dec();
     }
 }
 
-fn is_utf8_error(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    cause.to_string().contains("utf-8")
+/// The context wants to read by itself; it is given an empty stream, and its end is not the client's.
+impl StreamHandler<Result<ws::Message, ProtocolError>> for SessionActor {
+    fn handle(&mut self, _: Result<ws::Message, ProtocolError>, _: &mut Context) {}
+
+    fn finished(&mut self, _: &mut Context) {}
 }

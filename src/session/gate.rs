@@ -1,17 +1,13 @@
 //! Holds a client's input back while a command is under way.
 //!
-//! actix-web-actors reads on as long as the client sends. Closed, the gate lets nothing more through: the bytes stay in
-//! the kernel and the client feels it. What is past the gate already is one read of the HTTP server and one message, so
-//! the commands that wait in a session are bounded.
+//! Closed, the gate lets nothing more through: the bytes stay in the kernel and the client feels it. What comes while a
+//! command is under way is one more, which waits and closes the gate.
 
 use std::cell::{Cell, RefCell};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-use futures_util::Stream;
-
-/// The session's end: opens and closes.
+/// Shared by the session, which opens and closes it, and its input.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Rc<Inner>);
 
@@ -32,45 +28,28 @@ impl Gate {
         }
     }
 
-    /// `stream`, as far as the gate lets it through.
-    pub fn guard<S>(&self, stream: S) -> Gated<S> {
-        Gated { gate: self.clone(), stream }
-    }
-}
-
-/// A stream behind a gate.
-#[derive(Debug)]
-pub struct Gated<S> {
-    gate: Gate,
-    stream: S,
-}
-
-impl<S: Stream + Unpin> Stream for Gated<S> {
-    type Item = S::Item;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        if self.gate.0.closed.get() {
-            *self.gate.0.reader.borrow_mut() = Some(context.waker().clone());
-            return Poll::Pending;
+    /// Whether it is closed; then the reader is woken when it opens.
+    pub fn is_closed(&self, reader: &Context<'_>) -> bool {
+        let closed = self.0.closed.get();
+        if closed {
+            *self.0.reader.borrow_mut() = Some(reader.waker().clone());
         }
-        Pin::new(&mut self.stream).poll_next(context)
+        closed
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{FutureExt, StreamExt, stream};
-
     use super::*;
 
     #[test]
-    fn a_closed_gate_lets_nothing_through_and_an_open_one_everything() {
+    fn it_says_what_it_was_set_to() {
         let gate = Gate::default();
-        let mut guarded = gate.guard(stream::iter([1, 2, 3]));
-        assert_eq!(guarded.next().now_or_never(), Some(Some(1)));
+        let reader = Context::from_waker(Waker::noop());
+        assert!(!gate.is_closed(&reader));
         gate.set_closed(true);
-        assert_eq!(guarded.next().now_or_never(), None);
+        assert!(gate.is_closed(&reader));
         gate.set_closed(false);
-        assert_eq!(guarded.next().now_or_never(), Some(Some(2)));
+        assert!(!gate.is_closed(&reader));
     }
 }

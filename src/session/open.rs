@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use actix_http::ws::Codec;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
+use futures_util::stream;
 
 use super::actor::SessionActor;
 use super::entrance::EntranceRules;
 use super::gate::Gate;
+use super::input::Input;
+use super::output::Output;
 use super::protocol::Protocol;
 use super::services::Services;
 use super::state::State;
@@ -43,12 +45,11 @@ pub async fn open(
     let attachment = services.engine.attach(user, address).await?;
     let state = State::new(protocol, user, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
-    let body = WebsocketContext::with_codec(
-        SessionActor::new(state, attachment, gate.clone(), services.clone()),
-        gate.guard(payload.into_inner()),
-        Codec::new().max_size(services.session.max_message_bytes),
-    );
-    Ok(response.streaming(body))
+    let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
+    let address = attachment.address().clone();
+    let actor = SessionActor::new(state, attachment, input, gate, services);
+    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
+    Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }
 
 /// Answers a handshake with a session whose client has yet to say who it is.
@@ -65,10 +66,8 @@ pub fn admit(
     let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
     let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
-    let body = WebsocketContext::with_codec(
-        SessionActor::unattached(state, address, gate.clone(), services.clone()),
-        gate.guard(payload.into_inner()),
-        Codec::new().max_size(services.session.max_message_bytes),
-    );
-    Ok(response.streaming(body))
+    let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
+    let actor = SessionActor::unattached(state, address.clone(), input, gate, services);
+    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
+    Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
 
+use super::lobby::Lobby;
+use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
-
-use super::lobby::Lobby;
 
 /// A username could not be looked up; the reason has been logged.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub struct Services {
     pub session: SessionConfig,
     /// Quotas and rates.
     pub limits: LimitsConfig,
+    /// Reminds sessions of their deadlines.
+    pub rounds: Arc<Rounds>,
     /// Names connections.
     pub connection_ids: ConnectionIds,
     /// Connections that are nobody's yet.

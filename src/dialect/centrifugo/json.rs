@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use bytestring::ByteString;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -59,21 +58,17 @@ impl Wire for Json {
             Answer::Rpc => written(id, "rpc", &Empty {}),
             Answer::Refresh { ttl } => written(id, "refresh", &Refreshed { expires: ttl.map(|_| true), ttl: *ttl }),
         };
-        text_frame(text)
+        Frame::text(&text)
     }
 
-    fn publication(channel: &str, data: String) -> Frame {
+    fn publication(channel: &str, data: &str) -> Frame {
         let channel = json_string(channel);
-        text_frame(format!(r#"{{"push":{{"channel":{channel},"pub":{{"data":{data}}}}}}}"#))
+        Frame::text(&format!(r#"{{"push":{{"channel":{channel},"pub":{{"data":{data}}}}}}}"#))
     }
 
     fn ping() -> Frame {
-        Frame::Text(ByteString::from_static("{}"))
+        Frame::text("{}")
     }
-}
-
-fn text_frame(text: String) -> Frame {
-    Frame::Text(ByteString::from(text))
 }
 
 fn read(bytes: &[u8]) -> Vec<Result<Call, Unreadable>> {

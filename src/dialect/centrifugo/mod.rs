@@ -16,6 +16,8 @@ mod tests;
 
 use std::marker::PhantomData;
 
+use bytestring::ByteString;
+
 use crate::outbox::{Codec, Encoding, Frame, Frames, Publisher, RequestTag, Topic};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::Reply;
@@ -59,7 +61,7 @@ trait Wire: Send + Sync + 'static {
     fn reply(id: u32, answer: &Answer) -> Frame;
 
     /// A publication; `data` is JSON.
-    fn publication(channel: &str, data: String) -> Frame;
+    fn publication(channel: &str, data: &str) -> Frame;
 
     /// The server's ping.
     fn ping() -> Frame;
@@ -133,15 +135,11 @@ impl<W: Wire> Codec for Centrifugo<W> {
 
 impl<W: Wire> Publisher for Centrifugo<W> {
     /// What stands in `data` after the user's name, which followers may write differently.
-    fn body(&self, after: &Snapshot) -> Frame {
-        Frame::Text(status::body(after).into())
+    fn body(&self, after: &Snapshot) -> ByteString {
+        status::body(after).into()
     }
 
-    fn publication(&self, topic: &Topic, body: &Frame) -> Frame {
-        let body = match body {
-            Frame::Text(text) => text,
-            Frame::Binary(_) => "",
-        };
-        W::publication(&topic.0, status::data(channel::user(&topic.0), body))
+    fn publication(&self, topic: &Topic, body: &str) -> Frame {
+        W::publication(&topic.0, &status::data(channel::user(&topic.0), body))
     }
 }

@@ -1,7 +1,6 @@
 //! Commands and replies as protobuf in binary frames, each after its length as a varint (package
 //! `centrifugal.centrifuge.protocol`).
 
-use actix_web::web::Bytes;
 use prost::Message;
 
 use super::Wire;
@@ -28,19 +27,19 @@ impl Wire for Protobuf {
         frame(&reply(id, answer))
     }
 
-    fn publication(channel: &str, data: String) -> Frame {
-        let publication = wire::Publication { data: data.into_bytes() };
+    fn publication(channel: &str, data: &str) -> Frame {
+        let publication = wire::Publication { data: data.as_bytes().to_vec() };
         let push = wire::Push { channel: channel.to_owned(), publication: Some(publication) };
         frame(&wire::Reply { push: Some(push), ..wire::Reply::default() })
     }
 
     fn ping() -> Frame {
-        Frame::Binary(Bytes::from_static(&[0]))
+        Frame::binary(&[0])
     }
 }
 
 fn frame(reply: &wire::Reply) -> Frame {
-    Frame::Binary(Bytes::from(reply.encode_length_delimited_to_vec()))
+    Frame::binary(&reply.encode_length_delimited_to_vec())
 }
 
 fn read(mut bytes: &[u8]) -> Vec<Result<Call, Unreadable>> {

@@ -4,7 +4,6 @@
 //! encoder writes it). Written: compact, in the order of the proto's fields, with lists also where they are empty
 //! (Nakama omits them, which trips its own documentation's sample and the Godot SDK).
 
-use bytestring::ByteString;
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
@@ -51,7 +50,7 @@ impl Wire for Json {
 
 fn frame(envelope: &impl Serialize) -> Frame {
     let text = serde_json::to_string(envelope).expect("these types always serialize");
-    Frame::Text(ByteString::from(text))
+    Frame::text(&text)
 }
 
 /// A presence's length in JSON, with its comma.

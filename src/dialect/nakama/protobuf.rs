@@ -1,6 +1,5 @@
 //! Nakama's envelope as protobuf in binary frames (`rtapi/realtime.proto`, package `nakama.realtime`).
 
-use actix_web::web::Bytes;
 use bytestring::ByteString;
 use prost::Message;
 
@@ -91,7 +90,7 @@ fn presence(shown: Shown<'_>) -> wire::UserPresence {
 
 fn frame(tag: &RequestTag, message: Option<Oneof>) -> Frame {
     let cid = tag.0.as_ref().map_or_else(String::new, ToString::to_string);
-    Frame::Binary(Bytes::from(wire::Envelope { cid, message }.encode_to_vec()))
+    Frame::binary(&wire::Envelope { cid, message }.encode_to_vec())
 }
 
 /// A presence's length in protobuf, at most.

@@ -16,7 +16,7 @@ impl Codec for Papers {
 
     fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
         let text = format!("reply {}: {}", tag.0.as_deref().unwrap_or_default(), statuses(&snapshots[0]));
-        vec![Frame::Text(text.into())]
+        vec![Frame::text(&text)]
     }
 
     fn publisher(&self) -> Option<&dyn Publisher> {
@@ -25,12 +25,12 @@ impl Codec for Papers {
 }
 
 impl Publisher for Papers {
-    fn body(&self, after: &Snapshot) -> Frame {
-        Frame::Text(statuses(after).into())
+    fn body(&self, after: &Snapshot) -> ByteString {
+        statuses(after).into()
     }
 
-    fn publication(&self, topic: &Topic, body: &Frame) -> Frame {
-        Frame::Text(format!("{}: {}", topic.0, string(body.clone())).into())
+    fn publication(&self, topic: &Topic, body: &str) -> Frame {
+        Frame::text(&format!("{}: {body}", topic.0))
     }
 }
 
@@ -117,7 +117,7 @@ fn after_an_unfollow_nothing_is_told_and_what_was_folded_is_gone() {
     let (mut bob, alice) = (Bob::new(), subscriber(0));
     bob.is_followed(&alice, "bob");
     bob.sets(1);
-    alice.await_unfollow(2, vec![Frame::Text("done".into())], 1);
+    alice.await_unfollow(2, vec![Frame::text("done")], 1);
     Ticket::new(alice.clone(), 2, user(1)).acknowledge();
     bob.sets(2);
     assert_eq!(frames(&alice), ["reply bob: ", "done"]);

@@ -61,7 +61,7 @@ impl Protocol for Words {
     }
 
     fn ping(&self) -> Option<Frame> {
-        Some(Frame::Text("ping?".into()))
+        Some(Frame::text("ping?"))
     }
 
     fn closing(&self, cause: CloseCause) -> Closing {
@@ -74,7 +74,7 @@ impl Protocol for Words {
 }
 
 fn frames(text: &str) -> Frames {
-    vec![Frame::Text(text.into())]
+    vec![Frame::text(text)]
 }
 
 fn at(secs: u64) -> Timestamp {

@@ -13,7 +13,7 @@ fn decode(text: &str) -> Decoded {
 
 fn line(frames: &[Frame]) -> &str {
     match frames {
-        [Frame::Text(text)] => text,
+        [frame] => frame.as_text().expect("a text frame"),
         other => panic!("not one text frame: {other:?}"),
     }
 }
@@ -92,8 +92,8 @@ fn replies_are_written_as_the_clients_read_them() {
     for (id, answer, expected) in cases {
         assert_eq!(line(&[Json::reply(id, &answer)]), expected);
     }
-    assert_eq!(json().ping(), Some(Frame::Text("{}".into())));
-    let push = Json::publication("status:42", r#"{"user":"42","online":1,"active":2}"#.into());
+    assert_eq!(json().ping(), Some(Frame::text("{}")));
+    let push = Json::publication("status:42", r#"{"user":"42","online":1,"active":2}"#);
     assert_eq!(line(&[push]), r#"{"push":{"channel":"status:42","pub":{"data":{"user":"42","online":1,"active":2}}}}"#);
 }
 

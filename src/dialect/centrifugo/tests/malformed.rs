@@ -86,7 +86,7 @@ fn what_is_not_served_is_refused() {
         (r#"{"id":1,"sub_refresh":{"channel":"status:42"}}"#, error(108, "not available")),
     ];
     for (message, expected) in cases {
-        assert_eq!(decode(message), Decoded::Refused(vec![Frame::Text(expected.into())]), "{message}");
+        assert_eq!(decode(message), Decoded::Refused(vec![Frame::text(&expected)]), "{message}");
     }
 }
 

@@ -12,10 +12,7 @@ fn decode(bytes: &[u8]) -> Decoded {
 }
 
 fn bytes(frame: &Frame) -> &[u8] {
-    match frame {
-        Frame::Binary(bytes) => bytes,
-        Frame::Text(text) => panic!("a text frame: {text}"),
-    }
+    frame.as_binary().expect("a binary frame")
 }
 
 const CONNECT_AND_SUBSCRIBE: &[u8] =
@@ -37,7 +34,7 @@ fn replies_are_written_as_the_clients_read_them() {
     assert_eq!(bytes(&reply(2, &Answer::Subscribe { data: String::new() })), b"\x04\x08\x02\x32\x00");
     assert_eq!(bytes(&reply(3, &Answer::Rpc)), b"\x04\x08\x03\x6a\x00");
     assert_eq!(
-        bytes(&Protobuf::publication("status:42", r#"{"online":1}"#.into())),
+        bytes(&Protobuf::publication("status:42", r#"{"online":1}"#)),
         b"\x1d\x22\x1b\x12\x09status:42\x22\x0e\x22\x0c{\"online\":1}"
     );
     assert_eq!(bytes(&protobuf().ping().unwrap()), [0]);

@@ -12,7 +12,7 @@ fn decode(text: &str) -> Decoded {
 
 fn text(frames: &[Frame]) -> &str {
     match frames {
-        [Frame::Text(text)] => text,
+        [frame] => frame.as_text().expect("a text frame"),
         other => panic!("not one text frame: {other:?}"),
     }
 }
@@ -209,7 +209,7 @@ fn no_frame_passes_sixty_kib_and_none_of_the_presences_is_lost() {
         let frames = json().followed(&tag(&cid), &crowd(count, status));
         let mut users = 0;
         for (index, frame) in frames.iter().enumerate() {
-            assert!(frame.len() <= 60 * 1024, "{} bytes", frame.len());
+            assert!(frame.size() <= 60 * 1024, "{} bytes", frame.size());
             let envelope: serde_json::Value = serde_json::from_str(text(std::slice::from_ref(frame))).unwrap();
             let list = match index {
                 0 => &envelope["status"]["presences"],
@@ -234,7 +234,7 @@ fn a_large_diff_is_split_and_updates_stay_whole() {
     assert!(frames.len() > 1);
     let mut updates = 0;
     for frame in &frames {
-        assert!(frame.len() <= 60 * 1024);
+        assert!(frame.size() <= 60 * 1024);
         let event: serde_json::Value = serde_json::from_str(text(std::slice::from_ref(frame))).unwrap();
         let sessions = |list: &str| -> Vec<String> {
             let presences = event["status_presence_event"][list].as_array().expect("a list").iter();

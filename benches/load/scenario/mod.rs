@@ -1,0 +1,141 @@
+//! The scenarios, and which of them make a whole run.
+
+mod churn;
+mod fairness;
+mod fanout;
+mod growth;
+mod herd;
+mod idle;
+mod mesh;
+mod overload;
+mod stall;
+
+use crate::arguments::{Arguments, Scenario};
+use crate::outcome::{Check, Figure, Outcome};
+use crate::process::Kind;
+
+pub use fanout::Shape as FanoutShape;
+
+/// Runs one scenario; the floor of the same shape first, where there is one.
+pub fn run(scenario: Scenario, arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
+    match scenario {
+        Scenario::Floor => {
+            let shape = FanoutShape::of(arguments);
+            Ok(vec![fanout::run(Kind::Floor, shape, arguments)?])
+        }
+        Scenario::Idle => beside_floor(arguments, idle::run),
+        Scenario::Fanout => {
+            beside_floor(arguments, |kind, arguments| fanout::run(kind, FanoutShape::of(arguments), arguments))
+        }
+        Scenario::Mesh => beside_floor(arguments, mesh::run),
+        Scenario::Herd => Ok(vec![herd::run(arguments)?]),
+        Scenario::Churn => Ok(vec![churn::run(arguments)?]),
+        Scenario::Stall => Ok(vec![stall::run(arguments)?]),
+        Scenario::Overload => Ok(vec![overload::run(arguments)?]),
+        Scenario::Fairness => Ok(vec![fairness::run(arguments)?]),
+        Scenario::Growth => growth::run(arguments),
+    }
+}
+
+/// Everything, with the shapes of docs/performance.md.
+pub fn run_all(arguments: &Arguments, mut done: impl FnMut(Vec<Outcome>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    done(run(Scenario::Idle, arguments)?)?;
+    for followers in [1_000, 15_000] {
+        let shape = FanoutShape { publishers: 1, followers: arguments.sized(followers), rounds: None };
+        done(beside_floor(arguments, |kind, arguments| fanout::run(kind, shape, arguments))?)?;
+    }
+    let rest = [
+        Scenario::Mesh,
+        Scenario::Herd,
+        Scenario::Churn,
+        Scenario::Stall,
+        Scenario::Overload,
+        Scenario::Fairness,
+        Scenario::Growth,
+    ];
+    for scenario in rest {
+        done(run(scenario, arguments)?)?;
+    }
+    Ok(())
+}
+
+fn beside_floor(
+    arguments: &Arguments,
+    run: impl Fn(Kind, &Arguments) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Vec<Outcome>> {
+    if arguments.without_floor {
+        return Ok(vec![run(Kind::Server, arguments)?]);
+    }
+    let mut floor = run(Kind::Floor, arguments)?;
+    let mut server = run(Kind::Server, arguments)?;
+    floor.scenario = "floor";
+    floor.checks.clear();
+    server.floor = floor.deliveries_per_cpu_second();
+    if let (Some(floor), Some(own)) = (server.floor, server.deliveries_per_cpu_second()) {
+        let ratio = own / floor;
+        if server.scenario == "fanout" {
+            server.checks.push(at_least("deliveries per CPU-second, of the floor's", ratio, 0.85, ""));
+        }
+    }
+    Ok(vec![floor, server])
+}
+
+impl Arguments {
+    /// A default size, or what stands for it in a quick run.
+    pub fn sized(&self, full: u32) -> u32 {
+        if self.quick { full.div_ceil(50).clamp(2, 200) } else { full }
+    }
+
+    /// A default length in seconds, likewise.
+    pub fn lasting(&self, full: u32) -> u32 {
+        if self.quick { full.min(2) } else { full }
+    }
+}
+
+fn figure(name: &'static str, value: f64, unit: &'static str) -> Figure {
+    Figure { name, value, unit }
+}
+
+fn at_most(what: &str, measured: f64, limit: f64, unit: &str) -> Check {
+    Check {
+        what: what.to_owned(),
+        wanted: format!("≤ {limit} {unit}").trim_end().to_owned(),
+        measured: format!("{measured:.2} {unit}").trim_end().to_owned(),
+        holds: measured <= limit,
+    }
+}
+
+fn at_least(what: &str, measured: f64, limit: f64, unit: &str) -> Check {
+    Check {
+        what: what.to_owned(),
+        wanted: format!("≥ {limit} {unit}").trim_end().to_owned(),
+        measured: format!("{measured:.2} {unit}").trim_end().to_owned(),
+        holds: measured >= limit,
+    }
+}
+
+/// What every scenario has to hold: nobody is dropped, and everybody ends at the latest state.
+fn unharmed(outcome: &mut Outcome) {
+    outcome.checks.push(Check {
+        what: "connections dropped".to_owned(),
+        wanted: "0".to_owned(),
+        measured: outcome.dropped.to_string(),
+        holds: outcome.dropped == 0,
+    });
+    outcome.checks.push(Check {
+        what: "states that never came".to_owned(),
+        wanted: "0".to_owned(),
+        measured: outcome.lost.to_string(),
+        holds: outcome.lost == 0,
+    });
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn per(total: f64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { total / count as f64 }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn grown(after: u64, before: u64) -> f64 {
+    after as f64 - before as f64
+}

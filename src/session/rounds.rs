@@ -1,0 +1,57 @@
+//! Reminds sessions of their deadlines: one sweep for all of them in place of a timer each.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::outbox::Address;
+use crate::presence::time::Timestamp;
+
+/// A reminder comes at most that late.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Who has to be reminded when. Holds an entry for each session, and for one that has ended until its time has come.
+#[derive(Default)]
+pub struct Rounds {
+    /// By the step in which it is due.
+    due: Mutex<BTreeMap<u64, Vec<Address>>>,
+}
+
+impl Rounds {
+    /// Begins to make the rounds, as long as somebody holds them. Needs a running actix system.
+    pub fn start(clock: &Clock) -> Arc<Self> {
+        let rounds = Arc::new(Self::default());
+        actix_web::rt::spawn(Self::run(Arc::downgrade(&rounds), clock.clone()));
+        rounds
+    }
+
+    async fn run(rounds: Weak<Self>, clock: Clock) {
+        loop {
+            tokio::time::sleep(STEP).await;
+            let Some(rounds) = rounds.upgrade() else { return };
+            rounds.sweep(clock.now());
+        }
+    }
+
+    /// Reminds this session at that time.
+    pub fn remind(&self, address: &Address, at: Timestamp) {
+        self.due.lock().entry(step(at) + 1).or_default().push(address.clone());
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        loop {
+            let mut due = self.due.lock();
+            let Some(first) = due.first_entry().filter(|first| *first.key() <= step(now)) else { return };
+            let addresses = first.remove();
+            drop(due);
+            addresses.iter().for_each(|address| address.remind());
+        }
+    }
+}
+
+fn step(at: Timestamp) -> u64 {
+    at.as_micros() / u64::try_from(STEP.as_micros()).expect("below a second")
+}
