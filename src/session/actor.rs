@@ -305,7 +305,7 @@ impl Handler<Wake> for SessionActor {
     }
 }
 
-/// What the client sends: see [`Input`](super::input::Input).
+/// What the client sends: see [`Input`].
 impl StreamHandler<Result<Received, ProtocolError>> for SessionActor {
     fn handle(&mut self, item: Result<Received, ProtocolError>, context: &mut Context) {
         let now = self.services.clock.now();
