@@ -18,15 +18,18 @@ use anyhow::Context;
 
 use crate::api::accounts::Accounts;
 use crate::auth::Auth;
+use crate::auth::connection::ConnectionTokens;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
-use crate::config::{Config, StoreKind};
+use crate::config::value::Period;
+use crate::config::{Config, LimitsConfig, SessionConfig, StoreKind};
 use crate::engine::Engine;
+use crate::http::centrifugo::Centrifugo;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
-use crate::session::{ConnectionIds, Rounds, Services};
+use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
@@ -59,8 +62,11 @@ impl Parts {
         };
         let metrics = Metrics::new();
         let engine = Engine::start(&config.engine, clock, &metrics);
+        let rounds = Rounds::start(clock);
+        let services = || services(config, clock, &metrics, &engine, &store, &rounds);
         let served = Served {
-            nakama: web::Data::new(nakama(config, clock, &metrics, &engine, &store)),
+            nakama: web::Data::new(nakama(config, clock, &store, services())),
+            centrifugo: web::Data::new(centrifugo(config, services())?),
             metrics: config.operation.metrics.then(|| metrics.clone()),
             readiness: Readiness::default(),
             max_body_bytes: config.server.max_body_bytes,
@@ -84,6 +90,7 @@ struct Drain {
     store: Arc<dyn Store>,
     metrics: Metrics,
     readiness: Readiness,
+    centrifugo: web::Data<Centrifugo>,
     timeout: Duration,
 }
 
@@ -92,9 +99,10 @@ impl App {
     pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
         let Parts { served, engine, store, metrics } = Parts::assemble(config, clock)?;
         let readiness = served.readiness.clone();
+        let centrifugo = served.centrifugo.clone();
         let (server, addresses) = serve(config, served)?;
         let timeout = config.server.drain_timeout.0;
-        let drain = Drain { server: server.handle(), engine, store, metrics, readiness, timeout };
+        let drain = Drain { server: server.handle(), engine, store, metrics, readiness, centrifugo, timeout };
         Ok(Self { server, addresses, drain })
     }
 
@@ -142,6 +150,7 @@ impl Drain {
         // Again and again, for those that were in the middle of their handshake.
         while self.metrics.connections() > 0 {
             self.engine.close_all(Farewell::Drain);
+            self.centrifugo.services.lobby.close_all(Farewell::Drain);
             for _ in 0..25 {
                 if self.metrics.connections() == 0 {
                     return;
@@ -152,24 +161,64 @@ impl Drain {
     }
 }
 
-fn nakama(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, store: &Arc<dyn Store>) -> Nakama {
+fn nakama(config: &Config, clock: &Clock, store: &Arc<dyn Store>, services: Services) -> Nakama {
     let auth = Arc::new(Auth::new(&config.nakama, clock));
+    let accounts = Accounts {
+        store: store.clone(),
+        auth: auth.clone(),
+        passwords: Passwords::new(&config.limits),
+        engine: services.engine.clone(),
+        clock: clock.clone(),
+    };
+    Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
+}
+
+fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo> {
+    let client = &config.centrifugo.client;
+    let (ping_interval, pong_timeout) = (client.ping_interval.0, client.pong_timeout.0);
+    let rules = EntranceRules {
+        authenticator: Arc::new(ConnectionTokens::new(&client.token)?),
+        nobody_without_token: client.allow_anonymous_connect_without_token,
+        nobody_with_token: !client.disallow_anonymous_connection_tokens,
+        stale_after: client.stale_close_delay.0,
+        expired_grace: client.expired_close_delay.0,
+        may_mark_active: !config.user_status.disable_for_client,
+        answers_pings: true,
+        ping_interval,
+        pong_timeout,
+        first_ping: ping_interval,
+    };
     let services = Services {
+        session: SessionConfig {
+            // Where WebSocket's own pings take the place of the dialect's.
+            ping_interval: client.ping_interval,
+            pong_timeout: Period(ping_interval + pong_timeout),
+            max_message_bytes: config.centrifugo.websocket.message_size_limit,
+            ..config.session.clone()
+        },
+        limits: LimitsConfig { follows_per_session: client.channel_limit, ..config.limits.clone() },
+        ..services
+    };
+    Ok(Centrifugo { services: Arc::new(services), rules, allowed_origins: client.allowed_origins.clone() })
+}
+
+fn services(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+    engine: &Engine,
+    store: &Arc<dyn Store>,
+    rounds: &Arc<Rounds>,
+) -> Services {
+    Services {
         engine: engine.clone(),
         directory: Arc::new(StoreDirectory(store.clone())),
         clock: clock.clone(),
         metrics: metrics.clone(),
         session: config.session.clone(),
         limits: config.limits.clone(),
-        rounds: Rounds::start(clock),
+        rounds: rounds.clone(),
         connection_ids: ConnectionIds::new(),
-    };
-    let accounts = Accounts {
-        store: store.clone(),
-        auth: auth.clone(),
-        passwords: Passwords::new(&config.limits),
-        engine: engine.clone(),
-        clock: clock.clone(),
-    };
-    Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
+        lobby: Lobby::default(),
+    }
 }

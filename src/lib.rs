@@ -11,7 +11,7 @@
 //! | [`auth`], [`store`] | tokens and passwords; accounts, in memory and on disk |
 //! | [`engine`] | one actor per user, a supervisor per shard |
 //! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
-//! | [`dialect`] | the wire formats: Nakama's |
+//! | [`dialect`] | the wire formats: Nakama's and Centrifugo's |
 //! | [`api`] | one function for each operation of the server, without transport |
 //! | [`http`] | the face: routes, codes, the page |
 //! | [`app`], [`cli`] | puts it all together; start, drain, command line |

@@ -16,17 +16,20 @@ use prometheus_client::registry::Registry;
 pub enum Dialect {
     /// Nakama's realtime protocol.
     Nakama,
+    /// Centrifugo's client protocol.
+    Centrifugo,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 1] = [Self::Nakama];
+    pub const ALL: [Self; 2] = [Self::Nakama, Self::Centrifugo];
 }
 
 impl EncodeLabelValue for Dialect {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         match self {
             Self::Nakama => EncodeLabelValue::encode(&"nakama", encoder),
+            Self::Centrifugo => EncodeLabelValue::encode(&"centrifugo", encoder),
         }
     }
 }
@@ -166,6 +169,7 @@ mod tests {
         metrics.engine().diffs.inc_by(7);
         let text = metrics.text();
         assert!(text.contains("hereabouts_connections{dialect=\"nakama\"} 3"), "{text}");
+        assert!(text.contains("hereabouts_connections{dialect=\"centrifugo\"} 0"), "{text}");
         assert!(text.contains("hereabouts_diffs_total 7"), "{text}");
         assert_eq!(metrics.connections(), 3);
     }

@@ -19,6 +19,7 @@ use anyhow::Context;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::config::{Config, ServerConfig};
+use crate::http::centrifugo::{self, Centrifugo};
 use crate::http::nakama::{self, Nakama};
 use crate::http::operation::{self, Readiness};
 use crate::http::page;
@@ -30,6 +31,8 @@ use crate::metrics::Metrics;
 pub struct Served {
     /// Nakama's endpoints.
     pub nakama: web::Data<Nakama>,
+    /// Centrifugo's endpoint.
+    pub centrifugo: web::Data<Centrifugo>,
     /// None: not shown.
     pub metrics: Option<Metrics>,
     /// Whether new clients are taken.
@@ -45,8 +48,10 @@ impl Served {
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         config
             .app_data(self.nakama.clone())
+            .app_data(self.centrifugo.clone())
             .app_data(web::PayloadConfig::new(self.max_body_bytes))
             .service(nakama::socket())
+            .service(centrifugo::socket())
             .service(nakama::rest())
             .service(nakama::healthcheck())
             .configure(operation::configure(self.metrics.clone(), self.readiness.clone()))

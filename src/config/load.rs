@@ -12,10 +12,11 @@ use super::{Config, DEFAULT_FILE};
 const DEFAULT_PATH: &str = "hereabouts.toml";
 
 /// The well-known development keys: (setting, value).
-const DEVELOPMENT_KEYS: [(&str, &str); 3] = [
+const DEVELOPMENT_KEYS: [(&str, &str); 4] = [
     ("nakama.server_key", "defaultkey"),
     ("nakama.encryption_key", "defaultencryptionkey"),
     ("nakama.refresh_encryption_key", "defaultrefreshencryptionkey"),
+    ("centrifugo.client.token.hmac_secret_key", "secret"),
 ];
 
 /// What the command line sets.
@@ -92,6 +93,13 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
             "nakama.refresh_encryption_key (value not shown): expected another key than nakama.encryption_key".into(),
         );
     }
+    let client = &config.centrifugo.client;
+    if client.ping_interval <= client.pong_timeout {
+        return refuse(format!(
+            "centrifugo.client.pong_timeout = {:?}: expected less than centrifugo.client.ping_interval = {:?}",
+            client.pong_timeout, client.ping_interval
+        ));
+    }
     check_keys(config.server.address, config)
 }
 
@@ -101,9 +109,10 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
         return Ok(());
     }
     let nakama = &config.nakama;
-    let keys = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key];
+    let hmac = config.centrifugo.client.token.hmac_secret_key.as_ref();
+    let keys = [Some(&nakama.server_key), Some(&nakama.encryption_key), Some(&nakama.refresh_encryption_key), hmac];
     for (key, (name, development)) in keys.into_iter().zip(DEVELOPMENT_KEYS) {
-        if key.matches(development.as_bytes()) {
+        if key.is_some_and(|key| key.matches(development.as_bytes())) {
             return Err(InvalidConfig(format!(
                 "{name} = \"{development}\": this development key is public; on server.address = {address} expected a key of \
                  your own (or a loopback address)"
@@ -184,8 +193,12 @@ mod tests {
             ("HEREABOUTS_NAKAMA__SERVER_KEY", "12345"),
             ("HEREABOUTS_NAKAMA__ENCRYPTION_KEY", "one of my own"),
             ("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "another of my own"),
+            ("HEREABOUTS_CENTRIFUGO__CLIENT__TOKEN__HMAC_SECRET_KEY", "a third of my own"),
         ];
         assert!(load_with(&own).is_ok());
+        let mut without = own;
+        without[4].1 = "";
+        assert!(load_with(&without).is_ok(), "a key may be left out");
         for skipped in 1..own.len() {
             let mut variables = own.to_vec();
             let (name, _) = variables.remove(skipped);
@@ -199,6 +212,18 @@ mod tests {
         let line = refusal(&[("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "defaultencryptionkey")]);
         assert!(line.contains("nakama.refresh_encryption_key") && !line.contains("defaultencryptionkey"), "{line}");
         assert!(!format!("{:?}", load_with(&[]).unwrap()).contains("default"), "a key is printed");
+    }
+
+    #[test]
+    fn origins_are_read_from_a_list_and_from_the_environment() {
+        let variable = "HEREABOUTS_CENTRIFUGO__CLIENT__ALLOWED_ORIGINS";
+        let allows = |value: &str, origin: &str| {
+            load_with(&[(variable, value)]).unwrap().centrifugo.client.allowed_origins.allow(origin)
+        };
+        assert!(!load_with(&[]).unwrap().centrifugo.client.allowed_origins.allow("http://here"));
+        assert!(allows("http://a http://b:80", "http://b:80") && !allows("http://a http://b:80", "http://c"));
+        let line = refusal(&[("HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT", "25s")]);
+        assert!(line.starts_with("centrifugo.client.pong_timeout"), "{line}");
     }
 
     #[test]

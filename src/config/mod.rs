@@ -2,6 +2,7 @@
 //!
 //! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
+pub mod centrifugo;
 mod load;
 pub mod value;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use centrifugo::CentrifugoConfig;
 pub use load::{InvalidConfig, Overrides, load};
 use value::{Period, Secret, ranged};
 
@@ -32,6 +34,10 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Keys and token lives of the Nakama dialect.
     pub nakama: NakamaConfig,
+    /// The Centrifugo dialect.
+    pub centrifugo: CentrifugoConfig,
+    /// What clients may say about their users.
+    pub user_status: UserStatusConfig,
     /// What is shown to operators and visitors.
     pub operation: OperationConfig,
 }
@@ -155,6 +161,14 @@ pub struct NakamaConfig {
     pub token_expiry: Period,
     /// Life of a refresh token.
     pub refresh_token_expiry: Period,
+}
+
+/// What clients may say about their users.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserStatusConfig {
+    /// Users are not to update their status themselves.
+    pub disable_for_client: bool,
 }
 
 /// What is shown to operators and visitors.

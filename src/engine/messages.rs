@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::EngineError;
 use super::mailbox::Mail;
 use super::user::UserActor;
-use crate::outbox::{Address, Farewell, Ticket};
+use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
@@ -51,6 +51,15 @@ pub struct Inspect {
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
 }
 
+/// A user did something.
+pub struct MarkActive(pub UserId);
+
+/// Somebody asks for a user's visible connections.
+pub struct Show {
+    pub user: UserId,
+    pub answer: oneshot::Sender<Vec<VisibleConnection>>,
+}
+
 /// Every connection is to be closed.
 pub struct CloseAll(pub Farewell);
 
@@ -83,6 +92,8 @@ impl Mail for Follow {}
 impl Mail for Unfollow {}
 impl Mail for Leave {}
 impl Mail for Inspect {}
+impl Mail for MarkActive {}
+impl Mail for Show {}
 impl Mail for CloseAll {}
 impl Mail for Idle {}
 impl Mail for Lost {}
@@ -103,6 +114,8 @@ pub enum Routed {
     Unfollow(Ticket),
     Leave(Address),
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Active,
+    Show(oneshot::Sender<Vec<VisibleConnection>>),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,

@@ -23,13 +23,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Farewell, Ticket};
+use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
 
 pub use attachment::Attachment;
 use mailbox::Mailbox;
-use messages::{Attach, CloseAll, Follow, Inspect, Unfollow};
+use messages::{Attach, CloseAll, Follow, Inspect, MarkActive, Show, Unfollow};
 use shard::Shard;
 use supervisor::Supervisor;
 
@@ -118,6 +118,19 @@ impl Engine {
             found.insert(user, status);
         }
         found
+    }
+
+    /// The user did something, now.
+    pub fn mark_active(&self, user: UserId) -> Result<(), EngineError> {
+        self.supervisor(user).offer(MarkActive(user))
+    }
+
+    /// The user's connections that others see, the one that changed last at the end.
+    pub async fn visible(&self, user: UserId) -> Result<Vec<VisibleConnection>, EngineError> {
+        let (answer, shown) = oneshot::channel();
+        self.supervisor(user).offer(Show { user, answer })?;
+        // Nobody answers for a user of whom nothing is known.
+        Ok(shown.await.unwrap_or_default())
     }
 
     /// Takes no new connections from here on.

@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 
 use super::EngineError;
 use super::mailbox::{Letter, Mailbox, send};
-use super::messages::{Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, Routed, SetStatus, Unfollow};
+use super::messages::{
+    Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, MarkActive, Routed, SetStatus, Show, Unfollow,
+};
 use super::user::{Surroundings, UserActor};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -168,6 +170,29 @@ impl Handler<Letter<Inspect>> for Supervisor {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Inspect(answer.clone()));
             }
+        }
+    }
+}
+
+impl Handler<Letter<MarkActive>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<MarkActive>, _: &mut Self::Context) {
+        // Past the quota there is nobody to remember it.
+        if let Ok(entry) = self.entry(letter.content.0, self.follow_quota) {
+            entry.route(Routed::Active);
+        }
+    }
+}
+
+impl Handler<Letter<Show>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Show>, _: &mut Self::Context) {
+        let Show { user, answer } = letter.content;
+        // Without an entry the answer is dropped: nobody is visible.
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Show(answer));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{self, Poll};
 
 use actix::fut::ActorFuture;
@@ -12,7 +13,7 @@ use super::messages::{Idle, Lost, Routed, SetStatus};
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally};
+use crate::outbox::{Address, Notification, Tally, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
@@ -31,7 +32,7 @@ pub struct Surroundings {
 pub struct UserActor {
     presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
-    told: Snapshot,
+    told: Arc<Snapshot>,
     /// The supervisor's messages handled so far.
     handled: u64,
     /// Stopped in good order: otherwise its end is a loss.
@@ -44,7 +45,7 @@ pub struct UserActor {
 impl UserActor {
     /// The actor of a user of whom nothing is known.
     pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
-        let told = presence.snapshot();
+        let told = Arc::new(presence.snapshot());
         Self { presence, told, handled: 0, retired: false, recovery: None, surroundings }
     }
 
@@ -57,6 +58,7 @@ impl UserActor {
         surroundings: Rc<Surroundings>,
     ) -> Self {
         let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
+        let told = Arc::new(told);
         Self { presence, told, handled: 0, retired: false, recovery: Some(effects), surroundings }
     }
 
@@ -72,7 +74,7 @@ impl UserActor {
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.surroundings.metrics.engine().diffs.inc();
-        let notification = Notification::new(diff);
+        let notification = Notification::new(diff, self.presence.snapshot());
         if self.presence.followers().len() <= FAN_OUT_STRIDE {
             let gone = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
             self.told(&notification, gone);
@@ -82,7 +84,7 @@ impl UserActor {
     }
 
     fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
-        self.told.apply(notification.diff());
+        self.told = notification.after().clone();
         for follower in gone {
             self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
         }
@@ -101,6 +103,9 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
+            Routed::Active => {
+                self.take(Event::Active, context);
+            }
             // A session that has ended meanwhile would never take its follow back.
             Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
             Routed::Follow(ticket) => {
@@ -119,6 +124,13 @@ impl UserActor {
                 let status = self.presence.general_status();
                 // Who asked may no longer wait.
                 let _asker_gone = answer.send((self.presence.user(), status));
+            }
+            Routed::Show(answer) => {
+                let visible = self.presence.visible();
+                let shown =
+                    visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() }).collect();
+                // Who asked may no longer wait.
+                drop(answer.send(shown));
             }
             Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell)),
             Routed::Retire => {
@@ -232,7 +244,7 @@ impl Drop for UserActor {
             return;
         }
         self.surroundings.supervisor.deliver(Lost {
-            told: self.told.clone(),
+            told: (*self.told).clone(),
             followers: self.presence.followers().iter().cloned().collect(),
             connections: self.presence.addresses().cloned().collect(),
         });

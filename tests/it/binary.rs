@@ -68,13 +68,16 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// What `/metrics` says of this one.
+    /// What `/metrics` says of this one, over all dialects.
     pub async fn metric(&self, name: &str) -> i64 {
         let client = awc::Client::builder().timeout(PATIENCE).finish();
         let mut response = client.get(format!("http://{}/metrics", self.address)).send().await.unwrap();
         let text = String::from_utf8(response.body().await.unwrap().to_vec()).unwrap();
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-        line.rsplit(' ').next().unwrap().parse().unwrap()
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let values: Vec<i64> =
+            text.lines().filter(of_name).map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        assert!(!values.is_empty(), "no {name} in {text}");
+        values.iter().sum()
     }
 
     /// Bytes resident.

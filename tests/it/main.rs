@@ -7,6 +7,7 @@
 )]
 
 mod binary;
+mod centrifugo;
 mod command_line;
 mod conversation;
 mod crowd;
