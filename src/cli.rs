@@ -9,7 +9,6 @@ use clap::{Parser, Subcommand};
 
 use crate::app::App;
 use crate::auth::Auth;
-use crate::auth::connection::ConnectionTokens;
 use crate::auth::token::Vars;
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_FILE, Overrides, load};
@@ -61,10 +60,7 @@ pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCo
     let done = match command {
         Command::DefaultConfig => Ok(print(DEFAULT_FILE)),
         Command::Serve => load().map(|config| serve(&config)).map_err(anyhow::Error::from),
-        Command::CheckConfig => load().map_err(anyhow::Error::from).and_then(|config| {
-            ConnectionTokens::new(&config.centrifugo.client.token)?;
-            Ok(print("the configuration is usable\n"))
-        }),
+        Command::CheckConfig => load().map(|_| print("the configuration is usable\n")).map_err(anyhow::Error::from),
         Command::Token { user, username } => load()
             .map_err(anyhow::Error::from)
             .and_then(|config| token(&config, &user, &username))
