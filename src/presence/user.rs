@@ -196,7 +196,8 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().filter_map(Connection::presence).collect()
     }
 
-    fn is_visible(&self) -> bool {
+    /// At least one connection is visible.
+    pub fn is_visible(&self) -> bool {
         self.connections.iter().any(|connection| connection.status.is_some())
     }
 
