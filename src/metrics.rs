@@ -51,6 +51,19 @@ pub struct DialectMetrics {
     pub folds: Counter,
 }
 
+/// What is counted of the records of when users were last seen.
+#[derive(Clone, Debug, Default)]
+pub struct SeenMetrics {
+    /// Users of whom something waits to be written.
+    pub waiting: Gauge,
+    /// Users written.
+    pub written: Counter,
+    /// Writes, each of everything that waited.
+    pub commits: Counter,
+    /// Sightings dropped because too much waited.
+    pub refused: Counter,
+}
+
 /// All metrics of one server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
@@ -59,6 +72,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     engine: EngineMetrics,
+    seen: SeenMetrics,
     dialects: Vec<DialectMetrics>,
 }
 
@@ -85,8 +99,15 @@ impl Metrics {
         let mut registry = Registry::with_prefix("hereabouts");
         let engine = EngineMetrics::default();
         engine.register(&mut registry);
+        let seen = SeenMetrics::default();
+        seen.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, dialects }))
+        Self(Arc::new(Inner { registry, engine, seen, dialects }))
+    }
+
+    /// What is counted of the records of when users were last seen.
+    pub fn seen(&self) -> &SeenMetrics {
+        &self.0.seen
     }
 
     /// What is counted whatever the dialect.
@@ -130,6 +151,15 @@ impl EngineMetrics {
             "Messages refused because a supervisor's mailbox was full",
             self.mailbox_refused.clone(),
         );
+    }
+}
+
+impl SeenMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("seen_waiting", "Users whose last-seen record waits to be written", self.waiting.clone());
+        registry.register("seen_written", "Last-seen records written", self.written.clone());
+        registry.register("seen_commits", "Commits of last-seen records", self.commits.clone());
+        registry.register("seen_refused", "Sightings dropped because too many waited", self.refused.clone());
     }
 }
 
