@@ -4,6 +4,7 @@
 
 mod directory;
 mod listen;
+mod stores;
 #[cfg(test)]
 mod tests;
 
@@ -20,20 +21,20 @@ use crate::api::accounts::Accounts;
 use crate::auth::Auth;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
-use crate::config::{Config, StoreKind};
-use crate::engine::Engine;
+use crate::config::Config;
+use crate::engine::{Engine, Ticks};
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
 use crate::session::{ConnectionIds, Services};
 use crate::store::Store;
-use crate::store::disk::DiskStore;
-use crate::store::memory::MemoryStore;
+use crate::store::seen::SeenStore;
 
 use directory::StoreDirectory;
 pub use listen::Served;
 use listen::serve;
+use stores::Stores;
 
 /// Everything but the listener: what a test server serves too.
 pub struct Parts {
@@ -43,6 +44,8 @@ pub struct Parts {
     pub engine: Engine,
     /// The accounts.
     pub store: Arc<dyn Store>,
+    /// When users were last seen; none where that is switched off.
+    pub seen: Option<Arc<dyn SeenStore>>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -50,15 +53,11 @@ pub struct Parts {
 impl Parts {
     /// Opens the store and starts the shards. Needs a running actix system.
     pub fn assemble(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let store: Arc<dyn Store> = match config.store.kind {
-            StoreKind::Memory => Arc::new(MemoryStore::new()),
-            StoreKind::Disk => {
-                let path = &config.store.path;
-                Arc::new(DiskStore::open(path).with_context(|| format!("store.path = {:?}", path.display()))?)
-            }
-        };
         let metrics = Metrics::new();
-        let engine = Engine::start(&config.engine, clock, &metrics);
+        let Stores { accounts: store, seen } = Stores::open(config, clock, &metrics)?;
+        let interval = config.user_status.presence_update_interval.0;
+        let ticks = Ticks::new(seen.clone(), interval, clock);
+        let engine = Engine::start(&config.engine, ticks, clock, &metrics);
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &metrics, &engine, &store)),
             metrics: config.operation.metrics.then(|| metrics.clone()),
@@ -66,7 +65,7 @@ impl Parts {
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, engine, store, metrics })
+        Ok(Self { served, engine, store, seen, metrics })
     }
 }
 
@@ -82,6 +81,7 @@ struct Drain {
     server: ServerHandle,
     engine: Engine,
     store: Arc<dyn Store>,
+    seen: Option<Arc<dyn SeenStore>>,
     metrics: Metrics,
     readiness: Readiness,
     timeout: Duration,
@@ -90,11 +90,11 @@ struct Drain {
 impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let Parts { served, engine, store, metrics } = Parts::assemble(config, clock)?;
+        let Parts { served, engine, store, seen, metrics } = Parts::assemble(config, clock)?;
         let readiness = served.readiness.clone();
         let (server, addresses) = serve(config, served)?;
         let timeout = config.server.drain_timeout.0;
-        let drain = Drain { server: server.handle(), engine, store, metrics, readiness, timeout };
+        let drain = Drain { server: server.handle(), engine, store, seen, metrics, readiness, timeout };
         Ok(Self { server, addresses, drain })
     }
 
@@ -133,6 +133,9 @@ impl Drain {
         }
         self.server.stop(false).await;
         self.engine.stop();
+        if let Some(seen) = &self.seen {
+            seen.close().await.context("the user statuses could not be written")?;
+        }
         self.store.close().await.context("the store could not be closed")?;
         log::info!("stopped");
         Ok(())

@@ -58,7 +58,7 @@ fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
         let key = error.path().to_string();
         let value = match layers.get_string(&key) {
-            Ok(value) if !key.ends_with("_key") => format!(" = {value:?}"),
+            Ok(value) if !key.ends_with("_key") && !key.ends_with(".key") => format!(" = {value:?}"),
             Ok(_) | Err(_) => String::new(),
         };
         let reason = match error.into_inner() {

@@ -11,6 +11,7 @@ mod shard;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod user;
 
 use std::hash::BuildHasher;
@@ -26,12 +27,14 @@ use crate::metrics::Metrics;
 use crate::outbox::{Address, Farewell, Ticket};
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
+use crate::presence::status::StatusText;
 
 pub use attachment::Attachment;
 use mailbox::Mailbox;
 use messages::{Attach, CloseAll, Follow, Inspect, Unfollow};
 use shard::Shard;
 use supervisor::Supervisor;
+pub use ticks::Ticks;
 
 /// Why the engine refuses something. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +53,8 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     shards: Vec<Shard>,
+    /// When users did something, for those who ask later.
+    ticks: Ticks,
     /// No new connections are taken.
     draining: AtomicBool,
     /// Chooses a user's shard; seeded at random, so that nobody outside can crowd one.
@@ -58,11 +63,12 @@ struct Inner {
 
 impl Engine {
     /// Starts the shards, each on a thread of its own. Needs a running actix system.
-    pub fn start(config: &EngineConfig, clock: &Clock, metrics: &Metrics) -> Self {
+    pub fn start(config: &EngineConfig, ticks: Ticks, clock: &Clock, metrics: &Metrics) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards };
-        let shards = (0..count).map(|_| Shard::start(config.max_users_per_shard, clock, metrics)).collect();
-        Self(Arc::new(Inner { shards, draining: AtomicBool::new(false), hasher: DefaultHashBuilder::default() }))
+        let start = |_| Shard::start(config.max_users_per_shard, ticks.clone(), clock, metrics);
+        let shards = (0..count).map(start).collect();
+        Self(Arc::new(Inner { shards, ticks, draining: AtomicBool::new(false), hasher: DefaultHashBuilder::default() }))
     }
 
     /// Adds a connection to a user. The user's followers have been told when this returns.
@@ -115,6 +121,17 @@ impl Engine {
             found.insert(user, status);
         }
         found
+    }
+
+    /// Remembers that a user did something just now.
+    pub fn mark_active(&self, user: UserId) {
+        // Refused only while the disk is stuck; that is counted, and a lost tick does no harm.
+        let _refused = self.0.ticks.active(user, None);
+    }
+
+    /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
+    pub fn update_status(&self, user: UserId, state: Option<StatusText>) -> Result<(), EngineError> {
+        self.0.ticks.active(user, state).map_err(|_| EngineError::Busy)
     }
 
     /// Takes no new connections from here on.

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
 use super::EngineError;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, Routed, SetStatus, Unfollow};
+use super::ticks::{Ticks, Visible};
 use super::user::{Surroundings, UserActor};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -38,8 +39,8 @@ impl Entry {
 
 impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
-    pub fn new(own: Mailbox<Self>, max_users: usize, clock: Clock, metrics: Metrics) -> Self {
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics });
+    pub fn new(own: Mailbox<Self>, max_users: usize, ticks: Ticks, clock: Clock, metrics: Metrics) -> Self {
+        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible: Visible::new(ticks) });
         Self { users: HashMap::new(), quota: Quota::new(max_users), surroundings }
     }
 
@@ -75,6 +76,15 @@ impl Supervisor {
 
 impl Actor for Supervisor {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some(stride) = self.surroundings.visible.stride() else { return };
+        let mut round = 0;
+        context.run_interval(stride, move |actor, _| {
+            actor.surroundings.visible.sweep(round);
+            round += 1;
+        });
+    }
 }
 
 impl Handler<Letter<Attach>> for Supervisor {

@@ -7,6 +7,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use super::mailbox::Mailbox;
 use super::messages::{Idle, Lost, Routed, SetStatus};
 use super::supervisor::Supervisor;
+use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::{Address, Notification, Tally};
@@ -22,6 +23,7 @@ pub struct Surroundings {
     pub supervisor: Mailbox<Supervisor>,
     pub clock: Clock,
     pub metrics: Metrics,
+    pub visible: Visible,
 }
 
 /// One user.
@@ -59,11 +61,21 @@ impl UserActor {
 
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
+        let visible = self.presence.is_visible();
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        if self.presence.is_visible() != visible {
+            self.write_down();
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
         snapshot
+    }
+
+    /// Has it written down that the user is online from here on, or no longer.
+    fn write_down(&self) {
+        let (visible, user) = (&self.surroundings.visible, self.presence.user());
+        if self.presence.is_visible() { visible.appears(user) } else { visible.disappears(user) }
     }
 
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
@@ -169,6 +181,7 @@ impl Actor for UserActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         let Some(Effects { snapshot: _, notify, retire }) = self.recovery.take() else { return };
+        self.write_down();
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
