@@ -81,6 +81,8 @@ struct Inner {
 pub struct EngineMetrics {
     /// User actors alive.
     pub users: Gauge,
+    /// Users with a connection.
+    pub connected: Gauge,
     /// Changes of users.
     pub diffs: Counter<u64, AtomicU64>,
     /// Bytes that wait for clients.
@@ -142,6 +144,7 @@ impl Default for Metrics {
 impl EngineMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register("users", "Users with a connection or a follower", self.users.clone());
+        registry.register("users_connected", "Users with a connection", self.connected.clone());
         registry.register("diffs", "Changes of users told to followers", self.diffs.clone());
         registry.register("outbox_bytes", "Bytes that wait for clients", self.outbox_bytes.clone());
         registry.register("users_recovered", "Users recovered after a failure of their actor", self.recovered.clone());

@@ -4,6 +4,7 @@ use actix::{Addr, Message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
+use super::examination::{Examined, Selection};
 use super::mailbox::Mail;
 use super::user::UserActor;
 use crate::outbox::{Address, Farewell, Ticket};
@@ -51,6 +52,18 @@ pub struct Inspect {
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
 }
 
+/// Somebody asks for everything about these users. Closing the channel ends the answer.
+pub struct Examine {
+    pub users: Vec<UserId>,
+    pub answer: mpsc::UnboundedSender<(UserId, Examined)>,
+}
+
+/// Some connections of a user are to be closed.
+pub struct Dismiss {
+    pub user: UserId,
+    pub selection: Selection,
+}
+
 /// Every connection is to be closed.
 pub struct CloseAll(pub Farewell);
 
@@ -83,6 +96,8 @@ impl Mail for Follow {}
 impl Mail for Unfollow {}
 impl Mail for Leave {}
 impl Mail for Inspect {}
+impl Mail for Examine {}
+impl Mail for Dismiss {}
 impl Mail for CloseAll {}
 impl Mail for Idle {}
 impl Mail for Lost {}
@@ -103,6 +118,8 @@ pub enum Routed {
     Unfollow(Ticket),
     Leave(Address),
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Dismiss(Selection),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,

@@ -5,6 +5,7 @@
 //! in `presence/`; what a session does with a notification is in `outbox/` and `session/`.
 
 mod attachment;
+mod examination;
 mod mailbox;
 mod messages;
 mod shard;
@@ -30,8 +31,9 @@ use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
 
 pub use attachment::Attachment;
+pub use examination::{Device, Examined, Selection};
 use mailbox::Mailbox;
-use messages::{Attach, CloseAll, Follow, Inspect, Unfollow};
+use messages::{Attach, CloseAll, Dismiss, Examine, Follow, Inspect, Unfollow};
 use shard::Shard;
 use supervisor::Supervisor;
 pub use ticks::Ticks;
@@ -121,6 +123,26 @@ impl Engine {
             found.insert(user, status);
         }
         found
+    }
+
+    /// Everything about those users of whom anything is known; the others are absent from the answer. It has the
+    /// invisible connections too: not for clients.
+    pub async fn examine(&self, users: Vec<UserId>) -> Result<HashMap<UserId, Examined>, EngineError> {
+        let (answer, mut answers) = mpsc::unbounded_channel();
+        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
+            shard.offer(Examine { users, answer: answer.clone() })?;
+        }
+        drop(answer);
+        let mut found = HashMap::new();
+        while let Some((user, examined)) = answers.recv().await {
+            found.insert(user, examined);
+        }
+        Ok(found)
+    }
+
+    /// Has some connections of a user closed. They are gone a moment later.
+    pub fn disconnect(&self, user: UserId, selection: Selection) -> Result<(), EngineError> {
+        self.supervisor(user).offer(Dismiss { user, selection })
     }
 
     /// Remembers that a user did something just now.

@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 
 use super::EngineError;
 use super::mailbox::{Letter, Mailbox, send};
-use super::messages::{Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, Routed, SetStatus, Unfollow};
+use super::messages::{
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Idle, Inspect, Leave, Lost, Routed, SetStatus, Unfollow,
+};
 use super::ticks::{Ticks, Visible};
 use super::user::{Surroundings, UserActor};
 use crate::clock::Clock;
@@ -171,6 +173,30 @@ impl Handler<Letter<Inspect>> for Supervisor {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Inspect(answer.clone()));
             }
+        }
+    }
+}
+
+impl Handler<Letter<Examine>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Examine>, _: &mut Self::Context) {
+        let Examine { users, answer } = letter.content;
+        for user in users {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Examine(answer.clone()));
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Dismiss>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Dismiss>, _: &mut Self::Context) {
+        let Dismiss { user, selection } = letter.content;
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Dismiss(selection));
         }
     }
 }

@@ -230,6 +230,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.followers.iter()
     }
 
+    /// The user's connections, the invisible ones among them.
+    pub fn connections(&self) -> &[Connection<F>] {
+        &self.connections
+    }
+
     /// The addresses of the user's own connections.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = &F> {
         self.connections.iter().map(|connection| &connection.address)
