@@ -21,6 +21,8 @@ pub enum ErrorKind {
     ResourceExhausted,
     /// The server failed.
     Internal,
+    /// The configuration switches it off.
+    Disabled,
     /// The server cannot at the moment.
     Unavailable,
     /// The caller is nobody known.
