@@ -18,11 +18,13 @@ use actix_web::web;
 use anyhow::Context;
 
 use crate::api::accounts::Accounts;
+use crate::api::users::{Node, Users};
 use crate::auth::Auth;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, Ticks};
+use crate::http::api::ServerApi;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
@@ -58,8 +60,12 @@ impl Parts {
         let interval = config.user_status.presence_update_interval.0;
         let ticks = Ticks::new(seen.clone(), interval, clock);
         let engine = Engine::start(&config.engine, ticks, clock, &metrics);
+        let node = Node::new(config.server.address.to_string(), clock);
+        let users = Users { engine: engine.clone(), seen: seen.clone(), metrics: metrics.clone(), node };
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &metrics, &engine, &store)),
+            api: web::Data::new(ServerApi::new(users, &config.http_api)),
+            swagger: config.http_api.swagger,
             metrics: config.operation.metrics.then(|| metrics.clone()),
             readiness: Readiness::default(),
             max_body_bytes: config.server.max_body_bytes,

@@ -14,5 +14,6 @@ mod crowd;
 mod handshake;
 mod operation;
 mod raw;
+mod server_api;
 mod trouble;
 mod world;
