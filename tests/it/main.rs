@@ -10,7 +10,7 @@ mod binary;
 mod command_line;
 mod conversation;
 mod crowd;
-
+mod durability;
 mod handshake;
 mod operation;
 mod raw;
