@@ -32,6 +32,12 @@ pub struct Overrides {
 #[error("{0}")]
 pub struct InvalidConfig(String);
 
+impl InvalidConfig {
+    pub(super) fn new(error: &dyn std::fmt::Display) -> Self {
+        Self(one_line(error))
+    }
+}
+
 /// Reads all layers. `environment` is the process's, or a test's; only `HEREABOUTS_…` is looked at.
 pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Result<Config, InvalidConfig> {
     let path = overrides.file.as_deref();
@@ -47,14 +53,14 @@ pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Resu
         .add_source(variables)
         .set_override_option("server.address", overrides.address.clone())
         .and_then(|builder| builder.build())
-        .map_err(|error| InvalidConfig(one_line(&error)))?;
+        .map_err(|error| InvalidConfig::new(&error))?;
     let config = read(layers)?;
     check(&config)?;
     Ok(config)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors, most of which cannot happen here")]
-fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
+pub(super) fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
         let key = error.path().to_string();
         let value = match layers.get_string(&key) {
@@ -72,7 +78,7 @@ fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     })
 }
 
-fn one_line(error: &dyn std::fmt::Display) -> String {
+pub(super) fn one_line(error: &dyn std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
+pub mod import;
 mod load;
 pub mod value;
 
