@@ -24,6 +24,7 @@ use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, Ticks};
+use crate::grpc::{Grpc, Running};
 use crate::http::api::ServerApi;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
@@ -42,6 +43,8 @@ use stores::Stores;
 pub struct Parts {
     /// What every worker serves.
     pub served: Served,
+    /// The operations of the server API.
+    pub users: Arc<Users>,
     /// The users.
     pub engine: Engine,
     /// The accounts.
@@ -62,22 +65,25 @@ impl Parts {
         let engine = Engine::start(&config.engine, ticks, clock, &metrics);
         let node = Node::new(config.server.address.to_string(), clock);
         let users = Users { engine: engine.clone(), seen: seen.clone(), metrics: metrics.clone(), node };
+        let users = Arc::new(users);
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &metrics, &engine, &store)),
-            api: web::Data::new(ServerApi::new(users, &config.http_api)),
+            api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
             swagger: config.http_api.swagger,
             metrics: config.operation.metrics.then(|| metrics.clone()),
             readiness: Readiness::default(),
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, engine, store, seen, metrics })
+        Ok(Self { served, users, engine, store, seen, metrics })
     }
 }
 
 /// A server that listens, but does not serve yet.
 pub struct App {
     server: Server,
+    /// None: not served.
+    grpc: Option<Grpc>,
     addresses: Vec<SocketAddr>,
     drain: Drain,
 }
@@ -96,12 +102,15 @@ struct Drain {
 impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let Parts { served, engine, store, seen, metrics } = Parts::assemble(config, clock)?;
+        let Parts { served, users, engine, store, seen, metrics } = Parts::assemble(config, clock)?;
+        let grpc = &config.grpc_api;
+        let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
+        let grpc = grpc.enabled.then(bound).transpose()?;
         let readiness = served.readiness.clone();
         let (server, addresses) = serve(config, served)?;
         let timeout = config.server.drain_timeout.0;
         let drain = Drain { server: server.handle(), engine, store, seen, metrics, readiness, timeout };
-        Ok(Self { server, addresses, drain })
+        Ok(Self { server, grpc, addresses, drain })
     }
 
     /// Where it listens.
@@ -109,9 +118,18 @@ impl App {
         &self.addresses
     }
 
+    /// Where it listens for gRPC.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(Grpc::address)
+    }
+
     /// Serves until `stop` completes, then drains.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, drain, addresses } = self;
+        let Self { server, grpc, drain, addresses } = self;
+        if let Some(grpc) = &grpc {
+            log::info!("listening for gRPC on {}", grpc.address());
+        }
+        let grpc = grpc.map(Grpc::start).transpose().context("gRPC could not be started")?;
         for address in &addresses {
             log::info!("listening on http://{address}");
         }
@@ -121,14 +139,14 @@ impl App {
             ended = &mut serving => return ended.context("the HTTP server failed")?.context("the HTTP server failed"),
             () = stop => {}
         }
-        drain.run().await?;
+        drain.run(grpc).await?;
         serving.await.context("the HTTP server failed")?.context("the HTTP server failed")
     }
 }
 
 impl Drain {
     /// Takes no new clients, closes every connection with its dialect's word, writes what is under way.
-    async fn run(&self) -> anyhow::Result<()> {
+    async fn run(&self, grpc: Option<Running>) -> anyhow::Result<()> {
         log::info!(connections = self.metrics.connections(); "draining");
         self.readiness.set(false);
         self.server.pause().await;
@@ -136,6 +154,11 @@ impl Drain {
         let closed = tokio::time::timeout(self.timeout, self.close_all()).await;
         if closed.is_err() {
             log::warn!(connections = self.metrics.connections(); "not every client took its close in time; cutting the rest");
+        }
+        if let Some(grpc) = grpc
+            && tokio::time::timeout(self.timeout, grpc.stop()).await.is_err()
+        {
+            log::warn!("not every gRPC call ended in time");
         }
         self.server.stop(false).await;
         self.engine.stop();

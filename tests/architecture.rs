@@ -21,7 +21,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("dialect", &["session", "outbox", "presence"]),
     ("api", &["engine", "store", "auth", "presence", "config", "metrics", "clock"]),
     ("http", &["api", "auth", "session", "dialect", "outbox", "presence", "config", "metrics"]),
-    ("app", &["http", "api", "session", "engine", "outbox", "store", "auth", "presence", "config", "metrics", "clock"]),
+    ("grpc", &["api", "config", "metrics"]),
+    (
+        "app",
+        &[
+            "http", "grpc", "api", "session", "engine", "outbox", "store", "auth", "presence", "config", "metrics",
+            "clock",
+        ],
+    ),
     ("cli", &["app", "auth", "presence", "config", "clock"]),
 ];
 

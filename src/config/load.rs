@@ -98,6 +98,13 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
             "nakama.refresh_encryption_key (value not shown): expected another key than nakama.encryption_key".into(),
         );
     }
+    let grpc = &config.grpc_api;
+    if grpc.enabled && grpc.key.is_none() && !grpc.address.ip().is_loopback() {
+        return refuse(format!(
+            "grpc_api.key = \"\": on grpc_api.address = {} expected a key (or a loopback address)",
+            grpc.address
+        ));
+    }
     check_keys(config.server.address, config)
 }
 
@@ -205,6 +212,22 @@ mod tests {
         let line = refusal(&[("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "defaultencryptionkey")]);
         assert!(line.contains("nakama.refresh_encryption_key") && !line.contains("defaultencryptionkey"), "{line}");
         assert!(!format!("{:?}", load_with(&[]).unwrap()).contains("default"), "a key is printed");
+    }
+
+    #[test]
+    fn grpc_needs_a_key_where_others_can_reach_it() {
+        let open = [("HEREABOUTS_GRPC_API__ENABLED", "true"), ("HEREABOUTS_GRPC_API__ADDRESS", "0.0.0.0:10000")];
+        let line = refusal(&open);
+        assert!(line.starts_with("grpc_api.key") && line.contains("0.0.0.0:10000"), "{line}");
+        assert!(load_with(&open[1..]).is_ok(), "it is off");
+        assert!(load_with(&open[..1]).is_ok(), "it is on loopback");
+        assert!(load_with(&[open[0], open[1], ("HEREABOUTS_GRPC_API__KEY", "k")]).is_ok());
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_not_shown() {
+        let line = refusal(&[("HEREABOUTS_HTTP_API__KEY", &"s3cret".repeat(200))]);
+        assert!(line.starts_with("http_api.key") && !line.contains("s3cret"), "{line}");
     }
 
     #[test]

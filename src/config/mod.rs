@@ -37,6 +37,8 @@ pub struct Config {
     pub user_status: UserStatusConfig,
     /// The server API over HTTP.
     pub http_api: HttpApiConfig,
+    /// The server API over gRPC.
+    pub grpc_api: GrpcApiConfig,
     /// What is shown to operators and visitors.
     pub operation: OperationConfig,
 }
@@ -210,6 +212,26 @@ pub struct HttpApiConfig {
     pub error_mode: ErrorMode,
     /// Serve the page to browse and try the API.
     pub swagger: bool,
+}
+
+/// The server API over gRPC.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrpcApiConfig {
+    /// Serve it.
+    pub enabled: bool,
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Key of the callers; none: everybody may call, on loopback only.
+    #[serde(deserialize_with = "secret_or_none")]
+    pub key: Option<Secret>,
+    /// How errors are sent unless the caller asks for the other.
+    pub error_mode: ErrorMode,
+    /// Describe the service to those who ask for it.
+    pub reflection: bool,
+    /// Largest message from a caller, bytes.
+    #[serde(deserialize_with = "ranged::<1024, 16_777_216, _, _>")]
+    pub max_receive_message_size: usize,
 }
 
 /// What is shown to operators and visitors.

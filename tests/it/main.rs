@@ -11,6 +11,7 @@ mod command_line;
 mod conversation;
 mod crowd;
 mod durability;
+mod grpc;
 mod handshake;
 mod operation;
 mod raw;

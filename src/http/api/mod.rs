@@ -16,6 +16,8 @@ mod request;
 mod respond;
 mod response;
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::{HttpResponse, Route, web};
 
@@ -26,7 +28,7 @@ use crate::config::{ErrorMode, HttpApiConfig};
 /// What the endpoints work with; shared by all workers.
 pub struct ServerApi {
     /// The operations.
-    pub users: Users,
+    pub users: Arc<Users>,
     /// None: nobody may call.
     key: Option<Secret>,
     error_mode: ErrorMode,
@@ -34,7 +36,7 @@ pub struct ServerApi {
 
 impl ServerApi {
     /// The operations behind the configured key.
-    pub fn new(users: Users, config: &HttpApiConfig) -> Self {
+    pub fn new(users: Arc<Users>, config: &HttpApiConfig) -> Self {
         Self { users, key: config.key.clone(), error_mode: config.error_mode }
     }
 }
