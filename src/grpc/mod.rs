@@ -78,14 +78,10 @@ impl Grpc {
         reporter.set_serving::<CentrifugoApiServer<Service>>().await;
         let api = CentrifugoApiServer::new(service).max_decoding_message_size(config.max_receive_message_size);
         let api = tonic::service::interceptor::InterceptedService::new(api, Key::new(config.key.as_ref()));
-        let reflection = match config.reflection {
-            true => {
-                let builder = tonic_reflection::server::Builder::configure();
-                let builder = builder.register_encoded_file_descriptor_set(proto::DESCRIPTORS);
-                let builder = builder.register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-                Some(builder.build_v1()?)
-            }
-            false => None,
+        // Most clients still ask in the older version.
+        let (reflection, older) = match config.reflection {
+            true => (Some(describe().build_v1()?), Some(describe().build_v1alpha()?)),
+            false => (None, None),
         };
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let stop = async {
@@ -100,11 +96,19 @@ impl Grpc {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .add_service(health)
             .add_optional_service(reflection)
+            .add_optional_service(older)
             .add_service(api)
             .serve_with_incoming_shutdown(accept(listener), stop)
             .await?;
         Ok(())
     }
+}
+
+/// What reflection tells.
+fn describe() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 /// A server that serves.
