@@ -25,7 +25,7 @@ use crate::presence::time::Timestamp;
 use crate::store::{Answer, StoreError};
 
 /// Less than a second, so that with the time a commit takes no more than a second's sightings can be lost.
-const COMMIT_EVERY: Duration = Duration::from_millis(800);
+const COMMIT_EVERY: Duration = Duration::from_millis(750);
 
 /// Records looked at for expiry between two commits: a million are gone through in a quarter of an hour.
 const SWEEP_STRIDE: usize = 1000;
@@ -225,7 +225,10 @@ impl Writer {
         let shared = self.shared.clone();
         let now = shared.clock.now();
         let mut batch = shared.database.batch().durability(Some(PersistMode::SyncData));
-        for (user, sighting) in sightings {
+        // In the order in which they lie on disk, neighbours are read together.
+        let mut ordered: Vec<(&UserId, &Sighting)> = sightings.iter().collect();
+        ordered.sort_unstable_by_key(|(user, _)| **user);
+        for (user, sighting) in ordered {
             // A record that cannot be read is replaced: the times in it are lost anyhow.
             let mut record = match shared.current(*user, now) {
                 Err(StoreError::Damaged(what)) => {
