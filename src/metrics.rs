@@ -64,6 +64,17 @@ pub struct SeenMetrics {
     pub refused: Counter,
 }
 
+/// What is counted of the server API, over HTTP and gRPC.
+#[derive(Clone, Debug, Default)]
+pub struct ApiMetrics {
+    /// Calls carried out, each of a batch by itself.
+    pub calls: Counter,
+    /// Those that were answered with an error.
+    pub failures: Counter,
+    /// Requests without the key.
+    pub keyless: Counter,
+}
+
 /// All metrics of one server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
@@ -73,6 +84,7 @@ struct Inner {
     registry: Registry,
     engine: EngineMetrics,
     seen: SeenMetrics,
+    api: ApiMetrics,
     dialects: Vec<DialectMetrics>,
 }
 
@@ -103,8 +115,15 @@ impl Metrics {
         engine.register(&mut registry);
         let seen = SeenMetrics::default();
         seen.register(&mut registry);
+        let api = ApiMetrics::default();
+        api.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, seen, dialects }))
+        Self(Arc::new(Inner { registry, engine, seen, api, dialects }))
+    }
+
+    /// What is counted of the server API.
+    pub fn api(&self) -> &ApiMetrics {
+        &self.0.api
     }
 
     /// What is counted of the records of when users were last seen.
@@ -163,6 +182,14 @@ impl SeenMetrics {
         registry.register("seen_written", "Last-seen records written", self.written.clone());
         registry.register("seen_commits", "Commits of last-seen records", self.commits.clone());
         registry.register("seen_refused", "Sightings dropped because too many waited", self.refused.clone());
+    }
+}
+
+impl ApiMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("api_calls", "Calls of the server API", self.calls.clone());
+        registry.register("api_failures", "Calls of the server API answered with an error", self.failures.clone());
+        registry.register("api_keyless", "Requests to the server API without its key", self.keyless.clone());
     }
 }
 

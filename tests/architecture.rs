@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["outbox", "presence", "store", "config", "metrics", "clock"]),
     ("session", &["engine", "outbox", "presence", "auth", "config", "metrics", "clock"]),
     ("dialect", &["session", "outbox", "presence"]),
-    ("api", &["engine", "store", "auth", "presence", "config", "metrics", "clock"]),
+    ("api", &["engine", "outbox", "store", "auth", "presence", "config", "metrics", "clock"]),
     ("http", &["api", "auth", "session", "dialect", "outbox", "presence", "config", "metrics"]),
     ("grpc", &["api", "config", "metrics"]),
     (

@@ -62,6 +62,7 @@ pub struct Examine {
 pub struct Dismiss {
     pub user: UserId,
     pub selection: Selection,
+    pub farewell: Farewell,
 }
 
 /// Every connection is to be closed.
@@ -119,7 +120,7 @@ pub enum Routed {
     Leave(Address),
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
     Examine(mpsc::UnboundedSender<(UserId, Examined)>),
-    Dismiss(Selection),
+    Dismiss(Selection, Farewell),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,

@@ -141,8 +141,8 @@ impl Engine {
     }
 
     /// Has some connections of a user closed. They are gone a moment later.
-    pub fn disconnect(&self, user: UserId, selection: Selection) -> Result<(), EngineError> {
-        self.supervisor(user).offer(Dismiss { user, selection })
+    pub fn disconnect(&self, user: UserId, selection: Selection, farewell: Farewell) -> Result<(), EngineError> {
+        self.supervisor(user).offer(Dismiss { user, selection, farewell })
     }
 
     /// Remembers that a user did something just now.
@@ -164,7 +164,7 @@ impl Engine {
     /// Has every connection closed.
     pub fn close_all(&self, farewell: Farewell) {
         for shard in &self.0.shards {
-            shard.supervisor().deliver(CloseAll(farewell));
+            shard.supervisor().deliver(CloseAll(farewell.clone()));
         }
     }
 

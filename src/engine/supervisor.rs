@@ -194,9 +194,9 @@ impl Handler<Letter<Dismiss>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Dismiss>, _: &mut Self::Context) {
-        let Dismiss { user, selection } = letter.content;
+        let Dismiss { user, selection, farewell } = letter.content;
         if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Dismiss(selection));
+            entry.route(Routed::Dismiss(selection, farewell));
         }
     }
 }
@@ -206,7 +206,7 @@ impl Handler<Letter<CloseAll>> for Supervisor {
 
     fn handle(&mut self, letter: Letter<CloseAll>, _: &mut Self::Context) {
         let CloseAll(farewell) = letter.content;
-        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell)));
+        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell.clone())));
     }
 }
 

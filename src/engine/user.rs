@@ -11,7 +11,7 @@ use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Farewell, Notification, Tally};
+use crate::outbox::{Address, Notification, Tally};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
@@ -160,11 +160,11 @@ impl UserActor {
                 // Who asked may no longer wait.
                 let _asker_gone = answer.send((self.presence.user(), Examined::of(&self.presence)));
             }
-            Routed::Dismiss(selection) => {
+            Routed::Dismiss(selection, farewell) => {
                 let chosen = self.presence.addresses().filter(|address| selection.includes(address.connection()));
-                chosen.for_each(|address| address.close(Farewell::Disconnected));
+                chosen.for_each(|address| address.close(farewell.clone()));
             }
-            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell)),
+            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell.clone())),
             Routed::Retire => {
                 self.retired = true;
                 context.stop();

@@ -74,10 +74,11 @@ impl Grpc {
 
     async fn serve(self, stopped: oneshot::Receiver<()>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let Self { listener, address: _, service, config } = self;
+        let key = Key::new(config.key.as_ref(), service.metrics());
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_serving::<CentrifugoApiServer<Service>>().await;
         let api = CentrifugoApiServer::new(service).max_decoding_message_size(config.max_receive_message_size);
-        let api = tonic::service::interceptor::InterceptedService::new(api, Key::new(config.key.as_ref()));
+        let api = tonic::service::interceptor::InterceptedService::new(api, key);
         // Most clients still ask in the older version.
         let (reflection, older) = match config.reflection {
             true => (Some(describe().build_v1()?), Some(describe().build_v1alpha()?)),

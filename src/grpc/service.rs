@@ -12,6 +12,7 @@ use crate::api::users::{Command, Disconnection, MOST_COMMANDS, NodeInfo, Order, 
 use crate::api::{ApiError, ErrorKind};
 use crate::config::ErrorMode;
 use crate::config::value::Secret;
+use crate::metrics::Metrics;
 
 /// The service.
 pub struct Service {
@@ -23,6 +24,11 @@ impl Service {
     /// The operations, and how they fail unless the caller asks for the other way.
     pub fn new(users: Arc<Users>, error_mode: ErrorMode) -> Self {
         Self { users, error_mode }
+    }
+
+    /// Counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.users.metrics
     }
 
     /// Carries one call out. The outer result is an error that is to be the call's own status.
@@ -43,22 +49,27 @@ impl Service {
 /// Lets only those in that hold the key: the metadata `authorization` is `apikey KEY`, to the letter. Compared in constant
 /// time. Without a key everybody is let in, which the configuration allows on loopback only.
 #[derive(Clone)]
-pub struct Key(Option<Arc<[u8]>>);
+pub struct Key {
+    expected: Option<Arc<[u8]>>,
+    metrics: Metrics,
+}
 
 impl Key {
     /// The configured key.
-    pub fn new(key: Option<&Secret>) -> Self {
-        Self(key.map(|key| [b"apikey ", key.expose()].concat().into()))
+    pub fn new(key: Option<&Secret>, metrics: &Metrics) -> Self {
+        let expected = key.map(|key| [b"apikey ", key.expose()].concat().into());
+        Self { expected, metrics: metrics.clone() }
     }
 }
 
 impl Interceptor for Key {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
-        let Some(key) = &self.0 else { return Ok(request) };
+        let Some(key) = &self.expected else { return Ok(request) };
         let given = request.metadata().get("authorization");
         if given.is_some_and(|given| given.as_bytes().ct_eq(key).into()) {
             return Ok(request);
         }
+        self.metrics.api().keyless.inc();
         Err(Status::unauthenticated("unauthenticated"))
     }
 }
@@ -162,12 +173,11 @@ into_command! {
     GetUserStatusRequest => |body| Self::GetUserStatus { users: body.users };
     DeleteUserStatusRequest => |body| Self::DeleteUserStatus { users: body.users };
     InfoRequest => |_body| Self::Info;
-    DisconnectRequest => |body| Self::Disconnect(Disconnection {
-        user: body.user,
-        client: body.client,
-        session: body.session,
-        whitelist: body.whitelist,
-    });
+    DisconnectRequest => |body| {
+        let proto::Disconnect { code, reason } = body.disconnect.unwrap_or_default();
+        let proto::DisconnectRequest { user, client, session, whitelist, .. } = body;
+        Self::Disconnect(Disconnection { user, client, session, whitelist, code, reason })
+    };
 }
 
 /// The result of one method out of the answer to it.

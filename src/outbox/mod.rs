@@ -21,7 +21,7 @@ mod tests;
 mod ticket;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
@@ -40,12 +40,14 @@ use request::{Request, Settled};
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// The server stops.
     Drain,
     /// An operator or another part of the server disconnects the user.
     Disconnected,
+    /// Likewise, with a close code and a reason of its own.
+    Dismissed(Arc<(u16, Box<str>)>),
 }
 
 /// What a connection is when it opens.

@@ -135,6 +135,24 @@ async fn somebody_is_disconnected_as_a_whole_or_on_one_connection() {
 }
 
 #[actix_web::test]
+async fn a_disconnection_may_have_a_code_and_a_reason_of_its_own() {
+    let world = world();
+    let mut bob = world.online("bob").await;
+    for closing in [json!({"code": 1000}), json!({"code": 5000}), json!({"code": 4500, "reason": "x".repeat(124)})] {
+        let request = world.server.post("/api/disconnect").insert_header(("X-API-Key", KEY));
+        let body = json!({"user": "bob", "disconnect": closing});
+        let answer: Value = request.send_json(&body).await.unwrap().json().await.unwrap();
+        assert_eq!(answer["error"]["code"], 107, "{closing}");
+    }
+    bob.hears_nothing_more().await;
+    asks(&world, "disconnect", json!({"user": "bob", "disconnect": {"code": 4500, "reason": "moved"}})).await;
+    assert_eq!(bob.hears_close().await, (4500, "moved".to_owned()));
+    let mut bob = world.online("bob").await;
+    asks(&world, "disconnect", json!({"user": "bob", "disconnect": {"code": 4001}})).await;
+    assert_eq!(bob.hears_close().await, (4001, "force disconnect".to_owned()));
+}
+
+#[actix_web::test]
 async fn the_server_counts_its_clients_and_their_users() {
     let world = world();
     let people = [world.online("alice").await, world.hidden("alice").await, world.online("bob").await];

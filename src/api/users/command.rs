@@ -63,6 +63,15 @@ pub enum Reply {
 impl Users {
     /// Carries out one call.
     pub async fn call(&self, command: Command) -> Result<Reply, ApiError> {
+        self.metrics.api().calls.inc();
+        let result = self.carry_out(command).await;
+        if result.is_err() {
+            self.metrics.api().failures.inc();
+        }
+        result
+    }
+
+    async fn carry_out(&self, command: Command) -> Result<Reply, ApiError> {
         Ok(match command {
             Command::UpdateUserStatus { users, state } => {
                 self.update_user_status(&users, &state)?;

@@ -1,10 +1,13 @@
 //! Who is connected.
 
+use std::sync::Arc;
+
 use super::status::{UserStatus, unreadable};
 use super::{Users, user, users};
 use crate::api::{ApiError, ErrorKind};
 use crate::engine::{Device, Selection};
 use crate::metrics::Dialect;
+use crate::outbox::Farewell;
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::ConnectionId;
 use crate::presence::seen::LastSeen;
@@ -14,6 +17,12 @@ const MOST_VIEWED: usize = 500;
 
 /// The most connections that [`Users::disconnect`] may be told to spare.
 const MOST_SPARED: usize = 1000;
+
+/// Close codes that an application may use (RFC 6455 section 7.4.2).
+const CODES: std::ops::RangeInclusive<u16> = 3000..=4999;
+
+/// The longest reason in a close frame, in bytes (RFC 6455 section 5.5).
+const LONGEST_REASON: usize = 123;
 
 /// Everything about one user that another may know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +73,26 @@ pub struct Disconnection {
     pub session: String,
     /// But not these.
     pub whitelist: Vec<String>,
+    /// The close code; 0: the dialect's own code and reason.
+    pub code: u32,
+    /// The close reason; empty: what Centrifugo says.
+    pub reason: String,
+}
+
+impl Disconnection {
+    fn farewell(&self) -> Result<Farewell, ApiError> {
+        if self.code == 0 {
+            return Ok(Farewell::Disconnected);
+        }
+        let code = u16::try_from(self.code).ok().filter(|code| CODES.contains(code));
+        let code = code.ok_or_else(|| ApiError::invalid("disconnect.code: a close code from 3000 to 4999"))?;
+        if self.reason.len() > LONGEST_REASON {
+            return Err(ApiError::invalid(format!("disconnect.reason: at most {LONGEST_REASON} bytes")));
+        }
+        // Centrifugo's clients take a code for final only where there is a reason.
+        let reason = if self.reason.is_empty() { "force disconnect" } else { &self.reason };
+        Ok(Farewell::Dismissed(Arc::new((code, reason.into()))))
+    }
 }
 
 impl Users {
@@ -96,6 +125,7 @@ impl Users {
     /// Has connections of a user closed. That there is none is no error.
     pub fn disconnect(&self, which: &Disconnection) -> Result<(), ApiError> {
         let user = user(&which.user)?;
+        let farewell = which.farewell()?;
         if !which.session.is_empty() {
             return Err(ApiError::new(ErrorKind::Disabled, "session: this server has no transport with sessions"));
         }
@@ -112,7 +142,7 @@ impl Users {
             },
         };
         let except = which.whitelist.iter().filter_map(|text| id(text)).collect();
-        Ok(self.engine.disconnect(user, Selection { only, except })?)
+        Ok(self.engine.disconnect(user, Selection { only, except }, farewell)?)
     }
 }
 

@@ -123,6 +123,7 @@ async fn call(method: Method, request: HttpRequest, payload: web::Payload, api: 
 /// Checks the key, and reads the body only then.
 async fn admit(request: &HttpRequest, payload: web::Payload, api: &ServerApi) -> Result<Bytes, HttpResponse> {
     if !key::is_held(request, api) {
+        api.users.metrics.api().keyless.inc();
         return Err(HttpResponse::Unauthorized().finish());
     }
     Bytes::from_request(request, &mut payload.into_inner()).await.map_err(|error| {

@@ -1,6 +1,6 @@
 //! The bodies of requests.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::json::or_empty;
@@ -78,6 +78,22 @@ pub struct DisconnectRequest {
     /// Connections to spare.
     #[serde(deserialize_with = "or_empty")]
     whitelist: Vec<String>,
+    /// How the connections are closed; missing: as each client's own protocol has it.
+    #[serde(deserialize_with = "or_empty")]
+    disconnect: Closing,
+}
+
+/// A close frame.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default)]
+pub struct Closing {
+    /// From 3000 to 4999; 0 or missing: the protocol's own.
+    #[serde(deserialize_with = "or_empty")]
+    #[schema(example = 4500)]
+    code: u32,
+    /// At most 123 bytes.
+    #[serde(deserialize_with = "or_empty")]
+    reason: String,
 }
 
 /// Nothing to say.
@@ -105,6 +121,8 @@ into_command! {
         client: body.client,
         session: body.session,
         whitelist: body.whitelist,
+        code: body.disconnect.code,
+        reason: body.disconnect.reason,
     });
     InfoRequest => |_body| Self::Info;
 }
