@@ -42,15 +42,15 @@ impl InvalidConfig {
 pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Result<Config, InvalidConfig> {
     let path = overrides.file.as_deref();
     let file = File::from(path.unwrap_or(Path::new(DEFAULT_PATH))).format(FileFormat::Toml).required(path.is_some());
-    let variables = Environment::with_prefix("HEREABOUTS")
-        .prefix_separator("_")
-        .separator("__")
-        .try_parsing(true)
-        .source(Some(environment));
+    // A key is a text even where it looks like a number: 007 is not 7.
+    let (keys, others) = environment.into_iter().partition(|(name, _)| name.ends_with("KEY"));
+    let variables =
+        |source| Environment::with_prefix("HEREABOUTS").prefix_separator("_").separator("__").source(source);
     let layers = config::Config::builder()
         .add_source(File::from_str(DEFAULT_FILE, FileFormat::Toml))
         .add_source(file)
-        .add_source(variables)
+        .add_source(variables(Some(others)).try_parsing(true))
+        .add_source(variables(Some(keys)))
         .set_override_option("server.address", overrides.address.clone())
         .and_then(|builder| builder.build())
         .map_err(|error| InvalidConfig::new(&error))?;
@@ -222,6 +222,15 @@ mod tests {
         assert!(load_with(&open[1..]).is_ok(), "it is off");
         assert!(load_with(&open[..1]).is_ok(), "it is on loopback");
         assert!(load_with(&[open[0], open[1], ("HEREABOUTS_GRPC_API__KEY", "k")]).is_ok());
+    }
+
+    #[test]
+    fn a_key_from_the_environment_is_taken_as_it_is_written() {
+        for key in ["007", "1e5", "true", "0x10", " x "] {
+            let config = load_with(&[("HEREABOUTS_HTTP_API__KEY", key)]).unwrap();
+            assert!(config.http_api.key.unwrap().matches(key.as_bytes()), "{key}");
+        }
+        assert!(load_with(&[("HEREABOUTS_HTTP_API__KEY", "")]).unwrap().http_api.key.is_none());
     }
 
     #[test]
