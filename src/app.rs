@@ -4,6 +4,7 @@
 
 mod directory;
 mod listen;
+mod stores;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +18,16 @@ use actix_web::web;
 use anyhow::Context;
 
 use crate::api::accounts::Accounts;
+use crate::api::users::{Node, Users};
 use crate::auth::Auth;
 use crate::auth::connection::ConnectionTokens;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
 use crate::config::value::Period;
-use crate::config::{Config, LimitsConfig, SessionConfig, StoreKind};
-use crate::engine::Engine;
+use crate::config::{Config, LimitsConfig, SessionConfig};
+use crate::engine::{Engine, Ticks};
+use crate::grpc::{Grpc, Running};
+use crate::http::api::ServerApi;
 use crate::http::centrifugo::Centrifugo;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
@@ -31,21 +35,25 @@ use crate::metrics::Metrics;
 use crate::outbox::Farewell;
 use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
-use crate::store::disk::DiskStore;
-use crate::store::memory::MemoryStore;
+use crate::store::seen::SeenStore;
 
 use directory::StoreDirectory;
 pub use listen::Served;
 use listen::serve;
+use stores::Stores;
 
 /// Everything but the listener: what a test server serves too.
 pub struct Parts {
     /// What every worker serves.
     pub served: Served,
+    /// The operations of the server API.
+    pub users: Arc<Users>,
     /// The users.
     pub engine: Engine,
     /// The accounts.
     pub store: Arc<dyn Store>,
+    /// When users were last seen; none where that is switched off.
+    pub seen: Option<Arc<dyn SeenStore>>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -53,32 +61,35 @@ pub struct Parts {
 impl Parts {
     /// Opens the store and starts the shards. Needs a running actix system.
     pub fn assemble(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let store: Arc<dyn Store> = match config.store.kind {
-            StoreKind::Memory => Arc::new(MemoryStore::new()),
-            StoreKind::Disk => {
-                let path = &config.store.path;
-                Arc::new(DiskStore::open(path).with_context(|| format!("store.path = {:?}", path.display()))?)
-            }
-        };
         let metrics = Metrics::new();
-        let engine = Engine::start(&config.engine, clock, &metrics);
+        let Stores { accounts: store, seen } = Stores::open(config, clock, &metrics)?;
+        let interval = config.user_status.presence_update_interval.0;
+        let ticks = Ticks::new(seen.clone(), interval, clock);
+        let engine = Engine::start(&config.engine, ticks, clock, &metrics);
+        let node = Node::new(config.server.address.to_string(), clock);
+        let users = Users { engine: engine.clone(), seen: seen.clone(), metrics: metrics.clone(), node };
+        let users = Arc::new(users);
         let rounds = Rounds::start(clock);
         let services = || services(config, clock, &metrics, &engine, &store, &rounds);
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &store, services())),
             centrifugo: web::Data::new(centrifugo(config, services())?),
+            api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
+            swagger: config.http_api.swagger,
             metrics: config.operation.metrics.then(|| metrics.clone()),
             readiness: Readiness::default(),
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, engine, store, metrics })
+        Ok(Self { served, users, engine, store, seen, metrics })
     }
 }
 
 /// A server that listens, but does not serve yet.
 pub struct App {
     server: Server,
+    /// None: not served.
+    grpc: Option<Grpc>,
     addresses: Vec<SocketAddr>,
     drain: Drain,
 }
@@ -88,6 +99,7 @@ struct Drain {
     server: ServerHandle,
     engine: Engine,
     store: Arc<dyn Store>,
+    seen: Option<Arc<dyn SeenStore>>,
     metrics: Metrics,
     readiness: Readiness,
     centrifugo: web::Data<Centrifugo>,
@@ -97,13 +109,16 @@ struct Drain {
 impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let Parts { served, engine, store, metrics } = Parts::assemble(config, clock)?;
+        let Parts { served, users, engine, store, seen, metrics } = Parts::assemble(config, clock)?;
+        let grpc = &config.grpc_api;
+        let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
+        let grpc = grpc.enabled.then(bound).transpose()?;
         let readiness = served.readiness.clone();
         let centrifugo = served.centrifugo.clone();
         let (server, addresses) = serve(config, served)?;
         let timeout = config.server.drain_timeout.0;
-        let drain = Drain { server: server.handle(), engine, store, metrics, readiness, centrifugo, timeout };
-        Ok(Self { server, addresses, drain })
+        let drain = Drain { server: server.handle(), engine, store, seen, metrics, readiness, centrifugo, timeout };
+        Ok(Self { server, grpc, addresses, drain })
     }
 
     /// Where it listens.
@@ -111,9 +126,18 @@ impl App {
         &self.addresses
     }
 
+    /// Where it listens for gRPC.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(Grpc::address)
+    }
+
     /// Serves until `stop` completes, then drains.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, drain, addresses } = self;
+        let Self { server, grpc, drain, addresses } = self;
+        if let Some(grpc) = &grpc {
+            log::info!("listening for gRPC on {}", grpc.address());
+        }
+        let grpc = grpc.map(Grpc::start).transpose().context("gRPC could not be started")?;
         for address in &addresses {
             log::info!("listening on http://{address}");
         }
@@ -123,14 +147,14 @@ impl App {
             ended = &mut serving => return ended.context("the HTTP server failed")?.context("the HTTP server failed"),
             () = stop => {}
         }
-        drain.run().await?;
+        drain.run(grpc).await?;
         serving.await.context("the HTTP server failed")?.context("the HTTP server failed")
     }
 }
 
 impl Drain {
     /// Takes no new clients, closes every connection with its dialect's word, writes what is under way.
-    async fn run(&self) -> anyhow::Result<()> {
+    async fn run(&self, grpc: Option<Running>) -> anyhow::Result<()> {
         log::info!(connections = self.metrics.connections(); "draining");
         self.readiness.set(false);
         self.server.pause().await;
@@ -139,8 +163,16 @@ impl Drain {
         if closed.is_err() {
             log::warn!(connections = self.metrics.connections(); "not every client took its close in time; cutting the rest");
         }
+        if let Some(grpc) = grpc
+            && tokio::time::timeout(self.timeout, grpc.stop()).await.is_err()
+        {
+            log::warn!("not every gRPC call ended in time");
+        }
         self.server.stop(false).await;
         self.engine.stop();
+        if let Some(seen) = &self.seen {
+            seen.close().await.context("the user statuses could not be written")?;
+        }
         self.store.close().await.context("the store could not be closed")?;
         log::info!("stopped");
         Ok(())

@@ -19,6 +19,7 @@ use anyhow::Context;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::config::{Config, ServerConfig};
+use crate::http::api::{self, ServerApi};
 use crate::http::centrifugo::{self, Centrifugo};
 use crate::http::nakama::{self, Nakama};
 use crate::http::operation::{self, Readiness};
@@ -33,6 +34,10 @@ pub struct Served {
     pub nakama: web::Data<Nakama>,
     /// Centrifugo's endpoint.
     pub centrifugo: web::Data<Centrifugo>,
+    /// The server API.
+    pub api: web::Data<ServerApi>,
+    /// Show the page to browse the server API.
+    pub swagger: bool,
     /// None: not shown.
     pub metrics: Option<Metrics>,
     /// Whether new clients are taken.
@@ -49,11 +54,13 @@ impl Served {
         config
             .app_data(self.nakama.clone())
             .app_data(self.centrifugo.clone())
+            .app_data(self.api.clone())
             .app_data(web::PayloadConfig::new(self.max_body_bytes))
             .service(nakama::socket())
             .service(centrifugo::socket())
             .service(nakama::rest())
             .service(nakama::healthcheck())
+            .configure(api::configure(self.swagger))
             .configure(operation::configure(self.metrics.clone(), self.readiness.clone()))
             .configure(if self.page { page::configure } else { nakama::root })
             .default_service(web::to(nakama::not_found));

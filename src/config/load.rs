@@ -33,33 +33,39 @@ pub struct Overrides {
 #[error("{0}")]
 pub struct InvalidConfig(String);
 
+impl InvalidConfig {
+    pub(super) fn new(error: &dyn std::fmt::Display) -> Self {
+        Self(one_line(error))
+    }
+}
+
 /// Reads all layers. `environment` is the process's, or a test's; only `HEREABOUTS_…` is looked at.
 pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Result<Config, InvalidConfig> {
     let path = overrides.file.as_deref();
     let file = File::from(path.unwrap_or(Path::new(DEFAULT_PATH))).format(FileFormat::Toml).required(path.is_some());
-    let variables = Environment::with_prefix("HEREABOUTS")
-        .prefix_separator("_")
-        .separator("__")
-        .try_parsing(true)
-        .source(Some(environment));
+    // A key is a text even where it looks like a number: 007 is not 7.
+    let (keys, others) = environment.into_iter().partition(|(name, _)| name.ends_with("KEY"));
+    let variables =
+        |source| Environment::with_prefix("HEREABOUTS").prefix_separator("_").separator("__").source(source);
     let layers = config::Config::builder()
         .add_source(File::from_str(DEFAULT_FILE, FileFormat::Toml))
         .add_source(file)
-        .add_source(variables)
+        .add_source(variables(Some(others)).try_parsing(true))
+        .add_source(variables(Some(keys)))
         .set_override_option("server.address", overrides.address.clone())
         .and_then(|builder| builder.build())
-        .map_err(|error| InvalidConfig(one_line(&error)))?;
+        .map_err(|error| InvalidConfig::new(&error))?;
     let config = read(layers)?;
     check(&config)?;
     Ok(config)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors, most of which cannot happen here")]
-fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
+pub(super) fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
         let key = error.path().to_string();
         let value = match layers.get_string(&key) {
-            Ok(value) if !key.ends_with("_key") => format!(" = {value:?}"),
+            Ok(value) if !key.ends_with("_key") && !key.ends_with(".key") => format!(" = {value:?}"),
             Ok(_) | Err(_) => String::new(),
         };
         let reason = match error.into_inner() {
@@ -73,7 +79,7 @@ fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     })
 }
 
-fn one_line(error: &dyn std::fmt::Display) -> String {
+pub(super) fn one_line(error: &dyn std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -98,6 +104,13 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
         return refuse(format!(
             "centrifugo.client.pong_timeout = {:?}: expected less than centrifugo.client.ping_interval = {:?}",
             client.pong_timeout, client.ping_interval
+        ));
+    }
+    let grpc = &config.grpc_api;
+    if grpc.enabled && grpc.key.is_none() && !grpc.address.ip().is_loopback() {
+        return refuse(format!(
+            "grpc_api.key = \"\": on grpc_api.address = {} expected a key (or a loopback address)",
+            grpc.address
         ));
     }
     check_keys(config.server.address, config)
@@ -224,6 +237,31 @@ mod tests {
         assert!(allows("http://a http://b:80", "http://b:80") && !allows("http://a http://b:80", "http://c"));
         let line = refusal(&[("HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT", "25s")]);
         assert!(line.starts_with("centrifugo.client.pong_timeout"), "{line}");
+    }
+
+    #[test]
+    fn grpc_needs_a_key_where_others_can_reach_it() {
+        let open = [("HEREABOUTS_GRPC_API__ENABLED", "true"), ("HEREABOUTS_GRPC_API__ADDRESS", "0.0.0.0:10000")];
+        let line = refusal(&open);
+        assert!(line.starts_with("grpc_api.key") && line.contains("0.0.0.0:10000"), "{line}");
+        assert!(load_with(&open[1..]).is_ok(), "it is off");
+        assert!(load_with(&open[..1]).is_ok(), "it is on loopback");
+        assert!(load_with(&[open[0], open[1], ("HEREABOUTS_GRPC_API__KEY", "k")]).is_ok());
+    }
+
+    #[test]
+    fn a_key_from_the_environment_is_taken_as_it_is_written() {
+        for key in ["007", "1e5", "true", "0x10", " x "] {
+            let config = load_with(&[("HEREABOUTS_HTTP_API__KEY", key)]).unwrap();
+            assert!(config.http_api.key.unwrap().matches(key.as_bytes()), "{key}");
+        }
+        assert!(load_with(&[("HEREABOUTS_HTTP_API__KEY", "")]).unwrap().http_api.key.is_none());
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_not_shown() {
+        let line = refusal(&[("HEREABOUTS_HTTP_API__KEY", &"s3cret".repeat(200))]);
+        assert!(line.starts_with("http_api.key") && !line.contains("s3cret"), "{line}");
     }
 
     #[test]

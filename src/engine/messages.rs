@@ -4,6 +4,7 @@ use actix::{Addr, Message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
+use super::examination::{Examined, Selection};
 use super::mailbox::Mail;
 use super::user::UserActor;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
@@ -60,6 +61,19 @@ pub struct Show {
     pub answer: oneshot::Sender<Vec<VisibleConnection>>,
 }
 
+/// Somebody asks for everything about these users. Closing the channel ends the answer.
+pub struct Examine {
+    pub users: Vec<UserId>,
+    pub answer: mpsc::UnboundedSender<(UserId, Examined)>,
+}
+
+/// Some connections of a user are to be closed.
+pub struct Dismiss {
+    pub user: UserId,
+    pub selection: Selection,
+    pub farewell: Farewell,
+}
+
 /// Every connection is to be closed.
 pub struct CloseAll(pub Farewell);
 
@@ -94,6 +108,8 @@ impl Mail for Leave {}
 impl Mail for Inspect {}
 impl Mail for MarkActive {}
 impl Mail for Show {}
+impl Mail for Examine {}
+impl Mail for Dismiss {}
 impl Mail for CloseAll {}
 impl Mail for Idle {}
 impl Mail for Lost {}
@@ -116,6 +132,8 @@ pub enum Routed {
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
     Active,
     Show(oneshot::Sender<Vec<VisibleConnection>>),
+    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Dismiss(Selection, Farewell),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,

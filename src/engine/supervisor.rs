@@ -2,14 +2,16 @@
 
 use std::rc::Rc;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
 use super::EngineError;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{
-    Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, MarkActive, Routed, SetStatus, Show, Unfollow,
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Idle, Inspect, Leave, Lost, MarkActive, Routed, SetStatus,
+    Show, Unfollow,
 };
+use super::ticks::{Ticks, Visible};
 use super::user::{Surroundings, UserActor};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -42,8 +44,8 @@ impl Entry {
 
 impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
-    pub fn new(own: Mailbox<Self>, max_users: usize, clock: Clock, metrics: Metrics) -> Self {
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics });
+    pub fn new(own: Mailbox<Self>, max_users: usize, ticks: Ticks, clock: Clock, metrics: Metrics) -> Self {
+        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible: Visible::new(ticks) });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
@@ -84,6 +86,15 @@ impl Supervisor {
 
 impl Actor for Supervisor {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some(stride) = self.surroundings.visible.stride() else { return };
+        let mut round = 0;
+        context.run_interval(stride, move |actor, _| {
+            actor.surroundings.visible.sweep(round);
+            round += 1;
+        });
+    }
 }
 
 impl Handler<Letter<Attach>> for Supervisor {
@@ -185,6 +196,19 @@ impl Handler<Letter<MarkActive>> for Supervisor {
     }
 }
 
+impl Handler<Letter<Examine>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Examine>, _: &mut Self::Context) {
+        let Examine { users, answer } = letter.content;
+        for user in users {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Examine(answer.clone()));
+            }
+        }
+    }
+}
+
 impl Handler<Letter<Show>> for Supervisor {
     type Result = ();
 
@@ -197,12 +221,23 @@ impl Handler<Letter<Show>> for Supervisor {
     }
 }
 
+impl Handler<Letter<Dismiss>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Dismiss>, _: &mut Self::Context) {
+        let Dismiss { user, selection, farewell } = letter.content;
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Dismiss(selection, farewell));
+        }
+    }
+}
+
 impl Handler<Letter<CloseAll>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<CloseAll>, _: &mut Self::Context) {
         let CloseAll(farewell) = letter.content;
-        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell)));
+        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell.clone())));
     }
 }
 

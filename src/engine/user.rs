@@ -8,9 +8,11 @@ use std::task::{self, Poll};
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use super::examination::Examined;
 use super::mailbox::Mailbox;
 use super::messages::{Idle, Lost, Routed, SetStatus};
 use super::supervisor::Supervisor;
+use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::{Address, Notification, Tally, VisibleConnection};
@@ -26,6 +28,7 @@ pub struct Surroundings {
     pub supervisor: Mailbox<Supervisor>,
     pub clock: Clock,
     pub metrics: Metrics,
+    pub visible: Visible,
 }
 
 /// One user.
@@ -64,11 +67,37 @@ impl UserActor {
 
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
+        let (connected, visible) = (self.is_connected(), self.presence.is_visible());
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        if self.presence.is_visible() != visible {
+            self.write_down();
+        }
+        if self.is_connected() != connected {
+            self.count_connected(!connected);
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
         snapshot
+    }
+
+    /// Has it written down that the user is online from here on, or no longer.
+    fn write_down(&self) {
+        let (visible, user) = (&self.surroundings.visible, self.presence.user());
+        if self.presence.is_visible() { visible.appears(user) } else { visible.disappears(user) }
+    }
+
+    fn is_connected(&self) -> bool {
+        !self.presence.connections().is_empty()
+    }
+
+    fn count_connected(&self, connected: bool) {
+        let gauge = &self.surroundings.metrics.engine().connected;
+        if connected {
+            gauge.inc()
+        } else {
+            gauge.dec()
+        };
     }
 
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
@@ -132,7 +161,15 @@ impl UserActor {
                 // Who asked may no longer wait.
                 drop(answer.send(shown));
             }
-            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell)),
+            Routed::Examine(answer) => {
+                // Who asked may no longer wait.
+                let _asker_gone = answer.send((self.presence.user(), Examined::of(&self.presence)));
+            }
+            Routed::Dismiss(selection, farewell) => {
+                let chosen = self.presence.addresses().filter(|address| selection.includes(address.connection()));
+                chosen.for_each(|address| address.close(farewell.clone()));
+            }
+            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell.clone())),
             Routed::Retire => {
                 self.retired = true;
                 context.stop();
@@ -209,6 +246,10 @@ impl Actor for UserActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         let Some(Effects { snapshot: _, notify, retire }) = self.recovery.take() else { return };
+        self.write_down();
+        if self.is_connected() {
+            self.count_connected(true);
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
@@ -242,6 +283,9 @@ impl Drop for UserActor {
     fn drop(&mut self) {
         if self.retired {
             return;
+        }
+        if self.is_connected() {
+            self.count_connected(false);
         }
         self.surroundings.supervisor.deliver(Lost {
             told: (*self.told).clone(),

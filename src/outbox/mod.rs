@@ -25,6 +25,7 @@ mod tests;
 mod ticket;
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use bytestring::ByteString;
@@ -47,12 +48,14 @@ use subscriber::Subscriber;
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// The server stops.
     Drain,
     /// An operator or another part of the server disconnects the user.
     Disconnected,
+    /// Likewise, with a close code and a reason of its own.
+    Dismissed(Arc<(u16, Box<str>)>),
 }
 
 /// What a connection is when it opens.

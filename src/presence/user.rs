@@ -224,7 +224,8 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().filter_map(Connection::presence).collect()
     }
 
-    fn is_visible(&self) -> bool {
+    /// At least one connection is visible.
+    pub fn is_visible(&self) -> bool {
         self.connections.iter().any(|connection| connection.status.is_some())
     }
 
@@ -260,6 +261,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// Everybody who is told.
     pub fn followers(&self) -> &Followers<F> {
         &self.followers
+    }
+
+    /// The user's connections, the invisible ones among them.
+    pub fn connections(&self) -> &[Connection<F>] {
+        &self.connections
     }
 
     /// The addresses of the user's own connections.

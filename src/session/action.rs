@@ -38,8 +38,8 @@ pub enum Action {
     },
     /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
     Attach(Arrival),
-    /// Mark the own user active and come back with [`State::marked`](super::state::State::marked).
-    MarkActive,
+    /// Mark the own user active, with what it says of itself, and come back with [`State::marked`](super::state::State::marked).
+    MarkActive(Option<StatusText>),
     /// Ask for this user's visible connections and come back with [`State::shown`](super::state::State::shown).
     ShowConnections(UserId),
     /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.

@@ -22,6 +22,7 @@ use super::state::State;
 use crate::engine::{Attachment, EngineError};
 use crate::outbox::{Address, Drained, Frame};
 use crate::presence::id::{UserId, Username};
+use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
 /// One connection.
@@ -112,7 +113,7 @@ impl SessionActor {
                 self.ask(id, Ask::Follow(vec![user]));
             }
             Action::Attach(arrival) => self.attach(arrival, context),
-            Action::MarkActive => self.mark_active(context),
+            Action::MarkActive(state) => self.mark_active(state, context),
             Action::ShowConnections(user) => self.show_connections(user, context),
             Action::Unfollow { id, users, done } => {
                 self.address.await_unfollow(id, done, users.len());
@@ -187,9 +188,10 @@ impl SessionActor {
         self.keep_reminded();
     }
 
-    fn mark_active(&self, context: &mut Context) {
+    fn mark_active(&self, state: Option<StatusText>, context: &mut Context) {
         let user = self.attachment.as_ref().map(Attachment::user);
-        let result = user.ok_or(EngineError::Stopped).and_then(|user| self.services.engine.mark_active(user));
+        let update = |user| self.services.engine.update_status(user, state);
+        let result = user.ok_or(EngineError::Stopped).and_then(update);
         // On a turn of its own: what comes of it may be the same again, for as long as commands wait.
         context.spawn(std::future::ready(result).into_actor(self).map(|result, actor, context| {
             let actions = actor.state.marked(result, actor.services.clock.now());

@@ -23,6 +23,6 @@ impl Lobby {
     /// Has every connection closed that waits.
     pub fn close_all(&self, farewell: Farewell) {
         let waiting: Vec<Address> = self.0.lock().iter().cloned().collect();
-        waiting.iter().for_each(|address| address.close(farewell));
+        waiting.iter().for_each(|address| address.close(farewell.clone()));
     }
 }

@@ -262,12 +262,13 @@ impl State {
         if !drained.abandoned.is_empty() {
             actions.extend(self.abandoned(&drained.abandoned));
         }
-        if let Some(farewell) = drained.farewell {
-            let cause = match farewell {
-                Farewell::Drain => CloseCause::Drain,
-                Farewell::Disconnected => CloseCause::Disconnected,
+        if let Some(farewell) = &drained.farewell {
+            let closing = match farewell {
+                Farewell::Drain => self.protocol.closing(CloseCause::Drain),
+                Farewell::Disconnected => self.protocol.closing(CloseCause::Disconnected),
+                Farewell::Dismissed(told) => Closing { code: told.0, reason: told.1.to_string().into() },
             };
-            actions.extend(self.close_because(cause, now));
+            actions.extend(self.close(closing, now));
         }
         actions
     }

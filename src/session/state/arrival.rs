@@ -102,8 +102,10 @@ impl State {
         if let Some(refusal) = refusal {
             return vec![self.reply(&tag, &Reply::Refused(refusal))];
         }
+        // As over the server API, an empty text is shown, but says nothing.
+        let state = status.clone().filter(|state| !state.as_str().is_empty());
         self.under_way(tag, Kind::MarkingActive(status));
-        vec![Action::MarkActive]
+        vec![Action::MarkActive(state)]
     }
 
     /// The own user has been told that it is active, or the server is too busy for that.

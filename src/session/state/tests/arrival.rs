@@ -248,9 +248,10 @@ fn a_user_is_subscribed_to_once_and_within_the_quota() {
 #[test]
 fn marking_active_comes_before_the_text_that_goes_with_it() {
     let mut state = bob("bob");
-    assert_eq!(says(&mut state, "active"), [Action::MarkActive]);
+    assert_eq!(says(&mut state, "active"), [Action::MarkActive(None)]);
     assert_eq!(says(&mut state, "active dnd"), [], "it overtook the first");
-    assert_eq!(state.marked(Ok(()), at(0)), [sent("active Done"), Action::MarkActive]);
+    let dnd = StatusText::new("dnd").unwrap();
+    assert_eq!(state.marked(Ok(()), at(0)), [sent("active Done"), Action::MarkActive(Some(dnd))]);
     let set = state.marked(Ok(()), at(0));
     assert!(matches!(&set[..], [Action::SetStatus { status: Some(text), .. }] if text.as_str() == "dnd"), "{set:?}");
     state.drained(&completed(), at(0));
