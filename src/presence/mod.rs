@@ -16,6 +16,7 @@ pub mod id;
 pub mod quota;
 pub mod rate;
 pub mod roster;
+pub mod seen;
 pub mod standing;
 pub mod status;
 pub mod subscriptions;
