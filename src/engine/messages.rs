@@ -9,9 +9,11 @@ use super::mailbox::Mail;
 use super::user::UserActor;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
+use crate::presence::followers::Followers;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::status::StatusText;
+use crate::presence::subscriptions::Told;
 
 // ---- to a supervisor ----
 
@@ -49,7 +51,50 @@ pub struct Leave {
 /// Somebody asks for general statuses. Closing the channel ends the answer.
 pub struct Inspect {
     pub users: Vec<UserId>,
+    /// To whom users may look absent; none: to nobody.
+    pub asker: Option<UserId>,
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
+}
+
+/// Somebody asks what these users show. Closing the channel ends the answer.
+pub struct View {
+    pub users: Vec<UserId>,
+    /// To whom users may look absent; none: to nobody.
+    pub asker: Option<UserId>,
+    pub answer: mpsc::UnboundedSender<Snapshot>,
+}
+
+/// An account gives itself a text.
+pub struct SetCustom {
+    pub text: Option<StatusText>,
+    pub ticket: Ticket,
+}
+
+/// Somebody asks for the addresses of a user's connections.
+pub struct Addresses {
+    pub user: UserId,
+    pub answer: oneshot::Sender<Vec<Address>>,
+}
+
+/// A user is to look absent to these, or to be seen by them again.
+pub struct Turn {
+    pub user: UserId,
+    pub addresses: Vec<Address>,
+    pub hide: bool,
+}
+
+/// Devices of an account follow these users, who need not answer. Never refused.
+pub struct Watch {
+    pub users: Vec<UserId>,
+    pub address: Address,
+    pub watcher: UserId,
+}
+
+/// The last device of an account ends; each user says what it has been told last. Never refused.
+pub struct Part {
+    pub users: Vec<UserId>,
+    pub address: Address,
+    pub answer: mpsc::UnboundedSender<(UserId, Told)>,
 }
 
 /// A user did something.
@@ -58,6 +103,8 @@ pub struct MarkActive(pub UserId);
 /// Somebody asks for a user's visible connections.
 pub struct Show {
     pub user: UserId,
+    /// To whom the user may look absent; none: to nobody.
+    pub asker: Option<UserId>,
     pub answer: oneshot::Sender<Vec<VisibleConnection>>,
 }
 
@@ -89,6 +136,8 @@ pub struct Lost {
     /// What its followers were told last.
     pub told: Snapshot,
     pub followers: Vec<Address>,
+    /// Who follows, but is not to see the user.
+    pub hidden: Option<Box<Followers<Address>>>,
     /// Its connections, to be asked what they show.
     pub connections: Vec<Address>,
 }
@@ -100,6 +149,12 @@ pub struct Poison(pub UserId);
 #[cfg(test)]
 impl Mail for Poison {}
 
+impl Mail for View {}
+impl Mail for SetCustom {}
+impl Mail for Addresses {}
+impl Mail for Turn {}
+impl Mail for Watch {}
+impl Mail for Part {}
 impl Mail for Attach {}
 impl Mail for Detach {}
 impl Mail for Follow {}
@@ -129,9 +184,16 @@ pub enum Routed {
     Follow(Ticket),
     Unfollow(Ticket),
     Leave(Address),
-    Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Watch(Address, UserId),
+    Part(Address, mpsc::UnboundedSender<(UserId, Told)>),
+    View(Option<UserId>, mpsc::UnboundedSender<Snapshot>),
+    SetCustom(Option<StatusText>, Ticket),
+    Addresses(oneshot::Sender<Vec<Address>>),
+    Conceal(Vec<Address>),
+    Reveal(Vec<Address>),
+    Inspect(Option<UserId>, mpsc::UnboundedSender<(UserId, GeneralStatus)>),
     Active,
-    Show(oneshot::Sender<Vec<VisibleConnection>>),
+    Show(Option<UserId>, oneshot::Sender<Vec<VisibleConnection>>),
     Examine(mpsc::UnboundedSender<(UserId, Examined)>),
     Dismiss(Selection, Farewell),
     Close(Farewell),

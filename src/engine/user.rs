@@ -1,5 +1,7 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
+mod beside;
+
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,15 +10,20 @@ use std::task::{self, Poll};
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use super::WeakEngine;
+use super::desk::DeskRules;
 use super::examination::Examined;
 use super::mailbox::Mailbox;
 use super::messages::{Idle, Lost, Routed, SetStatus};
 use super::supervisor::Supervisor;
 use super::ticks::Visible;
+use super::veil::Veil;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::{Address, Notification, Tally, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
+use crate::presence::followers::Followers;
+use crate::presence::subscriptions::Told;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
 
@@ -29,6 +36,10 @@ pub struct Surroundings {
     pub clock: Clock,
     pub metrics: Metrics,
     pub visible: Visible,
+    pub veil: Veil,
+    /// The whole engine, for what concerns users of other shards.
+    pub engine: WeakEngine,
+    pub desk: DeskRules,
 }
 
 /// One user.
@@ -36,6 +47,8 @@ pub struct UserActor {
     presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
     told: Arc<Snapshot>,
+    /// Who follows, but is not to see the user.
+    hidden: Option<Box<Followers<Address>>>,
     /// The supervisor's messages handled so far.
     handled: u64,
     /// Stopped in good order: otherwise its end is a loss.
@@ -49,20 +62,21 @@ impl UserActor {
     /// The actor of a user of whom nothing is known.
     pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
         let told = Arc::new(presence.snapshot());
-        Self { presence, told, handled: 0, retired: false, recovery: None, surroundings }
+        Self { presence, told, hidden: None, handled: 0, retired: false, recovery: None, surroundings }
     }
 
     /// The actor of a user whose last one was lost.
     pub fn recover(
         told: Snapshot,
         followers: Vec<Address>,
+        hidden: Option<Box<Followers<Address>>>,
         connections: Vec<Connection<Address>>,
         now: Timestamp,
         surroundings: Rc<Surroundings>,
     ) -> Self {
         let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
         let told = Arc::new(told);
-        Self { presence, told, handled: 0, retired: false, recovery: Some(effects), surroundings }
+        Self { presence, told, hidden, handled: 0, retired: false, recovery: Some(effects), surroundings }
     }
 
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
@@ -103,7 +117,7 @@ impl UserActor {
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.surroundings.metrics.engine().diffs.inc();
-        let notification = Notification::new(diff, self.presence.snapshot());
+        let notification = Notification::new(diff, self.told.clone(), self.presence.snapshot());
         if self.presence.followers().len() <= FAN_OUT_STRIDE {
             let gone = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
             self.told(&notification, gone);
@@ -122,6 +136,7 @@ impl UserActor {
     fn route(&mut self, message: Routed, context: &mut Context<Self>) {
         match message {
             Routed::Attach { address, answer } => {
+                self.share_custom(&address);
                 if let Some(connection) = address.announce() {
                     self.take(Event::Connected(connection), context);
                 }
@@ -137,25 +152,39 @@ impl UserActor {
             }
             // A session that has ended meanwhile would never take its follow back.
             Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
-            Routed::Follow(ticket) => {
-                if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
-                    ticket.snapshot(followed);
-                }
-            }
+            Routed::Follow(ticket) => self.follow(ticket, context),
+            Routed::Watch(address, watcher) => self.watch(address, watcher),
             Routed::Unfollow(ticket) => {
-                self.take(Event::Unfollowed(ticket.address().clone()), context);
+                self.unfollow(ticket.address());
                 ticket.acknowledge();
             }
-            Routed::Leave(address) => {
-                self.take(Event::Unfollowed(address), context);
+            Routed::Leave(address) => self.unfollow(&address),
+            Routed::Part(address, answer) => {
+                let seen = self.seen_by(&address);
+                self.unfollow(&address);
+                // Who asked may no longer wait.
+                let told = Told::of(seen.general_status(), seen.text());
+                let _asker_gone = answer.send((self.presence.user(), told));
             }
-            Routed::Inspect(answer) => {
-                let status = self.presence.general_status();
+            Routed::View(asker, answer) => {
+                // Who asked may no longer wait.
+                drop(answer.send(self.seen_by_user(asker)));
+            }
+            Routed::SetCustom(text, ticket) => self.set_custom(text, ticket, context),
+            Routed::Addresses(answer) => {
+                // Who asked may no longer wait.
+                drop(answer.send(self.presence.addresses().cloned().collect()));
+            }
+            Routed::Conceal(addresses) => self.conceal(&addresses),
+            Routed::Reveal(addresses) => self.reveal(&addresses),
+            Routed::Inspect(asker, answer) => {
+                let status = self.seen_by_user(asker).general_status();
                 // Who asked may no longer wait.
                 let _asker_gone = answer.send((self.presence.user(), status));
             }
-            Routed::Show(answer) => {
-                let visible = self.presence.visible();
+            Routed::Show(asker, answer) => {
+                let hides = asker.is_some_and(|asker| self.hides(asker));
+                let visible = self.presence.visible().filter(|_| !hides);
                 let shown =
                     visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() }).collect();
                 // Who asked may no longer wait.
@@ -187,7 +216,7 @@ impl UserActor {
     }
 
     fn retire_if_idle(&self) {
-        if self.presence.is_idle() && !self.retired {
+        if self.presence.is_idle() && self.hidden.is_none() && !self.retired {
             let idle = Idle { user: self.presence.user(), handled: self.handled };
             self.surroundings.supervisor.deliver(idle);
         }
@@ -290,6 +319,7 @@ impl Drop for UserActor {
         self.surroundings.supervisor.deliver(Lost {
             told: (*self.told).clone(),
             followers: self.presence.followers().iter().cloned().collect(),
+            hidden: self.hidden.take(),
             connections: self.presence.addresses().cloned().collect(),
         });
     }

@@ -1,5 +1,6 @@
 //! A change of what one user shows, as followers are told it, and how two changes fold into one.
 
+use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
 use super::status::{StatusText, Version};
 use super::time::Timestamp;
@@ -87,6 +88,15 @@ pub struct Times {
     pub last_online: Option<Timestamp>,
 }
 
+/// What is the user's own and no connection's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnStatus {
+    /// How the user was last seen to leave; none: it never was visible, as far as is known.
+    pub exit: Option<Exit>,
+    /// The text it gave itself, for all its devices (Tencent Chat's custom status).
+    pub custom: Option<StatusText>,
+}
+
 /// Everything a user shows at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -98,9 +108,46 @@ pub struct Snapshot {
     pub presences: Vec<Presence>,
     /// Its times.
     pub times: Times,
+    /// What no connection shows by itself.
+    pub own: OwnStatus,
 }
 
 impl Snapshot {
+    /// Of a user of whom nothing is known.
+    pub fn nothing(user: UserId) -> Self {
+        let (version, times, own) = Default::default();
+        Self { user, version, presences: Vec::new(), times, own }
+    }
+
+    /// The status over all connections.
+    pub fn general_status(&self) -> GeneralStatus {
+        match self.own.exit {
+            _ if !self.presences.is_empty() => GeneralStatus::Online,
+            Some(Exit::Lost) => GeneralStatus::Offline,
+            Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,
+        }
+    }
+
+    /// Whether the user is here or has ever been.
+    pub fn is_known(&self) -> bool {
+        !self.presences.is_empty() || self.own.exit.is_some()
+    }
+
+    /// The one text that stands for the user: its own, or the newest that a connection shows; empty if there is none.
+    pub fn text(&self) -> &str {
+        let newest =
+            || self.presences.iter().rev().map(|presence| presence.status.as_str()).find(|text| !text.is_empty());
+        let own = self.own.custom.as_ref().map(StatusText::as_str).filter(|text| !text.is_empty());
+        if self.presences.is_empty() { "" } else { own.or_else(newest).unwrap_or_default() }
+    }
+
+    /// What somebody sees to whom the user is to look absent.
+    #[must_use]
+    pub fn concealed(&self) -> Self {
+        let exit = self.own.exit.or_else(|| (!self.presences.is_empty()).then_some(Exit::Lost));
+        Self { presences: Vec::new(), own: OwnStatus { exit, custom: None }, times: Times::default(), ..self.clone() }
+    }
+
     /// Brings the connections to the state after `diff`; a diff says nothing of times.
     pub fn apply(&mut self, diff: &Diff) {
         self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());
@@ -190,7 +237,7 @@ mod tests {
         #[test]
         fn a_snapshot_with_the_diffs_applied_is_the_last_state(states in walk()) {
             let user = UserId::from_name("bob");
-            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), times: Times::default() };
+            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), times: Times::default(), own: crate::presence::diff::OwnStatus::default() };
             diffs(&states).iter().for_each(|diff| snapshot.apply(diff));
             snapshot.presences.sort_by_key(|presence| presence.connection);
             prop_assert_eq!(snapshot.presences, presences(&states[states.len() - 1]));

@@ -13,6 +13,7 @@ pub mod followers;
 pub mod follows;
 pub mod general;
 pub mod id;
+pub mod privacy;
 pub mod quota;
 pub mod rate;
 pub mod roster;

@@ -49,6 +49,8 @@ pub struct Standing {
     pub subscriptions: Subscriptions,
     /// Grows with every change of the subscriptions, so that who hears of two changes knows the later.
     pub revision: u64,
+    /// Counts the logins.
+    pub logins: u64,
 }
 
 /// A change of a standing.
@@ -67,6 +69,8 @@ pub enum Change {
         exit: Exit,
         /// What the account was told last of those it subscribes to.
         told: Vec<(UserId, Told)>,
+        /// [`Standing::logins`] at the time; after another login it is not the end.
+        login: u64,
         /// The time of day.
         now: Timestamp,
     },
@@ -88,9 +92,11 @@ impl Standing {
             Change::Arrive { now, lifetime } => {
                 let dropped = self.expire(now, lifetime);
                 self.attendance = Attendance::In;
+                self.logins += 1;
                 dropped
             }
-            Change::Part { exit, told, now } => {
+            Change::Part { login, .. } if login != self.logins => Vec::new(),
+            Change::Part { exit, told, now, login: _ } => {
                 self.attendance = match exit {
                     Exit::Lost => Attendance::Lost(now),
                     Exit::LoggedOut => Attendance::LoggedOut(now),
@@ -147,7 +153,7 @@ mod tests {
     }
 
     fn part(exit: Exit) -> Change {
-        Change::Part { exit, told: vec![(UserId::from_name("bob"), Told(7))], now: at(0) }
+        Change::Part { exit, told: vec![(UserId::from_name("bob"), Told(7))], login: 1, now: at(0) }
     }
 
     #[test]
@@ -173,6 +179,14 @@ mod tests {
             let late = standing.change(Change::Arrive { now: at(24 * 3600), lifetime: DAY });
             assert_eq!(late, [UserId::from_name("bob")]);
         }
+    }
+
+    #[test]
+    fn an_end_that_is_heard_of_after_the_next_login_is_none() {
+        let mut standing = subscribed(&["bob"]);
+        standing.change(Change::Arrive { now: at(1), lifetime: DAY });
+        standing.change(part(Exit::LoggedOut));
+        assert_eq!(standing.attendance, Attendance::In);
     }
 
     #[test]

@@ -3,11 +3,23 @@
 use std::collections::HashSet;
 
 use super::account::AccountName;
+use super::general::GeneralStatus;
 use super::id::UserId;
 
 /// A digest of what an account was told last of somebody, to see whether that has changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told(pub u64);
+
+impl Told {
+    /// Of a general status and a text. FNV-1a: what is on disk has to be the same in every build.
+    pub fn of(general: GeneralStatus, text: &str) -> Self {
+        let digest =
+            std::iter::once(general as u8).chain(text.bytes()).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+        Self(digest)
+    }
+}
 
 /// One subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]

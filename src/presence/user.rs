@@ -5,7 +5,7 @@ mod tests;
 
 use std::hash::Hash;
 
-use super::diff::{Diff, Presence, Snapshot, Times};
+use super::diff::{Diff, OwnStatus, Presence, Snapshot, Times};
 use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
@@ -51,6 +51,13 @@ pub enum Event<F> {
         /// How it ended.
         exit: Exit,
     },
+    /// The user gives itself a text, which these of its connections show from here on.
+    CustomSet {
+        /// Unknown ones change nothing.
+        connections: Vec<ConnectionId>,
+        /// None takes it back.
+        text: Option<StatusText>,
+    },
     /// The user did something.
     Active,
     /// Somebody wants to be told.
@@ -88,8 +95,8 @@ pub struct UserPresence<F> {
     connections: Vec<Connection<F>>,
     /// The addresses to tell, the own connections' among them.
     followers: Followers<F>,
-    /// How the user was last seen to leave; none if it never was visible.
-    last_exit: Option<Exit>,
+    /// What no connection shows by itself.
+    own: OwnStatus,
     /// When it was last active and online.
     times: Times,
 }
@@ -102,7 +109,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             version: Version::default(),
             connections: Vec::new(),
             followers: Followers::default(),
-            last_exit: None,
+            own: OwnStatus::default(),
             times: Times::default(),
         }
     }
@@ -118,6 +125,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         let mut user = Self::new(told.user);
         user.version = told.version;
         user.times = told.times;
+        user.own = told.own;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
@@ -132,6 +140,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             Event::Connected(connection) => self.connect(connection, now),
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
             Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
+            Event::CustomSet { connections, text } => self.set_custom(&connections, text, now),
             Event::Active => self.active(now),
             Event::Followed(follower) => self.follow(follower),
             Event::Unfollowed(follower) => {
@@ -164,6 +173,23 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.change(before, after, Exit::Lost, now)
     }
 
+    /// Told as one change of all these connections.
+    fn set_custom(&mut self, ids: &[ConnectionId], text: Option<StatusText>, now: Timestamp) -> Effects {
+        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        for &id in ids {
+            let Some(index) = self.find(id) else { continue };
+            let mut connection = self.connections.remove(index);
+            leaves.extend(connection.presence());
+            connection.status = Some(text.clone().unwrap_or_else(StatusText::empty));
+            joins.extend(connection.presence());
+            self.connections.push(connection);
+        }
+        if self.is_visible() {
+            self.own.custom = text;
+        }
+        self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
+    }
+
     fn disconnect(&mut self, id: ConnectionId, exit: Exit, now: Timestamp) -> Effects {
         let Some(index) = self.find(id) else { return self.quiet() };
         let connection = self.connections.remove(index);
@@ -191,7 +217,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// The effects of one connection's change. Setting the same status again is told like any other (Nakama does).
     fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
         if before.is_some() && !self.is_visible() {
-            self.last_exit = Some(exit);
+            self.own = OwnStatus { exit: Some(exit), custom: None };
         }
         if before.is_some() || after.is_some() {
             self.times.last_online = Some(now);
@@ -229,6 +255,21 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().any(|connection| connection.status.is_some())
     }
 
+    /// Learns how the user left before anything was known of it here; what was seen since counts more.
+    pub fn remember(&mut self, exit: Exit) {
+        self.own.exit.get_or_insert(exit);
+    }
+
+    /// Stops telling an address, without an event; false: it was not told.
+    pub fn exclude(&mut self, follower: &F) -> bool {
+        self.followers.remove(follower)
+    }
+
+    /// Tells an address from here on, without a snapshot.
+    pub fn include(&mut self, follower: F) {
+        self.followers.insert(follower);
+    }
+
     /// Whose presence this is.
     pub fn user(&self) -> UserId {
         self.user
@@ -236,7 +277,13 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// What the user shows.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { user: self.user, version: self.version, presences: self.presences(), times: self.times }
+        Snapshot {
+            user: self.user,
+            version: self.version,
+            presences: self.presences(),
+            times: self.times,
+            own: self.own.clone(),
+        }
     }
 
     /// The connections that others see.
@@ -246,7 +293,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// The status over all connections; an invisible user's is that of an absent one.
     pub fn general_status(&self) -> GeneralStatus {
-        match self.last_exit {
+        match self.own.exit {
             _ if self.is_visible() => GeneralStatus::Online,
             Some(Exit::Lost) => GeneralStatus::Offline,
             Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,

@@ -4,6 +4,8 @@
 //! polled, and its mailbox does not move. So nobody sends it anything but the body itself, and a stalled peer is cut by
 //! the kernel (`session.stall_timeout`).
 
+mod account;
+
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
@@ -98,11 +100,13 @@ impl SessionActor {
 
     fn carry_out_one(&mut self, action: Action, context: &mut Context) {
         match action {
-            Action::Send(frames) => self.address.reply(&frames),
+            Action::Send(frames) => self.address.respond(&frames),
             Action::Refuse(frames) => {
                 self.services.metrics.dialect(self.address.dialect()).refused.inc();
-                self.address.reply(&frames);
+                self.address.respond(&frames);
             }
+            Action::Gather(answers) => self.address.gather(answers),
+            Action::Account(action) => self.account(action, context),
             Action::Resolve(usernames) => self.resolve(usernames, context),
             Action::Follow { id, tag, users } => {
                 self.address.await_follow(id, tag, &users);
@@ -126,7 +130,7 @@ impl SessionActor {
             Action::AskAgain { id, ask } => {
                 let count = match &ask {
                     Ask::Follow(users) | Ask::Unfollow(users) => users.len(),
-                    Ask::SetStatus(_) => 1,
+                    Ask::SetStatus(_) | Ask::SetCustom(_) => 1,
                 };
                 self.address.asked_again(count);
                 self.ask(id, ask);
@@ -148,9 +152,10 @@ impl SessionActor {
         let Some(attachment) = &self.attachment else { return };
         let engine = &self.services.engine;
         let result: Result<(), EngineError> = match ask {
-            Ask::Follow(users) => engine.follow(&users, &self.address, id),
+            Ask::Follow(users) => engine.follow(attachment.user(), &users, &self.address, id),
             Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
             Ask::SetStatus(status) => attachment.set_status(status, id),
+            Ask::SetCustom(text) => attachment.set_custom(text, id),
         };
         if let Err(error) = result {
             log::warn!("a command was not taken: {error}");
@@ -201,7 +206,8 @@ impl SessionActor {
 
     fn show_connections(&self, user: UserId, context: &mut Context) {
         let engine = self.services.engine.clone();
-        let visible = async move { engine.visible(user).await };
+        let asker = self.attachment.as_ref().map(Attachment::user);
+        let visible = async move { engine.visible(asker, user).await };
         context.spawn(visible.into_actor(self).map(|shown, actor, context| {
             let actions = actor.state.shown(shown, actor.services.clock.now());
             actor.carry_out(actions, context);

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
 use futures_util::stream;
 
+use super::account::AccountRules;
 use super::actor::SessionActor;
 use super::entrance::EntranceRules;
 use super::gate::Gate;
@@ -60,11 +61,33 @@ pub fn admit(
     rules: EntranceRules,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
+    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
+    begin(request, payload, protocol, state, services)
+}
+
+/// Answers a handshake with a session of nobody, until an account logs in.
+pub fn admit_accounts(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    rules: Arc<AccountRules>,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
+    let state = State::of_accounts(protocol, rules, &services.session, &services.limits, services.clock.now());
+    begin(request, payload, protocol, state, services)
+}
+
+fn begin(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    state: State,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
     let connection = services.connection_ids.next(&services.clock);
     let opening = Opening { connection, username: None, status: None };
     let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
-    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
     let actor = SessionActor::unattached(state, address.clone(), input, gate, services);

@@ -9,7 +9,7 @@ use super::lobby::Lobby;
 use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::engine::Engine;
+use crate::engine::{Accounts, Engine};
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
 
@@ -44,6 +44,8 @@ pub struct Services {
     pub connection_ids: ConnectionIds,
     /// Connections that are nobody's yet.
     pub lobby: Lobby,
+    /// What lasts of accounts.
+    pub accounts: Accounts,
 }
 
 /// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.

@@ -1,5 +1,6 @@
 //! The rules of a session: what it does with each thing that happens to it. Told the time; does nothing by itself.
 
+pub(super) mod account;
 mod arrival;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::account::{AccountReply, Member};
 use super::action::{Action, Ask};
 use super::command::{Command, Refusal, Reply, Request};
 use super::entrance::{Due, Entrance};
@@ -45,6 +47,12 @@ enum Kind {
     MarkingActive(Option<StatusText>),
     /// A user's connections are being asked for.
     Showing,
+    /// Something is being done for an account.
+    Account,
+    /// An account is being let in.
+    Entering,
+    /// The text of an account.
+    SettingCustom(Option<StatusText>),
 }
 
 /// How far the end of the connection has come.
@@ -61,6 +69,8 @@ pub struct State {
     protocol: &'static dyn Protocol,
     /// None: the client said who it is before the connection opened.
     entrance: Option<Box<Entrance>>,
+    /// Only where accounts log in.
+    member: Option<Box<Member>>,
     timing: Timing,
     follows: Follows,
     /// None: no limit.
@@ -98,6 +108,7 @@ impl State {
         Self {
             protocol,
             entrance: None,
+            member: None,
             timing: Timing {
                 ping_interval: session.ping_interval.0,
                 pong_timeout: session.pong_timeout.0,
@@ -128,11 +139,17 @@ impl State {
         match decoded {
             Decoded::Batch(batch) => batch.into_iter().flat_map(|one| self.take(one, now)).collect(),
             Decoded::Pong => self.pong(now),
-            Decoded::Request(_) | Decoded::Refused(_) | Decoded::Fatal(..) => {
+            Decoded::Request(_) | Decoded::Refused(_) | Decoded::Fatal(..) | Decoded::Gather(_) => {
+                let mut decoded = decoded;
                 if let Decoded::Request(request) = &decoded
                     && let Some(refusal) = self.refused_by_rate(now)
                 {
-                    return vec![self.reply(&request.tag, &Reply::Refused(refusal))];
+                    let frames = self.protocol.reply(&request.tag, &Reply::Refused(refusal));
+                    if self.member.is_none() {
+                        return vec![Action::Refuse(frames)];
+                    }
+                    // It may be part of a batch, whose answers keep their order.
+                    decoded = Decoded::Refused(frames);
                 }
                 if self.under_way.is_some() {
                     self.waiting.push_back(decoded);
@@ -152,6 +169,7 @@ impl State {
         match decoded {
             Decoded::Request(request) if inside || request.command.connects() => self.begin(request, now),
             Decoded::Refused(frames) if inside => vec![Action::Refuse(frames)],
+            Decoded::Gather(answers) => vec![Action::Gather(answers)],
             Decoded::Request(_) | Decoded::Refused(_) => self.close_because(CloseCause::BadRequest, now),
             Decoded::Fatal(frames, closing) => {
                 let mut actions = vec![Action::Refuse(frames)];
@@ -187,6 +205,7 @@ impl State {
                 self.under_way(tag, Kind::Showing);
                 vec![Action::ShowConnections(user)]
             }
+            Command::Account(command) => self.account(tag, command),
             Command::Ping => vec![self.reply(&tag, &Reply::Pong)],
             Command::SetStatus(status) => {
                 let done = self.protocol.reply(&tag, &Reply::Done);
@@ -282,7 +301,8 @@ impl State {
         under_way.attempts += 1;
         let ask = match &under_way.kind {
             Kind::Resolving(_) | Kind::Arriving | Kind::MarkingActive(_) | Kind::Showing => return Vec::new(),
-            Kind::Following(_) => Ask::Follow(users.to_vec()),
+            Kind::SettingCustom(text) => Ask::SetCustom(text.clone()),
+            Kind::Account | Kind::Entering | Kind::Following(_) => Ask::Follow(users.to_vec()),
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
         };
@@ -302,7 +322,14 @@ impl State {
             }
             // Their actors tell still; the client may ask again.
             Kind::Unfollowing => self.follows.restore(users),
-            Kind::Resolving(_) | Kind::SettingStatus(_) | Kind::Arriving | Kind::MarkingActive(_) | Kind::Showing => {}
+            Kind::Resolving(_)
+            | Kind::SettingStatus(_)
+            | Kind::Arriving
+            | Kind::MarkingActive(_)
+            | Kind::Showing
+            | Kind::Account
+            | Kind::Entering
+            | Kind::SettingCustom(_) => {}
         }
         actions
     }
@@ -323,7 +350,8 @@ impl State {
             Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
                 Action::Send(frames)
             }
-            Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Account(AccountReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Account(_) => Action::Send(frames),
         }
     }
 
@@ -339,6 +367,10 @@ impl State {
                 Due::Ping => return self.protocol.ping().map(|ping| Action::Send(vec![ping])).into_iter().collect(),
                 Due::Close(cause) => return self.close_because(cause, now),
             }
+        }
+        let stranger = self.member.as_ref().and_then(|member| member.login_by());
+        if self.phase == Phase::Open && stranger.is_some_and(|until| until <= now) {
+            return self.close_because(CloseCause::Stale, now);
         }
         match self.phase {
             Phase::Stopped => Vec::new(),
@@ -358,7 +390,10 @@ impl State {
         let silence = self.heard + if self.pinged { self.timing.pong_timeout } else { self.timing.ping_interval };
         match (self.phase, &self.entrance) {
             (Phase::Closing(until), _) => until,
-            (Phase::Open | Phase::Stopped, None) => silence,
+            (Phase::Open | Phase::Stopped, None) => {
+                let stranger = self.member.as_ref().and_then(|member| member.login_by());
+                stranger.map_or(silence, |until| until.min(silence))
+            }
             (Phase::Open | Phase::Stopped, Some(entrance)) => {
                 let due = entrance.deadline();
                 let other = entrance.leaves_pings_to_websocket().then_some(silence);

@@ -15,6 +15,7 @@ mod durability;
 mod grpc;
 mod handshake;
 mod hostile;
+mod im;
 mod operation;
 mod raw;
 mod server_api;

@@ -40,9 +40,13 @@ impl World {
     }
 
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(Clock::system(), change)
+    }
+
+    /// By this clock.
+    pub fn at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
-        let clock = Clock::system();
         let parts = Parts::assemble(&config, &clock).unwrap();
         let served = parts.served.clone();
         let server = actix_test::start(move || {
@@ -50,6 +54,26 @@ impl World {
             App::new().configure(move |config| served.configure(config))
         });
         Self { server, clock, parts }
+    }
+
+    /// Until that many users are in memory.
+    pub async fn until_users(&self, count: i64) {
+        self.until(count, || self.parts.metrics.engine().users.get()).await;
+    }
+
+    /// Until that many connections are open.
+    pub async fn until_connections(&self, count: i64) {
+        self.until(count, || self.parts.metrics.connections()).await;
+    }
+
+    async fn until(&self, count: i64, counted: impl Fn() -> i64) {
+        let reached = async {
+            while counted() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, reached).await;
+        assert!(reached.is_ok(), "there are {} instead of {count}", counted());
     }
 
     /// A session token of this name, as a login would give it.

@@ -60,6 +60,7 @@ fn snapshot(statuses: &[&str]) -> Snapshot {
         version: Version::default(),
         presences: statuses.iter().map(shown).collect(),
         times: Times { active: Some(Timestamp::from_micros(1_627_107_289_900_000)), last_online: None },
+        own: crate::presence::diff::OwnStatus::default(),
     }
 }
 

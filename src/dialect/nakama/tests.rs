@@ -41,7 +41,13 @@ fn bob_diff(before: Option<&str>, after: Option<&str>) -> Diff {
 }
 
 fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
-    Snapshot { user: user(id), version: Version::default(), presences, times: Times::default() }
+    Snapshot {
+        user: user(id),
+        version: Version::default(),
+        presences,
+        times: Times::default(),
+        own: crate::presence::diff::OwnStatus::default(),
+    }
 }
 
 fn request(cid: Option<&str>, command: Command) -> Decoded {
@@ -74,6 +80,7 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
             version: Version::default(),
             presences: vec![presence(SESSION, "somebody", status)],
             times: Times::default(),
+            own: crate::presence::diff::OwnStatus::default(),
         })
         .collect()
 }

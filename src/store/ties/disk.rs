@@ -121,16 +121,13 @@ impl TieStore for DiskTies {
         self.read(move |tables| tables.roster(kind, owner))
     }
 
-    fn rosters(&self, kind: RosterKind) -> Answer<'_, Vec<(UserId, Roster)>> {
-        self.read(move |tables| {
-            let entries = tables.rosters(kind).iter();
-            let read = entries.map(|entry| {
-                let (key, value) = entry.into_inner()?;
-                let owner = owner(&key)?;
-                Ok((owner, decode_roster(owner, &value)?))
-            });
-            read.collect()
-        })
+    fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
+        let read = self.tables.rosters(kind).iter().map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            let owner = owner(&key)?;
+            Ok((owner, decode_roster(owner, &value)?))
+        });
+        read.collect()
     }
 
     fn close(&self) -> Answer<'_, ()> {

@@ -61,10 +61,10 @@ impl TieStore for MemoryTies {
         ready(Tables::roster(&*self.0.lock(), kind, owner)).boxed()
     }
 
-    fn rosters(&self, kind: RosterKind) -> Answer<'_, Vec<(UserId, Roster)>> {
+    fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
         let maps = self.0.lock();
         let of_kind = maps.rosters.iter().filter(|((known, _), _)| *known == kind);
-        ready(Ok(of_kind.map(|((_, owner), roster)| (*owner, roster.clone())).collect())).boxed()
+        Ok(of_kind.map(|((_, owner), roster)| (*owner, roster.clone())).collect())
     }
 
     fn close(&self) -> Answer<'_, ()> {

@@ -10,7 +10,7 @@ pub mod memory;
 mod record;
 mod writer;
 
-use super::Answer;
+use super::{Answer, StoreError};
 use crate::presence::account::AccountName;
 use crate::presence::id::UserId;
 use crate::presence::quota::{Quota, QuotaExceeded};
@@ -50,8 +50,8 @@ pub trait TieStore: Send + Sync {
     /// A user's list.
     fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster>;
 
-    /// Every list of a kind that is not empty.
-    fn rosters(&self, kind: RosterKind) -> Answer<'_, Vec<(UserId, Roster)>>;
+    /// Every list of a kind that is not empty. For the start: it blocks.
+    fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError>;
 
     /// Writes what is under way and takes no more.
     fn close(&self) -> Answer<'_, ()>;
