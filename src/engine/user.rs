@@ -23,7 +23,6 @@ use crate::metrics::Metrics;
 use crate::outbox::{Address, Notification, Tally, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::followers::Followers;
-use crate::presence::subscriptions::Told;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
 
@@ -158,14 +157,10 @@ impl UserActor {
                 self.unfollow(ticket.address());
                 ticket.acknowledge();
             }
-            Routed::Leave(address) => self.unfollow(&address),
-            Routed::Part(address, answer) => {
-                let seen = self.seen_by(&address);
+            Routed::Leave(address) => {
                 self.unfollow(&address);
-                // Who asked may no longer wait.
-                let told = Told::of(seen.general_status(), seen.text());
-                let _asker_gone = answer.send((self.presence.user(), told));
             }
+            Routed::Part(address, answer) => self.part(&address, &answer),
             Routed::View(asker, answer) => {
                 // Who asked may no longer wait.
                 drop(answer.send(self.seen_by_user(asker)));

@@ -105,7 +105,7 @@ impl World {
         let client = awc::Client::builder().max_http_version(actix_web::http::Version::HTTP_11).finish();
         let opened = client.ws(self.server.url(path)).max_frame_size(1 << 20).connect().await;
         let (_, socket) = opened.unwrap_or_else(|error| panic!("{name} cannot connect: {error}"));
-        Person { name: name.to_owned(), socket, events: VecDeque::new(), requests: 0 }
+        Person::on(name, socket)
     }
 }
 
@@ -130,6 +130,10 @@ pub struct Person {
 }
 
 impl Person {
+    pub fn on(name: &str, socket: Framed<BoxedSocket, Codec>) -> Self {
+        Self { name: name.to_owned(), socket, events: VecDeque::new(), requests: 0 }
+    }
+
     pub fn id(&self) -> String {
         user(&self.name).to_string()
     }

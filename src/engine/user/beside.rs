@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::Context;
+use tokio::sync::mpsc;
 
 use super::UserActor;
 use crate::metrics::Dialect;
@@ -10,6 +11,7 @@ use crate::outbox::{Address, Notification, Tally, Ticket};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
+use crate::presence::subscriptions::Told;
 use crate::presence::user::{Event, Followed};
 
 impl UserActor {
@@ -43,9 +45,20 @@ impl UserActor {
         }
     }
 
-    pub(super) fn unfollow(&mut self, address: &Address) {
-        self.presence.exclude(address);
-        self.unhide(address);
+    /// False: it did not follow, or what it was told last did not reach its outbox any more.
+    pub(super) fn unfollow(&mut self, address: &Address) -> bool {
+        let followed = self.presence.exclude(address);
+        self.unhide(address) || followed
+    }
+
+    /// The last device of an account goes: says what it has been told last, unless that never reached its outbox.
+    pub(super) fn part(&mut self, address: &Address, answer: &mpsc::UnboundedSender<(UserId, Told)>) {
+        let seen = self.seen_by(address);
+        if self.unfollow(address) {
+            let told = Told::of(seen.general_status(), seen.text());
+            // Who asked may no longer wait.
+            let _asker_gone = answer.send((self.presence.user(), told));
+        }
     }
 
     /// False: it was not hidden from.

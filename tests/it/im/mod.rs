@@ -1,6 +1,7 @@
 //! Tencent Chat's API: logins, custom statuses, subscriptions of accounts, and how the three worlds see each other.
 
 mod account;
+mod durability;
 mod lists;
 mod login;
 mod subscription;
