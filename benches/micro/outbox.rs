@@ -14,9 +14,9 @@ fn followers(count: u32) -> Vec<Address> {
 /// One change to many who keep up: encoded once, queued and taken out of each outbox. An item is one delivery.
 #[divan::bench(args = [1, 1_000, 15_000])]
 fn tell_and_drain(bencher: Bencher, count: u32) {
-    let followers = followers(count);
+    let (followers, update) = (followers(count), samples::update());
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
-        let notification = Notification::new(samples::update());
+        let notification = Notification::new(update.clone());
         let mut tally = Tally::default();
         for follower in &followers {
             follower.notify(&notification, &mut tally);

@@ -43,8 +43,8 @@ fn first_status(bencher: Bencher) {
 #[divan::bench(args = FOLLOWERS)]
 fn update(bencher: Bencher, followers: u32) {
     let (mut user, _) = user(Some(samples::status(0)), followers);
-    let status = samples::status(1);
-    bencher.bench_local(|| user.handle(set(status.clone()), Timestamp::from_secs(1)));
+    let event = set(samples::status(1));
+    bencher.bench_local(|| user.handle(event.clone(), Timestamp::from_secs(1)));
 }
 
 /// Somebody follows, and stops again, so that there are as many followers in each turn.
@@ -60,8 +60,8 @@ fn follow_and_unfollow(bencher: Bencher, followers: u32) {
 /// A visible connection ends, the user's only one.
 #[divan::bench]
 fn leave(bencher: Bencher) {
-    let gone = || Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost };
+    let gone = Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost };
     bencher
         .with_inputs(|| user(Some(samples::status(0)), 1).0)
-        .bench_local_refs(|user| user.handle(gone(), Timestamp::from_secs(1)));
+        .bench_local_refs(|user| user.handle(gone.clone(), Timestamp::from_secs(1)));
 }
