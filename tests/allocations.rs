@@ -5,12 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that does not find what it expects fails")]
 
 use std::alloc;
+use std::time::Duration;
 
 use actix_web::rt::System;
 use hereabouts::clock::Clock;
 use hereabouts::config::EngineConfig;
 use hereabouts::dialect::nakama::Format;
-use hereabouts::engine::{Attachment, Engine};
+use hereabouts::engine::{Attachment, Engine, Ticks};
 use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Opening, RequestTag};
 use hereabouts::presence::id::{ConnectionId, UserId};
@@ -53,7 +54,9 @@ impl World {
     async fn new(count: usize) -> Self {
         let metrics = Metrics::new();
         let config = EngineConfig { shards: 1, max_users_per_shard: 10 };
-        let engine = Engine::start(&config, &Clock::manual(Timestamp::from_secs(1)), &metrics);
+        let clock = Clock::manual(Timestamp::from_secs(1));
+        let ticks = Ticks::new(None, Duration::from_secs(27), &clock);
+        let engine = Engine::start(&config, ticks, &clock, &metrics);
         let user = UserId::from_name("alice");
         let alice = engine.attach(user, address(count, &metrics)).await.unwrap();
         let followers: Vec<Address> = (0..count).map(|number| address(number, &metrics)).collect();

@@ -85,7 +85,7 @@ impl World {
         let event = Event::StatusSet { connection: connection(number), status };
         let user = &mut self.users[number];
         let Some(diff) = user.handle(event, Timestamp::from_secs(1)).notify else { return };
-        let (notification, mut tally) = (Notification::new(diff), Tally::default());
+        let (notification, mut tally) = (Notification::new(diff, user.snapshot()), Tally::default());
         for follower in user.followers().iter() {
             follower.notify(&notification, &mut tally);
         }

@@ -14,9 +14,9 @@ fn followers(count: u32) -> Vec<Address> {
 /// One change to many who keep up: encoded once, queued and taken out of each outbox. An item is one delivery.
 #[divan::bench(args = [1, 1_000, 15_000])]
 fn tell_and_drain(bencher: Bencher, count: u32) {
-    let (followers, update) = (followers(count), samples::update());
+    let (followers, update, after) = (followers(count), samples::update(), samples::updated());
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
-        let notification = Notification::new(update.clone());
+        let notification = Notification::new(update.clone(), after.clone());
         let mut tally = Tally::default();
         for follower in &followers {
             follower.notify(&notification, &mut tally);
@@ -32,7 +32,7 @@ fn tell_and_drain(bencher: Bencher, count: u32) {
 #[divan::bench(args = [1, 1_000])]
 fn fold(bencher: Bencher, count: u32) {
     let followers = followers(count);
-    let notification = Notification::new(samples::update());
+    let notification = Notification::new(samples::update(), samples::updated());
     let mut tally = Tally::default();
     // Past the bound, with some to spare.
     for follower in &followers {

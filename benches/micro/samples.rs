@@ -2,7 +2,8 @@
 
 use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Codec, Opening};
-use hereabouts::presence::diff::{Diff, Presence, Snapshot};
+
+use hereabouts::presence::diff::{Diff, Presence, Snapshot, Times};
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
 use hereabouts::presence::status::{StatusText, Version};
 use uuid::Uuid;
@@ -48,6 +49,12 @@ pub fn update() -> Diff {
     }
 }
 
+/// The user after [`update`].
+pub fn updated() -> Snapshot {
+    let presences = vec![presence(1, status(2))];
+    Snapshot { user: user(1), version: Version::default(), presences, times: Times::default() }
+}
+
 /// What that many users show, each on one connection.
 pub fn snapshots(count: u32) -> Vec<Snapshot> {
     (0..count)
@@ -55,6 +62,7 @@ pub fn snapshots(count: u32) -> Vec<Snapshot> {
             user: user(number),
             version: Version::default(),
             presences: vec![presence(number, status(number))],
+            times: Times::default(),
         })
         .collect()
 }

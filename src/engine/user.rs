@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Sleep;
 
+use super::examination::Examined;
 use super::mailbox::Mailbox;
 use super::messages::{Idle, Lost, Routed, SetStatus};
 use super::supervisor::Supervisor;
+use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally, Told};
+use crate::outbox::{Address, Notification, Tally, Told, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
@@ -34,13 +37,14 @@ pub struct Surroundings {
     pub supervisor: Mailbox<Supervisor>,
     pub clock: Clock,
     pub metrics: Metrics,
+    pub visible: Visible,
 }
 
 /// One user.
 pub struct UserActor {
     presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
-    told: Snapshot,
+    told: Arc<Snapshot>,
     /// The supervisor's messages handled so far.
     handled: u64,
     /// Stopped in good order: otherwise its end is a loss.
@@ -53,7 +57,7 @@ pub struct UserActor {
 impl UserActor {
     /// The actor of a user of whom nothing is known.
     pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
-        let told = presence.snapshot();
+        let told = Arc::new(presence.snapshot());
         Self { presence, told, handled: 0, retired: false, recovery: None, surroundings }
     }
 
@@ -66,22 +70,49 @@ impl UserActor {
         surroundings: Rc<Surroundings>,
     ) -> Self {
         let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
+        let told = Arc::new(told);
         Self { presence, told, handled: 0, retired: false, recovery: Some(effects), surroundings }
     }
 
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
+        let (connected, visible) = (self.is_connected(), self.presence.is_visible());
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        if self.presence.is_visible() != visible {
+            self.write_down();
+        }
+        if self.is_connected() != connected {
+            self.count_connected(!connected);
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
         snapshot
     }
 
+    /// Has it written down that the user is online from here on, or no longer.
+    fn write_down(&self) {
+        let (visible, user) = (&self.surroundings.visible, self.presence.user());
+        if self.presence.is_visible() { visible.appears(user) } else { visible.disappears(user) }
+    }
+
+    fn is_connected(&self) -> bool {
+        !self.presence.connections().is_empty()
+    }
+
+    fn count_connected(&self, connected: bool) {
+        let gauge = &self.surroundings.metrics.engine().connected;
+        if connected {
+            gauge.inc()
+        } else {
+            gauge.dec()
+        };
+    }
+
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.surroundings.metrics.engine().diffs.inc();
-        let notification = Notification::new(diff);
+        let notification = Notification::new(diff, self.presence.snapshot());
         if self.presence.followers().len() <= FAN_OUT_STRIDE {
             let delivered = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
             self.told(&notification, delivered.gone);
@@ -91,7 +122,7 @@ impl UserActor {
     }
 
     fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
-        self.told.apply(notification.diff());
+        self.told = notification.after().clone();
         for follower in gone {
             self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
         }
@@ -110,6 +141,9 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
+            Routed::Active => {
+                self.take(Event::Active, context);
+            }
             // A session that has ended meanwhile would never take its follow back.
             Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
             Routed::Follow(ticket) => {
@@ -129,7 +163,22 @@ impl UserActor {
                 // Who asked may no longer wait.
                 let _asker_gone = answer.send((self.presence.user(), status));
             }
-            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell)),
+            Routed::Show(answer) => {
+                let visible = self.presence.visible();
+                let shown =
+                    visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() }).collect();
+                // Who asked may no longer wait.
+                drop(answer.send(shown));
+            }
+            Routed::Examine(answer) => {
+                // Who asked may no longer wait.
+                let _asker_gone = answer.send((self.presence.user(), Examined::of(&self.presence)));
+            }
+            Routed::Dismiss(selection, farewell) => {
+                let chosen = self.presence.addresses().filter(|address| selection.includes(address.connection()));
+                chosen.for_each(|address| address.close(farewell.clone()));
+            }
+            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell.clone())),
             Routed::Retire => {
                 self.retired = true;
                 context.stop();
@@ -242,6 +291,10 @@ impl Actor for UserActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         let Some(Effects { snapshot: _, notify, retire }) = self.recovery.take() else { return };
+        self.write_down();
+        if self.is_connected() {
+            self.count_connected(true);
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
@@ -276,8 +329,11 @@ impl Drop for UserActor {
         if self.retired {
             return;
         }
+        if self.is_connected() {
+            self.count_connected(false);
+        }
         self.surroundings.supervisor.deliver(Lost {
-            told: self.told.clone(),
+            told: (*self.told).clone(),
             followers: self.presence.followers().iter().cloned().collect(),
             connections: self.presence.addresses().cloned().collect(),
         });

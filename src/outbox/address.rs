@@ -54,7 +54,9 @@ impl Address {
         let state = State {
             queue: Queue::default(),
             request: None,
+            username: opening.username,
             status: opening.status,
+            subscriber: None,
             waker: None,
             // It has not run yet.
             stirred: true,
@@ -69,7 +71,6 @@ impl Address {
         };
         Self(Arc::new(Outbox {
             connection: opening.connection,
-            username: opening.username,
             codec,
             bound,
             waiting_bytes: metrics.engine().outbox_bytes.clone(),
@@ -82,7 +83,7 @@ impl Address {
         let state = self.state.lock();
         (!state.ended).then(|| Connection {
             id: self.connection,
-            username: self.username.clone(),
+            username: state.username.clone(),
             status: state.status.clone(),
             address: self.clone(),
         })

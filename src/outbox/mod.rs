@@ -10,7 +10,8 @@
 //!
 //! * [`frame`]: what goes over the wire; [`codec`]: what a dialect does for the outbox;
 //! * [`notification`]: one diff, encoded once per encoding;
-//! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer.
+//! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer;
+//! * [`subscriber`]: what a client is told by whole presences.
 
 mod address;
 mod codec;
@@ -18,13 +19,16 @@ mod frame;
 mod notification;
 mod queue;
 mod request;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use bytestring::ByteString;
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -34,21 +38,24 @@ use crate::presence::status::StatusText;
 use crate::presence::user::Followed;
 
 pub use address::Address;
-pub use codec::{Codec, Encoding, Frames, RequestTag};
+pub use codec::{Codec, Encoding, Frames, Publisher, RequestTag, Topic};
 pub use frame::Frame;
 use notification::Outcome;
 pub use notification::{Notification, Tally, Told};
 use queue::Queue;
 use request::{Request, Settled};
+use subscriber::Subscriber;
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// The server stops.
     Drain,
     /// An operator or another part of the server disconnects the user.
     Disconnected,
+    /// Likewise, with a close code and a reason of its own.
+    Dismissed(Arc<(u16, Box<str>)>),
 }
 
 /// Grain of the metric of bytes that wait, for each outbox.
@@ -63,6 +70,15 @@ pub struct Opening {
     pub username: Option<Username>,
     /// What it shows from the start; `None` is invisible.
     pub status: Option<StatusText>,
+}
+
+/// A connection that others see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VisibleConnection {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// What its token has others know of it: JSON.
+    pub info: Option<ByteString>,
 }
 
 /// What a drain of the outbox found.
@@ -92,7 +108,6 @@ impl Drained {
 /// The bounded queue to one client, with what the engine has to know of its connection.
 pub struct Outbox {
     connection: ConnectionId,
-    username: Option<Username>,
     codec: &'static dyn Codec,
     /// Bytes that may wait before changes fold.
     bound: usize,
@@ -105,8 +120,12 @@ struct State {
     queue: Queue,
     /// At most one: a session sends its commands one at a time.
     request: Option<Box<Request>>,
+    /// The name that others see.
+    username: Option<Username>,
     /// What the connection shows by its own word: what a replaced user actor is told.
     status: Option<StatusText>,
+    /// Made when the first is needed of what only clients have who are told whole presences.
+    subscriber: Option<Box<Subscriber>>,
     /// Wakes the session while it rests.
     waker: Option<Waker>,
     /// The session's actor wants to run.
@@ -175,6 +194,12 @@ impl Outbox {
             if state.ended || state.farewell.is_some() {
                 return Outcome::Gone;
             }
+            if let Some(publisher) = self.codec.publisher() {
+                return state.publish(notification, publisher, self.bound);
+            }
+            if diff.is_empty() {
+                return Outcome::Passed;
+            }
             if state.request.as_mut().is_some_and(|request| !request.take_in(diff)) {
                 return Outcome::Queued;
             }
@@ -189,7 +214,7 @@ impl Outbox {
         match outcome {
             Outcome::Gone => Told::Gone,
             Outcome::Queued | Outcome::Folded if woken => Told::Woken,
-            Outcome::Queued | Outcome::Folded => Told::Waits,
+            Outcome::Queued | Outcome::Folded | Outcome::Passed => Told::Waits,
         }
     }
 
@@ -208,6 +233,7 @@ impl Outbox {
         self.with_state(|state| {
             if state.request.as_ref().is_some_and(|waiting| waiting.unfollows()) {
                 state.queue.forget(user);
+                state.unname(user);
             }
             self.settle(state, request, Request::acknowledge);
         });
@@ -227,6 +253,9 @@ impl Outbox {
                 let request = state.request.take().expect("it waited until here");
                 // What waits folded of these users is older than their snapshots: it goes first.
                 request.followed_before().for_each(|user| state.queue.unfold(user, self.codec));
+                if let Some((user, topic)) = request.topic() {
+                    state.name(user, topic);
+                }
                 state.queue.push_all(&request.into_frames(self.codec));
                 state.completed = true;
             }
@@ -259,6 +288,21 @@ impl Outbox {
         self.state.lock().status = status;
     }
 
+    /// Says who is at the other end, where that is learnt only after the connection opened; before the user is told.
+    pub fn identify(&self, username: Option<Username>, status: Option<StatusText>, info: Option<ByteString>) {
+        let mut state = self.state.lock();
+        state.username = username;
+        state.status = status;
+        if info.is_some() {
+            state.subscriber.get_or_insert_default().info = info;
+        }
+    }
+
+    /// What the client's token has others know of the connection.
+    pub fn info(&self) -> Option<ByteString> {
+        self.state.lock().subscriber.as_ref()?.info.clone()
+    }
+
     /// Queues frames of the session's own: a reply or an error.
     pub fn reply(&self, frames: &[Frame]) {
         self.with_state(|state| {
@@ -271,6 +315,11 @@ impl Outbox {
     /// Waits for `users` to answer a follow; the reply goes out when all have. With none it goes out at once.
     pub fn await_follow(&self, id: u32, tag: RequestTag, users: &[UserId]) {
         self.begin(Request::follow(id, tag, users));
+    }
+
+    /// Waits for `user` to answer a follow; from the reply on the client is told of it under `topic`.
+    pub fn await_subscription(&self, id: u32, tag: RequestTag, user: UserId, topic: Topic) {
+        self.begin(Request::subscribe(id, tag, user, topic));
     }
 
     /// Waits for that many user actors to take an unfollow, then sends `frames`.

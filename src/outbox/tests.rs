@@ -1,5 +1,7 @@
 //! A follower who believes what comes out of its outbox, however slowly it reads.
 
+mod publish;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::metrics::Metrics;
-use crate::presence::diff::{Diff, Presence, Snapshot};
+use crate::presence::diff::{Diff, Presence, Snapshot, Times};
 use crate::presence::status::Version;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Event, UserPresence};
@@ -81,12 +83,10 @@ fn string(frame: Frame) -> String {
 
 fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Notification {
     let presence = |status| Presence { connection: connection(number), username: None, status: text(status) };
-    Notification::new(Diff {
-        user: user(number),
-        version: Version::default().next(Timestamp::from_micros(version)),
-        joins: after.map(presence).into_iter().collect(),
-        leaves: before.map(presence).into_iter().collect(),
-    })
+    let version = Version::default().next(Timestamp::from_micros(version));
+    let (joins, leaves): (Vec<Presence>, _) = (after.map(presence).into_iter().collect(), before.map(presence));
+    let after = Snapshot { user: user(number), version, presences: joins.clone(), times: Times::default() };
+    Notification::new(Diff { user: user(number), version, joins, leaves: leaves.into_iter().collect() }, after)
 }
 
 fn told(address: &Address, notification: &Notification) {
@@ -210,7 +210,7 @@ impl World {
         let presence = &mut self.users[usize::from(number)];
         let effects = presence.handle(event, Timestamp::from_micros(self.now));
         if let Some(diff) = effects.notify {
-            let notification = Notification::new(diff);
+            let notification = Notification::new(diff, presence.snapshot());
             for follower in presence.followers().iter() {
                 told(follower, &notification);
             }
@@ -338,7 +338,12 @@ fn a_diff_is_encoded_once_for_all_followers() {
 fn a_lost_actor_is_reported_and_the_request_goes_on() {
     let address = outbox(1000, &Metrics::new());
     address.await_follow(7, RequestTag(Some("x".into())), &[user(1), user(2)]);
-    let snapshot = |number| Snapshot { user: user(number), version: Version::default(), presences: vec![] };
+    let snapshot = |number| Snapshot {
+        user: user(number),
+        version: Version::default(),
+        presences: vec![],
+        times: Times::default(),
+    };
     let tickets = [1, 2].map(|number| Ticket::new(address.clone(), 7, user(number)));
     let [first, second] = tickets;
     first.snapshot(Followed { snapshot: snapshot(1), again: false });

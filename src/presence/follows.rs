@@ -80,6 +80,11 @@ impl Follows {
         std::mem::take(&mut self.users)
     }
 
+    /// Whether this user is followed.
+    pub fn contains(&self, user: UserId) -> bool {
+        self.users.contains(&user)
+    }
+
     /// How many are followed.
     pub fn len(&self) -> usize {
         self.users.len()
