@@ -6,6 +6,7 @@
 
 mod attachment;
 mod examination;
+mod fan_out;
 mod mailbox;
 mod messages;
 mod shard;

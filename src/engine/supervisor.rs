@@ -6,6 +6,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
 use super::EngineError;
+use super::fan_out::FanOuts;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{
     Attach, CloseAll, Detach, Dismiss, Examine, Follow, Idle, Inspect, Leave, Lost, MarkActive, Routed, SetStatus,
@@ -45,7 +46,8 @@ impl Entry {
 impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
     pub fn new(own: Mailbox<Self>, max_users: usize, ticks: Ticks, clock: Clock, metrics: Metrics) -> Self {
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible: Visible::new(ticks) });
+        let (visible, fan_outs) = (Visible::new(ticks), FanOuts::default());
+        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
