@@ -1,5 +1,6 @@
 //! Who sees what of whom, in one world and across two.
 
+use hereabouts::config::Config;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -176,7 +177,12 @@ async fn nobody_in_particular_may_look_and_is_not_seen() {
 
 #[actix_web::test]
 async fn clients_may_be_kept_from_marking_their_users() {
-    let world = World::with(|config| config.user_status.disable_for_client = true);
-    let mut bob = world.centrifugo("42").await;
-    assert_eq!(bob.updates(json!({})).await["error"], json!({"code": 108, "message": "not available"}));
+    for switch in [
+        |config: &mut Config| config.user_status.disable_for_client = true,
+        |config: &mut Config| config.user_status.enabled = false,
+    ] {
+        let world = World::with(switch);
+        let mut bob = world.centrifugo("42").await;
+        assert_eq!(bob.updates(json!({})).await["error"], json!({"code": 108, "message": "not available"}));
+    }
 }
