@@ -3,10 +3,12 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Poll};
+use std::task::{self, Poll, ready};
+use std::time::Duration;
 
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
+use tokio::time::Sleep;
 
 use super::examination::Examined;
 use super::mailbox::Mailbox;
@@ -15,13 +17,20 @@ use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally, Ticket, VisibleConnection};
+use crate::outbox::{Address, Notification, Tally, Ticket, Told, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
 
 /// Followers told in one go; then the other users of the shard have their turn.
-const FAN_OUT_STRIDE: usize = 512;
+const FAN_OUT_STRIDE: usize = 256;
+
+/// How long a large fan-out waits, before it goes on, for those told last to have their turn: whoever is told something
+/// else meanwhile waits behind them, and not behind everybody who follows a star.
+const FAN_OUT_PAUSE: Duration = Duration::from_millis(1);
+
+/// How often it waits that long: a machine that is never done, or a client that is cut off, must not starve it.
+const FAN_OUT_PAUSES: u8 = 20;
 
 /// What all user actors of a shard share.
 pub struct Surroundings {
@@ -114,10 +123,10 @@ impl UserActor {
         self.surroundings.metrics.engine().diffs.inc();
         let notification = Notification::new(diff, self.presence.snapshot());
         if self.presence.followers().len() <= FAN_OUT_STRIDE {
-            let gone = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
-            self.told(&notification, gone);
+            let delivered = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
+            self.told(&notification, delivered.gone);
         } else {
-            context.wait(Telling { notification, told: 0, gone: Vec::new() });
+            context.wait(Telling { notification, told: 0, gone: Vec::new(), woken: None, pause: None, pauses: 0 });
         }
     }
 
@@ -216,16 +225,30 @@ impl UserActor {
     }
 }
 
-/// Tells these followers; returns those that are gone.
+/// What came of telling some followers.
+struct Delivered<'a> {
+    /// Those that are gone.
+    gone: Vec<Address>,
+    /// The last one that had to be woken for it.
+    woken: Option<&'a Address>,
+}
+
 fn deliver<'a>(
     followers: impl Iterator<Item = &'a Address>,
     notification: &Notification,
     metrics: &Metrics,
-) -> Vec<Address> {
+) -> Delivered<'a> {
     let mut tally = Tally::default();
-    let gone = followers.filter(|follower| !follower.notify(notification, &mut tally)).cloned().collect();
+    let mut delivered = Delivered { gone: Vec::new(), woken: None };
+    for follower in followers {
+        match follower.notify(notification, &mut tally) {
+            Told::Woken => delivered.woken = Some(follower),
+            Told::Waits => {}
+            Told::Gone => delivered.gone.push(follower.clone()),
+        }
+    }
     tally.record(metrics);
-    gone
+    delivered
 }
 
 /// A change on its way to very many followers, who stay the same meanwhile: the actor waits for it.
@@ -234,6 +257,27 @@ struct Telling {
     /// The followers in the places before this one have been told.
     told: usize,
     gone: Vec<Address>,
+    /// The one woken last, until it has had its turn.
+    woken: Option<Address>,
+    /// How long it is waited for.
+    pause: Option<Pin<Box<Sleep>>>,
+    /// How often it has been waited for.
+    pauses: u8,
+}
+
+impl Telling {
+    /// Waits until those told so far have had their turn, within limits.
+    fn poll_turn(&mut self, task: &mut task::Context<'_>) -> Poll<()> {
+        while self.pauses < FAN_OUT_PAUSES && self.woken.as_ref().is_some_and(|woken| woken.is_awake()) {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(FAN_OUT_PAUSE)));
+            ready!(pause.as_mut().poll(task));
+            self.pause = None;
+            self.pauses += 1;
+        }
+        self.woken = None;
+        self.pauses = 0;
+        Poll::Ready(())
+    }
 }
 
 impl ActorFuture<UserActor> for Telling {
@@ -245,13 +289,14 @@ impl ActorFuture<UserActor> for Telling {
         _: &mut Context<UserActor>,
         task: &mut task::Context<'_>,
     ) -> Poll<()> {
+        ready!(self.poll_turn(task));
         let followers = actor.presence.followers();
         let end = followers.places().end;
         let next = end.min(self.told + FAN_OUT_STRIDE * 2);
-        let metrics = &actor.surroundings.metrics;
-        let mut gone = deliver(followers.within(self.told..next), &self.notification, metrics);
+        let mut delivered = deliver(followers.within(self.told..next), &self.notification, &actor.surroundings.metrics);
         self.told = next;
-        self.gone.append(&mut gone);
+        self.woken = delivered.woken.cloned();
+        self.gone.append(&mut delivered.gone);
         if next < end {
             // After the other users of this shard.
             task.waker().wake_by_ref();

@@ -61,6 +61,7 @@ impl Address {
             // It has not run yet.
             stirred: true,
             awake: true,
+            counted: 0,
             ended: false,
             completed: false,
             abandoned: Vec::new(),

@@ -41,7 +41,7 @@ pub use address::Address;
 pub use codec::{Codec, Encoding, Frames, Publisher, RequestTag, Topic};
 pub use frame::Frame;
 use notification::Outcome;
-pub use notification::{Notification, Tally};
+pub use notification::{Notification, Tally, Told};
 use queue::Queue;
 use request::{Request, Settled};
 use subscriber::Subscriber;
@@ -57,6 +57,9 @@ pub enum Farewell {
     /// Likewise, with a close code and a reason of its own.
     Dismissed(Arc<(u16, Box<str>)>),
 }
+
+/// Grain of the metric of bytes that wait, for each outbox.
+const COUNTED_BYTES: usize = 1024;
 
 /// What a connection is when it opens.
 #[derive(Clone, Debug)]
@@ -129,6 +132,8 @@ struct State {
     stirred: bool,
     /// The session looks into the outbox, or a wake is under way to it.
     awake: bool,
+    /// How many of the bytes that wait are in the metric: it is touched by every thread, so not for every frame.
+    counted: usize,
     /// The session is gone, or about to go: whatever comes is dropped.
     ended: bool,
     completed: bool,
@@ -150,42 +155,42 @@ impl Outbox {
         self.codec.encoding().dialect()
     }
 
-    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and by how
-    /// many bytes the queue grew.
-    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, i64) {
+    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and whether
+    /// the session was woken.
+    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, bool) {
         let mut state = self.state.lock();
-        let before = state.queue.bytes();
         let result = change(&mut state);
-        let grown = signed(state.queue.bytes()) - signed(before);
+        self.count(&mut state);
         let wake = state.has_work() && !state.awake;
         state.awake |= wake;
         let waker = if wake { state.waker.take() } else { None };
         drop(state);
+        let woken = waker.is_some();
         if let Some(waker) = waker {
             waker.wake();
         }
-        (result, grown)
+        (result, woken)
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, grown) = self.locked(change);
-        self.count(grown);
-        result
+        self.locked(change).0
     }
 
-    fn count(&self, grown: i64) {
-        if grown != 0 {
-            self.waiting_bytes.inc_by(grown);
+    /// Brings the metric up to date where it is worth it.
+    fn count(&self, state: &mut State) {
+        let bytes = state.queue.bytes();
+        if bytes.abs_diff(state.counted) >= COUNTED_BYTES || (bytes == 0 && state.counted > 0) {
+            self.waiting_bytes.inc_by(signed(bytes) - signed(state.counted));
+            state.counted = bytes;
         }
     }
 
     // ---- the engine's side ----
 
     /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
-    /// False: the session is gone, or about to go.
-    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> bool {
+    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> Told {
         let diff = notification.diff();
-        let (outcome, grown) = self.locked(|state| {
+        let (outcome, woken) = self.locked(|state| {
             if state.ended || state.farewell.is_some() {
                 return Outcome::Gone;
             }
@@ -205,8 +210,17 @@ impl Outbox {
             state.queue.push_all(notification.encoded(self.codec));
             Outcome::Queued
         });
-        tally.add(self.dialect(), outcome, grown);
-        outcome != Outcome::Gone
+        tally.add(self.dialect(), outcome);
+        match outcome {
+            Outcome::Gone => Told::Gone,
+            Outcome::Queued | Outcome::Folded if woken => Told::Woken,
+            Outcome::Queued | Outcome::Folded | Outcome::Passed => Told::Waits,
+        }
+    }
+
+    /// Whether the session has yet to look at what waits for it, or looks at it.
+    pub fn is_awake(&self) -> bool {
+        self.state.lock().awake
     }
 
     /// A user's state, in answer to a follow.
@@ -366,9 +380,8 @@ impl Outbox {
 
     fn drain_locked(&self, state: &mut State, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
         state.awake = true;
-        let before = state.queue.bytes();
         state.queue.drain(budget, self.codec, &mut send);
-        self.count(signed(state.queue.bytes()) - signed(before));
+        self.count(state);
         let more = !state.queue.is_empty();
         if !more && let Some(last) = state.last.take() {
             send(last);
@@ -405,7 +418,9 @@ impl Outbox {
         let mut state = self.state.lock();
         state.last = None;
         state.waker = None;
-        self.count(-signed(std::mem::take(&mut state.queue).bytes()));
+        state.awake = false;
+        state.queue = Queue::default();
+        self.count(&mut state);
     }
 }
 

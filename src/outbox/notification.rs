@@ -57,17 +57,26 @@ pub(super) enum Outcome {
     Gone,
 }
 
+/// What a follower's session is about to do with what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was at rest and has been woken for it.
+    Woken,
+    /// It is busy or slow, and comes to it; or it is not concerned.
+    Waits,
+    /// Nothing: it is gone, or about to go.
+    Gone,
+}
+
 /// Counts a fan-out, so that the shared metrics are touched once for all its deliveries.
 #[derive(Debug, Default)]
 pub struct Tally {
     deliveries: [u64; Dialect::ALL.len()],
     folds: [u64; Dialect::ALL.len()],
-    bytes: i64,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, dialect: Dialect, outcome: Outcome, grown: i64) {
-        self.bytes += grown;
+    pub(super) fn add(&mut self, dialect: Dialect, outcome: Outcome) {
         match outcome {
             Outcome::Queued => self.deliveries[dialect as usize] += 1,
             Outcome::Folded => {
@@ -80,7 +89,6 @@ impl Tally {
 
     /// Adds the counts to the metrics.
     pub fn record(&self, metrics: &Metrics) {
-        metrics.engine().outbox_bytes.inc_by(self.bytes);
         for dialect in Dialect::ALL {
             let counted = metrics.dialect(dialect);
             counted.deliveries.inc_by(self.deliveries[dialect as usize]);
