@@ -8,12 +8,12 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use super::examination::Examined;
 use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
-use super::messages::{Idle, Lost, Routed, SetStatus};
+use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
 use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Pace, VisibleConnection};
+use crate::outbox::{Address, Notification, Pace, Ticket, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
@@ -64,7 +64,9 @@ impl UserActor {
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
         let (connected, visible) = (self.is_connected(), self.presence.is_visible());
+        self.see();
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        self.see();
         if self.presence.is_visible() != visible {
             self.write_down();
         }
@@ -75,6 +77,13 @@ impl UserActor {
             self.tell(diff, context);
         }
         snapshot
+    }
+
+    /// Whoever is visible is online at this moment.
+    fn see(&mut self) {
+        if self.presence.is_visible() {
+            self.presence.saw(self.surroundings.clock.time_of_day());
+        }
     }
 
     /// Has it written down that the user is online from here on, or no longer.
@@ -130,15 +139,18 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
-            Routed::Active => {
-                self.take(Event::Active, context);
+            Routed::Acted { at, says } => {
+                self.take(Event::Acted { at, by: None, says }, context);
+            }
+            Routed::Forget => {
+                self.take(Event::Forgotten, context);
             }
             // A session that has ended meanwhile would never take its follow back.
-            Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
-            Routed::Follow(ticket) => {
-                if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
-                    ticket.snapshot(followed);
-                }
+            Routed::Follow(ticket) | Routed::Subscribe(ticket, _) if ticket.address().is_ended() => drop(ticket),
+            Routed::Follow(ticket) => self.follow(ticket, context),
+            Routed::Subscribe(ticket, record) => {
+                self.take(Event::Remembered(record), context);
+                self.follow(ticket, context);
             }
             Routed::Unfollow(ticket) => {
                 self.take(Event::Unfollowed(ticket.address().clone()), context);
@@ -178,10 +190,20 @@ impl UserActor {
     }
 
     fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {
-        let SetStatus { connection, status, ticket } = update;
+        let SetStatus { connection, change, ticket } = update;
         // The acknowledgement precedes the session's own event.
         ticket.acknowledge();
-        self.take(Event::StatusSet { connection, status }, context);
+        let event = match change {
+            StatusChange::Shown(status) => Event::StatusSet { connection, status },
+            StatusChange::Acted(at, says) => Event::Acted { at, by: Some(connection), says },
+        };
+        self.take(event, context);
+    }
+
+    fn follow(&mut self, ticket: Ticket, context: &mut Context<Self>) {
+        if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
+            ticket.snapshot(followed);
+        }
     }
 
     fn retire_if_idle(&self) {

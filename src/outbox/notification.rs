@@ -83,7 +83,7 @@ impl Pace {
 pub enum Told {
     /// It was at rest and has been woken for it.
     Woken,
-    /// It is busy or slow, and comes to it.
+    /// It is busy or slow, and comes to it; or it is not concerned.
     Waits,
     /// Nothing: the client has it, or needs it not.
     Done,

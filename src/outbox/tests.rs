@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::metrics::Metrics;
-use crate::presence::diff::{Diff, Presence, Snapshot, Times};
+use crate::presence::diff::{Diff, Presence, Snapshot};
+use crate::presence::seen::LastSeen;
 use crate::presence::status::Version;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Event, UserPresence};
@@ -86,7 +87,7 @@ fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Noti
     let presence = |status| Presence { connection: connection(number), username: None, status: text(status) };
     let version = Version::default().next(Timestamp::from_micros(version));
     let (joins, leaves): (Vec<Presence>, _) = (after.map(presence).into_iter().collect(), before.map(presence));
-    let after = Snapshot { user: user(number), version, presences: joins.clone(), times: Times::default() };
+    let after = Snapshot { user: user(number), version, presences: joins.clone(), seen: LastSeen::default() };
     Notification::new(Diff { user: user(number), version, joins, leaves: leaves.into_iter().collect() }, after)
 }
 
@@ -347,7 +348,7 @@ fn a_lost_actor_is_reported_and_the_request_goes_on() {
         user: user(number),
         version: Version::default(),
         presences: vec![],
-        times: Times::default(),
+        seen: LastSeen::default(),
     };
     let tickets = [1, 2].map(|number| Ticket::new(address.clone(), 7, user(number)));
     let [first, second] = tickets;
