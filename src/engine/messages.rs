@@ -12,8 +12,10 @@ use crate::presence::diff::Snapshot;
 use crate::presence::followers::Followers;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::seen::LastSeen;
 use crate::presence::status::StatusText;
 use crate::presence::subscriptions::Told;
+use crate::presence::time::Timestamp;
 
 // ---- to a supervisor ----
 
@@ -97,8 +99,24 @@ pub struct Part {
     pub answer: mpsc::UnboundedSender<(UserId, Told)>,
 }
 
-/// A user did something.
-pub struct MarkActive(pub UserId);
+/// A user did something, as the server's own side has it.
+pub struct MarkActive {
+    pub user: UserId,
+    /// The time of day.
+    pub at: Timestamp,
+    /// What it says of itself.
+    pub says: Option<StatusText>,
+}
+
+/// Somebody who is told whole presences follows a user.
+pub struct Subscribe {
+    pub ticket: Ticket,
+    /// What the store knew of the user.
+    pub record: LastSeen,
+}
+
+/// What is known of when these users were seen is to be forgotten.
+pub struct Forget(pub Vec<UserId>);
 
 /// Somebody asks for a user's visible connections.
 pub struct Show {
@@ -162,6 +180,8 @@ impl Mail for Unfollow {}
 impl Mail for Leave {}
 impl Mail for Inspect {}
 impl Mail for MarkActive {}
+impl Mail for Subscribe {}
+impl Mail for Forget {}
 impl Mail for Show {}
 impl Mail for Examine {}
 impl Mail for Dismiss {}
@@ -170,6 +190,15 @@ impl Mail for Idle {}
 impl Mail for Lost {}
 
 // ---- to a user actor ----
+
+/// What a user is asked that changes nothing. Who may not see everything is named.
+pub enum Question {
+    Inspect(Option<UserId>, mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    View(Option<UserId>, mpsc::UnboundedSender<Snapshot>),
+    Show(Option<UserId>, oneshot::Sender<Vec<VisibleConnection>>),
+    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Addresses(oneshot::Sender<Vec<Address>>),
+}
 
 /// What the supervisor routes to a user.
 pub enum Routed {
@@ -186,15 +215,16 @@ pub enum Routed {
     Leave(Address),
     Watch(Address, UserId),
     Part(Address, mpsc::UnboundedSender<(UserId, Told)>),
-    View(Option<UserId>, mpsc::UnboundedSender<Snapshot>),
     SetCustom(Option<StatusText>, Ticket),
-    Addresses(oneshot::Sender<Vec<Address>>),
     Conceal(Vec<Address>),
     Reveal(Vec<Address>),
-    Inspect(Option<UserId>, mpsc::UnboundedSender<(UserId, GeneralStatus)>),
-    Active,
-    Show(Option<UserId>, oneshot::Sender<Vec<VisibleConnection>>),
-    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Acted {
+        at: Timestamp,
+        says: Option<StatusText>,
+    },
+    Subscribe(Ticket, LastSeen),
+    Forget,
+    Ask(Question),
     Dismiss(Selection, Farewell),
     Close(Farewell),
     /// Nobody needs the actor: stop.
@@ -212,8 +242,16 @@ impl Message for Routed {
 /// A connection sets its status; comes straight from its session, or by the supervisor after the actor was replaced.
 pub struct SetStatus {
     pub connection: ConnectionId,
-    pub status: Option<StatusText>,
+    pub change: StatusChange,
     pub ticket: Ticket,
+}
+
+/// What a connection says.
+pub enum StatusChange {
+    /// It shows this; `None` hides it.
+    Shown(Option<StatusText>),
+    /// Its user did something at this time of day, and says this of itself.
+    Acted(Timestamp, Option<StatusText>),
 }
 
 impl Mail for SetStatus {}

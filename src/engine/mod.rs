@@ -8,6 +8,7 @@ mod accounts;
 mod attachment;
 mod desk;
 mod examination;
+mod fan_out;
 mod mailbox;
 mod messages;
 mod reception;
@@ -23,6 +24,7 @@ mod veil;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use tokio::sync::{mpsc, oneshot};
@@ -36,6 +38,8 @@ use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
 use crate::presence::subscriptions::Told;
+use crate::presence::time::Timestamp;
+use crate::store::ties::memory::MemoryTies;
 
 pub use accounts::{AccountError, Accounts, Arrived, Edit, Exits};
 pub use attachment::Attachment;
@@ -43,8 +47,8 @@ pub use desk::DeskRules;
 pub use examination::{Device, Examined, Selection};
 use mailbox::Mailbox;
 use messages::{
-    Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Inspect, Leave, MarkActive, Part, Show, Turn, Unfollow,
-    View, Watch,
+    Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Forget, Inspect, Leave, MarkActive, Part, Show, Subscribe,
+    Turn, Unfollow, View, Watch,
 };
 use shard::Shard;
 use supervisor::Supervisor;
@@ -97,6 +101,14 @@ struct Inner {
     hasher: DefaultHashBuilder,
 }
 
+impl Ports {
+    /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
+    pub fn open(ticks: Ticks) -> Self {
+        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window: Duration::from_secs(5) };
+        Self { ticks, veil: Veil::default(), desk }
+    }
+}
+
 impl Engine {
     /// Starts the shards, each on a thread of its own. Needs a running actix system.
     pub fn start(config: &EngineConfig, ports: Ports, clock: &Clock, metrics: &Metrics) -> Self {
@@ -146,6 +158,18 @@ impl Engine {
     fn follow_by(&self, tickets: Vec<Ticket>) -> Result<(), EngineError> {
         let tickets = self.by_shard(tickets.into_iter().map(|ticket| (ticket.user(), ticket)));
         self.offer_each(tickets, |tickets| Follow { tickets })
+    }
+
+    /// Likewise, for a follower who is told whole presences: with what is written down of the user. That is read first;
+    /// until then the user's actor knows nothing of it.
+    pub fn subscribe(&self, asker: UserId, user: UserId, address: &Address, request: u32) {
+        let ticket = Ticket::new(address.clone(), request, user).of(asker, None);
+        let engine = self.clone();
+        actix::spawn(async move {
+            let record = engine.0.ticks.record(user).await;
+            // Refused, the ticket says so to the outbox.
+            let _refused = engine.supervisor(user).offer(Subscribe { ticket, record });
+        });
     }
 
     /// Stops telling; each user actor's acknowledgement goes to the outbox under `request`.
@@ -247,15 +271,24 @@ impl Engine {
         self.supervisor(user).offer(Dismiss { user, selection, farewell })
     }
 
-    /// Remembers that a user did something just now.
-    pub fn mark_active(&self, user: UserId) -> Result<(), EngineError> {
-        self.update_status(user, None)
+    /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
+    pub fn update_status(&self, user: UserId, says: Option<StatusText>) -> Result<(), EngineError> {
+        let at = self.note_active(user, says.clone())?;
+        self.supervisor(user).offer(MarkActive { user, at, says })
     }
 
-    /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
-    pub fn update_status(&self, user: UserId, state: Option<StatusText>) -> Result<(), EngineError> {
-        self.0.ticks.active(user, state).map_err(|_| EngineError::Busy)?;
-        self.supervisor(user).offer(MarkActive(user))
+    /// Has it written down that a user did something; the time of day is returned.
+    fn note_active(&self, user: UserId, says: Option<StatusText>) -> Result<Timestamp, EngineError> {
+        self.0.ticks.active(user, says).map_err(|_| EngineError::Busy)
+    }
+
+    /// What was written down of these users is gone; those who are told of them are told that too.
+    pub fn forget(&self, users: Vec<UserId>) -> Result<(), EngineError> {
+        let mut result = Ok(());
+        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
+            result = result.and(shard.offer(Forget(users)));
+        }
+        result
     }
 
     /// Takes no new connections from here on.

@@ -3,7 +3,7 @@
 use actix::Handler;
 
 use super::mailbox::Letter;
-use super::messages::{Addresses, Part, Routed, SetCustom, Turn, View, Watch};
+use super::messages::{Addresses, Part, Question, Routed, SetCustom, Turn, View, Watch};
 use super::supervisor::Supervisor;
 
 impl Handler<Letter<View>> for Supervisor {
@@ -13,7 +13,7 @@ impl Handler<Letter<View>> for Supervisor {
         let View { users, asker, answer } = letter.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::View(asker, answer.clone()));
+                entry.route(Routed::Ask(Question::View(asker, answer.clone())));
             }
         }
     }
@@ -38,7 +38,7 @@ impl Handler<Letter<Addresses>> for Supervisor {
         let Addresses { user, answer } = letter.content;
         // Without an entry the answer is dropped: there are none.
         if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Addresses(answer));
+            entry.route(Routed::Ask(Question::Addresses(answer)));
         }
     }
 }

@@ -6,10 +6,11 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
 use super::desk::Desk;
+use super::fan_out::FanOuts;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{
-    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Idle, Inspect, Leave, Lost, MarkActive, Routed, SetStatus,
-    Show, Unfollow,
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Question,
+    Routed, SetStatus, Show, Subscribe, Unfollow,
 };
 use super::ticks::Visible;
 use super::user::{Surroundings, UserActor};
@@ -56,8 +57,9 @@ impl Supervisor {
         metrics: Metrics,
     ) -> Self {
         let Ports { ticks, veil, desk } = ports;
-        let visible = Visible::new(ticks);
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible, veil, engine, desk });
+        let (visible, fan_outs) = (Visible::new(ticks), FanOuts::default());
+        let surroundings =
+            Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs, veil, engine, desk });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
@@ -193,7 +195,7 @@ impl Handler<Letter<Inspect>> for Supervisor {
         let Inspect { users, asker, answer } = letter.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Inspect(asker, answer.clone()));
+                entry.route(Routed::Ask(Question::Inspect(asker, answer.clone())));
             }
         }
     }
@@ -203,9 +205,34 @@ impl Handler<Letter<MarkActive>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<MarkActive>, _: &mut Self::Context) {
-        // Past the quota there is nobody to remember it.
-        if let Ok(entry) = self.entry(letter.content.0, self.follow_quota) {
-            entry.route(Routed::Active);
+        let MarkActive { user, at, says } = letter.content;
+        // It is written down already; where there is no entry, there is nobody to be told.
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Acted { at, says });
+        }
+    }
+}
+
+impl Handler<Letter<Subscribe>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Subscribe>, _: &mut Self::Context) {
+        let Subscribe { ticket, record } = letter.content;
+        // Past the quota the ticket is dropped, which says so.
+        if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
+            entry.route(Routed::Subscribe(ticket, record));
+        }
+    }
+}
+
+impl Handler<Letter<Forget>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Forget>, _: &mut Self::Context) {
+        for user in letter.content.0 {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Forget);
+            }
         }
     }
 }
@@ -217,7 +244,7 @@ impl Handler<Letter<Examine>> for Supervisor {
         let Examine { users, answer } = letter.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Examine(answer.clone()));
+                entry.route(Routed::Ask(Question::Examine(answer.clone())));
             }
         }
     }
@@ -230,7 +257,7 @@ impl Handler<Letter<Show>> for Supervisor {
         let Show { user, asker, answer } = letter.content;
         // Without an entry the answer is dropped: nobody is visible.
         if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Show(asker, answer));
+            entry.route(Routed::Ask(Question::Show(asker, answer)));
         }
     }
 }

@@ -40,12 +40,6 @@ impl Codec for Words {
     }
 }
 
-/// Of a server where everybody sees everybody.
-fn ports(ticks: Ticks) -> Ports {
-    let ties = std::sync::Arc::new(crate::store::ties::memory::MemoryTies::new());
-    Ports { ticks, veil: Veil::default(), desk: DeskRules { ties, calls: 20, window: Duration::from_secs(5) } }
-}
-
 struct World {
     engine: Engine,
     metrics: Metrics,
@@ -61,7 +55,7 @@ impl World {
         let metrics = Metrics::new();
         let engine = Engine::start(
             &config,
-            ports(Ticks::new(None, Duration::from_secs(27), &Clock::system())),
+            Ports::open(Ticks::new(None, Duration::from_secs(27), &Clock::system())),
             &Clock::system(),
             &metrics,
         );

@@ -2,32 +2,26 @@
 
 mod beside;
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Poll};
 
-use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
 use super::WeakEngine;
 use super::desk::DeskRules;
-use super::examination::Examined;
+use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
-use super::messages::{Idle, Lost, Routed, SetStatus};
+use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
 use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use super::veil::Veil;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally, VisibleConnection};
+use crate::outbox::{Address, Notification, Pace};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::followers::Followers;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
-
-/// Followers told in one go; then the other users of the shard have their turn.
-const FAN_OUT_STRIDE: usize = 512;
 
 /// What all user actors of a shard share.
 pub struct Surroundings {
@@ -39,11 +33,12 @@ pub struct Surroundings {
     /// The whole engine, for what concerns users of other shards.
     pub engine: WeakEngine,
     pub desk: DeskRules,
+    pub fan_outs: FanOuts,
 }
 
 /// One user.
 pub struct UserActor {
-    presence: UserPresence<Address>,
+    pub(super) presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
     told: Arc<Snapshot>,
     /// Who follows, but is not to see the user.
@@ -54,7 +49,7 @@ pub struct UserActor {
     retired: bool,
     /// What the actor has to do first, if it stands in for a lost one.
     recovery: Option<Effects>,
-    surroundings: Rc<Surroundings>,
+    pub(super) surroundings: Rc<Surroundings>,
 }
 
 impl UserActor {
@@ -81,7 +76,9 @@ impl UserActor {
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
         let (connected, visible) = (self.is_connected(), self.presence.is_visible());
+        self.see();
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        self.see();
         if self.presence.is_visible() != visible {
             self.write_down();
         }
@@ -92,6 +89,13 @@ impl UserActor {
             self.tell(diff, context);
         }
         snapshot
+    }
+
+    /// Whoever is visible is online at this moment.
+    fn see(&mut self) {
+        if self.presence.is_visible() {
+            self.presence.saw(self.surroundings.clock.time_of_day());
+        }
     }
 
     /// Has it written down that the user is online from here on, or no longer.
@@ -117,15 +121,17 @@ impl UserActor {
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.surroundings.metrics.engine().diffs.inc();
         let notification = Notification::new(diff, self.told.clone(), self.presence.snapshot());
-        if self.presence.followers().len() <= FAN_OUT_STRIDE {
-            let gone = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
-            self.told(&notification, gone);
+        if self.presence.followers().len() <= SMALL {
+            let followers = self.presence.followers().iter();
+            let pace = Pace::Gathered(self.surroundings.clock.now());
+            let delivered = deliver(followers, &notification, pace, &self.surroundings.metrics);
+            self.told(&notification, delivered.gone);
         } else {
-            context.wait(Telling { notification, told: 0, gone: Vec::new() });
+            context.wait(FanOut::new(notification, &self.surroundings.fan_outs));
         }
     }
 
-    fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
+    pub(super) fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
         self.told = notification.after().clone();
         for follower in gone {
             self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
@@ -146,12 +152,19 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
-            Routed::Active => {
-                self.take(Event::Active, context);
+            Routed::Acted { at, says } => {
+                self.take(Event::Acted { at, by: None, says }, context);
+            }
+            Routed::Forget => {
+                self.take(Event::Forgotten, context);
             }
             // A session that has ended meanwhile would never take its follow back.
-            Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
+            Routed::Follow(ticket) | Routed::Subscribe(ticket, _) if ticket.address().is_ended() => drop(ticket),
             Routed::Follow(ticket) => self.follow(ticket, context),
+            Routed::Subscribe(ticket, record) => {
+                self.take(Event::Remembered(record), context);
+                self.follow(ticket, context);
+            }
             Routed::Watch(address, watcher) => self.watch(address, watcher),
             Routed::Unfollow(ticket) => {
                 self.unfollow(ticket.address());
@@ -161,34 +174,10 @@ impl UserActor {
                 self.unfollow(&address);
             }
             Routed::Part(address, answer) => self.part(&address, &answer),
-            Routed::View(asker, answer) => {
-                // Who asked may no longer wait.
-                drop(answer.send(self.seen_by_user(asker)));
-            }
             Routed::SetCustom(text, ticket) => self.set_custom(text, ticket, context),
-            Routed::Addresses(answer) => {
-                // Who asked may no longer wait.
-                drop(answer.send(self.presence.addresses().cloned().collect()));
-            }
             Routed::Conceal(addresses) => self.conceal(&addresses),
             Routed::Reveal(addresses) => self.reveal(&addresses),
-            Routed::Inspect(asker, answer) => {
-                let status = self.seen_by_user(asker).general_status();
-                // Who asked may no longer wait.
-                let _asker_gone = answer.send((self.presence.user(), status));
-            }
-            Routed::Show(asker, answer) => {
-                let hides = asker.is_some_and(|asker| self.hides(asker));
-                let visible = self.presence.visible().filter(|_| !hides);
-                let shown =
-                    visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() }).collect();
-                // Who asked may no longer wait.
-                drop(answer.send(shown));
-            }
-            Routed::Examine(answer) => {
-                // Who asked may no longer wait.
-                let _asker_gone = answer.send((self.presence.user(), Examined::of(&self.presence)));
-            }
+            Routed::Ask(question) => self.answer(question),
             Routed::Dismiss(selection, farewell) => {
                 let chosen = self.presence.addresses().filter(|address| selection.includes(address.connection()));
                 chosen.for_each(|address| address.close(farewell.clone()));
@@ -204,10 +193,14 @@ impl UserActor {
     }
 
     fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {
-        let SetStatus { connection, status, ticket } = update;
+        let SetStatus { connection, change, ticket } = update;
         // The acknowledgement precedes the session's own event.
         ticket.acknowledge();
-        self.take(Event::StatusSet { connection, status }, context);
+        let event = match change {
+            StatusChange::Shown(status) => Event::StatusSet { connection, status },
+            StatusChange::Acted(at, says) => Event::Acted { at, by: Some(connection), says },
+        };
+        self.take(event, context);
     }
 
     fn retire_if_idle(&self) {
@@ -215,53 +208,6 @@ impl UserActor {
             let idle = Idle { user: self.presence.user(), handled: self.handled };
             self.surroundings.supervisor.deliver(idle);
         }
-    }
-}
-
-/// Tells these followers; returns those that are gone.
-fn deliver<'a>(
-    followers: impl Iterator<Item = &'a Address>,
-    notification: &Notification,
-    metrics: &Metrics,
-) -> Vec<Address> {
-    let mut tally = Tally::default();
-    let gone = followers.filter(|follower| !follower.notify(notification, &mut tally)).cloned().collect();
-    tally.record(metrics);
-    gone
-}
-
-/// A change on its way to very many followers, who stay the same meanwhile: the actor waits for it.
-struct Telling {
-    notification: Notification,
-    /// The followers in the places before this one have been told.
-    told: usize,
-    gone: Vec<Address>,
-}
-
-impl ActorFuture<UserActor> for Telling {
-    type Output = ();
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        actor: &mut UserActor,
-        _: &mut Context<UserActor>,
-        task: &mut task::Context<'_>,
-    ) -> Poll<()> {
-        let followers = actor.presence.followers();
-        let end = followers.places().end;
-        let next = end.min(self.told + FAN_OUT_STRIDE * 2);
-        let metrics = &actor.surroundings.metrics;
-        let mut gone = deliver(followers.within(self.told..next), &self.notification, metrics);
-        self.told = next;
-        self.gone.append(&mut gone);
-        if next < end {
-            // After the other users of this shard.
-            task.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let gone = std::mem::take(&mut self.gone);
-        actor.told(&self.notification, gone);
-        Poll::Ready(())
     }
 }
 

@@ -16,9 +16,11 @@
 mod address;
 mod codec;
 mod frame;
+mod line;
 mod notification;
 mod queue;
 mod request;
+mod state;
 mod subscriber;
 #[cfg(test)]
 mod tests;
@@ -43,11 +45,12 @@ pub use codec::{
     CatchUp, Codec, Encoding, Failure, FailureReason, Frames, Listing, ListingKind, Publisher, RequestTag, Topic,
 };
 pub use frame::Frame;
+pub use line::Line;
 use notification::Outcome;
-pub use notification::{Notification, Tally};
+pub use notification::{Notification, Pace, Tally, Told};
 use queue::Queue;
 use request::{Request, Settled};
-use subscriber::Subscriber;
+use state::State;
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
@@ -60,6 +63,9 @@ pub enum Farewell {
     /// Likewise, with a close code and a reason of its own.
     Dismissed(Arc<(u16, Box<str>)>),
 }
+
+/// Grain of the metric of bytes that wait, for each outbox.
+const COUNTED_BYTES: usize = 1024;
 
 /// What a connection is when it opens.
 #[derive(Clone, Debug)]
@@ -116,32 +122,6 @@ pub struct Outbox {
     state: Mutex<State>,
 }
 
-struct State {
-    queue: Queue,
-    /// At most one: a session sends its commands one at a time.
-    request: Option<Box<Request>>,
-    /// The name that others see.
-    username: Option<Username>,
-    /// What the connection shows by its own word: what a replaced user actor is told.
-    status: Option<StatusText>,
-    /// Made when the first is needed of what only clients have who are told whole presences.
-    subscriber: Option<Box<Subscriber>>,
-    /// Wakes the session while it rests.
-    waker: Option<Waker>,
-    /// The session's actor wants to run.
-    stirred: bool,
-    /// The session looks into the outbox, or a wake is under way to it.
-    awake: bool,
-    /// The session is gone, or about to go: whatever comes is dropped.
-    ended: bool,
-    completed: bool,
-    abandoned: Vec<UserId>,
-    farewell: Option<Farewell>,
-    due: bool,
-    /// The close frame: goes out after all that waits.
-    last: Option<Frame>,
-}
-
 impl Outbox {
     /// The connection this leads to.
     pub fn connection(&self) -> ConnectionId {
@@ -153,47 +133,47 @@ impl Outbox {
         self.codec.encoding().dialect()
     }
 
-    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and by how
-    /// many bytes the queue grew.
-    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, i64) {
+    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and whether
+    /// the session was woken.
+    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, bool) {
         let mut state = self.state.lock();
-        let before = state.queue.bytes();
         let result = change(&mut state);
-        let grown = signed(state.queue.bytes()) - signed(before);
+        self.count(&mut state);
         let wake = state.has_work() && !state.awake;
         state.awake |= wake;
         let waker = if wake { state.waker.take() } else { None };
         drop(state);
+        let woken = waker.is_some();
         if let Some(waker) = waker {
             waker.wake();
         }
-        (result, grown)
+        (result, woken)
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, grown) = self.locked(change);
-        self.count(grown);
-        result
+        self.locked(change).0
     }
 
-    fn count(&self, grown: i64) {
-        if grown != 0 {
-            self.waiting_bytes.inc_by(grown);
+    /// Brings the metric up to date where it is worth it.
+    fn count(&self, state: &mut State) {
+        let bytes = state.queue.bytes();
+        if bytes.abs_diff(state.counted) >= COUNTED_BYTES || (bytes == 0 && state.counted > 0) {
+            self.waiting_bytes.inc_by(signed(bytes) - signed(state.counted));
+            state.counted = bytes;
         }
     }
 
     // ---- the engine's side ----
 
     /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
-    /// False: the session is gone, or about to go.
-    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> bool {
+    pub fn notify(&self, notification: &Notification, pace: Pace, tally: &mut Tally) -> Told {
         let diff = notification.diff();
-        let (outcome, grown) = self.locked(|state| {
-            if state.ended || state.farewell.is_some() {
+        let (outcome, woken) = self.locked(|state| {
+            if state.ended || state.is_closing() {
                 return Outcome::Gone;
             }
             if let Some(publisher) = self.codec.publisher() {
-                return state.publish(notification, self.dialect(), publisher, self.bound);
+                return state.publish(notification, self.dialect(), publisher, self.bound, pace);
             }
             if diff.is_empty() {
                 return Outcome::Passed;
@@ -205,11 +185,20 @@ impl Outbox {
                 state.queue.fold(diff);
                 return Outcome::Folded;
             }
-            state.queue.push_all(notification.encoded(self.codec));
-            Outcome::Queued
+            state.hand_over(notification.encoded(self.codec), pace)
         });
-        tally.add(self.dialect(), outcome, grown);
-        outcome != Outcome::Gone
+        tally.add(self.dialect(), outcome);
+        match outcome {
+            Outcome::Gone => Told::Gone,
+            Outcome::Queued | Outcome::Folded if woken => Told::Woken,
+            Outcome::Queued | Outcome::Folded => Told::Waits,
+            Outcome::Sent | Outcome::Passed => Told::Done,
+        }
+    }
+
+    /// Whether the session has yet to look at what waits for it, or looks at it.
+    pub fn is_awake(&self) -> bool {
+        self.state.lock().awake
     }
 
     /// A user's state, in answer to a follow.
@@ -237,7 +226,7 @@ impl Outbox {
         let Some(waiting) = state.request.as_mut().filter(|waiting| waiting.id() == id) else { return };
         match answer(waiting) {
             Settled::Waiting => {}
-            Settled::Abandoned(users) => state.abandoned = users,
+            Settled::Abandoned(users) => state.rare().abandoned = users,
             Settled::Complete => {
                 let request = state.request.take().expect("it waited until here");
                 // What waits folded of these users is older than their snapshots: it goes first.
@@ -258,7 +247,7 @@ impl Outbox {
     pub fn close(&self, farewell: Farewell) {
         self.with_state(|state| {
             if !state.ended {
-                state.farewell = Some(farewell);
+                state.rare().farewell = Some(farewell);
             }
         });
     }
@@ -269,6 +258,11 @@ impl Outbox {
     }
 
     // ---- the session's side ----
+
+    /// Where the session writes to: nowhere else, and nothing that it has not drained, as long as it is awake.
+    pub fn set_line(&self, line: Line) {
+        self.state.lock().line = Some(line);
+    }
 
     /// Remembers what the connection shows from here on; set before the user actor is told.
     pub fn set_status(&self, status: Option<StatusText>) {
@@ -402,21 +396,25 @@ impl Outbox {
 
     fn drain_locked(&self, state: &mut State, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
         state.awake = true;
-        let before = state.queue.bytes();
         state.queue.drain(budget, self.codec, &mut send);
-        self.count(signed(state.queue.bytes()) - signed(before));
+        self.count(state);
         let more = !state.queue.is_empty();
-        if !more && let Some(last) = state.last.take() {
-            send(last);
-        }
-        Drained {
+        let mut drained = Drained {
             more,
             completed: std::mem::take(&mut state.completed),
-            abandoned: std::mem::take(&mut state.abandoned),
-            farewell: if more { None } else { state.farewell.take() },
             due: std::mem::take(&mut state.due),
             stirred: std::mem::take(&mut state.stirred),
+            ..Drained::default()
+        };
+        if let Some(rare) = &mut state.rare {
+            drained.abandoned = std::mem::take(&mut rare.abandoned);
+            if !more {
+                rare.last.take().into_iter().for_each(send);
+                drained.farewell = rare.farewell.take();
+                state.rare = None;
+            }
         }
+        drained
     }
 
     /// The session ends with this close frame: it goes out after what waits, and nothing after it.
@@ -424,7 +422,7 @@ impl Outbox {
         self.end();
         self.with_state(|state| {
             state.flush_batch(self.codec);
-            state.last = Some(close);
+            state.rare().last = Some(close);
         });
     }
 
@@ -434,34 +432,27 @@ impl Outbox {
         state.ended = true;
         state.request = None;
         state.completed = false;
-        state.abandoned = Vec::new();
-        state.farewell = None;
+        let last = state.rare.take().and_then(|rare| rare.last);
+        if last.is_some() {
+            state.rare().last = last;
+        }
     }
 
     /// The connection is gone: drops what waits.
     pub fn discard(&self) {
         self.end();
         let mut state = self.state.lock();
-        state.last = None;
+        state.rare = None;
+        state.line = None;
         state.waker = None;
-        self.count(-signed(std::mem::take(&mut state.queue).bytes()));
+        state.awake = false;
+        state.queue = Queue::default();
+        self.count(&mut state);
     }
 }
 
 fn signed(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-impl State {
-    fn has_work(&self) -> bool {
-        !self.queue.is_empty()
-            || self.completed
-            || self.due
-            || self.stirred
-            || !self.abandoned.is_empty()
-            || self.farewell.is_some()
-            || self.last.is_some()
-    }
 }
 
 impl fmt::Debug for Outbox {

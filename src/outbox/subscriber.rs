@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use super::State;
 use super::codec::{Codec, Publisher, Topic};
 use super::frame::Frame;
-use super::notification::{Notification, Outcome};
+use super::notification::{Notification, Outcome, Pace};
 use crate::metrics::Dialect;
 use crate::presence::id::UserId;
 
@@ -81,6 +81,7 @@ impl State {
         dialect: Dialect,
         publisher: &dyn Publisher,
         bound: usize,
+        pace: Pace,
     ) -> Outcome {
         if self.request.as_mut().is_some_and(|request| !request.take_in_whole(notification.after())) {
             return Outcome::Queued;
@@ -96,7 +97,7 @@ impl State {
             self.queue.fold_whole(topic, notification.after());
             return Outcome::Folded;
         }
-        self.queue.push_all(&[publisher.publication(topic, notification.body(dialect, publisher))]);
-        Outcome::Queued
+        let publication = publisher.publication(topic, notification.body(dialect, publisher));
+        self.hand_over(&[publication], pace)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
+use super::seen::LastSeen;
 use super::status::{StatusText, Version};
-use super::time::Timestamp;
 
 /// One visible connection of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,15 +79,6 @@ impl Diff {
     }
 }
 
-/// When a user was here and did something, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// When the user last did something.
-    pub active: Option<Timestamp>,
-    /// When the user was last known to be visible.
-    pub last_online: Option<Timestamp>,
-}
-
 /// What is the user's own and no connection's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnStatus {
@@ -106,8 +97,8 @@ pub struct Snapshot {
     pub version: Version,
     /// Its visible connections, the one that changed last at the end.
     pub presences: Vec<Presence>,
-    /// Its times.
-    pub times: Times,
+    /// When it was last here and did something, and what it said of itself, as far as that is known.
+    pub seen: LastSeen,
     /// What no connection shows by itself.
     pub own: OwnStatus,
 }
@@ -115,8 +106,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// Of a user of whom nothing is known.
     pub fn nothing(user: UserId) -> Self {
-        let (version, times, own) = Default::default();
-        Self { user, version, presences: Vec::new(), times, own }
+        let (version, seen, own) = Default::default();
+        Self { user, version, presences: Vec::new(), seen, own }
     }
 
     /// The status over all connections.
@@ -145,10 +136,10 @@ impl Snapshot {
     #[must_use]
     pub fn concealed(&self) -> Self {
         let exit = self.own.exit.or_else(|| (!self.presences.is_empty()).then_some(Exit::Lost));
-        Self { presences: Vec::new(), own: OwnStatus { exit, custom: None }, times: Times::default(), ..self.clone() }
+        Self { presences: Vec::new(), own: OwnStatus { exit, custom: None }, seen: LastSeen::default(), ..self.clone() }
     }
 
-    /// Brings the connections to the state after `diff`; a diff says nothing of times.
+    /// Brings the connections to the state after `diff`; a diff says nothing of when the user was seen.
     pub fn apply(&mut self, diff: &Diff) {
         self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());
         for join in &diff.joins {
@@ -237,7 +228,7 @@ mod tests {
         #[test]
         fn a_snapshot_with_the_diffs_applied_is_the_last_state(states in walk()) {
             let user = UserId::from_name("bob");
-            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), times: Times::default(), own: crate::presence::diff::OwnStatus::default() };
+            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), seen: LastSeen::default(), own: OwnStatus::default() };
             diffs(&states).iter().for_each(|diff| snapshot.apply(diff));
             snapshot.presences.sort_by_key(|presence| presence.connection);
             prop_assert_eq!(snapshot.presences, presences(&states[states.len() - 1]));

@@ -5,10 +5,11 @@ mod tests;
 
 use std::hash::Hash;
 
-use super::diff::{Diff, OwnStatus, Presence, Snapshot, Times};
+use super::diff::{Diff, OwnStatus, Presence, Snapshot};
 use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
+use super::seen::{LastSeen, Sighting};
 use super::status::{StatusText, Version};
 use super::time::Timestamp;
 
@@ -59,7 +60,18 @@ pub enum Event<F> {
         text: Option<StatusText>,
     },
     /// The user did something.
-    Active,
+    Acted {
+        /// The time of day.
+        at: Timestamp,
+        /// The connection that says so; none: the server's own side does.
+        by: Option<ConnectionId>,
+        /// What the user says of itself with it. The connection shows it; an empty text is shown, but not kept.
+        says: Option<StatusText>,
+    },
+    /// This was known of the user before. Nobody is told: a follower has it told with its snapshot.
+    Remembered(LastSeen),
+    /// What is known of when the user was seen is to be forgotten.
+    Forgotten,
     /// Somebody wants to be told.
     Followed(F),
     /// Somebody no longer wants to be told.
@@ -71,7 +83,7 @@ pub enum Event<F> {
 pub struct Effects {
     /// The state to answer a [`Event::Followed`] with.
     pub snapshot: Option<Followed>,
-    /// The change to tell every follower; empty where only times changed, which concerns those who are told the whole.
+    /// The change to tell every follower; empty where only [`LastSeen`] changed, which concerns those who are told the whole.
     pub notify: Option<Diff>,
     /// Nothing is left to remember: no connection, no follower.
     pub retire: bool,
@@ -97,8 +109,8 @@ pub struct UserPresence<F> {
     followers: Followers<F>,
     /// What no connection shows by itself.
     own: OwnStatus,
-    /// When it was last active and online.
-    times: Times,
+    /// When it was last here and did something, and what it said of itself.
+    seen: LastSeen,
 }
 
 impl<F: Clone + Eq + Hash> UserPresence<F> {
@@ -110,7 +122,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             connections: Vec::new(),
             followers: Followers::default(),
             own: OwnStatus::default(),
-            times: Times::default(),
+            seen: LastSeen::default(),
         }
     }
 
@@ -124,7 +136,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     ) -> (Self, Effects) {
         let mut user = Self::new(told.user);
         user.version = told.version;
-        user.times = told.times;
+        user.seen = told.seen;
         user.own = told.own;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
@@ -141,7 +153,12 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
             Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
             Event::CustomSet { connections, text } => self.set_custom(&connections, text, now),
-            Event::Active => self.active(now),
+            Event::Acted { at, by, says } => self.acted(at, by, says, now),
+            Event::Remembered(record) => {
+                self.seen.remember(record);
+                self.quiet()
+            }
+            Event::Forgotten => self.see(LastSeen::default(), now),
             Event::Followed(follower) => self.follow(follower),
             Event::Unfollowed(follower) => {
                 self.followers.remove(&follower);
@@ -197,12 +214,25 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.change(connection.presence(), None, exit, now)
     }
 
-    /// Within one second it is told once: on the wire a time has whole seconds.
-    fn active(&mut self, now: Timestamp) -> Effects {
-        let before = self.times.active.replace(now);
-        if before.is_some_and(|before| before.as_secs() == now.as_secs()) {
+    /// One change, whether a text comes with it or not.
+    fn acted(&mut self, at: Timestamp, by: Option<ConnectionId>, says: Option<StatusText>, now: Timestamp) -> Effects {
+        let mut seen = self.seen.clone();
+        Sighting::active(at, says.clone().filter(|text| !text.as_str().is_empty())).apply(&mut seen);
+        match (by, says) {
+            (Some(connection), Some(text)) if self.find(connection).is_some() => {
+                self.seen = seen;
+                self.set_status(connection, Some(text), now)
+            }
+            (Some(_) | None, _) => self.see(seen, now),
+        }
+    }
+
+    /// Told only where it differs: on the wire a time has whole seconds.
+    fn see(&mut self, seen: LastSeen, now: Timestamp) -> Effects {
+        if self.seen == seen {
             return self.quiet();
         }
+        self.seen = seen;
         self.version = self.version.next(now);
         let diff = Diff { user: self.user, version: self.version, joins: Vec::new(), leaves: Vec::new() };
         Effects { snapshot: None, notify: Some(diff), retire: self.is_idle() }
@@ -218,9 +248,6 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
         if before.is_some() && !self.is_visible() {
             self.own = OwnStatus { exit: Some(exit), custom: None };
-        }
-        if before.is_some() || after.is_some() {
-            self.times.last_online = Some(now);
         }
         self.effects(Diff {
             user: self.user,
@@ -248,6 +275,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     fn presences(&self) -> Vec<Presence> {
         self.connections.iter().filter_map(Connection::presence).collect()
+    }
+
+    /// Remembers that the user is visible at this time of day.
+    pub fn saw(&mut self, at: Timestamp) {
+        Sighting::online(at).apply(&mut self.seen);
     }
 
     /// At least one connection is visible.
@@ -281,7 +313,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             user: self.user,
             version: self.version,
             presences: self.presences(),
-            times: self.times,
+            seen: self.seen.clone(),
             own: self.own.clone(),
         }
     }

@@ -4,9 +4,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::outbox::{Frame, Frames, RequestTag};
-use crate::presence::diff::{Diff, Presence, Snapshot, Times};
+use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
+use crate::presence::seen::LastSeen;
 use crate::presence::status::{StatusText, Version};
 use crate::session::command::{Command, Refusal, Reply, Request};
 use crate::session::protocol::{CloseCause, Decoded, Incoming, Protocol};
@@ -45,7 +46,7 @@ fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
         user: user(id),
         version: Version::default(),
         presences,
-        times: Times::default(),
+        seen: LastSeen::default(),
         own: crate::presence::diff::OwnStatus::default(),
     }
 }
@@ -79,7 +80,7 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
             user: UserId::from_uuid(Uuid::from_u128(u128::from(number))),
             version: Version::default(),
             presences: vec![presence(SESSION, "somebody", status)],
-            times: Times::default(),
+            seen: LastSeen::default(),
             own: crate::presence::diff::OwnStatus::default(),
         })
         .collect()

@@ -19,7 +19,8 @@ impl Diary {
         let (clock, metrics) = (Clock::manual(Timestamp::from_secs(1000)), Metrics::new());
         let seen: Arc<dyn SeenStore> = Arc::new(MemorySeen::new(Duration::from_secs(1_000_000), &clock, &metrics));
         let config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
-        let engine = Engine::start(&config, ports(Ticks::new(Some(seen.clone()), interval, &clock)), &clock, &metrics);
+        let engine =
+            Engine::start(&config, Ports::open(Ticks::new(Some(seen.clone()), interval, &clock)), &clock, &metrics);
         Self { world: World { engine, metrics, connections: 1.into() }, seen, clock }
     }
 
@@ -65,7 +66,7 @@ async fn an_invisible_user_is_never_online_and_an_update_is_written_down() {
     ghost.hears().await;
     assert_eq!(diary.of("ghost").await, LastSeen::default());
     diary.clock.advance(Duration::from_secs(3));
-    diary.world.engine.mark_active(UserId::from_name("ghost")).unwrap();
+    diary.world.engine.update_status(UserId::from_name("ghost"), None).unwrap();
     diary.world.engine.update_status(UserId::from_name("ghost"), Some(text("dnd"))).unwrap();
     let record = diary.of("ghost").await;
     assert_eq!((record.active.as_secs(), record.online.as_secs(), record.state), (1003, 0, Some(text("dnd"))));

@@ -1,4 +1,4 @@
-//! What only some users need: who is not to see them, and the text that an account gives itself.
+//! What a user is asked; and what only some users need: who is not to see them, the text that an account gives itself.
 
 use std::sync::Arc;
 
@@ -6,8 +6,10 @@ use actix::Context;
 use tokio::sync::mpsc;
 
 use super::UserActor;
+use crate::engine::examination::Examined;
+use crate::engine::messages::Question;
 use crate::metrics::Dialect;
-use crate::outbox::{Address, Notification, Tally, Ticket};
+use crate::outbox::{Address, Notification, Pace, Tally, Ticket, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
@@ -15,6 +17,23 @@ use crate::presence::subscriptions::Told;
 use crate::presence::user::{Event, Followed};
 
 impl UserActor {
+    /// Answers a question. Who asked may no longer wait.
+    pub(super) fn answer(&self, question: Question) {
+        let user = self.presence.user();
+        let _asker_waits = match question {
+            Question::Inspect(asker, answer) => answer.send((user, self.seen_by_user(asker).general_status())).is_ok(),
+            Question::View(asker, answer) => answer.send(self.seen_by_user(asker)).is_ok(),
+            Question::Examine(answer) => answer.send((user, Examined::of(&self.presence))).is_ok(),
+            Question::Addresses(answer) => answer.send(self.presence.addresses().cloned().collect()).is_ok(),
+            Question::Show(asker, answer) => {
+                let hides = asker.is_some_and(|asker| self.hides(asker));
+                let visible = self.presence.visible().filter(|_| !hides);
+                let shown = visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() });
+                answer.send(shown.collect()).is_ok()
+            }
+        };
+    }
+
     pub(super) fn hides(&self, other: UserId) -> bool {
         self.surroundings.veil.hides(self.presence.user(), other)
     }
@@ -111,7 +130,8 @@ impl UserActor {
         let notification = Notification::new(diff, Arc::new(before.clone()), after.clone());
         let mut tally = Tally::default();
         // A follower that is gone is on its way out anyhow.
-        let _gone = !address.notify(&notification, &mut tally);
+        let pace = Pace::Gathered(self.surroundings.clock.now());
+        let _gone = address.notify(&notification, pace, &mut tally);
         tally.record(&self.surroundings.metrics);
     }
 
