@@ -27,8 +27,8 @@ static ALLOCATOR: &StatsAlloc<alloc::System> = &INSTRUMENTED_SYSTEM;
 /// first update finds everything cold.
 const ROUNDS: usize = 10;
 
-/// What the counts may differ by: a fan-out beyond one stride is put on the heap, and so is each rest between two
-/// strides.
+/// What the counts may differ by: a fan-out beyond one stride is put on the heap, and each rest between two strides
+/// takes one or two.
 const SLACK: usize = 8;
 
 /// Followers of a stride, at least.
@@ -112,6 +112,6 @@ fn an_update_allocates_as_often_for_ten_thousand_followers_as_for_a_hundred() {
     let counts = [100, 1_000, 10_000].map(|followers| System::new().block_on(allocations(followers)));
     let [hundred, thousand, ten_thousand] = counts;
     assert!(hundred > 0, "nothing was counted");
-    let allowed = |followers: usize| hundred + SLACK + followers / STRIDE;
+    let allowed = |followers: usize| hundred + SLACK + 2 * followers / STRIDE;
     assert!(thousand <= allowed(1_000) && ten_thousand <= allowed(10_000), "allocations: {counts:?}");
 }
