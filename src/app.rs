@@ -39,6 +39,7 @@ use crate::outbox::Farewell;
 use crate::presence::privacy::{Audience, Privacy};
 use crate::presence::roster::RosterKind;
 use crate::session::account::AccountRules;
+use crate::session::porter::Porter;
 use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
 use crate::store::seen::SeenStore;
@@ -70,6 +71,11 @@ pub struct Parts {
 impl Parts {
     /// Opens the store and starts the shards. Needs a running actix system.
     pub fn assemble(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        Self::assemble_with(config, clock, None)
+    }
+
+    /// Likewise; this one is told of clients that come and go.
+    pub fn assemble_with(config: &Config, clock: &Clock, porter: Option<Arc<dyn Porter>>) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
         let Stores { accounts: store, seen, ties } = Stores::open(config, clock, &metrics)?;
         let interval = config.user_status.presence_update_interval.0;
@@ -87,7 +93,10 @@ impl Parts {
             node,
         });
         let rounds = Rounds::start(clock);
-        let services = || services(config, clock, &metrics, &accounts, &engine, &store, &rounds);
+        let services = || Services {
+            porter: porter.clone(),
+            ..services(config, clock, &metrics, &accounts, &engine, &store, &rounds)
+        };
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &store, services())),
             centrifugo: web::Data::new(centrifugo(config, services())?),
@@ -310,5 +319,6 @@ fn services(
         connection_ids: ConnectionIds::new(),
         lobby: Lobby::default(),
         accounts: accounts.clone(),
+        porter: None,
     }
 }

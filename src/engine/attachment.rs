@@ -47,6 +47,11 @@ impl Attachment {
         self.exit = Exit::LoggedOut;
     }
 
+    /// How the connection ends, if it ends now.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Has all devices of the account show this text. The acknowledgement goes to the outbox under `request`, before the
     /// change does.
     pub fn set_custom(&self, text: Option<StatusText>, request: u32) -> Result<(), EngineError> {

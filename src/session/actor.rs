@@ -5,6 +5,7 @@
 //! the kernel (`session.stall_timeout`).
 
 mod account;
+mod passage;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use super::action::{Action, Arrival, Ask};
 use super::assembly::{Assembly, AssemblyError, Whole};
 use super::gate::Gate;
 use super::input::Input;
+use super::porter::Visitor;
 use super::protocol::{CloseCause, Closing, Incoming};
 use super::services::Services;
 use super::state::State;
@@ -40,6 +42,8 @@ pub struct SessionActor {
     input: Option<Box<Input<Payload>>>,
     /// When the session will be reminded; none: not at all.
     reminder: Option<Timestamp>,
+    /// Only where somebody is told who comes and goes.
+    visitor: Option<Arc<Visitor>>,
     services: Arc<Services>,
 }
 
@@ -86,6 +90,7 @@ impl SessionActor {
             gate,
             input: Some(Box::new(input)),
             reminder: None,
+            visitor: None,
             services,
         }
     }
@@ -193,6 +198,7 @@ impl SessionActor {
         let connection = attached.map(|attachment| {
             // Where the connection has ended meanwhile, the hold on the user ends here.
             self.attachment = Some(attachment).filter(|_| self.state.is_open());
+            self.came();
             self.address.connection()
         });
         let actions = self.state.attached(connection, self.services.clock.now());
@@ -227,7 +233,10 @@ impl SessionActor {
     fn let_go(&mut self) {
         self.leave_lobby();
         match self.attachment.take() {
-            Some(attachment) => attachment.leave(self.state.take_follows()),
+            Some(attachment) => {
+                self.went(&attachment);
+                attachment.leave(self.state.take_follows());
+            }
             None => self.address.end(),
         }
     }
@@ -298,6 +307,7 @@ impl Actor for SessionActor {
             self.in_lobby = true;
             self.services.lobby.enter(&self.address);
         }
+        self.came();
         self.keep_reminded();
     }
 }

@@ -6,6 +6,7 @@
 //! * [`entrance`]: lets a client in that says who it is by its first message, [`authenticator`] by its token; [`pulse`]: pings
 //!   by the clock; [`lobby`]: the connections that are nobody's yet;
 //! * [`account`]: the API of Tencent Chat's user status, for the dialect that has accounts;
+//! * [`porter`]: who is told of clients that come and go;
 //! * [`input`]: what the client sends, held back by the [`gate`] while a command is under way; [`assembly`]: joins
 //!   fragmented messages; [`output`]: what goes to the client; [`rounds`]: the deadlines of all sessions.
 
@@ -21,6 +22,7 @@ mod input;
 mod lobby;
 mod open;
 mod output;
+pub mod porter;
 pub mod protocol;
 mod pulse;
 mod rounds;

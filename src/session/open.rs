@@ -1,5 +1,6 @@
 //! Opens a session on an HTTP upgrade.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
@@ -49,7 +50,7 @@ pub async fn open(
     let gate = Gate::default();
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
     let address = attachment.address().clone();
-    let actor = SessionActor::new(state, attachment, input, gate, services);
+    let actor = SessionActor::new(state, attachment, input, gate, services).arriving_from(ip(request));
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }
@@ -92,9 +93,14 @@ fn begin(
     connect(&address, request);
     let gate = Gate::default();
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
-    let actor = SessionActor::unattached(state, address.clone(), input, gate, services);
+    let actor = SessionActor::unattached(state, address.clone(), input, gate, services).arriving_from(ip(request));
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+}
+
+/// Where the client is, as far as is known.
+fn ip(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|address| address.ip())
 }
 
 /// Gives the outbox the socket, if the server says which one it is.

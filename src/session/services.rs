@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
 
 use super::lobby::Lobby;
+use super::porter::Porter;
 use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
@@ -46,6 +47,8 @@ pub struct Services {
     pub lobby: Lobby,
     /// What lasts of accounts.
     pub accounts: Accounts,
+    /// Is told of clients that come and go; none: nobody is.
+    pub porter: Option<Arc<dyn Porter>>,
 }
 
 /// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.

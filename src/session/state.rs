@@ -85,6 +85,8 @@ pub struct State {
     /// A ping has gone out since then.
     pinged: bool,
     phase: Phase,
+    /// It ends because nothing was heard of the client.
+    silent: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +124,7 @@ impl State {
             heard: now,
             pinged: false,
             phase: Phase::Open,
+            silent: false,
         }
     }
 
@@ -409,7 +412,13 @@ impl State {
 
     /// The session closes the connection by itself.
     pub fn close_because(&mut self, cause: CloseCause, now: Timestamp) -> Vec<Action> {
+        self.silent |= cause == CloseCause::Silent;
         self.close(self.protocol.closing(cause), now)
+    }
+
+    /// Whether it ends because nothing was heard of the client.
+    pub fn is_silent(&self) -> bool {
+        self.silent
     }
 
     fn close(&mut self, closing: Closing, now: Timestamp) -> Vec<Action> {

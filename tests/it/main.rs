@@ -17,6 +17,7 @@ mod handshake;
 mod hostile;
 mod im;
 mod operation;
+mod porter;
 mod raw;
 mod server_api;
 mod trouble;

@@ -1,6 +1,7 @@
 //! A server of its own for each test, and people who talk to it in JSON.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_codec::Framed;
@@ -14,6 +15,7 @@ use hereabouts::auth::token::Vars;
 use hereabouts::clock::Clock;
 use hereabouts::config::{Config, Overrides, StoreKind, load};
 use hereabouts::presence::id::{UserId, Username};
+use hereabouts::session::porter::Porter;
 use serde_json::{Value, json};
 
 /// How long anything may take before a test fails: generous, because it is never reached when all is well.
@@ -47,7 +49,12 @@ impl World {
     pub fn at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
-        let parts = Parts::assemble(&config, &clock).unwrap();
+        Self::of(&config, clock, None)
+    }
+
+    /// Where this one is told who comes and goes.
+    pub fn of(config: &Config, clock: Clock, porter: Option<Arc<dyn Porter>>) -> Self {
+        let parts = Parts::assemble_with(config, &clock, porter).unwrap();
         let served = parts.served.clone();
         let server = actix_test::start(move || {
             let served = served.clone();

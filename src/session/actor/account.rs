@@ -107,6 +107,7 @@ impl SessionActor {
         let heartbeat = self.services.session.pong_timeout.0;
         let (account, listing) = (attachment.user(), listing(name, heartbeat, &arrived));
         self.attachment = Some(attachment);
+        self.came();
         let users: Vec<UserId> = listing.names.iter().map(AccountName::user).collect();
         self.address.await_listing(id, tag, listing);
         // Refused, the tickets say so to the outbox by themselves.

@@ -51,7 +51,7 @@ fn credentials(world: &World, name: &str) -> Value {
 }
 
 /// Somebody on one connection.
-struct Device {
+pub struct Device {
     person: Person,
     requests: u64,
     news: VecDeque<Status>,
@@ -59,12 +59,12 @@ struct Device {
 
 impl Device {
     /// A connection on which nobody is logged in.
-    async fn connects(world: &World, name: &str) -> Self {
+    pub async fn connects(world: &World, name: &str) -> Self {
         Self { person: world.connects_at(name, "/im").await, requests: 0, news: VecDeque::new() }
     }
 
     /// A connection on which this account is logged in.
-    async fn logs_in(world: &World, name: &str) -> Self {
+    pub async fn logs_in(world: &World, name: &str) -> Self {
         let mut device = Self::connects(world, name).await;
         let result = device.calls("login", credentials(world, name)).await;
         assert_eq!(result["userID"], name, "{result}");
@@ -146,7 +146,7 @@ impl Device {
         assert_eq!(self.news, [], "{} heard more", self.person.name);
     }
 
-    async fn logs_out(mut self) {
+    pub async fn logs_out(mut self) {
         assert_eq!(self.calls("logout", json!({})).await, json!({}));
         let (code, _) = self.person.hears_close().await;
         assert_eq!(code, 1000);
