@@ -2,9 +2,11 @@
 // server has told it of others. It comes back by itself when the line is lost, and stays away when the
 // line was dropped on purpose. Signing in and the list of follows are the person's (person.js).
 
-import { ErrorReply, Refused, Socket } from './nakama.js';
+import { ErrorReply, Refused } from './nakama.js';
 
 /** @typedef {import('./nakama.js').Presence} Presence */
+/** @typedef {import('./nakama.js').Session} Session */
+/** @typedef {import('./nakama.js').Socket | import('./centrifugo.js').Socket} Socket */
 /** @typedef {import('./memory.js').RememberedDevice} RememberedDevice */
 
 /**
@@ -38,7 +40,7 @@ export class Device extends EventTarget {
   /** The last thing that went wrong, in words. @type {string | undefined} */ problem;
   /** How long until the next attempt, in milliseconds, while `lost`. */ retryIn = 0;
 
-  #address; #signIn; #following;
+  #open; #signIn; #following;
   /** @type {Socket | undefined} */ #socket;
   #generation = 0;
   #attempts = 0;
@@ -46,15 +48,15 @@ export class Device extends EventTarget {
 
   /**
    * @param {RememberedDevice} remembered
-   * @param {{address: string, signIn: () => Promise<{token: string}>, following: () => string[]}} person
+   * @param {{open: (session: Session) => Socket, signIn: () => Promise<Session>, following: () => string[]}} person
    */
-  constructor(remembered, { address, signIn, following }) {
+  constructor(remembered, { open, signIn, following }) {
     super();
     this.label = remembered.label;
     /** The text to show whenever visible. */
     this.status = remembered.status;
     this.invisible = remembered.invisible;
-    this.#address = address;
+    this.#open = open;
     this.#signIn = signIn;
     this.#following = following;
     if (!remembered.dropped) this.connect();
@@ -75,9 +77,9 @@ export class Device extends EventTarget {
   async connect() {
     const generation = this.#letGo('connecting');
     try {
-      const { token } = await this.#signIn();
+      const session = await this.#signIn();
       if (generation !== this.#generation) return;
-      this.#socket = this.#listenTo(new Socket(this.#address, token));
+      this.#socket = this.#listenTo(this.#open(session));
       await this.#socket.opened;
       if (generation !== this.#generation) return;
       this.#attempts = 0;
@@ -172,7 +174,7 @@ export class Device extends EventTarget {
     on('frame', (frame) => this.#tell('frame', frame));
     on('presence', (event) => this.#learn(event));
     on('refusal', (error) => this.#fail(error));
-    on('close', ({ reason }) => this.#fail(new Error(reason || 'the line closed')));
+    on('close', ({ reason, error }) => this.#fail(error ?? new Error(reason || 'the line closed')));
     return socket;
   }
 
@@ -191,9 +193,9 @@ export class Device extends EventTarget {
   #fail(error) {
     this.problem = error.message;
     if (error instanceof ErrorReply) return this.#tell('change');
-    if (error instanceof Refused && error.http === 401) {
+    if (error instanceof Refused && [401, 403].includes(error.http)) {
       this.#letGo('refused');
-      return this.#tell('refused');
+      return error.http === 401 && this.#tell('refused');
     }
     this.retryIn = retryDelay(this.#attempts++);
     this.#letGo('lost');

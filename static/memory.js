@@ -8,9 +8,11 @@ const PREFIX = 'hereabouts.';
  * @typedef {{label: string, status: string, invisible: boolean, dropped: boolean}} RememberedDevice
  */
 
+/** A protocol that a person's devices speak. @typedef {'nakama' | 'centrifugo'} World */
+
 /**
- * A person as remembered; `follows` holds names.
- * @typedef {{name: string, hue: number, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
+ * A person as remembered; `follows` holds names; `username` is a Centrifugo user's id.
+ * @typedef {{name: string, hue: number, world?: World, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
  */
 
 /** The start of every custom id of this browser, made once: two browsers never share a person. */
@@ -36,6 +38,11 @@ export function recallServerKey() {
   return recall('serverKey') ?? 'defaultkey';
 }
 
+/** The key that signs the tokens of Centrifugo's people. @returns {string} */
+export function recallTokenKey() {
+  return recall('tokenKey') ?? 'secret';
+}
+
 /** @param {string} key */
 export function rememberServerKey(key) {
   remember('serverKey', key);
@@ -56,6 +63,15 @@ export function randomLetters(length) {
   const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
   const bytes = crypto.getRandomValues(new Uint8Array(length));
   return Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join('');
+}
+
+/** A random id, also where the browser makes none itself (http). */
+export function randomUuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 function recall(key) {

@@ -1,5 +1,6 @@
-// The page: wires the cast to its drawings. Start reading here; cast.js, person.js, device.js and
-// nakama.js are the model, top down; card.js, graph.js and frames.js draw it.
+// The page: wires the cast to its drawings. Start reading here; cast.js, person.js, device.js and,
+// one for each protocol, nakama.js and centrifugo.js are the model, top down; card.js, graph.js and
+// frames.js draw it.
 
 import { Card } from './card.js';
 import { Cast } from './cast.js';
@@ -35,7 +36,7 @@ cast.enter();
 /** @param {import('./nakama.js').Frame & {person: any, device: any}} frame */
 function showFrame(frame) {
   frames.add(frame, nameOf);
-  if (frame.direction === 'out' && frame.envelope.status_update) {
+  if (frame.direction === 'out' && (frame.envelope.status_update || frame.envelope.rpc)) {
     reach.sent(frame.person.userId, frame.at);
     graph.speak(frame.person);
   }
@@ -106,7 +107,7 @@ function wireDoor() {
   byId('add').addEventListener('submit', (event) => {
     event.preventDefault();
     const input = byId('new-name');
-    const problem = cast.add(input.value);
+    const problem = cast.add(input.value, byId('new-world').value);
     byId('add-problem').textContent = problem ?? '';
     if (!problem) input.value = '';
   });

@@ -1,11 +1,13 @@
 // One person: an identity on the server, whom they follow, and the devices they are on. What a device
 // sees and shows is the device's (device.js); who else there is to follow is the cast's (cast.js).
 
+import * as centrifugo from './centrifugo.js';
 import { Device } from './device.js';
-import { authenticate, Refused } from './nakama.js';
-import { randomLetters, recallServerKey } from './memory.js';
+import { randomLetters, randomUuid, recallServerKey, recallTokenKey } from './memory.js';
+import * as nakama from './nakama.js';
 
 /** @typedef {import('./memory.js').RememberedPerson} RememberedPerson */
+/** @typedef {import('./memory.js').World} World */
 /** @typedef {import('./nakama.js').Session} Session */
 
 /** The devices a person may have, in the order they get them. */
@@ -30,20 +32,22 @@ export class Person extends EventTarget {
     super();
     this.name = remembered.name;
     this.hue = remembered.hue;
+    /** The protocol that their devices speak. @type {World} */
+    this.world = remembered.world ?? 'nakama';
     /** Names of those followed. @type {Set<string>} */
     this.follows = new Set(remembered.follows);
     this.#address = address;
     this.#browser = browser;
     this.#idOf = idOf;
-    this.#username = remembered.username ?? `${word(this.name)}.${browser}`;
+    this.#username = remembered.username ?? (this.world === 'centrifugo' ? randomUuid() : `${word(this.name)}.${browser}`);
     /** Whose turn it is on the card. @type {Device} */
     this.device = remembered.devices.map((device) => this.#plugIn(device))[0];
   }
 
   /** @returns {RememberedPerson} */
   toMemory() {
-    const { name, hue, follows, devices } = this;
-    return { name, hue, username: this.#username, follows: [...follows], devices: devices.map((device) => device.toMemory()) };
+    const { name, hue, world, follows, devices } = this;
+    return { name, hue, world, username: this.#username, follows: [...follows], devices: devices.map((device) => device.toMemory()) };
   }
 
   /** The best that any device of theirs shows: `here` before `invisible` before the rest. */
@@ -95,7 +99,7 @@ export class Person extends EventTarget {
 
   #plugIn(remembered) {
     const device = new Device(remembered, {
-      address: this.#address,
+      open: (session) => (this.world === 'centrifugo' ? new centrifugo.Socket(this.#address, session) : new nakama.Socket(this.#address, session.token)),
       signIn: () => this.#signIn(),
       following: () => [...this.follows].map(this.#idOf).filter((id) => id !== undefined),
     });
@@ -114,14 +118,18 @@ export class Person extends EventTarget {
   }
 
   async #identify() {
+    const session = await (this.world === 'centrifugo' ? centrifugo.sign({ key: recallTokenKey(), userId: this.#username }) : this.#authenticate());
+    this.#recognise(session);
+    return session;
+  }
+
+  async #authenticate() {
     const id = `demo-${this.#browser}-${word(this.name)}`;
     for (let attempts = 1; ; attempts += 1) {
       try {
-        const session = await authenticate({ address: this.#address, serverKey: recallServerKey(), id, username: this.#username });
-        this.#recognise(session);
-        return session;
+        return await nakama.authenticate({ address: this.#address, serverKey: recallServerKey(), id, username: this.#username });
       } catch (error) {
-        const taken = error instanceof Refused && error.http === 409;
+        const taken = error instanceof nakama.Refused && error.http === 409;
         if (!taken || attempts === 3) throw error;
         this.#username = `${word(this.name)}.${randomLetters(8)}`;
       }

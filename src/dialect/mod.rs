@@ -2,4 +2,6 @@
 //!
 //! A dialect never sees another, nor the engine.
 
+pub mod centrifugo;
+pub mod im;
 pub mod nakama;

@@ -4,13 +4,18 @@ use actix::{Addr, Message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
+use super::examination::{Examined, Selection};
 use super::mailbox::Mail;
 use super::user::UserActor;
-use crate::outbox::{Address, Farewell, Ticket};
+use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
+use crate::presence::followers::Followers;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::seen::LastSeen;
 use crate::presence::status::StatusText;
+use crate::presence::subscriptions::Told;
+use crate::presence::time::Timestamp;
 
 // ---- to a supervisor ----
 
@@ -48,7 +53,90 @@ pub struct Leave {
 /// Somebody asks for general statuses. Closing the channel ends the answer.
 pub struct Inspect {
     pub users: Vec<UserId>,
+    /// To whom users may look absent; none: to nobody.
+    pub asker: Option<UserId>,
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
+}
+
+/// Somebody asks what these users show. Closing the channel ends the answer.
+pub struct View {
+    pub users: Vec<UserId>,
+    /// To whom users may look absent; none: to nobody.
+    pub asker: Option<UserId>,
+    pub answer: mpsc::UnboundedSender<Snapshot>,
+}
+
+/// An account gives itself a text.
+pub struct SetCustom {
+    pub text: Option<StatusText>,
+    pub ticket: Ticket,
+}
+
+/// Somebody asks for the addresses of a user's connections.
+pub struct Addresses {
+    pub user: UserId,
+    pub answer: oneshot::Sender<Vec<Address>>,
+}
+
+/// A user is to look absent to these, or to be seen by them again.
+pub struct Turn {
+    pub user: UserId,
+    pub addresses: Vec<Address>,
+    pub hide: bool,
+}
+
+/// Devices of an account follow these users, who need not answer. Never refused.
+pub struct Watch {
+    pub users: Vec<UserId>,
+    pub address: Address,
+    pub watcher: UserId,
+}
+
+/// The last device of an account ends; each user says what it has been told last. Never refused.
+pub struct Part {
+    pub users: Vec<UserId>,
+    pub address: Address,
+    pub answer: mpsc::UnboundedSender<(UserId, Told)>,
+}
+
+/// A user did something, as the server's own side has it.
+pub struct MarkActive {
+    pub user: UserId,
+    /// The time of day.
+    pub at: Timestamp,
+    /// What it says of itself.
+    pub says: Option<StatusText>,
+}
+
+/// Somebody who is told whole presences follows a user.
+pub struct Subscribe {
+    pub ticket: Ticket,
+    /// What the store knew of the user.
+    pub record: LastSeen,
+}
+
+/// What is known of when these users were seen is to be forgotten.
+pub struct Forget(pub Vec<UserId>);
+
+/// Somebody asks for a user's visible connections.
+pub struct Show {
+    pub user: UserId,
+    /// To whom the user may look absent; none: to nobody.
+    pub asker: Option<UserId>,
+    pub answer: oneshot::Sender<Vec<VisibleConnection>>,
+}
+
+/// Somebody asks for everything about these users. Closing the channel ends the answer.
+pub struct Examine {
+    pub users: Vec<UserId>,
+    pub answer: mpsc::UnboundedSender<(UserId, Examined)>,
+}
+
+/// Some connections of a user are to be closed.
+pub struct Dismiss {
+    pub user: UserId,
+    pub selection: Selection,
+    pub farewell: Farewell,
 }
 
 /// Every connection is to be closed.
@@ -66,6 +154,8 @@ pub struct Lost {
     /// What its followers were told last.
     pub told: Snapshot,
     pub followers: Vec<Address>,
+    /// Who follows, but is not to see the user.
+    pub hidden: Option<Box<Followers<Address>>>,
     /// Its connections, to be asked what they show.
     pub connections: Vec<Address>,
 }
@@ -77,17 +167,38 @@ pub struct Poison(pub UserId);
 #[cfg(test)]
 impl Mail for Poison {}
 
+impl Mail for View {}
+impl Mail for SetCustom {}
+impl Mail for Addresses {}
+impl Mail for Turn {}
+impl Mail for Watch {}
+impl Mail for Part {}
 impl Mail for Attach {}
 impl Mail for Detach {}
 impl Mail for Follow {}
 impl Mail for Unfollow {}
 impl Mail for Leave {}
 impl Mail for Inspect {}
+impl Mail for MarkActive {}
+impl Mail for Subscribe {}
+impl Mail for Forget {}
+impl Mail for Show {}
+impl Mail for Examine {}
+impl Mail for Dismiss {}
 impl Mail for CloseAll {}
 impl Mail for Idle {}
 impl Mail for Lost {}
 
 // ---- to a user actor ----
+
+/// What a user is asked that changes nothing. Who may not see everything is named.
+pub enum Question {
+    Inspect(Option<UserId>, mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    View(Option<UserId>, mpsc::UnboundedSender<Snapshot>),
+    Show(Option<UserId>, oneshot::Sender<Vec<VisibleConnection>>),
+    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Addresses(oneshot::Sender<Vec<Address>>),
+}
 
 /// What the supervisor routes to a user.
 pub enum Routed {
@@ -102,7 +213,19 @@ pub enum Routed {
     Follow(Ticket),
     Unfollow(Ticket),
     Leave(Address),
-    Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Watch(Address, UserId),
+    Part(Address, mpsc::UnboundedSender<(UserId, Told)>),
+    SetCustom(Option<StatusText>, Ticket),
+    Conceal(Vec<Address>),
+    Reveal(Vec<Address>),
+    Acted {
+        at: Timestamp,
+        says: Option<StatusText>,
+    },
+    Subscribe(Ticket, LastSeen),
+    Forget,
+    Ask(Question),
+    Dismiss(Selection, Farewell),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,
@@ -119,8 +242,16 @@ impl Message for Routed {
 /// A connection sets its status; comes straight from its session, or by the supervisor after the actor was replaced.
 pub struct SetStatus {
     pub connection: ConnectionId,
-    pub status: Option<StatusText>,
+    pub change: StatusChange,
     pub ticket: Ticket,
+}
+
+/// What a connection says.
+pub enum StatusChange {
+    /// It shows this; `None` hides it.
+    Shown(Option<StatusText>),
+    /// Its user did something at this time of day, and says this of itself.
+    Acted(Timestamp, Option<StatusText>),
 }
 
 impl Mail for SetStatus {}

@@ -2,13 +2,19 @@
 
 use std::rc::Rc;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
-use super::EngineError;
+use super::desk::Desk;
+use super::fan_out::FanOuts;
 use super::mailbox::{Letter, Mailbox, send};
-use super::messages::{Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, Routed, SetStatus, Unfollow};
+use super::messages::{
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Question,
+    Routed, SetStatus, Show, Subscribe, Unfollow,
+};
+use super::ticks::Visible;
 use super::user::{Surroundings, UserActor};
+use super::{EngineError, Ports, WeakEngine};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::Address;
@@ -18,21 +24,23 @@ use crate::presence::user::{Connection, UserPresence};
 
 /// The supervisor of a shard. It only routes; what a message means to a user is the user actor's business.
 pub struct Supervisor {
-    users: HashMap<UserId, Entry>,
+    pub(super) users: HashMap<UserId, Entry>,
     quota: Quota,
     /// For users who are not here and are only followed: the rest is kept for those who come.
-    follow_quota: Quota,
-    surroundings: Rc<Surroundings>,
+    pub(super) follow_quota: Quota,
+    /// The accounts that are logged in.
+    pub(super) desk: Desk,
+    pub(super) surroundings: Rc<Surroundings>,
 }
 
-struct Entry {
+pub(super) struct Entry {
     actor: Addr<UserActor>,
     /// Messages sent to it from here, to tell whether it is idle or has not seen the last of them yet.
     routed: u64,
 }
 
 impl Entry {
-    fn route(&mut self, message: Routed) {
+    pub(super) fn route(&mut self, message: Routed) {
         self.routed += 1;
         send(&self.actor, message);
     }
@@ -40,18 +48,29 @@ impl Entry {
 
 impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
-    pub fn new(own: Mailbox<Self>, max_users: usize, clock: Clock, metrics: Metrics) -> Self {
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics });
+    pub fn new(
+        own: Mailbox<Self>,
+        max_users: usize,
+        ports: Ports,
+        engine: WeakEngine,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        let Ports { ticks, veil, desk } = ports;
+        let (visible, fan_outs) = (Visible::new(ticks), FanOuts::default());
+        let surroundings =
+            Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs, veil, engine, desk });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
             follow_quota: Quota::new(max_users - max_users / 5),
+            desk: Desk::default(),
             surroundings,
         }
     }
 
     /// The user's entry; starts an actor if there is none, within the quota.
-    fn entry(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
+    pub(super) fn entry(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
         if !self.users.contains_key(&user) {
             quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
             self.surroundings.metrics.engine().users.inc();
@@ -74,7 +93,8 @@ impl Supervisor {
         let connections: Vec<Connection<Address>> = lost.connections.iter().filter_map(Address::announce).collect();
         let followers = lost.followers.into_iter().filter(|follower| !follower.is_ended()).collect();
         let now = self.surroundings.clock.now();
-        let actor = UserActor::recover(lost.told, followers, connections, now, self.surroundings.clone()).start();
+        let actor =
+            UserActor::recover(lost.told, followers, lost.hidden, connections, now, self.surroundings.clone()).start();
         self.surroundings.metrics.engine().users.inc();
         self.users.insert(user, Entry { actor, routed: 0 });
     }
@@ -82,6 +102,15 @@ impl Supervisor {
 
 impl Actor for Supervisor {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some(stride) = self.surroundings.visible.stride() else { return };
+        let mut round = 0;
+        context.run_interval(stride, move |actor, _| {
+            actor.surroundings.visible.sweep(round);
+            round += 1;
+        });
+    }
 }
 
 impl Handler<Letter<Attach>> for Supervisor {
@@ -163,11 +192,83 @@ impl Handler<Letter<Inspect>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Inspect>, _: &mut Self::Context) {
-        let Inspect { users, answer } = letter.content;
+        let Inspect { users, asker, answer } = letter.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Inspect(answer.clone()));
+                entry.route(Routed::Ask(Question::Inspect(asker, answer.clone())));
             }
+        }
+    }
+}
+
+impl Handler<Letter<MarkActive>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<MarkActive>, _: &mut Self::Context) {
+        let MarkActive { user, at, says } = letter.content;
+        // It is written down already; where there is no entry, there is nobody to be told.
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Acted { at, says });
+        }
+    }
+}
+
+impl Handler<Letter<Subscribe>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Subscribe>, _: &mut Self::Context) {
+        let Subscribe { ticket, record } = letter.content;
+        // Past the quota the ticket is dropped, which says so.
+        if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
+            entry.route(Routed::Subscribe(ticket, record));
+        }
+    }
+}
+
+impl Handler<Letter<Forget>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Forget>, _: &mut Self::Context) {
+        for user in letter.content.0 {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Forget);
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Examine>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Examine>, _: &mut Self::Context) {
+        let Examine { users, answer } = letter.content;
+        for user in users {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Ask(Question::Examine(answer.clone())));
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Show>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Show>, _: &mut Self::Context) {
+        let Show { user, asker, answer } = letter.content;
+        // Without an entry the answer is dropped: nobody is visible.
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Ask(Question::Show(asker, answer)));
+        }
+    }
+}
+
+impl Handler<Letter<Dismiss>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Dismiss>, _: &mut Self::Context) {
+        let Dismiss { user, selection, farewell } = letter.content;
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Dismiss(selection, farewell));
         }
     }
 }
@@ -177,7 +278,7 @@ impl Handler<Letter<CloseAll>> for Supervisor {
 
     fn handle(&mut self, letter: Letter<CloseAll>, _: &mut Self::Context) {
         let CloseAll(farewell) = letter.content;
-        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell)));
+        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell.clone())));
     }
 }
 

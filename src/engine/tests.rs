@@ -1,5 +1,7 @@
 //! The engine's actors with plain outboxes in place of sessions.
 
+mod seen;
+
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
@@ -12,7 +14,6 @@ use crate::config::EngineConfig;
 use crate::outbox::{Codec, Drained, Encoding, Frame, Frames, Opening, RequestTag};
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, Username};
-use crate::presence::status::StatusText;
 
 /// Writes what followers are told as short words: `+bob:away`, `-bob:away`, `reply[bob:away]`.
 struct Words;
@@ -52,7 +53,12 @@ impl World {
 
     fn with(config: EngineConfig) -> Self {
         let metrics = Metrics::new();
-        let engine = Engine::start(&config, &Clock::system(), &metrics);
+        let engine = Engine::start(
+            &config,
+            Ports::open(Ticks::new(None, Duration::from_secs(27), &Clock::system())),
+            &Clock::system(),
+            &metrics,
+        );
         Self { engine, metrics, connections: 1.into() }
     }
 
@@ -126,7 +132,7 @@ impl Device {
         let id = self.request();
         let users: Vec<UserId> = names.iter().map(|name| UserId::from_name(name)).collect();
         self.address.await_follow(id, RequestTag::default(), &users);
-        self.engine.follow(&users, &self.address, id).unwrap();
+        self.engine.follow(UserId::random(), &users, &self.address, id).unwrap();
     }
 
     fn unfollows(&mut self, name: &str) {
@@ -229,7 +235,7 @@ async fn only_the_visible_are_online() {
     let _here = world.connects("here", Some("")).await;
     let _hidden = world.connects("hidden", None).await;
     let users = ["here", "hidden", "nobody"].map(UserId::from_name);
-    let online = world.engine.online(users.to_vec()).await;
+    let online = world.engine.online(None, users.to_vec()).await;
     assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
 }
 
@@ -260,7 +266,7 @@ async fn a_follow_of_a_session_that_has_ended_leaves_nothing_behind() {
     let address = alice.address.clone();
     alice.disconnects();
     let bob = UserId::from_name("bob");
-    world.engine.follow(&[bob], &address, 1).unwrap();
+    world.engine.follow(UserId::random(), &[bob], &address, 1).unwrap();
     world.until(0, |metrics| metrics.engine().mailbox.get()).await;
     world.until(0, |metrics| metrics.engine().users.get()).await;
 }

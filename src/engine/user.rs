@@ -1,88 +1,138 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{self, Poll};
+mod beside;
 
-use actix::fut::ActorFuture;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use super::WeakEngine;
+use super::desk::DeskRules;
+use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
-use super::messages::{Idle, Lost, Routed, SetStatus};
+use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
 use super::supervisor::Supervisor;
+use super::ticks::Visible;
+use super::veil::Veil;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally};
+use crate::outbox::{Address, Notification, Pace};
 use crate::presence::diff::{Diff, Snapshot};
+use crate::presence::followers::Followers;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
-
-/// Followers told in one go; then the other users of the shard have their turn.
-const FAN_OUT_STRIDE: usize = 512;
 
 /// What all user actors of a shard share.
 pub struct Surroundings {
     pub supervisor: Mailbox<Supervisor>,
     pub clock: Clock,
     pub metrics: Metrics,
+    pub visible: Visible,
+    pub veil: Veil,
+    /// The whole engine, for what concerns users of other shards.
+    pub engine: WeakEngine,
+    pub desk: DeskRules,
+    pub fan_outs: FanOuts,
 }
 
 /// One user.
 pub struct UserActor {
-    presence: UserPresence<Address>,
+    pub(super) presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
-    told: Snapshot,
+    told: Arc<Snapshot>,
+    /// Who follows, but is not to see the user.
+    hidden: Option<Box<Followers<Address>>>,
     /// The supervisor's messages handled so far.
     handled: u64,
     /// Stopped in good order: otherwise its end is a loss.
     retired: bool,
     /// What the actor has to do first, if it stands in for a lost one.
     recovery: Option<Effects>,
-    surroundings: Rc<Surroundings>,
+    pub(super) surroundings: Rc<Surroundings>,
 }
 
 impl UserActor {
     /// The actor of a user of whom nothing is known.
     pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
-        let told = presence.snapshot();
-        Self { presence, told, handled: 0, retired: false, recovery: None, surroundings }
+        let told = Arc::new(presence.snapshot());
+        Self { presence, told, hidden: None, handled: 0, retired: false, recovery: None, surroundings }
     }
 
     /// The actor of a user whose last one was lost.
     pub fn recover(
         told: Snapshot,
         followers: Vec<Address>,
+        hidden: Option<Box<Followers<Address>>>,
         connections: Vec<Connection<Address>>,
         now: Timestamp,
         surroundings: Rc<Surroundings>,
     ) -> Self {
         let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
-        Self { presence, told, handled: 0, retired: false, recovery: Some(effects), surroundings }
+        let told = Arc::new(told);
+        Self { presence, told, hidden, handled: 0, retired: false, recovery: Some(effects), surroundings }
     }
 
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
+        let (connected, visible) = (self.is_connected(), self.presence.is_visible());
+        self.see();
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        self.see();
+        if self.presence.is_visible() != visible {
+            self.write_down();
+        }
+        if self.is_connected() != connected {
+            self.count_connected(!connected);
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
         snapshot
     }
 
-    /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
-    fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
-        self.surroundings.metrics.engine().diffs.inc();
-        let notification = Notification::new(diff);
-        if self.presence.followers().len() <= FAN_OUT_STRIDE {
-            let gone = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
-            self.told(&notification, gone);
-        } else {
-            context.wait(Telling { notification, told: 0, gone: Vec::new() });
+    /// Whoever is visible is online at this moment.
+    fn see(&mut self) {
+        if self.presence.is_visible() {
+            self.presence.saw(self.surroundings.clock.time_of_day());
         }
     }
 
-    fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
-        self.told.apply(notification.diff());
+    /// Has it written down that the user is online from here on, or no longer.
+    fn write_down(&self) {
+        let (visible, user) = (&self.surroundings.visible, self.presence.user());
+        if self.presence.is_visible() { visible.appears(user) } else { visible.disappears(user) }
+    }
+
+    fn is_connected(&self) -> bool {
+        !self.presence.connections().is_empty()
+    }
+
+    fn count_connected(&self, connected: bool) {
+        let gauge = &self.surroundings.metrics.engine().connected;
+        if connected {
+            gauge.inc()
+        } else {
+            gauge.dec()
+        };
+    }
+
+    /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
+    fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
+        self.surroundings.metrics.engine().diffs.inc();
+        let notification = Notification::new(diff, self.told.clone(), self.presence.snapshot());
+        if self.presence.followers().len() <= SMALL {
+            let followers = self.presence.followers().iter();
+            let pace = Pace::Gathered(self.surroundings.clock.now());
+            let delivered = deliver(followers, &notification, pace, &self.surroundings.metrics);
+            self.told(&notification, delivered.gone);
+        } else {
+            context.wait(FanOut::new(notification, &self.surroundings.fan_outs));
+        }
+    }
+
+    pub(super) fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
+        self.told = notification.after().clone();
         for follower in gone {
             self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
         }
@@ -91,6 +141,7 @@ impl UserActor {
     fn route(&mut self, message: Routed, context: &mut Context<Self>) {
         match message {
             Routed::Attach { address, answer } => {
+                self.share_custom(&address);
                 if let Some(connection) = address.announce() {
                     self.take(Event::Connected(connection), context);
                 }
@@ -101,26 +152,37 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
-            // A session that has ended meanwhile would never take its follow back.
-            Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
-            Routed::Follow(ticket) => {
-                if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
-                    ticket.snapshot(followed);
-                }
+            Routed::Acted { at, says } => {
+                self.take(Event::Acted { at, by: None, says }, context);
             }
+            Routed::Forget => {
+                self.take(Event::Forgotten, context);
+            }
+            // A session that has ended meanwhile would never take its follow back.
+            Routed::Follow(ticket) | Routed::Subscribe(ticket, _) if ticket.address().is_ended() => drop(ticket),
+            Routed::Follow(ticket) => self.follow(ticket, context),
+            Routed::Subscribe(ticket, record) => {
+                self.take(Event::Remembered(record), context);
+                self.follow(ticket, context);
+            }
+            Routed::Watch(address, watcher) => self.watch(address, watcher),
             Routed::Unfollow(ticket) => {
-                self.take(Event::Unfollowed(ticket.address().clone()), context);
+                self.unfollow(ticket.address());
                 ticket.acknowledge();
             }
             Routed::Leave(address) => {
-                self.take(Event::Unfollowed(address), context);
+                self.unfollow(&address);
             }
-            Routed::Inspect(answer) => {
-                let status = self.presence.general_status();
-                // Who asked may no longer wait.
-                let _asker_gone = answer.send((self.presence.user(), status));
+            Routed::Part(address, answer) => self.part(&address, &answer),
+            Routed::SetCustom(text, ticket) => self.set_custom(text, ticket, context),
+            Routed::Conceal(addresses) => self.conceal(&addresses),
+            Routed::Reveal(addresses) => self.reveal(&addresses),
+            Routed::Ask(question) => self.answer(question),
+            Routed::Dismiss(selection, farewell) => {
+                let chosen = self.presence.addresses().filter(|address| selection.includes(address.connection()));
+                chosen.for_each(|address| address.close(farewell.clone()));
             }
-            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell)),
+            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell.clone())),
             Routed::Retire => {
                 self.retired = true;
                 context.stop();
@@ -131,64 +193,21 @@ impl UserActor {
     }
 
     fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {
-        let SetStatus { connection, status, ticket } = update;
+        let SetStatus { connection, change, ticket } = update;
         // The acknowledgement precedes the session's own event.
         ticket.acknowledge();
-        self.take(Event::StatusSet { connection, status }, context);
+        let event = match change {
+            StatusChange::Shown(status) => Event::StatusSet { connection, status },
+            StatusChange::Acted(at, says) => Event::Acted { at, by: Some(connection), says },
+        };
+        self.take(event, context);
     }
 
     fn retire_if_idle(&self) {
-        if self.presence.is_idle() && !self.retired {
+        if self.presence.is_idle() && self.hidden.is_none() && !self.retired {
             let idle = Idle { user: self.presence.user(), handled: self.handled };
             self.surroundings.supervisor.deliver(idle);
         }
-    }
-}
-
-/// Tells these followers; returns those that are gone.
-fn deliver<'a>(
-    followers: impl Iterator<Item = &'a Address>,
-    notification: &Notification,
-    metrics: &Metrics,
-) -> Vec<Address> {
-    let mut tally = Tally::default();
-    let gone = followers.filter(|follower| !follower.notify(notification, &mut tally)).cloned().collect();
-    tally.record(metrics);
-    gone
-}
-
-/// A change on its way to very many followers, who stay the same meanwhile: the actor waits for it.
-struct Telling {
-    notification: Notification,
-    /// The followers in the places before this one have been told.
-    told: usize,
-    gone: Vec<Address>,
-}
-
-impl ActorFuture<UserActor> for Telling {
-    type Output = ();
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        actor: &mut UserActor,
-        _: &mut Context<UserActor>,
-        task: &mut task::Context<'_>,
-    ) -> Poll<()> {
-        let followers = actor.presence.followers();
-        let end = followers.places().end;
-        let next = end.min(self.told + FAN_OUT_STRIDE * 2);
-        let metrics = &actor.surroundings.metrics;
-        let mut gone = deliver(followers.within(self.told..next), &self.notification, metrics);
-        self.told = next;
-        self.gone.append(&mut gone);
-        if next < end {
-            // After the other users of this shard.
-            task.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let gone = std::mem::take(&mut self.gone);
-        actor.told(&self.notification, gone);
-        Poll::Ready(())
     }
 }
 
@@ -197,6 +216,10 @@ impl Actor for UserActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         let Some(Effects { snapshot: _, notify, retire }) = self.recovery.take() else { return };
+        self.write_down();
+        if self.is_connected() {
+            self.count_connected(true);
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
@@ -231,9 +254,13 @@ impl Drop for UserActor {
         if self.retired {
             return;
         }
+        if self.is_connected() {
+            self.count_connected(false);
+        }
         self.surroundings.supervisor.deliver(Lost {
-            told: self.told.clone(),
+            told: (*self.told).clone(),
             followers: self.presence.followers().iter().cloned().collect(),
+            hidden: self.hidden.take(),
             connections: self.presence.addresses().cloned().collect(),
         });
     }

@@ -10,6 +10,7 @@ use super::codec::Codec;
 use super::queue::Queue;
 use super::{Opening, Outbox, State};
 use crate::metrics::Metrics;
+use crate::presence::time::Timestamp;
 use crate::presence::user::Connection;
 
 /// A follower's address: the shared outbox, compared by identity. Eight bytes.
@@ -54,21 +55,23 @@ impl Address {
         let state = State {
             queue: Queue::default(),
             request: None,
+            username: opening.username,
             status: opening.status,
+            subscriber: None,
             waker: None,
+            line: None,
+            told_at: Timestamp::default(),
             // It has not run yet.
             stirred: true,
             awake: true,
+            counted: 0,
             ended: false,
             completed: false,
-            abandoned: Vec::new(),
-            farewell: None,
             due: false,
-            last: None,
+            rare: None,
         };
         Self(Arc::new(Outbox {
             connection: opening.connection,
-            username: opening.username,
             codec,
             bound,
             waiting_bytes: metrics.engine().outbox_bytes.clone(),
@@ -81,7 +84,7 @@ impl Address {
         let state = self.state.lock();
         (!state.ended).then(|| Connection {
             id: self.connection,
-            username: self.username.clone(),
+            username: state.username.clone(),
             status: state.status.clone(),
             address: self.clone(),
         })

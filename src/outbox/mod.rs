@@ -10,46 +10,62 @@
 //!
 //! * [`frame`]: what goes over the wire; [`codec`]: what a dialect does for the outbox;
 //! * [`notification`]: one diff, encoded once per encoding;
-//! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer.
+//! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer;
+//! * [`subscriber`]: what a client is told by whole presences.
 
 mod address;
 mod codec;
 mod frame;
+mod line;
 mod notification;
 mod queue;
 mod request;
+mod state;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use bytestring::ByteString;
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::metrics::Dialect;
+use crate::presence::account::AccountName;
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::status::StatusText;
 use crate::presence::user::Followed;
 
 pub use address::Address;
-pub use codec::{Codec, Encoding, Frames, RequestTag};
+pub use codec::{
+    CatchUp, Codec, Encoding, Failure, FailureReason, Frames, Listing, ListingKind, Publisher, RequestTag, Topic,
+};
 pub use frame::Frame;
+pub use line::Line;
 use notification::Outcome;
-pub use notification::{Notification, Tally};
+pub use notification::{Notification, Pace, Tally, Told};
 use queue::Queue;
 use request::{Request, Settled};
+use state::State;
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// The server stops.
     Drain,
     /// An operator or another part of the server disconnects the user.
     Disconnected,
+    /// Likewise, with a close code and a reason of its own.
+    Dismissed(Arc<(u16, Box<str>)>),
 }
+
+/// Grain of the metric of bytes that wait, for each outbox.
+const COUNTED_BYTES: usize = 1024;
 
 /// What a connection is when it opens.
 #[derive(Clone, Debug)]
@@ -60,6 +76,15 @@ pub struct Opening {
     pub username: Option<Username>,
     /// What it shows from the start; `None` is invisible.
     pub status: Option<StatusText>,
+}
+
+/// A connection that others see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VisibleConnection {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// What its token has others know of it: JSON.
+    pub info: Option<ByteString>,
 }
 
 /// What a drain of the outbox found.
@@ -89,35 +114,12 @@ impl Drained {
 /// The bounded queue to one client, with what the engine has to know of its connection.
 pub struct Outbox {
     connection: ConnectionId,
-    username: Option<Username>,
     codec: &'static dyn Codec,
     /// Bytes that may wait before changes fold.
     bound: usize,
     /// The metric of bytes that wait, shared by all outboxes.
     waiting_bytes: Gauge,
     state: Mutex<State>,
-}
-
-struct State {
-    queue: Queue,
-    /// At most one: a session sends its commands one at a time.
-    request: Option<Box<Request>>,
-    /// What the connection shows by its own word: what a replaced user actor is told.
-    status: Option<StatusText>,
-    /// Wakes the session while it rests.
-    waker: Option<Waker>,
-    /// The session's actor wants to run.
-    stirred: bool,
-    /// The session looks into the outbox, or a wake is under way to it.
-    awake: bool,
-    /// The session is gone, or about to go: whatever comes is dropped.
-    ended: bool,
-    completed: bool,
-    abandoned: Vec<UserId>,
-    farewell: Option<Farewell>,
-    due: bool,
-    /// The close frame: goes out after all that waits.
-    last: Option<Frame>,
 }
 
 impl Outbox {
@@ -131,44 +133,50 @@ impl Outbox {
         self.codec.encoding().dialect()
     }
 
-    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and by how
-    /// many bytes the queue grew.
-    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, i64) {
+    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and whether
+    /// the session was woken.
+    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, bool) {
         let mut state = self.state.lock();
-        let before = state.queue.bytes();
         let result = change(&mut state);
-        let grown = signed(state.queue.bytes()) - signed(before);
+        self.count(&mut state);
         let wake = state.has_work() && !state.awake;
         state.awake |= wake;
         let waker = if wake { state.waker.take() } else { None };
         drop(state);
+        let woken = waker.is_some();
         if let Some(waker) = waker {
             waker.wake();
         }
-        (result, grown)
+        (result, woken)
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, grown) = self.locked(change);
-        self.count(grown);
-        result
+        self.locked(change).0
     }
 
-    fn count(&self, grown: i64) {
-        if grown != 0 {
-            self.waiting_bytes.inc_by(grown);
+    /// Brings the metric up to date where it is worth it.
+    fn count(&self, state: &mut State) {
+        let bytes = state.queue.bytes();
+        if bytes.abs_diff(state.counted) >= COUNTED_BYTES || (bytes == 0 && state.counted > 0) {
+            self.waiting_bytes.inc_by(signed(bytes) - signed(state.counted));
+            state.counted = bytes;
         }
     }
 
     // ---- the engine's side ----
 
     /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
-    /// False: the session is gone, or about to go.
-    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> bool {
+    pub fn notify(&self, notification: &Notification, pace: Pace, tally: &mut Tally) -> Told {
         let diff = notification.diff();
-        let (outcome, grown) = self.locked(|state| {
-            if state.ended || state.farewell.is_some() {
+        let (outcome, woken) = self.locked(|state| {
+            if state.ended || state.is_closing() {
                 return Outcome::Gone;
+            }
+            if let Some(publisher) = self.codec.publisher() {
+                return state.publish(notification, self.dialect(), publisher, self.bound, pace);
+            }
+            if diff.is_empty() {
+                return Outcome::Passed;
             }
             if state.request.as_mut().is_some_and(|request| !request.take_in(diff)) {
                 return Outcome::Queued;
@@ -177,11 +185,20 @@ impl Outbox {
                 state.queue.fold(diff);
                 return Outcome::Folded;
             }
-            state.queue.push_all(notification.encoded(self.codec));
-            Outcome::Queued
+            state.hand_over(notification.encoded(self.codec), pace)
         });
-        tally.add(self.dialect(), outcome, grown);
-        outcome != Outcome::Gone
+        tally.add(self.dialect(), outcome);
+        match outcome {
+            Outcome::Gone => Told::Gone,
+            Outcome::Queued | Outcome::Folded if woken => Told::Woken,
+            Outcome::Queued | Outcome::Folded => Told::Waits,
+            Outcome::Sent | Outcome::Passed => Told::Done,
+        }
+    }
+
+    /// Whether the session has yet to look at what waits for it, or looks at it.
+    pub fn is_awake(&self) -> bool {
+        self.state.lock().awake
     }
 
     /// A user's state, in answer to a follow.
@@ -194,6 +211,7 @@ impl Outbox {
         self.with_state(|state| {
             if state.request.as_ref().is_some_and(|waiting| waiting.unfollows()) {
                 state.queue.forget(user);
+                state.unname(user);
             }
             self.settle(state, request, Request::acknowledge);
         });
@@ -208,12 +226,13 @@ impl Outbox {
         let Some(waiting) = state.request.as_mut().filter(|waiting| waiting.id() == id) else { return };
         match answer(waiting) {
             Settled::Waiting => {}
-            Settled::Abandoned(users) => state.abandoned = users,
+            Settled::Abandoned(users) => state.rare().abandoned = users,
             Settled::Complete => {
                 let request = state.request.take().expect("it waited until here");
                 // What waits folded of these users is older than their snapshots: it goes first.
                 request.followed_before().for_each(|user| state.queue.unfold(user, self.codec));
-                state.queue.push_all(&request.into_frames(self.codec));
+                request.topics().into_iter().for_each(|(user, topic)| state.name(user, topic));
+                state.answer(&request.into_frames(self.codec), self.codec);
                 state.completed = true;
             }
         }
@@ -228,7 +247,7 @@ impl Outbox {
     pub fn close(&self, farewell: Farewell) {
         self.with_state(|state| {
             if !state.ended {
-                state.farewell = Some(farewell);
+                state.rare().farewell = Some(farewell);
             }
         });
     }
@@ -240,12 +259,32 @@ impl Outbox {
 
     // ---- the session's side ----
 
+    /// Where the session writes to: nowhere else, and nothing that it has not drained, as long as it is awake.
+    pub fn set_line(&self, line: Line) {
+        self.state.lock().line = Some(line);
+    }
+
     /// Remembers what the connection shows from here on; set before the user actor is told.
     pub fn set_status(&self, status: Option<StatusText>) {
         self.state.lock().status = status;
     }
 
-    /// Queues frames of the session's own: a reply or an error.
+    /// Says who is at the other end, where that is learnt only after the connection opened; before the user is told.
+    pub fn identify(&self, username: Option<Username>, status: Option<StatusText>, info: Option<ByteString>) {
+        let mut state = self.state.lock();
+        state.username = username;
+        state.status = status;
+        if info.is_some() {
+            state.subscriber.get_or_insert_default().info = info;
+        }
+    }
+
+    /// What the client's token has others know of the connection.
+    pub fn info(&self) -> Option<ByteString> {
+        self.state.lock().subscriber.as_ref()?.info.clone()
+    }
+
+    /// Queues frames of the session's own.
     pub fn reply(&self, frames: &[Frame]) {
         self.with_state(|state| {
             if !state.ended {
@@ -254,9 +293,49 @@ impl Outbox {
         });
     }
 
+    /// Queues the answer to one command; within a batch it waits for the others.
+    pub fn respond(&self, frames: &[Frame]) {
+        self.with_state(|state| {
+            if !state.ended {
+                state.answer(frames, self.codec);
+            }
+        });
+    }
+
+    /// Has the next that many answers wait for one another, to go out as one.
+    pub fn gather(&self, answers: usize) {
+        self.state.lock().gather(answers);
+    }
+
     /// Waits for `users` to answer a follow; the reply goes out when all have. With none it goes out at once.
     pub fn await_follow(&self, id: u32, tag: RequestTag, users: &[UserId]) {
         self.begin(Request::follow(id, tag, users));
+    }
+
+    /// Waits for `user` to answer a follow; from the reply on the client is told of it under `topic`.
+    pub fn await_subscription(&self, id: u32, tag: RequestTag, user: UserId, topic: Topic) {
+        self.begin(Request::subscribe(id, tag, user, topic));
+    }
+
+    /// Waits for the listed users to answer a follow; from the reply on the client is told of them by its names.
+    pub fn await_listing(&self, id: u32, tag: RequestTag, listing: Listing) {
+        self.begin(Request::list(id, tag, listing));
+    }
+
+    /// From here on the client is told of these users by its names for them.
+    pub fn name_all<'a>(&self, names: impl Iterator<Item = &'a AccountName>) {
+        let mut state = self.state.lock();
+        names.for_each(|name| state.name(name.user(), Topic::of(name)));
+    }
+
+    /// From here on the client is told of these users no longer, and what waits of them is dropped.
+    pub fn unname_all(&self, users: &[UserId]) {
+        self.with_state(|state| {
+            for &user in users {
+                state.unname(user);
+                state.queue.forget(user);
+            }
+        });
     }
 
     /// Waits for that many user actors to take an unfollow, then sends `frames`.
@@ -292,7 +371,7 @@ impl Outbox {
             if !state.ended {
                 state.request = None;
                 state.completed = true;
-                state.queue.push_all(frames);
+                state.answer(frames, self.codec);
             }
         });
     }
@@ -317,27 +396,34 @@ impl Outbox {
 
     fn drain_locked(&self, state: &mut State, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
         state.awake = true;
-        let before = state.queue.bytes();
         state.queue.drain(budget, self.codec, &mut send);
-        self.count(signed(state.queue.bytes()) - signed(before));
+        self.count(state);
         let more = !state.queue.is_empty();
-        if !more && let Some(last) = state.last.take() {
-            send(last);
-        }
-        Drained {
+        let mut drained = Drained {
             more,
             completed: std::mem::take(&mut state.completed),
-            abandoned: std::mem::take(&mut state.abandoned),
-            farewell: if more { None } else { state.farewell.take() },
             due: std::mem::take(&mut state.due),
             stirred: std::mem::take(&mut state.stirred),
+            ..Drained::default()
+        };
+        if let Some(rare) = &mut state.rare {
+            drained.abandoned = std::mem::take(&mut rare.abandoned);
+            if !more {
+                rare.last.take().into_iter().for_each(send);
+                drained.farewell = rare.farewell.take();
+                state.rare = None;
+            }
         }
+        drained
     }
 
     /// The session ends with this close frame: it goes out after what waits, and nothing after it.
     pub fn finish(&self, close: Frame) {
         self.end();
-        self.with_state(|state| state.last = Some(close));
+        self.with_state(|state| {
+            state.flush_batch(self.codec);
+            state.rare().last = Some(close);
+        });
     }
 
     /// The session takes no more; what waits can still be drained.
@@ -346,34 +432,27 @@ impl Outbox {
         state.ended = true;
         state.request = None;
         state.completed = false;
-        state.abandoned = Vec::new();
-        state.farewell = None;
+        let last = state.rare.take().and_then(|rare| rare.last);
+        if last.is_some() {
+            state.rare().last = last;
+        }
     }
 
     /// The connection is gone: drops what waits.
     pub fn discard(&self) {
         self.end();
         let mut state = self.state.lock();
-        state.last = None;
+        state.rare = None;
+        state.line = None;
         state.waker = None;
-        self.count(-signed(std::mem::take(&mut state.queue).bytes()));
+        state.awake = false;
+        state.queue = Queue::default();
+        self.count(&mut state);
     }
 }
 
 fn signed(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-impl State {
-    fn has_work(&self) -> bool {
-        !self.queue.is_empty()
-            || self.completed
-            || self.due
-            || self.stirred
-            || !self.abandoned.is_empty()
-            || self.farewell.is_some()
-            || self.last.is_some()
-    }
 }
 
 impl fmt::Debug for Outbox {

@@ -1,12 +1,13 @@
 //! What waits for the client: frames in order, then folded changes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::codec::Codec;
+use super::codec::{Codec, Topic};
 use super::frame::Frame;
-use crate::presence::diff::Diff;
+use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 
 /// Frames to send as they are, and, once there were too many, one diff per user that changed since.
@@ -14,8 +15,12 @@ use crate::presence::id::UserId;
 pub(super) struct Queue {
     /// The first frame lives here: a client that keeps up costs no allocation, and an idle one owns nothing.
     first: Option<Frame>,
-    /// The frames after it.
-    rest: VecDeque<Frame>,
+    /// The frames after it; never there and empty.
+    #[expect(
+        clippy::box_collection,
+        reason = "mostly there is none, and every delivery fetches what is here from memory"
+    )]
+    rest: Option<Box<VecDeque<Frame>>>,
     /// What the frames take on the wire.
     bytes: usize,
     /// Made when the first change folds: an idle outbox owns nothing. Goes out after `frames`.
@@ -26,7 +31,9 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Folded {
     diffs: HashMap<UserId, Diff>,
-    /// Has every user of `diffs`; one that is not there any more is passed over.
+    /// The latest presences, for a client that is told those.
+    wholes: HashMap<UserId, (Topic, Arc<Snapshot>)>,
+    /// Has every user of these; one that is not there any more is passed over.
     order: VecDeque<UserId>,
 }
 
@@ -40,16 +47,16 @@ impl Queue {
     pub(super) fn push_all(&mut self, frames: &[Frame]) {
         for frame in frames {
             self.bytes += frame.size();
-            if self.first.is_none() && self.rest.is_empty() {
+            if self.first.is_none() && self.rest.is_none() {
                 self.first = Some(frame.clone());
             } else {
-                self.rest.push_back(frame.clone());
+                self.rest.get_or_insert_default().push_back(frame.clone());
             }
         }
     }
 
     fn pop(&mut self) -> Option<Frame> {
-        let frame = self.first.take().or_else(|| self.rest.pop_front())?;
+        let frame = self.first.take().or_else(|| self.rest.as_mut()?.pop_front())?;
         self.bytes -= frame.size();
         Some(frame)
     }
@@ -66,6 +73,14 @@ impl Queue {
         }
     }
 
+    /// Has a presence wait in place of an earlier one of its user.
+    pub(super) fn fold_whole(&mut self, topic: &Topic, after: &Arc<Snapshot>) {
+        let folded = self.folded.get_or_insert_default();
+        if folded.wholes.insert(after.user, (topic.clone(), after.clone())).is_none() {
+            folded.order.push_back(after.user);
+        }
+    }
+
     /// Queues what waits folded of one user.
     pub(super) fn unfold(&mut self, user: UserId, codec: &dyn Codec) {
         if let Some(diff) = self.forget(user) {
@@ -75,7 +90,9 @@ impl Queue {
 
     /// Drops what waits folded of one user.
     pub(super) fn forget(&mut self, user: UserId) -> Option<Diff> {
-        self.folded.as_mut()?.diffs.remove(&user)
+        let folded = self.folded.as_mut()?;
+        folded.wholes.remove(&user);
+        folded.diffs.remove(&user)
     }
 
     /// Hands out frames, then folded changes as frames, until `budget` bytes are out; returns the bytes.
@@ -89,8 +106,8 @@ impl Queue {
                 break;
             }
         }
-        if self.rest.is_empty() {
-            self.rest = VecDeque::new();
+        if self.rest.as_ref().is_some_and(|rest| rest.is_empty()) {
+            self.rest = None;
         }
         sent
     }
@@ -102,6 +119,10 @@ impl Queue {
             self.folded = None;
             return false;
         };
+        let whole = folded.wholes.remove(&user);
+        if let (Some((topic, after)), Some(publisher)) = (whole, codec.publisher()) {
+            self.push_all(&[publisher.publication(&topic, &publisher.body(&after))]);
+        }
         self.unfold(user, codec);
         true
     }
@@ -118,6 +139,6 @@ impl Queue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.is_empty() && self.folded.is_none()
+        self.first.is_none() && self.rest.is_none() && self.folded.is_none()
     }
 }

@@ -5,10 +5,11 @@ mod tests;
 
 use std::hash::Hash;
 
-use super::diff::{Diff, Presence, Snapshot};
+use super::diff::{Diff, OwnStatus, Presence, Snapshot};
 use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
+use super::seen::{LastSeen, Sighting};
 use super::status::{StatusText, Version};
 use super::time::Timestamp;
 
@@ -51,6 +52,26 @@ pub enum Event<F> {
         /// How it ended.
         exit: Exit,
     },
+    /// The user gives itself a text, which these of its connections show from here on.
+    CustomSet {
+        /// Unknown ones change nothing.
+        connections: Vec<ConnectionId>,
+        /// None takes it back.
+        text: Option<StatusText>,
+    },
+    /// The user did something.
+    Acted {
+        /// The time of day.
+        at: Timestamp,
+        /// The connection that says so; none: the server's own side does.
+        by: Option<ConnectionId>,
+        /// What the user says of itself with it. The connection shows it; an empty text is shown, but not kept.
+        says: Option<StatusText>,
+    },
+    /// This was known of the user before. Nobody is told: a follower has it told with its snapshot.
+    Remembered(LastSeen),
+    /// What is known of when the user was seen is to be forgotten.
+    Forgotten,
     /// Somebody wants to be told.
     Followed(F),
     /// Somebody no longer wants to be told.
@@ -62,7 +83,7 @@ pub enum Event<F> {
 pub struct Effects {
     /// The state to answer a [`Event::Followed`] with.
     pub snapshot: Option<Followed>,
-    /// The change to tell every follower.
+    /// The change to tell every follower; empty where only [`LastSeen`] changed, which concerns those who are told the whole.
     pub notify: Option<Diff>,
     /// Nothing is left to remember: no connection, no follower.
     pub retire: bool,
@@ -82,12 +103,14 @@ pub struct Followed {
 pub struct UserPresence<F> {
     user: UserId,
     version: Version,
-    /// Few: a linear search is the fastest.
+    /// Few: a linear search is the fastest. The one that changed last is at the end.
     connections: Vec<Connection<F>>,
     /// The addresses to tell, the own connections' among them.
     followers: Followers<F>,
-    /// How the user was last seen to leave; none if it never was visible.
-    last_exit: Option<Exit>,
+    /// What no connection shows by itself.
+    own: OwnStatus,
+    /// When it was last here and did something, and what it said of itself.
+    seen: LastSeen,
 }
 
 impl<F: Clone + Eq + Hash> UserPresence<F> {
@@ -98,7 +121,8 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             version: Version::default(),
             connections: Vec::new(),
             followers: Followers::default(),
-            last_exit: None,
+            own: OwnStatus::default(),
+            seen: LastSeen::default(),
         }
     }
 
@@ -112,6 +136,8 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     ) -> (Self, Effects) {
         let mut user = Self::new(told.user);
         user.version = told.version;
+        user.seen = told.seen;
+        user.own = told.own;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
@@ -126,6 +152,13 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             Event::Connected(connection) => self.connect(connection, now),
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
             Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
+            Event::CustomSet { connections, text } => self.set_custom(&connections, text, now),
+            Event::Acted { at, by, says } => self.acted(at, by, says, now),
+            Event::Remembered(record) => {
+                self.seen.remember(record);
+                self.quiet()
+            }
+            Event::Forgotten => self.see(LastSeen::default(), now),
             Event::Followed(follower) => self.follow(follower),
             Event::Unfollowed(follower) => {
                 self.followers.remove(&follower);
@@ -149,10 +182,29 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     fn set_status(&mut self, id: ConnectionId, status: Option<StatusText>, now: Timestamp) -> Effects {
         let Some(index) = self.find(id) else { return self.quiet() };
-        let before = self.connections[index].presence();
-        self.connections[index].status = status;
-        let after = self.connections[index].presence();
+        let mut connection = self.connections.remove(index);
+        let before = connection.presence();
+        connection.status = status;
+        let after = connection.presence();
+        self.connections.push(connection);
         self.change(before, after, Exit::Lost, now)
+    }
+
+    /// Told as one change of all these connections.
+    fn set_custom(&mut self, ids: &[ConnectionId], text: Option<StatusText>, now: Timestamp) -> Effects {
+        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        for &id in ids {
+            let Some(index) = self.find(id) else { continue };
+            let mut connection = self.connections.remove(index);
+            leaves.extend(connection.presence());
+            connection.status = Some(text.clone().unwrap_or_else(StatusText::empty));
+            joins.extend(connection.presence());
+            self.connections.push(connection);
+        }
+        if self.is_visible() {
+            self.own.custom = text;
+        }
+        self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
     }
 
     fn disconnect(&mut self, id: ConnectionId, exit: Exit, now: Timestamp) -> Effects {
@@ -160,6 +212,30 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         let connection = self.connections.remove(index);
         self.followers.remove(&connection.address);
         self.change(connection.presence(), None, exit, now)
+    }
+
+    /// One change, whether a text comes with it or not.
+    fn acted(&mut self, at: Timestamp, by: Option<ConnectionId>, says: Option<StatusText>, now: Timestamp) -> Effects {
+        let mut seen = self.seen.clone();
+        Sighting::active(at, says.clone().filter(|text| !text.as_str().is_empty())).apply(&mut seen);
+        match (by, says) {
+            (Some(connection), Some(text)) if self.find(connection).is_some() => {
+                self.seen = seen;
+                self.set_status(connection, Some(text), now)
+            }
+            (Some(_) | None, _) => self.see(seen, now),
+        }
+    }
+
+    /// Told only where it differs: on the wire a time has whole seconds.
+    fn see(&mut self, seen: LastSeen, now: Timestamp) -> Effects {
+        if self.seen == seen {
+            return self.quiet();
+        }
+        self.seen = seen;
+        self.version = self.version.next(now);
+        let diff = Diff { user: self.user, version: self.version, joins: Vec::new(), leaves: Vec::new() };
+        Effects { snapshot: None, notify: Some(diff), retire: self.is_idle() }
     }
 
     fn follow(&mut self, follower: F) -> Effects {
@@ -171,7 +247,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// The effects of one connection's change. Setting the same status again is told like any other (Nakama does).
     fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
         if before.is_some() && !self.is_visible() {
-            self.last_exit = Some(exit);
+            self.own = OwnStatus { exit: Some(exit), custom: None };
         }
         self.effects(Diff {
             user: self.user,
@@ -201,8 +277,29 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().filter_map(Connection::presence).collect()
     }
 
-    fn is_visible(&self) -> bool {
+    /// Remembers that the user is visible at this time of day.
+    pub fn saw(&mut self, at: Timestamp) {
+        Sighting::online(at).apply(&mut self.seen);
+    }
+
+    /// At least one connection is visible.
+    pub fn is_visible(&self) -> bool {
         self.connections.iter().any(|connection| connection.status.is_some())
+    }
+
+    /// Learns how the user left before anything was known of it here; what was seen since counts more.
+    pub fn remember(&mut self, exit: Exit) {
+        self.own.exit.get_or_insert(exit);
+    }
+
+    /// Stops telling an address, without an event; false: it was not told.
+    pub fn exclude(&mut self, follower: &F) -> bool {
+        self.followers.remove(follower)
+    }
+
+    /// Tells an address from here on, without a snapshot.
+    pub fn include(&mut self, follower: F) {
+        self.followers.insert(follower);
     }
 
     /// Whose presence this is.
@@ -212,12 +309,23 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// What the user shows.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { user: self.user, version: self.version, presences: self.presences() }
+        Snapshot {
+            user: self.user,
+            version: self.version,
+            presences: self.presences(),
+            seen: self.seen.clone(),
+            own: self.own.clone(),
+        }
+    }
+
+    /// The connections that others see.
+    pub fn visible(&self) -> impl Iterator<Item = &Connection<F>> {
+        self.connections.iter().filter(|connection| connection.status.is_some())
     }
 
     /// The status over all connections; an invisible user's is that of an absent one.
     pub fn general_status(&self) -> GeneralStatus {
-        match self.last_exit {
+        match self.own.exit {
             _ if self.is_visible() => GeneralStatus::Online,
             Some(Exit::Lost) => GeneralStatus::Offline,
             Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,
@@ -232,6 +340,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// Everybody who is told.
     pub fn followers(&self) -> &Followers<F> {
         &self.followers
+    }
+
+    /// The user's connections, the invisible ones among them.
+    pub fn connections(&self) -> &[Connection<F>] {
+        &self.connections
     }
 
     /// The addresses of the user's own connections.

@@ -1,7 +1,10 @@
 //! What a session's rules have its actor do.
 
+use bytestring::ByteString;
+
+use super::account::AccountAction;
 use super::protocol::Closing;
-use crate::outbox::{Frames, RequestTag};
+use crate::outbox::{Frames, RequestTag, Topic};
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;
 
@@ -23,6 +26,34 @@ pub enum Action {
         /// Each once.
         users: Vec<UserId>,
     },
+    /// Have the outbox wait for this user's snapshot, then follow it under this name.
+    Subscribe {
+        /// The request's number.
+        id: u32,
+        /// To be echoed.
+        tag: RequestTag,
+        /// Whom.
+        user: UserId,
+        /// What the client calls it.
+        topic: Topic,
+    },
+    /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
+    Attach(Arrival),
+    /// What is to be done for an account.
+    Account(AccountAction),
+    /// Have the next that many answers go out as one.
+    Gather(usize),
+    /// Have the outbox wait for the own user's acknowledgement and send `done`, then mark the user active.
+    MarkActive {
+        /// The request's number.
+        id: u32,
+        /// What the user says of itself; the connection shows it.
+        says: Option<StatusText>,
+        /// What to answer.
+        done: Frames,
+    },
+    /// Ask for this user's visible connections and come back with [`State::shown`](super::state::State::shown).
+    ShowConnections(UserId),
     /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
     Unfollow {
         /// The request's number.
@@ -60,13 +91,32 @@ pub enum Action {
     Stop,
 }
 
+/// Who arrived on a connection that was nobody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// None: nobody in particular.
+    pub user: Option<UserId>,
+    /// What others see.
+    pub username: Option<Username>,
+    /// What the connection shows from the start; `None` is invisible.
+    pub status: Option<StatusText>,
+    /// What others may know of the connection: JSON.
+    pub info: Option<ByteString>,
+}
+
 /// What a request asks of user actors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// Their snapshots.
     Follow(Vec<UserId>),
+    /// A snapshot with what is written down of the user.
+    Subscribe(UserId),
     /// To be told no more.
     Unfollow(Vec<UserId>),
     /// To show a status.
     SetStatus(Option<StatusText>),
+    /// To show a text on all devices of the account.
+    SetCustom(Option<StatusText>),
+    /// To be active, and what the user says of itself with it.
+    MarkActive(Option<StatusText>),
 }

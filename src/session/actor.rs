@@ -4,6 +4,9 @@
 //! polled, and its mailbox does not move. So nobody sends it anything but the body itself, and a stalled peer is cut by
 //! the kernel (`session.stall_timeout`).
 
+mod account;
+mod passage;
+
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
@@ -12,30 +15,35 @@ use actix_http::ws::{Frame as Received, ProtocolError};
 use actix_web::web::Bytes;
 use actix_web_actors::ws::{self, WebsocketContext};
 
-use super::action::{Action, Ask};
+use super::action::{Action, Arrival, Ask};
 use super::assembly::{Assembly, AssemblyError, Whole};
 use super::gate::Gate;
 use super::input::Input;
+use super::porter::Visitor;
 use super::protocol::{CloseCause, Closing, Incoming};
 use super::services::Services;
 use super::state::State;
 use crate::engine::{Attachment, EngineError};
 use crate::outbox::{Address, Drained, Frame};
-use crate::presence::id::Username;
+use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
 /// One connection.
 pub struct SessionActor {
     state: State,
-    /// Ends when the connection closes, before the actor does.
+    /// Ends when the connection closes, before the actor does; none before the client has said who it is.
     attachment: Option<Attachment>,
     address: Address,
+    /// The connection is nobody's yet, and the lobby knows of it.
+    in_lobby: bool,
     assembly: Assembly,
     gate: Gate,
     /// Until the actor starts to read.
     input: Option<Box<Input<Payload>>>,
     /// When the session will be reminded; none: not at all.
     reminder: Option<Timestamp>,
+    /// Only where somebody is told who comes and goes.
+    visitor: Option<Arc<Visitor>>,
     services: Arc<Services>,
 }
 
@@ -58,16 +66,31 @@ impl SessionActor {
         services: Arc<Services>,
     ) -> Self {
         let address = attachment.address().clone();
+        let mut session = Self::unattached(state, address, input, gate, services);
+        session.attachment = Some(attachment);
+        session
+    }
+
+    /// The session of a connection that is nobody's yet.
+    pub fn unattached(
+        state: State,
+        address: Address,
+        input: Input<Payload>,
+        gate: Gate,
+        services: Arc<Services>,
+    ) -> Self {
         services.metrics.dialect(address.dialect()).connections.inc();
         let assembly = Assembly::new(services.session.max_message_bytes);
         Self {
             state,
-            attachment: Some(attachment),
+            attachment: None,
             address,
+            in_lobby: false,
             assembly,
             gate,
             input: Some(Box::new(input)),
             reminder: None,
+            visitor: None,
             services,
         }
     }
@@ -81,16 +104,28 @@ impl SessionActor {
 
     fn carry_out_one(&mut self, action: Action, context: &mut Context) {
         match action {
-            Action::Send(frames) => self.address.reply(&frames),
+            Action::Send(frames) => self.address.respond(&frames),
             Action::Refuse(frames) => {
                 self.services.metrics.dialect(self.address.dialect()).refused.inc();
-                self.address.reply(&frames);
+                self.address.respond(&frames);
             }
+            Action::Gather(answers) => self.address.gather(answers),
+            Action::Account(action) => self.account(action, context),
             Action::Resolve(usernames) => self.resolve(usernames, context),
             Action::Follow { id, tag, users } => {
                 self.address.await_follow(id, tag, &users);
                 self.ask(id, Ask::Follow(users));
             }
+            Action::Subscribe { id, tag, user, topic } => {
+                self.address.await_subscription(id, tag, user, topic);
+                self.ask(id, Ask::Subscribe(user));
+            }
+            Action::Attach(arrival) => self.attach(arrival, context),
+            Action::MarkActive { id, says, done } => {
+                self.address.await_status(id, done);
+                self.ask(id, Ask::MarkActive(says));
+            }
+            Action::ShowConnections(user) => self.show_connections(user, context),
             Action::Unfollow { id, users, done } => {
                 self.address.await_unfollow(id, done, users.len());
                 self.ask(id, Ask::Unfollow(users));
@@ -102,7 +137,7 @@ impl SessionActor {
             Action::AskAgain { id, ask } => {
                 let count = match &ask {
                     Ask::Follow(users) | Ask::Unfollow(users) => users.len(),
-                    Ask::SetStatus(_) => 1,
+                    Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) | Ask::SetCustom(_) => 1,
                 };
                 self.address.asked_again(count);
                 self.ask(id, ask);
@@ -124,9 +159,15 @@ impl SessionActor {
         let Some(attachment) = &self.attachment else { return };
         let engine = &self.services.engine;
         let result: Result<(), EngineError> = match ask {
-            Ask::Follow(users) => engine.follow(&users, &self.address, id),
+            Ask::Follow(users) => engine.follow(attachment.user(), &users, &self.address, id),
+            Ask::Subscribe(user) => {
+                engine.subscribe(attachment.user(), user, &self.address, id);
+                Ok(())
+            }
             Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
             Ask::SetStatus(status) => attachment.set_status(status, id),
+            Ask::SetCustom(text) => attachment.set_custom(text, id),
+            Ask::MarkActive(says) => attachment.mark_active(says, id),
         };
         if let Err(error) = result {
             log::warn!("a command was not taken: {error}");
@@ -137,7 +178,40 @@ impl SessionActor {
         let services = self.services.clone();
         let lookup = async move { services.directory.user_ids(usernames).await };
         context.spawn(lookup.into_actor(self).map(|found, actor, context| {
-            let actions = actor.state.resolved(found.ok());
+            let actions = actor.state.resolved(found.ok(), actor.services.clock.now());
+            actor.carry_out(actions, context);
+        }));
+    }
+
+    fn attach(&self, arrival: Arrival, context: &mut Context) {
+        let Arrival { user, username, status, info } = arrival;
+        self.address.identify(username, status, info);
+        // Whoever is nobody has a user of its own, which nobody knows.
+        let user = user.unwrap_or_else(UserId::random);
+        let (engine, address) = (self.services.engine.clone(), self.address.clone());
+        let attach = async move { engine.attach(user, address).await };
+        context.spawn(attach.into_actor(self).map(|attached, actor, context| actor.attached(attached, context)));
+    }
+
+    fn attached(&mut self, attached: Result<Attachment, EngineError>, context: &mut Context) {
+        self.leave_lobby();
+        let connection = attached.map(|attachment| {
+            // Where the connection has ended meanwhile, the hold on the user ends here.
+            self.attachment = Some(attachment).filter(|_| self.state.is_open());
+            self.came();
+            self.address.connection()
+        });
+        let actions = self.state.attached(connection, self.services.clock.now());
+        self.carry_out(actions, context);
+        self.keep_reminded();
+    }
+
+    fn show_connections(&self, user: UserId, context: &mut Context) {
+        let engine = self.services.engine.clone();
+        let asker = self.attachment.as_ref().map(Attachment::user);
+        let visible = async move { engine.visible(asker, user).await };
+        context.spawn(visible.into_actor(self).map(|shown, actor, context| {
+            let actions = actor.state.shown(shown, actor.services.clock.now());
             actor.carry_out(actions, context);
         }));
     }
@@ -150,9 +224,20 @@ impl SessionActor {
         self.keep_reminded();
     }
 
+    fn leave_lobby(&mut self) {
+        if std::mem::take(&mut self.in_lobby) {
+            self.services.lobby.leave(&self.address);
+        }
+    }
+
     fn let_go(&mut self) {
-        if let Some(attachment) = self.attachment.take() {
-            attachment.leave(self.state.take_follows());
+        self.leave_lobby();
+        match self.attachment.take() {
+            Some(attachment) => {
+                self.went(&attachment);
+                attachment.leave(self.state.take_follows());
+            }
+            None => self.address.end(),
         }
     }
 
@@ -218,6 +303,11 @@ impl Actor for SessionActor {
         if let Some(input) = self.input.take() {
             context.add_stream(*input);
         }
+        if self.attachment.is_none() {
+            self.in_lobby = true;
+            self.services.lobby.enter(&self.address);
+        }
+        self.came();
         self.keep_reminded();
     }
 }

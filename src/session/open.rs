@@ -1,12 +1,15 @@
 //! Opens a session on an HTTP upgrade.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
 use futures_util::stream;
 
+use super::account::AccountRules;
 use super::actor::SessionActor;
+use super::entrance::EntranceRules;
 use super::gate::Gate;
 use super::input::Input;
 use super::output::Output;
@@ -14,7 +17,7 @@ use super::protocol::Protocol;
 use super::services::Services;
 use super::state::State;
 use crate::engine::EngineError;
-use crate::outbox::{Address, Opening};
+use crate::outbox::{Address, Line, Opening};
 use crate::presence::id::UserId;
 
 /// Why no session was opened.
@@ -41,12 +44,68 @@ pub async fn open(
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
     let bound = services.session.outbox_bytes;
     let address = Address::new(opening, protocol.as_codec(), bound, &services.metrics);
+    connect(&address, request);
     let attachment = services.engine.attach(user, address).await?;
     let state = State::new(protocol, user, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
     let address = attachment.address().clone();
-    let actor = SessionActor::new(state, attachment, input, gate, services);
+    let actor = SessionActor::new(state, attachment, input, gate, services).arriving_from(ip(request));
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+}
+
+/// Answers a handshake with a session whose client has yet to say who it is.
+pub fn admit(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    rules: EntranceRules,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
+    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
+    begin(request, payload, protocol, state, services)
+}
+
+/// Answers a handshake with a session of nobody, until an account logs in.
+pub fn admit_accounts(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    rules: Arc<AccountRules>,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
+    let state = State::of_accounts(protocol, rules, &services.session, &services.limits, services.clock.now());
+    begin(request, payload, protocol, state, services)
+}
+
+fn begin(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    state: State,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
+    let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
+    let connection = services.connection_ids.next(&services.clock);
+    let opening = Opening { connection, username: None, status: None };
+    let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
+    connect(&address, request);
+    let gate = Gate::default();
+    let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
+    let actor = SessionActor::unattached(state, address.clone(), input, gate, services).arriving_from(ip(request));
+    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
+    Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+}
+
+/// Where the client is, as far as is known.
+fn ip(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|address| address.ip())
+}
+
+/// Gives the outbox the socket, if the server says which one it is.
+fn connect(address: &Address, request: &HttpRequest) {
+    if let Some(line) = request.extensions().get::<Line>() {
+        address.set_line(line.clone());
+    }
 }

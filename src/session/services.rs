@@ -5,10 +5,12 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
 
+use super::lobby::Lobby;
+use super::porter::Porter;
 use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::engine::Engine;
+use crate::engine::{Accounts, Engine};
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
 
@@ -23,7 +25,7 @@ pub trait Directory: Send + Sync {
     fn user_ids(&self, usernames: Vec<Username>) -> BoxFuture<'_, Result<Vec<UserId>, LookupFailed>>;
 }
 
-/// What every session needs. One per server, shared.
+/// What every session of a dialect needs. One per dialect, shared.
 pub struct Services {
     /// The users.
     pub engine: Engine,
@@ -41,6 +43,12 @@ pub struct Services {
     pub rounds: Arc<Rounds>,
     /// Names connections.
     pub connection_ids: ConnectionIds,
+    /// Connections that are nobody's yet.
+    pub lobby: Lobby,
+    /// What lasts of accounts.
+    pub accounts: Accounts,
+    /// Is told of clients that come and go; none: nobody is.
+    pub porter: Option<Arc<dyn Porter>>,
 }
 
 /// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.

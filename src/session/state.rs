@@ -1,13 +1,17 @@
 //! The rules of a session: what it does with each thing that happens to it. Told the time; does nothing by itself.
 
+pub(super) mod account;
+mod arrival;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::account::{AccountReply, Member};
 use super::action::{Action, Ask};
 use super::command::{Command, Refusal, Reply, Request};
+use super::entrance::{Due, Entrance};
 use super::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::outbox::{Drained, Farewell, RequestTag};
@@ -37,6 +41,18 @@ enum Kind {
     Following(Vec<UserId>),
     Unfollowing,
     SettingStatus(Option<StatusText>),
+    /// The connection is being made part of its user.
+    Arriving,
+    /// The user is being marked active, and says this of itself.
+    MarkingActive(Option<StatusText>),
+    /// A user's connections are being asked for.
+    Showing,
+    /// Something is being done for an account.
+    Account,
+    /// An account is being let in.
+    Entering,
+    /// The text of an account.
+    SettingCustom(Option<StatusText>),
 }
 
 /// How far the end of the connection has come.
@@ -51,12 +67,16 @@ enum Phase {
 /// A session.
 pub struct State {
     protocol: &'static dyn Protocol,
+    /// None: the client said who it is before the connection opened.
+    entrance: Option<Box<Entrance>>,
+    /// Only where accounts log in.
+    member: Option<Box<Member>>,
     timing: Timing,
     follows: Follows,
     /// None: no limit.
     rate: Option<(usize, SlidingWindow)>,
-    /// Commands that came while another was under way; bounded by the gate.
-    waiting: VecDeque<Request>,
+    /// What came while another was under way; bounded by the gate.
+    waiting: VecDeque<Decoded>,
     under_way: Option<UnderWay>,
     /// The number of the last request.
     last_id: u32,
@@ -65,6 +85,8 @@ pub struct State {
     /// A ping has gone out since then.
     pinged: bool,
     phase: Phase,
+    /// It ends because nothing was heard of the client.
+    silent: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +109,8 @@ impl State {
             .then(|| (limits.commands, SlidingWindow::new(limits.commands, limits.commands_window.0)));
         Self {
             protocol,
+            entrance: None,
+            member: None,
             timing: Timing {
                 ping_interval: session.ping_interval.0,
                 pong_timeout: session.pong_timeout.0,
@@ -100,6 +124,7 @@ impl State {
             heard: now,
             pinged: false,
             phase: Phase::Open,
+            silent: false,
         }
     }
 
@@ -109,21 +134,53 @@ impl State {
         if self.phase != Phase::Open {
             return Vec::new();
         }
-        match self.protocol.decode(incoming) {
-            Decoded::Request(request) => match self.refused_by_rate(now) {
-                Some(refusal) => vec![self.reply(&request.tag, &Reply::Refused(refusal))],
-                None if self.under_way.is_some() => {
-                    self.waiting.push_back(request);
-                    Vec::new()
+        self.take(self.protocol.decode(incoming), now)
+    }
+
+    /// Takes a message in: what needs a command's turn waits while another is under way.
+    fn take(&mut self, decoded: Decoded, now: Timestamp) -> Vec<Action> {
+        match decoded {
+            Decoded::Batch(batch) => batch.into_iter().flat_map(|one| self.take(one, now)).collect(),
+            Decoded::Pong => self.pong(now),
+            Decoded::Request(_) | Decoded::Refused(_) | Decoded::Fatal(..) | Decoded::Gather(_) => {
+                let mut decoded = decoded;
+                if let Decoded::Request(request) = &decoded
+                    && let Some(refusal) = self.refused_by_rate(now)
+                {
+                    let frames = self.protocol.reply(&request.tag, &Reply::Refused(refusal));
+                    if self.member.is_none() {
+                        return vec![Action::Refuse(frames)];
+                    }
+                    // It may be part of a batch, whose answers keep their order.
+                    decoded = Decoded::Refused(frames);
                 }
-                None => self.begin(request),
-            },
-            Decoded::Refused(frames) => vec![Action::Refuse(frames)],
+                if self.under_way.is_some() {
+                    self.waiting.push_back(decoded);
+                    return Vec::new();
+                }
+                self.act(decoded, now)
+            }
+        }
+    }
+
+    /// Acts on what has its turn.
+    fn act(&mut self, decoded: Decoded, now: Timestamp) -> Vec<Action> {
+        if self.phase != Phase::Open {
+            return Vec::new();
+        }
+        let inside = self.entrance.as_ref().is_none_or(|entrance| entrance.is_open());
+        match decoded {
+            Decoded::Request(request) if inside || request.command.connects() => self.begin(request, now),
+            Decoded::Refused(frames) if inside => vec![Action::Refuse(frames)],
+            Decoded::Gather(answers) => vec![Action::Gather(answers)],
+            Decoded::Request(_) | Decoded::Refused(_) => self.close_because(CloseCause::BadRequest, now),
             Decoded::Fatal(frames, closing) => {
                 let mut actions = vec![Action::Refuse(frames)];
                 actions.extend(self.close(closing, now));
                 actions
             }
+            // Taken apart, or not a matter of turns.
+            Decoded::Batch(_) | Decoded::Pong => Vec::new(),
         }
     }
 
@@ -139,10 +196,19 @@ impl State {
         Some(Refusal::TooFast { limit: *limit, retry_after: again.since(now) })
     }
 
-    fn begin(&mut self, request: Request) -> Vec<Action> {
+    fn begin(&mut self, request: Request, now: Timestamp) -> Vec<Action> {
         let Request { tag, command } = request;
         match command {
             Command::Nothing => Vec::new(),
+            Command::Connect { token } => self.connect(tag, &token, now),
+            Command::Refresh { token } => self.refresh(&tag, &token, now),
+            Command::Subscribe { user, topic } => self.subscribe(tag, user, topic),
+            Command::MarkActive(status) => self.mark_active(tag, status),
+            Command::ShowConnections(user) => {
+                self.under_way(tag, Kind::Showing);
+                vec![Action::ShowConnections(user)]
+            }
+            Command::Account(command) => self.account(tag, command),
             Command::Ping => vec![self.reply(&tag, &Reply::Pong)],
             Command::SetStatus(status) => {
                 let done = self.protocol.reply(&tag, &Reply::Done);
@@ -190,7 +256,7 @@ impl State {
     }
 
     /// The usernames have been looked up; none: the look-up failed.
-    pub fn resolved(&mut self, found: Option<Vec<UserId>>) -> Vec<Action> {
+    pub fn resolved(&mut self, found: Option<Vec<UserId>>, now: Timestamp) -> Vec<Action> {
         let Some(UnderWay { tag, kind: Kind::Resolving(mut users), .. }) = self.under_way.take() else {
             return Vec::new();
         };
@@ -204,7 +270,7 @@ impl State {
             }
             None => vec![self.reply(&tag, &Reply::Refused(Refusal::Busy))],
         };
-        actions.extend(self.proceed());
+        actions.extend(self.proceed(now));
         actions
     }
 
@@ -213,17 +279,18 @@ impl State {
         let mut actions = Vec::new();
         if drained.completed {
             self.under_way = None;
-            actions.extend(self.proceed());
+            actions.extend(self.proceed(now));
         }
         if !drained.abandoned.is_empty() {
             actions.extend(self.abandoned(&drained.abandoned));
         }
-        if let Some(farewell) = drained.farewell {
-            let cause = match farewell {
-                Farewell::Drain => CloseCause::Drain,
-                Farewell::Disconnected => CloseCause::Disconnected,
+        if let Some(farewell) = &drained.farewell {
+            let closing = match farewell {
+                Farewell::Drain => self.protocol.closing(CloseCause::Drain),
+                Farewell::Disconnected => self.protocol.closing(CloseCause::Disconnected),
+                Farewell::Dismissed(told) => Closing { code: told.0, reason: told.1.to_string().into() },
             };
-            actions.extend(self.close_because(cause, now));
+            actions.extend(self.close(closing, now));
         }
         actions
     }
@@ -236,10 +303,16 @@ impl State {
         }
         under_way.attempts += 1;
         let ask = match &under_way.kind {
-            Kind::Resolving(_) => return Vec::new(),
-            Kind::Following(_) => Ask::Follow(users.to_vec()),
+            Kind::Resolving(_) | Kind::Arriving | Kind::Showing => return Vec::new(),
+            Kind::Following(_) | Kind::Account | Kind::Entering => match users {
+                // Whoever says by a message who it is subscribes to one at a time.
+                &[user] if self.entrance.is_some() => Ask::Subscribe(user),
+                users => Ask::Follow(users.to_vec()),
+            },
+            Kind::SettingCustom(text) => Ask::SetCustom(text.clone()),
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
+            Kind::MarkingActive(says) => Ask::MarkActive(says.clone()),
         };
         vec![Action::AskAgain { id: self.last_id, ask }]
     }
@@ -257,17 +330,24 @@ impl State {
             }
             // Their actors tell still; the client may ask again.
             Kind::Unfollowing => self.follows.restore(users),
-            Kind::Resolving(_) | Kind::SettingStatus(_) => {}
+            Kind::Resolving(_)
+            | Kind::SettingStatus(_)
+            | Kind::Arriving
+            | Kind::MarkingActive(_)
+            | Kind::Showing
+            | Kind::Account
+            | Kind::Entering
+            | Kind::SettingCustom(_) => {}
         }
         actions
     }
 
-    /// Begins the commands that wait, until one is under way.
-    fn proceed(&mut self) -> Vec<Action> {
+    /// Acts on what waits, until a command is under way.
+    fn proceed(&mut self, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
         while self.under_way.is_none() && self.phase == Phase::Open {
-            let Some(request) = self.waiting.pop_front() else { break };
-            actions.extend(self.begin(request));
+            let Some(next) = self.waiting.pop_front() else { break };
+            actions.extend(self.act(next, now));
         }
         actions
     }
@@ -275,14 +355,31 @@ impl State {
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Action {
         let frames = self.protocol.reply(tag, reply);
         match reply {
-            Reply::Pong | Reply::Done => Action::Send(frames),
-            Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
+                Action::Send(frames)
+            }
+            Reply::Account(AccountReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Account(_) => Action::Send(frames),
         }
     }
 
     /// A deadline has come, or may have.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
         let silence = now.since(self.heard);
+        if self.phase == Phase::Open
+            && let Some(entrance) = &mut self.entrance
+        {
+            match entrance.tick(now) {
+                Due::Nothing if entrance.leaves_pings_to_websocket() => {}
+                Due::Nothing => return Vec::new(),
+                Due::Ping => return self.protocol.ping().map(|ping| Action::Send(vec![ping])).into_iter().collect(),
+                Due::Close(cause) => return self.close_because(cause, now),
+            }
+        }
+        let stranger = self.member.as_ref().and_then(|member| member.login_by());
+        if self.phase == Phase::Open && stranger.is_some_and(|until| until <= now) {
+            return self.close_because(CloseCause::Stale, now);
+        }
         match self.phase {
             Phase::Stopped => Vec::new(),
             Phase::Closing(until) if now < until => Vec::new(),
@@ -298,16 +395,30 @@ impl State {
 
     /// When [`State::tick`] is due next.
     pub fn deadline(&self) -> Timestamp {
-        match self.phase {
-            Phase::Closing(until) => until,
-            Phase::Open | Phase::Stopped if self.pinged => self.heard + self.timing.pong_timeout,
-            Phase::Open | Phase::Stopped => self.heard + self.timing.ping_interval,
+        let silence = self.heard + if self.pinged { self.timing.pong_timeout } else { self.timing.ping_interval };
+        match (self.phase, &self.entrance) {
+            (Phase::Closing(until), _) => until,
+            (Phase::Open | Phase::Stopped, None) => {
+                let stranger = self.member.as_ref().and_then(|member| member.login_by());
+                stranger.map_or(silence, |until| until.min(silence))
+            }
+            (Phase::Open | Phase::Stopped, Some(entrance)) => {
+                let due = entrance.deadline();
+                let other = entrance.leaves_pings_to_websocket().then_some(silence);
+                due.into_iter().chain(other).min().unwrap_or(silence)
+            }
         }
     }
 
     /// The session closes the connection by itself.
     pub fn close_because(&mut self, cause: CloseCause, now: Timestamp) -> Vec<Action> {
+        self.silent |= cause == CloseCause::Silent;
         self.close(self.protocol.closing(cause), now)
+    }
+
+    /// Whether it ends because nothing was heard of the client.
+    pub fn is_silent(&self) -> bool {
+        self.silent
     }
 
     fn close(&mut self, closing: Closing, now: Timestamp) -> Vec<Action> {
@@ -333,6 +444,11 @@ impl State {
     pub fn stop(&mut self) -> Vec<Action> {
         self.phase = Phase::Stopped;
         vec![Action::Stop]
+    }
+
+    /// Whether the session has not begun to close.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// Commands wait for the one under way: no more should be read.

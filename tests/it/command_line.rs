@@ -53,3 +53,36 @@ fn a_server_stops_in_good_order_and_its_store_is_free_again() {
         assert_eq!(server.stop(), (Some(0), vec![]));
     }
 }
+
+#[test]
+fn a_file_of_centrifugo_is_turned_into_one_that_is_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("centrifugo.json");
+    let text = r#"{"http_api": {"key": "k"}, "user_status": {"expire_interval": "24h"}, "engine": {"type": "redis"}}"#;
+    std::fs::write(&file, text).unwrap();
+    let output = run(&["import-config", file.to_str().unwrap()], &[]);
+    assert!(output.status.success(), "{output:?}");
+    let own = folder.path().join("own.toml");
+    std::fs::write(&own, &output.stdout).unwrap();
+    assert!(run(&["check-config", "--config", own.to_str().unwrap()], &[]).status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("[http_api]\nkey = \"k\"\n") && text.contains("#   engine.type: "), "{text}");
+    let line = refused(&["import-config", "nowhere.json"], &[]);
+    assert!(line.contains("nowhere.json"), "{line}");
+    let line = refused(&["import-config", "centrifugo.ini"], &[]);
+    assert!(line.contains("centrifugo.ini") && line.contains(".yaml"), "{line}");
+    std::fs::write(&file, "{").unwrap();
+    let line = refused(&["import-config", file.to_str().unwrap()], &[]);
+    assert!(line.contains("centrifugo.json"), "{line}");
+}
+
+#[test]
+fn a_user_sig_is_printed_where_there_is_a_secret() {
+    let output = run(&["user-sig", "alice", "--expire", "1h"], &[]);
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("eJ"), "zlib in base64");
+    let line = refused(&["user-sig", "alice"], &[("HEREABOUTS_IM__SECRET_KEY", "")]);
+    assert!(line.contains("im.secret_key"), "{line}");
+    let line = refused(&["user-sig", &"x".repeat(33)], &[]);
+    assert!(line.contains("1 to 32 printable ASCII"), "{line}");
+}

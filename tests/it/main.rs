@@ -7,12 +7,18 @@
 )]
 
 mod binary;
+mod centrifugo;
 mod command_line;
 mod conversation;
 mod crowd;
+mod durability;
+mod grpc;
 mod handshake;
 mod hostile;
+mod im;
 mod operation;
+mod porter;
 mod raw;
+mod server_api;
 mod trouble;
 mod world;

@@ -7,6 +7,7 @@ use crate::outbox::{Frame, Frames, RequestTag};
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
+use crate::presence::seen::LastSeen;
 use crate::presence::status::{StatusText, Version};
 use crate::session::command::{Command, Refusal, Reply, Request};
 use crate::session::protocol::{CloseCause, Decoded, Incoming, Protocol};
@@ -41,7 +42,13 @@ fn bob_diff(before: Option<&str>, after: Option<&str>) -> Diff {
 }
 
 fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
-    Snapshot { user: user(id), version: Version::default(), presences }
+    Snapshot {
+        user: user(id),
+        version: Version::default(),
+        presences,
+        seen: LastSeen::default(),
+        own: crate::presence::diff::OwnStatus::default(),
+    }
 }
 
 fn request(cid: Option<&str>, command: Command) -> Decoded {
@@ -73,6 +80,8 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
             user: UserId::from_uuid(Uuid::from_u128(u128::from(number))),
             version: Version::default(),
             presences: vec![presence(SESSION, "somebody", status)],
+            seen: LastSeen::default(),
+            own: crate::presence::diff::OwnStatus::default(),
         })
         .collect()
 }

@@ -50,8 +50,9 @@ export class Visitor {
     await this.page.reload();
   }
 
-  /** @param {string} name */
-  async adds(name) {
+  /** @param {string} name @param {'nakama' | 'centrifugo'} [world] */
+  async adds(name, world = 'nakama') {
+    await this.page.getByLabel('Speaks').selectOption(world);
     await this.page.getByLabel('Somebody else').fill(name);
     await this.page.getByRole('button', { name: 'Add', exact: true }).click();
   }
