@@ -38,6 +38,8 @@ export class Card {
     this.element.style.setProperty('--hue', person.hue);
     this.element.dataset.person = person.name;
     this.#part('h3').textContent = person.name;
+    this.#part('.world').textContent = person.world.label;
+    this.#part('[role=switch]').hidden = !person.world.canHide;
     this.#part('.avatar').textContent = [...person.name][0].toUpperCase();
     this.#name('[data-do=remove]', `Remove ${person.name}`);
     this.#name('.status input', `Status of ${person.name}`);

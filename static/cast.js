@@ -48,16 +48,16 @@ export class Cast extends EventTarget {
 
   /**
    * Adds a person who follows the first and the latest, and whom the latest follows.
-   * @param {string} input the name @returns {string | undefined} why not
+   * @param {string} input the name @param {string} [world] a name of worlds.js @returns {string | undefined} why not
    */
-  add(input) {
+  add(input, world) {
     const name = input.trim().slice(0, LONGEST_NAME);
     if (!name) return 'A person needs a name.';
     if (this.people.length >= MOST_PEOPLE) return `${MOST_PEOPLE} people are as many as fit here.`;
     if (this.people.some((person) => word(person.name) === word(name))) return `${name} is already here.`;
     const latest = this.people.at(-1);
     const follows = [...new Set([this.people[0], latest])].filter(Boolean).map((person) => person.name);
-    const person = this.#welcome({ name, hue: this.#freeHue(), follows, devices: [laptop('')] });
+    const person = this.#welcome({ name, hue: this.#freeHue(), world, follows, devices: [laptop('')] });
     latest?.follow(person);
     this.#changed();
   }

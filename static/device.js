@@ -2,7 +2,7 @@
 // server has told it of others. It comes back by itself when the line is lost, and stays away when the
 // line was dropped on purpose. Signing in and the list of follows are the person's (person.js).
 
-import { ErrorReply, Refused, Socket } from './nakama.js';
+import { ErrorReply, Refused } from './nakama.js';
 
 /** @typedef {import('./nakama.js').Presence} Presence */
 /** @typedef {import('./memory.js').RememberedDevice} RememberedDevice */
@@ -38,24 +38,25 @@ export class Device extends EventTarget {
   /** The last thing that went wrong, in words. @type {string | undefined} */ problem;
   /** How long until the next attempt, in milliseconds, while `lost`. */ retryIn = 0;
 
-  #address; #signIn; #following;
-  /** @type {Socket | undefined} */ #socket;
+  #signIn; #following; #open;
+  /** @type {import('./nakama.js').Socket | undefined} */ #socket;
   #generation = 0;
   #attempts = 0;
   #timer = 0;
 
   /**
    * @param {RememberedDevice} remembered
-   * @param {{address: string, signIn: () => Promise<{token: string}>, following: () => string[]}} person
+   * @param {{signIn: () => Promise<any>, open: (session: any) => any, following: () => string[]}} person `open` makes a
+   *   socket for the session of a sign-in
    */
-  constructor(remembered, { address, signIn, following }) {
+  constructor(remembered, { signIn, open, following }) {
     super();
     this.label = remembered.label;
     /** The text to show whenever visible. */
     this.status = remembered.status;
     this.invisible = remembered.invisible;
-    this.#address = address;
     this.#signIn = signIn;
+    this.#open = open;
     this.#following = following;
     if (!remembered.dropped) this.connect();
   }
@@ -75,9 +76,9 @@ export class Device extends EventTarget {
   async connect() {
     const generation = this.#letGo('connecting');
     try {
-      const { token } = await this.#signIn();
+      const session = await this.#signIn();
       if (generation !== this.#generation) return;
-      this.#socket = this.#listenTo(new Socket(this.#address, token));
+      this.#socket = this.#listenTo(this.#open(session));
       await this.#socket.opened;
       if (generation !== this.#generation) return;
       this.#attempts = 0;

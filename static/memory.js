@@ -9,8 +9,8 @@ const PREFIX = 'hereabouts.';
  */
 
 /**
- * A person as remembered; `follows` holds names.
- * @typedef {{name: string, hue: number, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
+ * A person as remembered; `follows` holds names, `world` is a name of worlds.js.
+ * @typedef {{name: string, hue: number, world?: string, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
  */
 
 /** The start of every custom id of this browser, made once: two browsers never share a person. */
@@ -39,6 +39,11 @@ export function recallServerKey() {
 /** @param {string} key */
 export function rememberServerKey(key) {
   remember('serverKey', key);
+}
+
+/** The secret that userSigs are made with, where the server is not in development. @returns {string} */
+export function recallImSecret() {
+  return recall('imSecret') ?? 'development-secret';
 }
 
 /** @returns {'auto' | 'light' | 'dark'} */

@@ -1,5 +1,5 @@
 // The page: wires the cast to its drawings. Start reading here; cast.js, person.js, device.js and
-// nakama.js are the model, top down; card.js, graph.js and frames.js draw it.
+// worlds.js are the model, top down; card.js, graph.js and frames.js draw it.
 
 import { Card } from './card.js';
 import { Cast } from './cast.js';
@@ -10,6 +10,7 @@ import { recallServerKey, rememberServerKey } from './memory.js';
 import { sentences } from './phrase.js';
 import { Reach } from './reach.js';
 import { wireTheme } from './theme.js';
+import { WORLDS } from './worlds.js';
 
 const ADDRESS = location.origin;
 
@@ -103,10 +104,11 @@ function drawServer() {
 /** Where people come in: adding one, or starting over. */
 function wireDoor() {
   byId('address').textContent = location.host;
+  byId('new-world').append(...Object.entries(WORLDS).map(([name, { label }]) => new Option(label, name)));
   byId('add').addEventListener('submit', (event) => {
     event.preventDefault();
     const input = byId('new-name');
-    const problem = cast.add(input.value);
+    const problem = cast.add(input.value, byId('new-world').value);
     byId('add-problem').textContent = problem ?? '';
     if (!problem) input.value = '';
   });

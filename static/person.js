@@ -2,8 +2,9 @@
 // sees and shows is the device's (device.js); who else there is to follow is the cast's (cast.js).
 
 import { Device } from './device.js';
-import { authenticate, Refused } from './nakama.js';
+import { Refused } from './nakama.js';
 import { randomLetters, recallServerKey } from './memory.js';
+import { worldOf } from './worlds.js';
 
 /** @typedef {import('./memory.js').RememberedPerson} RememberedPerson */
 /** @typedef {import('./nakama.js').Session} Session */
@@ -19,7 +20,7 @@ export class Person extends EventTarget {
   /** Who the server says this is, once it has. @type {string | undefined} */ userId;
   /** @type {Device[]} */ devices = [];
 
-  #address; #browser; #idOf; #username;
+  #address; #browser; #idOf; #username; #worldName;
   /** @type {Promise<Session> | undefined} */ #signingIn;
 
   /**
@@ -30,6 +31,9 @@ export class Person extends EventTarget {
     super();
     this.name = remembered.name;
     this.hue = remembered.hue;
+    /** How they speak to the server. */
+    this.world = worldOf(remembered.world);
+    this.#worldName = remembered.world;
     /** Names of those followed. @type {Set<string>} */
     this.follows = new Set(remembered.follows);
     this.#address = address;
@@ -43,7 +47,7 @@ export class Person extends EventTarget {
   /** @returns {RememberedPerson} */
   toMemory() {
     const { name, hue, follows, devices } = this;
-    return { name, hue, username: this.#username, follows: [...follows], devices: devices.map((device) => device.toMemory()) };
+    return { name, hue, world: this.#worldName, username: this.#username, follows: [...follows], devices: devices.map((device) => device.toMemory()) };
   }
 
   /** The best that any device of theirs shows: `here` before `invisible` before the rest. */
@@ -95,8 +99,8 @@ export class Person extends EventTarget {
 
   #plugIn(remembered) {
     const device = new Device(remembered, {
-      address: this.#address,
       signIn: () => this.#signIn(),
+      open: (session) => this.world.connect(this.#address, session),
       following: () => [...this.follows].map(this.#idOf).filter((id) => id !== undefined),
     });
     device.addEventListener('change', () => this.#tell('change'));
@@ -117,7 +121,7 @@ export class Person extends EventTarget {
     const id = `demo-${this.#browser}-${word(this.name)}`;
     for (let attempts = 1; ; attempts += 1) {
       try {
-        const session = await authenticate({ address: this.#address, serverKey: recallServerKey(), id, username: this.#username });
+        const session = await this.world.signIn({ address: this.#address, serverKey: recallServerKey(), id, username: this.#username });
         this.#recognise(session);
         return session;
       } catch (error) {
