@@ -16,12 +16,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("outbox", &["presence", "metrics"]),
     ("auth", &["presence", "config", "metrics", "clock"]),
     ("store", &["presence", "config", "metrics", "clock"]),
-    ("engine", &["outbox", "presence", "store", "config", "metrics", "clock"]),
+    ("webhook", &["presence", "config", "metrics", "clock"]),
+    ("engine", &["outbox", "presence", "store", "webhook", "config", "metrics", "clock"]),
     ("session", &["engine", "outbox", "presence", "auth", "config", "metrics", "clock"]),
     ("dialect", &["session", "outbox", "presence"]),
     ("api", &["engine", "store", "auth", "presence", "config", "metrics", "clock"]),
     ("http", &["api", "auth", "session", "dialect", "outbox", "presence", "config", "metrics"]),
-    ("app", &["http", "api", "session", "engine", "outbox", "store", "auth", "presence", "config", "metrics", "clock"]),
+    (
+        "app",
+        &[
+            "http", "api", "session", "engine", "outbox", "store", "webhook", "auth", "presence", "config", "metrics",
+            "clock",
+        ],
+    ),
     ("cli", &["app", "auth", "presence", "config", "clock"]),
 ];
 

@@ -4,6 +4,7 @@
 
 mod load;
 pub mod value;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 pub use load::{InvalidConfig, Overrides, load};
 use value::{Period, Secret, ranged};
+pub use webhook::{WebhookConfig, WebhookShape};
 
 /// The commented file with every default.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -32,6 +34,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Keys and token lives of the Nakama dialect.
     pub nakama: NakamaConfig,
+    /// Who is told of logins, logouts and losses.
+    pub webhook: WebhookConfig,
     /// What is shown to operators and visitors.
     pub operation: OperationConfig,
 }

@@ -77,6 +77,16 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+/// Reads a secret; the empty text is none.
+pub fn secret_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let refusal = || D::Error::custom("(value not shown): expected a text of at most 1024 bytes");
+    let text = String::deserialize(deserializer).map_err(|_| refusal())?;
+    if text.len() > 1024 {
+        return Err(refusal());
+    }
+    Ok((!text.is_empty()).then(|| Secret(text.into_boxed_str())))
+}
+
 /// Reads a whole number from `MIN` to `MAX`.
 pub fn ranged<'de, const MIN: u64, const MAX: u64, D, T>(deserializer: D) -> Result<T, D::Error>
 where
