@@ -4,6 +4,7 @@
 
 mod directory;
 mod listen;
+mod stores;
 #[cfg(test)]
 mod tests;
 
@@ -17,32 +18,42 @@ use actix_web::web;
 use anyhow::Context;
 
 use crate::api::accounts::Accounts;
+use crate::api::users::{Node, Users};
 use crate::auth::Auth;
+use crate::auth::connection::ConnectionTokens;
 use crate::auth::password::Passwords;
 use crate::clock::Clock;
-use crate::config::{Config, StoreKind};
-use crate::engine::Engine;
+use crate::config::value::Period;
+use crate::config::{Config, LimitsConfig, SessionConfig};
+use crate::engine::{Engine, Ticks};
+use crate::grpc::{Grpc, Running};
+use crate::http::api::ServerApi;
+use crate::http::centrifugo::Centrifugo;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
-use crate::session::{ConnectionIds, Rounds, Services};
+use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
-use crate::store::disk::DiskStore;
-use crate::store::memory::MemoryStore;
+use crate::store::seen::SeenStore;
 
 use directory::StoreDirectory;
 pub use listen::Served;
 use listen::serve;
+use stores::Stores;
 
 /// Everything but the listener: what a test server serves too.
 pub struct Parts {
     /// What every worker serves.
     pub served: Served,
+    /// The operations of the server API.
+    pub users: Arc<Users>,
     /// The users.
     pub engine: Engine,
     /// The accounts.
     pub store: Arc<dyn Store>,
+    /// When users were last seen; none where that is switched off.
+    pub seen: Option<Arc<dyn SeenStore>>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -50,29 +61,35 @@ pub struct Parts {
 impl Parts {
     /// Opens the store and starts the shards. Needs a running actix system.
     pub fn assemble(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let store: Arc<dyn Store> = match config.store.kind {
-            StoreKind::Memory => Arc::new(MemoryStore::new()),
-            StoreKind::Disk => {
-                let path = &config.store.path;
-                Arc::new(DiskStore::open(path).with_context(|| format!("store.path = {:?}", path.display()))?)
-            }
-        };
         let metrics = Metrics::new();
-        let engine = Engine::start(&config.engine, clock, &metrics);
+        let Stores { accounts: store, seen } = Stores::open(config, clock, &metrics)?;
+        let interval = config.user_status.presence_update_interval.0;
+        let ticks = Ticks::new(seen.clone(), interval, clock);
+        let engine = Engine::start(&config.engine, ticks, clock, &metrics);
+        let node = Node::new(config.server.address.to_string(), clock);
+        let users = Users { engine: engine.clone(), seen: seen.clone(), metrics: metrics.clone(), node };
+        let users = Arc::new(users);
+        let rounds = Rounds::start(clock);
+        let services = || services(config, clock, &metrics, &engine, &store, &rounds);
         let served = Served {
-            nakama: web::Data::new(nakama(config, clock, &metrics, &engine, &store)),
+            nakama: web::Data::new(nakama(config, clock, &store, services())),
+            centrifugo: web::Data::new(centrifugo(config, services())?),
+            api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
+            swagger: config.http_api.swagger,
             metrics: config.operation.metrics.then(|| metrics.clone()),
             readiness: Readiness::default(),
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, engine, store, metrics })
+        Ok(Self { served, users, engine, store, seen, metrics })
     }
 }
 
 /// A server that listens, but does not serve yet.
 pub struct App {
     server: Server,
+    /// None: not served.
+    grpc: Option<Grpc>,
     addresses: Vec<SocketAddr>,
     drain: Drain,
 }
@@ -82,20 +99,26 @@ struct Drain {
     server: ServerHandle,
     engine: Engine,
     store: Arc<dyn Store>,
+    seen: Option<Arc<dyn SeenStore>>,
     metrics: Metrics,
     readiness: Readiness,
+    centrifugo: web::Data<Centrifugo>,
     timeout: Duration,
 }
 
 impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let Parts { served, engine, store, metrics } = Parts::assemble(config, clock)?;
+        let Parts { served, users, engine, store, seen, metrics } = Parts::assemble(config, clock)?;
+        let grpc = &config.grpc_api;
+        let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
+        let grpc = grpc.enabled.then(bound).transpose()?;
         let readiness = served.readiness.clone();
+        let centrifugo = served.centrifugo.clone();
         let (server, addresses) = serve(config, served)?;
         let timeout = config.server.drain_timeout.0;
-        let drain = Drain { server: server.handle(), engine, store, metrics, readiness, timeout };
-        Ok(Self { server, addresses, drain })
+        let drain = Drain { server: server.handle(), engine, store, seen, metrics, readiness, centrifugo, timeout };
+        Ok(Self { server, grpc, addresses, drain })
     }
 
     /// Where it listens.
@@ -103,9 +126,18 @@ impl App {
         &self.addresses
     }
 
+    /// Where it listens for gRPC.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(Grpc::address)
+    }
+
     /// Serves until `stop` completes, then drains.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, drain, addresses } = self;
+        let Self { server, grpc, drain, addresses } = self;
+        if let Some(grpc) = &grpc {
+            log::info!("listening for gRPC on {}", grpc.address());
+        }
+        let grpc = grpc.map(Grpc::start).transpose().context("gRPC could not be started")?;
         for address in &addresses {
             log::info!("listening on http://{address}");
         }
@@ -115,14 +147,14 @@ impl App {
             ended = &mut serving => return ended.context("the HTTP server failed")?.context("the HTTP server failed"),
             () = stop => {}
         }
-        drain.run().await?;
+        drain.run(grpc).await?;
         serving.await.context("the HTTP server failed")?.context("the HTTP server failed")
     }
 }
 
 impl Drain {
     /// Takes no new clients, closes every connection with its dialect's word, writes what is under way.
-    async fn run(&self) -> anyhow::Result<()> {
+    async fn run(&self, grpc: Option<Running>) -> anyhow::Result<()> {
         log::info!(connections = self.metrics.connections(); "draining");
         self.readiness.set(false);
         self.server.pause().await;
@@ -131,8 +163,16 @@ impl Drain {
         if closed.is_err() {
             log::warn!(connections = self.metrics.connections(); "not every client took its close in time; cutting the rest");
         }
+        if let Some(grpc) = grpc
+            && tokio::time::timeout(self.timeout, grpc.stop()).await.is_err()
+        {
+            log::warn!("not every gRPC call ended in time");
+        }
         self.server.stop(false).await;
         self.engine.stop();
+        if let Some(seen) = &self.seen {
+            seen.close().await.context("the user statuses could not be written")?;
+        }
         self.store.close().await.context("the store could not be closed")?;
         log::info!("stopped");
         Ok(())
@@ -142,6 +182,7 @@ impl Drain {
         // Again and again, for those that were in the middle of their handshake.
         while self.metrics.connections() > 0 {
             self.engine.close_all(Farewell::Drain);
+            self.centrifugo.services.lobby.close_all(Farewell::Drain);
             for _ in 0..25 {
                 if self.metrics.connections() == 0 {
                     return;
@@ -152,24 +193,64 @@ impl Drain {
     }
 }
 
-fn nakama(config: &Config, clock: &Clock, metrics: &Metrics, engine: &Engine, store: &Arc<dyn Store>) -> Nakama {
+fn nakama(config: &Config, clock: &Clock, store: &Arc<dyn Store>, services: Services) -> Nakama {
     let auth = Arc::new(Auth::new(&config.nakama, clock));
+    let accounts = Accounts {
+        store: store.clone(),
+        auth: auth.clone(),
+        passwords: Passwords::new(&config.limits),
+        engine: services.engine.clone(),
+        clock: clock.clone(),
+    };
+    Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
+}
+
+fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo> {
+    let client = &config.centrifugo.client;
+    let (ping_interval, pong_timeout) = (client.ping_interval.0, client.pong_timeout.0);
+    let rules = EntranceRules {
+        authenticator: Arc::new(ConnectionTokens::new(&client.token)?),
+        nobody_without_token: client.allow_anonymous_connect_without_token,
+        nobody_with_token: !client.disallow_anonymous_connection_tokens,
+        stale_after: client.stale_close_delay.0,
+        expired_grace: client.expired_close_delay.0,
+        may_mark_active: !config.user_status.disable_for_client,
+        answers_pings: true,
+        ping_interval,
+        pong_timeout,
+        first_ping: ping_interval,
+    };
     let services = Services {
+        session: SessionConfig {
+            // Where WebSocket's own pings take the place of the dialect's.
+            ping_interval: client.ping_interval,
+            pong_timeout: Period(ping_interval + pong_timeout),
+            max_message_bytes: config.centrifugo.websocket.message_size_limit,
+            ..config.session.clone()
+        },
+        limits: LimitsConfig { follows_per_session: client.channel_limit, ..config.limits.clone() },
+        ..services
+    };
+    Ok(Centrifugo { services: Arc::new(services), rules, allowed_origins: client.allowed_origins.clone() })
+}
+
+fn services(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+    engine: &Engine,
+    store: &Arc<dyn Store>,
+    rounds: &Arc<Rounds>,
+) -> Services {
+    Services {
         engine: engine.clone(),
         directory: Arc::new(StoreDirectory(store.clone())),
         clock: clock.clone(),
         metrics: metrics.clone(),
         session: config.session.clone(),
         limits: config.limits.clone(),
-        rounds: Rounds::start(clock),
+        rounds: rounds.clone(),
         connection_ids: ConnectionIds::new(),
-    };
-    let accounts = Accounts {
-        store: store.clone(),
-        auth: auth.clone(),
-        passwords: Passwords::new(&config.limits),
-        engine: engine.clone(),
-        clock: clock.clone(),
-    };
-    Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
+        lobby: Lobby::default(),
+    }
 }

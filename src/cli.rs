@@ -1,8 +1,9 @@
 //! The command line.
 
 use std::collections::HashMap;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -11,7 +12,7 @@ use crate::app::App;
 use crate::auth::Auth;
 use crate::auth::token::Vars;
 use crate::clock::Clock;
-use crate::config::{Config, DEFAULT_FILE, Overrides, load};
+use crate::config::{Config, DEFAULT_FILE, Overrides, import, load};
 use crate::presence::id::{UserId, Username};
 
 /// Exit code for a configuration or argument that is not usable.
@@ -41,6 +42,11 @@ enum Command {
     CheckConfig,
     /// Print the configuration file with every key, its meaning and its default.
     DefaultConfig,
+    /// Print the sections that say what a configuration file of Centrifugo (version 5 or 6) says.
+    ImportConfig {
+        /// The file: JSON, YAML or TOML, by its ending.
+        file: PathBuf,
+    },
     /// Print a Nakama session token, for development.
     Token {
         /// The user's id: a UUID, or any text, of which a UUID is made.
@@ -61,6 +67,7 @@ pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCo
         Command::DefaultConfig => Ok(print(DEFAULT_FILE)),
         Command::Serve => load().map(|config| serve(&config)).map_err(anyhow::Error::from),
         Command::CheckConfig => load().map(|_| print("the configuration is usable\n")).map_err(anyhow::Error::from),
+        Command::ImportConfig { file } => imported(&file).map(|text| print(&text)),
         Command::Token { user, username } => load()
             .map_err(anyhow::Error::from)
             .and_then(|config| token(&config, &user, &username))
@@ -97,6 +104,22 @@ fn stop_signal() -> impl Future<Output = ()> {
             _ = interrupt.recv() => {}
         }
     }
+}
+
+/// The largest file that is read.
+const MOST_IMPORTED: u64 = 4 * 1024 * 1024;
+
+fn imported(path: &Path) -> anyhow::Result<String> {
+    let name = path.display();
+    let format = path.to_str().and_then(import::format);
+    let format =
+        format.ok_or_else(|| anyhow::anyhow!("{name}: expected a file that ends in .json, .yaml, .yml or .toml"))?;
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_IMPORTED + 1).read_to_string(&mut text));
+    read.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    anyhow::ensure!(text.len() as u64 <= MOST_IMPORTED, "{name}: expected at most {MOST_IMPORTED} bytes");
+    let sections = import::import(&text, format).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    Ok(format!("# What {name} says, for hereabouts.toml.\n\n{sections}"))
 }
 
 fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> {

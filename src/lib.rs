@@ -8,13 +8,13 @@
 //! | [`presence`] | the domain: pure, no clock, no IO; one user's machine, diffs that fold, quotas, rates |
 //! | [`clock`], [`metrics`], [`config`] | the only reader of time; every metric; every setting |
 //! | [`outbox`] | the bounded queue to one client, which folds when it is full |
-//! | [`auth`], [`store`] | tokens and passwords; accounts, in memory and on disk |
+//! | [`auth`], [`store`] | tokens and passwords; accounts and last-seen records, in memory and on disk |
 //! | [`webhook`] | tells receivers of logins, logouts and losses |
 //! | [`engine`] | one actor per user, a supervisor per shard |
 //! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
-//! | [`dialect`] | the wire formats: Nakama's |
+//! | [`dialect`] | the wire formats: Nakama's and Centrifugo's |
 //! | [`api`] | one function for each operation of the server, without transport |
-//! | [`http`] | the face: routes, codes, the page |
+//! | [`http`], [`grpc`] | the faces: routes, codes, the page |
 //! | [`app`], [`cli`] | puts it all together; start, drain, command line |
 //!
 //! To read it: [`presence::user`] is the heart. [`outbox`] says what happens to a change on its way to a client, [`engine`]
@@ -30,6 +30,7 @@ pub mod clock;
 pub mod config;
 pub mod dialect;
 pub mod engine;
+pub mod grpc;
 pub mod http;
 pub mod metrics;
 pub mod outbox;

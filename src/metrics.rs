@@ -16,17 +16,20 @@ use prometheus_client::registry::Registry;
 pub enum Dialect {
     /// Nakama's realtime protocol.
     Nakama,
+    /// Centrifugo's client protocol.
+    Centrifugo,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 1] = [Self::Nakama];
+    pub const ALL: [Self; 2] = [Self::Nakama, Self::Centrifugo];
 }
 
 impl EncodeLabelValue for Dialect {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         match self {
             Self::Nakama => EncodeLabelValue::encode(&"nakama", encoder),
+            Self::Centrifugo => EncodeLabelValue::encode(&"centrifugo", encoder),
         }
     }
 }
@@ -51,6 +54,30 @@ pub struct DialectMetrics {
     pub folds: Counter,
 }
 
+/// What is counted of the records of when users were last seen.
+#[derive(Clone, Debug, Default)]
+pub struct SeenMetrics {
+    /// Users of whom something waits to be written.
+    pub waiting: Gauge,
+    /// Users written.
+    pub written: Counter,
+    /// Writes, each of everything that waited.
+    pub commits: Counter,
+    /// Sightings dropped because too much waited.
+    pub refused: Counter,
+}
+
+/// What is counted of the server API, over HTTP and gRPC.
+#[derive(Clone, Debug, Default)]
+pub struct ApiMetrics {
+    /// Calls carried out, each of a batch by itself.
+    pub calls: Counter,
+    /// Those that were answered with an error.
+    pub failures: Counter,
+    /// Requests without the key.
+    pub keyless: Counter,
+}
+
 /// All metrics of one server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
@@ -59,6 +86,8 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     engine: EngineMetrics,
+    seen: SeenMetrics,
+    api: ApiMetrics,
     webhook: WebhookMetrics,
     dialects: Vec<DialectMetrics>,
 }
@@ -68,6 +97,8 @@ struct Inner {
 pub struct EngineMetrics {
     /// User actors alive.
     pub users: Gauge,
+    /// Users with a connection.
+    pub connected: Gauge,
     /// Changes of users.
     pub diffs: Counter<u64, AtomicU64>,
     /// Bytes that wait for clients.
@@ -103,10 +134,24 @@ impl Metrics {
         let mut registry = Registry::with_prefix("hereabouts");
         let engine = EngineMetrics::default();
         engine.register(&mut registry);
+        let seen = SeenMetrics::default();
+        seen.register(&mut registry);
+        let api = ApiMetrics::default();
+        api.register(&mut registry);
         let webhook = WebhookMetrics::default();
         webhook.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, webhook, dialects }))
+        Self(Arc::new(Inner { registry, engine, seen, api, webhook, dialects }))
+    }
+
+    /// What is counted of the server API.
+    pub fn api(&self) -> &ApiMetrics {
+        &self.0.api
+    }
+
+    /// What is counted of the records of when users were last seen.
+    pub fn seen(&self) -> &SeenMetrics {
+        &self.0.seen
     }
 
     /// What is counted whatever the dialect.
@@ -146,6 +191,7 @@ impl Default for Metrics {
 impl EngineMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register("users", "Users with a connection or a follower", self.users.clone());
+        registry.register("users_connected", "Users with a connection", self.connected.clone());
         registry.register("diffs", "Changes of users told to followers", self.diffs.clone());
         registry.register("outbox_bytes", "Bytes that wait for clients", self.outbox_bytes.clone());
         registry.register("users_recovered", "Users recovered after a failure of their actor", self.recovered.clone());
@@ -155,6 +201,23 @@ impl EngineMetrics {
             "Messages refused because a supervisor's mailbox was full",
             self.mailbox_refused.clone(),
         );
+    }
+}
+
+impl SeenMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("seen_waiting", "Users whose last-seen record waits to be written", self.waiting.clone());
+        registry.register("seen_written", "Last-seen records written", self.written.clone());
+        registry.register("seen_commits", "Commits of last-seen records", self.commits.clone());
+        registry.register("seen_refused", "Sightings dropped because too many waited", self.refused.clone());
+    }
+}
+
+impl ApiMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("api_calls", "Calls of the server API", self.calls.clone());
+        registry.register("api_failures", "Calls of the server API answered with an error", self.failures.clone());
+        registry.register("api_keyless", "Requests to the server API without its key", self.keyless.clone());
     }
 }
 
@@ -202,6 +265,7 @@ mod tests {
         metrics.engine().diffs.inc_by(7);
         let text = metrics.text();
         assert!(text.contains("hereabouts_connections{dialect=\"nakama\"} 3"), "{text}");
+        assert!(text.contains("hereabouts_connections{dialect=\"centrifugo\"} 0"), "{text}");
         assert!(text.contains("hereabouts_diffs_total 7"), "{text}");
         assert_eq!(metrics.connections(), 3);
     }

@@ -20,13 +20,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["outbox", "presence", "store", "webhook", "config", "metrics", "clock"]),
     ("session", &["engine", "outbox", "presence", "auth", "config", "metrics", "clock"]),
     ("dialect", &["session", "outbox", "presence"]),
-    ("api", &["engine", "store", "auth", "presence", "config", "metrics", "clock"]),
+    ("api", &["engine", "outbox", "store", "auth", "presence", "config", "metrics", "clock"]),
     ("http", &["api", "auth", "session", "dialect", "outbox", "presence", "config", "metrics"]),
+    ("grpc", &["api", "config", "metrics"]),
     (
         "app",
         &[
-            "http", "api", "session", "engine", "outbox", "store", "webhook", "auth", "presence", "config", "metrics",
-            "clock",
+            "http", "grpc", "api", "session", "engine", "outbox", "store", "webhook", "auth", "presence", "config",
+            "metrics", "clock",
         ],
     ),
     ("cli", &["app", "auth", "presence", "config", "clock"]),

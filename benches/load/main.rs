@@ -47,5 +47,7 @@ fn main() -> anyhow::Result<()> {
     if let Some(path) = &arguments.report {
         report::html::write(&run, path)?;
     }
+    let harmed: Vec<&str> = run.harmed().map(|outcome| outcome.scenario).collect();
+    anyhow::ensure!(harmed.is_empty(), "states were lost or connections dropped: {}", harmed.join(", "));
     Ok(())
 }

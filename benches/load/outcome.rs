@@ -37,6 +37,13 @@ impl Run {
     pub fn checks(&self) -> impl Iterator<Item = (&Outcome, &Check)> {
         self.outcomes.iter().flat_map(|outcome| outcome.checks.iter().map(move |check| (outcome, check)))
     }
+
+    /// The outcomes in which a state never came or a connection was dropped, which no load excuses; the floor promises
+    /// neither.
+    pub fn harmed(&self) -> impl Iterator<Item = &Outcome> {
+        let promised = self.outcomes.iter().filter(|outcome| outcome.scenario != "floor");
+        promised.filter(|outcome| outcome.lost > 0 || outcome.dropped > 0)
+    }
 }
 
 /// What the run was made on: enough to judge the numbers, nothing that tells whose machine it is.

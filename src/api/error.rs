@@ -21,6 +21,8 @@ pub enum ErrorKind {
     ResourceExhausted,
     /// The server failed.
     Internal,
+    /// The configuration switches it off.
+    Disabled,
     /// The server cannot at the moment.
     Unavailable,
     /// The caller is nobody known.
@@ -56,6 +58,7 @@ impl From<StoreError> for ApiError {
             StoreError::UsernameTaken => Self::new(ErrorKind::AlreadyExists, "Username is already in use."),
             StoreError::LoginTaken => Self::new(ErrorKind::Internal, "Error finding or creating user account."),
             StoreError::NoAccount => Self::new(ErrorKind::NotFound, "Account not found."),
+            StoreError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
             StoreError::Closed => Self::new(ErrorKind::Unavailable, "The server is stopping."),
             StoreError::Damaged(_) | StoreError::UnknownFormat(_) | StoreError::InUse | StoreError::Database(_) => {
                 log::error!("an account could not be read or written: {error}");

@@ -1,7 +1,8 @@
-//! What the server can be asked, one function an operation, whatever the face that asks: HTTP, and later gRPC.
+//! What the server can be asked, one function an operation, whatever the face that asks.
 
 pub mod accounts;
 mod error;
+pub mod users;
 mod validate;
 
 pub use error::{ApiError, ErrorKind};

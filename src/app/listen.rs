@@ -19,6 +19,8 @@ use anyhow::Context;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::config::{Config, ServerConfig};
+use crate::http::api::{self, ServerApi};
+use crate::http::centrifugo::{self, Centrifugo};
 use crate::http::nakama::{self, Nakama};
 use crate::http::operation::{self, Readiness};
 use crate::http::page;
@@ -30,6 +32,12 @@ use crate::metrics::Metrics;
 pub struct Served {
     /// Nakama's endpoints.
     pub nakama: web::Data<Nakama>,
+    /// Centrifugo's endpoint.
+    pub centrifugo: web::Data<Centrifugo>,
+    /// The server API.
+    pub api: web::Data<ServerApi>,
+    /// Show the page to browse the server API.
+    pub swagger: bool,
     /// None: not shown.
     pub metrics: Option<Metrics>,
     /// Whether new clients are taken.
@@ -45,10 +53,14 @@ impl Served {
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         config
             .app_data(self.nakama.clone())
+            .app_data(self.centrifugo.clone())
+            .app_data(self.api.clone())
             .app_data(web::PayloadConfig::new(self.max_body_bytes))
             .service(nakama::socket())
+            .service(centrifugo::socket())
             .service(nakama::rest())
             .service(nakama::healthcheck())
+            .configure(api::configure(self.swagger))
             .configure(operation::configure(self.metrics.clone(), self.readiness.clone()))
             .configure(if self.page { page::configure } else { nakama::root })
             .default_service(web::to(nakama::not_found));

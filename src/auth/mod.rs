@@ -1,8 +1,9 @@
 //! Who somebody is: tokens, their revocation, and passwords.
 //!
-//! [`token`] signs and reads, [`revocation`] remembers who logged out, [`password`] hashes. [`Auth`] is what the rest of
+//! [`connection`] reads the tokens of Centrifugo's clients. [`token`] signs and reads Nakama's, [`revocation`] remembers who logged out, [`password`] hashes. [`Auth`] is what the rest of
 //! the server asks.
 
+pub mod connection;
 pub mod password;
 pub mod revocation;
 pub mod token;

@@ -176,7 +176,7 @@ impl Signer {
 }
 
 /// The library panics at its first token where two back ends are linked in and none is chosen: choose.
-fn install_crypto() {
+pub(super) fn install_crypto() {
     let provider: &'static CryptoProvider = &aws_lc::DEFAULT_PROVIDER;
     // Chosen before, by another server in this process: the same.
     let _already_chosen = provider.install_default();

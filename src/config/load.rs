@@ -12,10 +12,11 @@ use super::{Config, DEFAULT_FILE};
 const DEFAULT_PATH: &str = "hereabouts.toml";
 
 /// The well-known development keys: (setting, value).
-const DEVELOPMENT_KEYS: [(&str, &str); 3] = [
+const DEVELOPMENT_KEYS: [(&str, &str); 4] = [
     ("nakama.server_key", "defaultkey"),
     ("nakama.encryption_key", "defaultencryptionkey"),
     ("nakama.refresh_encryption_key", "defaultrefreshencryptionkey"),
+    ("centrifugo.client.token.hmac_secret_key", "secret"),
 ];
 
 /// What the command line sets.
@@ -32,33 +33,39 @@ pub struct Overrides {
 #[error("{0}")]
 pub struct InvalidConfig(String);
 
+impl InvalidConfig {
+    pub(super) fn new(error: &dyn std::fmt::Display) -> Self {
+        Self(one_line(error))
+    }
+}
+
 /// Reads all layers. `environment` is the process's, or a test's; only `HEREABOUTS_…` is looked at.
 pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Result<Config, InvalidConfig> {
     let path = overrides.file.as_deref();
     let file = File::from(path.unwrap_or(Path::new(DEFAULT_PATH))).format(FileFormat::Toml).required(path.is_some());
-    let variables = Environment::with_prefix("HEREABOUTS")
-        .prefix_separator("_")
-        .separator("__")
-        .try_parsing(true)
-        .source(Some(environment));
+    // A key is a text even where it looks like a number: 007 is not 7.
+    let (keys, others) = environment.into_iter().partition(|(name, _)| name.ends_with("KEY"));
+    let variables =
+        |source| Environment::with_prefix("HEREABOUTS").prefix_separator("_").separator("__").source(source);
     let layers = config::Config::builder()
         .add_source(File::from_str(DEFAULT_FILE, FileFormat::Toml))
         .add_source(file)
-        .add_source(variables)
+        .add_source(variables(Some(others)).try_parsing(true))
+        .add_source(variables(Some(keys)))
         .set_override_option("server.address", overrides.address.clone())
         .and_then(|builder| builder.build())
-        .map_err(|error| InvalidConfig(one_line(&error)))?;
+        .map_err(|error| InvalidConfig::new(&error))?;
     let config = read(layers)?;
     check(&config)?;
     Ok(config)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors, most of which cannot happen here")]
-fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
+pub(super) fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     serde_path_to_error::deserialize(layers.clone()).map_err(|error| {
         let key = error.path().to_string();
         let value = match layers.get_string(&key) {
-            Ok(value) if !key.ends_with("_key") => format!(" = {value:?}"),
+            Ok(value) if !key.ends_with("_key") && !key.ends_with(".key") => format!(" = {value:?}"),
             Ok(_) | Err(_) => String::new(),
         };
         let reason = match error.into_inner() {
@@ -72,7 +79,7 @@ fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     })
 }
 
-fn one_line(error: &dyn std::fmt::Display) -> String {
+pub(super) fn one_line(error: &dyn std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -92,6 +99,20 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
             "nakama.refresh_encryption_key (value not shown): expected another key than nakama.encryption_key".into(),
         );
     }
+    let client = &config.centrifugo.client;
+    if client.ping_interval <= client.pong_timeout {
+        return refuse(format!(
+            "centrifugo.client.pong_timeout = {:?}: expected less than centrifugo.client.ping_interval = {:?}",
+            client.pong_timeout, client.ping_interval
+        ));
+    }
+    let grpc = &config.grpc_api;
+    if grpc.enabled && grpc.key.is_none() && !grpc.address.ip().is_loopback() {
+        return refuse(format!(
+            "grpc_api.key = \"\": on grpc_api.address = {} expected a key (or a loopback address)",
+            grpc.address
+        ));
+    }
     check_keys(config.server.address, config)
 }
 
@@ -101,9 +122,10 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
         return Ok(());
     }
     let nakama = &config.nakama;
-    let keys = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key];
+    let hmac = config.centrifugo.client.token.hmac_secret_key.as_ref();
+    let keys = [Some(&nakama.server_key), Some(&nakama.encryption_key), Some(&nakama.refresh_encryption_key), hmac];
     for (key, (name, development)) in keys.into_iter().zip(DEVELOPMENT_KEYS) {
-        if key.matches(development.as_bytes()) {
+        if key.is_some_and(|key| key.matches(development.as_bytes())) {
             return Err(InvalidConfig(format!(
                 "{name} = \"{development}\": this development key is public; on server.address = {address} expected a key of \
                  your own (or a loopback address)"
@@ -184,8 +206,12 @@ mod tests {
             ("HEREABOUTS_NAKAMA__SERVER_KEY", "12345"),
             ("HEREABOUTS_NAKAMA__ENCRYPTION_KEY", "one of my own"),
             ("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "another of my own"),
+            ("HEREABOUTS_CENTRIFUGO__CLIENT__TOKEN__HMAC_SECRET_KEY", "a third of my own"),
         ];
         assert!(load_with(&own).is_ok());
+        let mut without = own;
+        without[4].1 = "";
+        assert!(load_with(&without).is_ok(), "a key may be left out");
         for skipped in 1..own.len() {
             let mut variables = own.to_vec();
             let (name, _) = variables.remove(skipped);
@@ -199,6 +225,43 @@ mod tests {
         let line = refusal(&[("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "defaultencryptionkey")]);
         assert!(line.contains("nakama.refresh_encryption_key") && !line.contains("defaultencryptionkey"), "{line}");
         assert!(!format!("{:?}", load_with(&[]).unwrap()).contains("default"), "a key is printed");
+    }
+
+    #[test]
+    fn origins_are_read_from_a_list_and_from_the_environment() {
+        let variable = "HEREABOUTS_CENTRIFUGO__CLIENT__ALLOWED_ORIGINS";
+        let allows = |value: &str, origin: &str| {
+            load_with(&[(variable, value)]).unwrap().centrifugo.client.allowed_origins.allow(origin)
+        };
+        assert!(!load_with(&[]).unwrap().centrifugo.client.allowed_origins.allow("http://here"));
+        assert!(allows("http://a http://b:80", "http://b:80") && !allows("http://a http://b:80", "http://c"));
+        let line = refusal(&[("HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT", "25s")]);
+        assert!(line.starts_with("centrifugo.client.pong_timeout"), "{line}");
+    }
+
+    #[test]
+    fn grpc_needs_a_key_where_others_can_reach_it() {
+        let open = [("HEREABOUTS_GRPC_API__ENABLED", "true"), ("HEREABOUTS_GRPC_API__ADDRESS", "0.0.0.0:10000")];
+        let line = refusal(&open);
+        assert!(line.starts_with("grpc_api.key") && line.contains("0.0.0.0:10000"), "{line}");
+        assert!(load_with(&open[1..]).is_ok(), "it is off");
+        assert!(load_with(&open[..1]).is_ok(), "it is on loopback");
+        assert!(load_with(&[open[0], open[1], ("HEREABOUTS_GRPC_API__KEY", "k")]).is_ok());
+    }
+
+    #[test]
+    fn a_key_from_the_environment_is_taken_as_it_is_written() {
+        for key in ["007", "1e5", "true", "0x10", " x "] {
+            let config = load_with(&[("HEREABOUTS_HTTP_API__KEY", key)]).unwrap();
+            assert!(config.http_api.key.unwrap().matches(key.as_bytes()), "{key}");
+        }
+        assert!(load_with(&[("HEREABOUTS_HTTP_API__KEY", "")]).unwrap().http_api.key.is_none());
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_not_shown() {
+        let line = refusal(&[("HEREABOUTS_HTTP_API__KEY", &"s3cret".repeat(200))]);
+        assert!(line.starts_with("http_api.key") && !line.contains("s3cret"), "{line}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
+pub mod centrifugo;
+pub mod import;
 mod load;
 pub mod value;
 mod webhook;
@@ -11,8 +13,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use centrifugo::CentrifugoConfig;
 pub use load::{InvalidConfig, Overrides, load};
-use value::{Period, Secret, ranged};
+use value::{Period, Secret, ranged, secret_or_none};
 pub use webhook::{WebhookConfig, WebhookShape};
 
 /// The commented file with every default.
@@ -34,6 +37,14 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Keys and token lives of the Nakama dialect.
     pub nakama: NakamaConfig,
+    /// The Centrifugo dialect.
+    pub centrifugo: CentrifugoConfig,
+    /// When users were last seen, and what they said of themselves.
+    pub user_status: UserStatusConfig,
+    /// The server API over HTTP.
+    pub http_api: HttpApiConfig,
+    /// The server API over gRPC.
+    pub grpc_api: GrpcApiConfig,
     /// Who is told of logins, logouts and losses.
     pub webhook: WebhookConfig,
     /// What is shown to operators and visitors.
@@ -159,6 +170,76 @@ pub struct NakamaConfig {
     pub token_expiry: Period,
     /// Life of a refresh token.
     pub refresh_token_expiry: Period,
+}
+
+/// When users were last seen, and what they said of themselves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserStatusConfig {
+    /// Keep the records, and answer for them.
+    pub enabled: bool,
+    /// Life of a record after its last update.
+    pub expire_interval: Period,
+    /// How often a visible user is written down as online.
+    pub presence_update_interval: Period,
+    /// Users are not to update their status themselves.
+    pub disable_for_client: bool,
+}
+
+/// How errors of the server API are sent.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub enum ErrorMode {
+    /// In the body of a successful answer.
+    #[default]
+    InBand,
+    /// As the transport's own error: an HTTP status, a gRPC status.
+    Transport,
+}
+
+impl TryFrom<String> for ErrorMode {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "" => Ok(Self::InBand),
+            "transport" => Ok(Self::Transport),
+            _ => Err("expected \"\" or \"transport\""),
+        }
+    }
+}
+
+/// The server API over HTTP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpApiConfig {
+    /// Key of the callers; none: nobody may call.
+    #[serde(deserialize_with = "secret_or_none")]
+    pub key: Option<Secret>,
+    /// How errors are sent unless the caller asks for the other.
+    pub error_mode: ErrorMode,
+    /// Serve the page to browse and try the API.
+    pub swagger: bool,
+}
+
+/// The server API over gRPC.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrpcApiConfig {
+    /// Serve it.
+    pub enabled: bool,
+    /// Address and port; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Key of the callers; none: everybody may call, on loopback only.
+    #[serde(deserialize_with = "secret_or_none")]
+    pub key: Option<Secret>,
+    /// How errors are sent unless the caller asks for the other.
+    pub error_mode: ErrorMode,
+    /// Describe the service to those who ask for it.
+    pub reflection: bool,
+    /// Largest message from a caller, bytes.
+    #[serde(deserialize_with = "ranged::<1024, 16_777_216, _, _>")]
+    pub max_receive_message_size: usize,
 }
 
 /// What is shown to operators and visitors.

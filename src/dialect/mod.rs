@@ -2,4 +2,5 @@
 //!
 //! A dialect never sees another, nor the engine.
 
+pub mod centrifugo;
 pub mod nakama;

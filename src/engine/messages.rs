@@ -4,9 +4,10 @@ use actix::{Addr, Message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
+use super::examination::{Examined, Selection};
 use super::mailbox::Mail;
 use super::user::UserActor;
-use crate::outbox::{Address, Farewell, Ticket};
+use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
@@ -51,6 +52,28 @@ pub struct Inspect {
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
 }
 
+/// A user did something.
+pub struct MarkActive(pub UserId);
+
+/// Somebody asks for a user's visible connections.
+pub struct Show {
+    pub user: UserId,
+    pub answer: oneshot::Sender<Vec<VisibleConnection>>,
+}
+
+/// Somebody asks for everything about these users. Closing the channel ends the answer.
+pub struct Examine {
+    pub users: Vec<UserId>,
+    pub answer: mpsc::UnboundedSender<(UserId, Examined)>,
+}
+
+/// Some connections of a user are to be closed.
+pub struct Dismiss {
+    pub user: UserId,
+    pub selection: Selection,
+    pub farewell: Farewell,
+}
+
 /// Every connection is to be closed.
 pub struct CloseAll(pub Farewell);
 
@@ -83,6 +106,10 @@ impl Mail for Follow {}
 impl Mail for Unfollow {}
 impl Mail for Leave {}
 impl Mail for Inspect {}
+impl Mail for MarkActive {}
+impl Mail for Show {}
+impl Mail for Examine {}
+impl Mail for Dismiss {}
 impl Mail for CloseAll {}
 impl Mail for Idle {}
 impl Mail for Lost {}
@@ -103,6 +130,10 @@ pub enum Routed {
     Unfollow(Ticket),
     Leave(Address),
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Active,
+    Show(oneshot::Sender<Vec<VisibleConnection>>),
+    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Dismiss(Selection, Farewell),
     Close(Farewell),
     /// Nobody needs the actor: stop.
     Retire,

@@ -5,12 +5,14 @@
 //! in `presence/`; what a session does with a notification is in `outbox/` and `session/`.
 
 mod attachment;
+mod examination;
 mod mailbox;
 mod messages;
 mod shard;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod user;
 
 use std::hash::BuildHasher;
@@ -23,15 +25,18 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Farewell, Ticket};
+use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
+use crate::presence::status::StatusText;
 
 pub use attachment::Attachment;
+pub use examination::{Device, Examined, Selection};
 use mailbox::Mailbox;
-use messages::{Attach, CloseAll, Follow, Inspect, Unfollow};
+use messages::{Attach, CloseAll, Dismiss, Examine, Follow, Inspect, MarkActive, Show, Unfollow};
 use shard::Shard;
 use supervisor::Supervisor;
+pub use ticks::Ticks;
 
 /// Why the engine refuses something. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +55,8 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     shards: Vec<Shard>,
+    /// When users did something, for those who ask later.
+    ticks: Ticks,
     /// No new connections are taken.
     draining: AtomicBool,
     /// Chooses a user's shard; seeded at random, so that nobody outside can crowd one.
@@ -58,11 +65,12 @@ struct Inner {
 
 impl Engine {
     /// Starts the shards, each on a thread of its own. Needs a running actix system.
-    pub fn start(config: &EngineConfig, clock: &Clock, metrics: &Metrics) -> Self {
+    pub fn start(config: &EngineConfig, ticks: Ticks, clock: &Clock, metrics: &Metrics) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards };
-        let shards = (0..count).map(|_| Shard::start(config.max_users_per_shard, clock, metrics)).collect();
-        Self(Arc::new(Inner { shards, draining: AtomicBool::new(false), hasher: DefaultHashBuilder::default() }))
+        let start = |_| Shard::start(config.max_users_per_shard, ticks.clone(), clock, metrics);
+        let shards = (0..count).map(start).collect();
+        Self(Arc::new(Inner { shards, ticks, draining: AtomicBool::new(false), hasher: DefaultHashBuilder::default() }))
     }
 
     /// Adds a connection to a user. When this returns it is part of the user: whoever follows from here on sees it.
@@ -120,6 +128,45 @@ impl Engine {
         found
     }
 
+    /// The user's connections that others see, the one that changed last at the end.
+    pub async fn visible(&self, user: UserId) -> Result<Vec<VisibleConnection>, EngineError> {
+        let (answer, shown) = oneshot::channel();
+        self.supervisor(user).offer(Show { user, answer })?;
+        // Nobody answers for a user of whom nothing is known.
+        Ok(shown.await.unwrap_or_default())
+    }
+
+    /// Everything about those users of whom anything is known; the others are absent from the answer. It has the
+    /// invisible connections too: not for clients.
+    pub async fn examine(&self, users: Vec<UserId>) -> Result<HashMap<UserId, Examined>, EngineError> {
+        let (answer, mut answers) = mpsc::unbounded_channel();
+        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
+            shard.offer(Examine { users, answer: answer.clone() })?;
+        }
+        drop(answer);
+        let mut found = HashMap::new();
+        while let Some((user, examined)) = answers.recv().await {
+            found.insert(user, examined);
+        }
+        Ok(found)
+    }
+
+    /// Has some connections of a user closed. They are gone a moment later.
+    pub fn disconnect(&self, user: UserId, selection: Selection, farewell: Farewell) -> Result<(), EngineError> {
+        self.supervisor(user).offer(Dismiss { user, selection, farewell })
+    }
+
+    /// Remembers that a user did something just now.
+    pub fn mark_active(&self, user: UserId) -> Result<(), EngineError> {
+        self.update_status(user, None)
+    }
+
+    /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
+    pub fn update_status(&self, user: UserId, state: Option<StatusText>) -> Result<(), EngineError> {
+        self.0.ticks.active(user, state).map_err(|_| EngineError::Busy)?;
+        self.supervisor(user).offer(MarkActive(user))
+    }
+
     /// Takes no new connections from here on.
     pub fn refuse_new(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
@@ -128,7 +175,7 @@ impl Engine {
     /// Has every connection closed.
     pub fn close_all(&self, farewell: Farewell) {
         for shard in &self.0.shards {
-            shard.supervisor().deliver(CloseAll(farewell));
+            shard.supervisor().deliver(CloseAll(farewell.clone()));
         }
     }
 

@@ -2,12 +2,16 @@
 
 use std::rc::Rc;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
 use super::EngineError;
 use super::mailbox::{Letter, Mailbox, send};
-use super::messages::{Attach, CloseAll, Detach, Follow, Idle, Inspect, Leave, Lost, Routed, SetStatus, Unfollow};
+use super::messages::{
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Idle, Inspect, Leave, Lost, MarkActive, Routed, SetStatus,
+    Show, Unfollow,
+};
+use super::ticks::{Ticks, Visible};
 use super::user::{Surroundings, UserActor};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -40,8 +44,8 @@ impl Entry {
 
 impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
-    pub fn new(own: Mailbox<Self>, max_users: usize, clock: Clock, metrics: Metrics) -> Self {
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics });
+    pub fn new(own: Mailbox<Self>, max_users: usize, ticks: Ticks, clock: Clock, metrics: Metrics) -> Self {
+        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible: Visible::new(ticks) });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
@@ -82,6 +86,15 @@ impl Supervisor {
 
 impl Actor for Supervisor {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some(stride) = self.surroundings.visible.stride() else { return };
+        let mut round = 0;
+        context.run_interval(stride, move |actor, _| {
+            actor.surroundings.visible.sweep(round);
+            round += 1;
+        });
+    }
 }
 
 impl Handler<Letter<Attach>> for Supervisor {
@@ -172,12 +185,59 @@ impl Handler<Letter<Inspect>> for Supervisor {
     }
 }
 
+impl Handler<Letter<MarkActive>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<MarkActive>, _: &mut Self::Context) {
+        // Past the quota there is nobody to remember it.
+        if let Ok(entry) = self.entry(letter.content.0, self.follow_quota) {
+            entry.route(Routed::Active);
+        }
+    }
+}
+
+impl Handler<Letter<Examine>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Examine>, _: &mut Self::Context) {
+        let Examine { users, answer } = letter.content;
+        for user in users {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Examine(answer.clone()));
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Show>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Show>, _: &mut Self::Context) {
+        let Show { user, answer } = letter.content;
+        // Without an entry the answer is dropped: nobody is visible.
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Show(answer));
+        }
+    }
+}
+
+impl Handler<Letter<Dismiss>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Dismiss>, _: &mut Self::Context) {
+        let Dismiss { user, selection, farewell } = letter.content;
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Dismiss(selection, farewell));
+        }
+    }
+}
+
 impl Handler<Letter<CloseAll>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<CloseAll>, _: &mut Self::Context) {
         let CloseAll(farewell) = letter.content;
-        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell)));
+        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell.clone())));
     }
 }
 

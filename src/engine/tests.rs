@@ -1,5 +1,7 @@
 //! The engine's actors with plain outboxes in place of sessions.
 
+mod seen;
+
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
@@ -12,7 +14,6 @@ use crate::config::EngineConfig;
 use crate::outbox::{Codec, Drained, Encoding, Frame, Frames, Opening, RequestTag};
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, Username};
-use crate::presence::status::StatusText;
 
 /// Writes what followers are told as short words: `+bob:away`, `-bob:away`, `reply[bob:away]`.
 struct Words;
@@ -52,7 +53,12 @@ impl World {
 
     fn with(config: EngineConfig) -> Self {
         let metrics = Metrics::new();
-        let engine = Engine::start(&config, &Clock::system(), &metrics);
+        let engine = Engine::start(
+            &config,
+            Ticks::new(None, Duration::from_secs(27), &Clock::system()),
+            &Clock::system(),
+            &metrics,
+        );
         Self { engine, metrics, connections: 1.into() }
     }
 

@@ -54,11 +54,14 @@ impl Address {
         let state = State {
             queue: Queue::default(),
             request: None,
+            username: opening.username,
             status: opening.status,
+            subscriber: None,
             waker: None,
             // It has not run yet.
             stirred: true,
             awake: true,
+            counted: 0,
             ended: false,
             completed: false,
             abandoned: Vec::new(),
@@ -68,7 +71,6 @@ impl Address {
         };
         Self(Arc::new(Outbox {
             connection: opening.connection,
-            username: opening.username,
             codec,
             bound,
             waiting_bytes: metrics.engine().outbox_bytes.clone(),
@@ -81,7 +83,7 @@ impl Address {
         let state = self.state.lock();
         (!state.ended).then(|| Connection {
             id: self.connection,
-            username: self.username.clone(),
+            username: state.username.clone(),
             status: state.status.clone(),
             address: self.clone(),
         })

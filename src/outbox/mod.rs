@@ -10,7 +10,8 @@
 //!
 //! * [`frame`]: what goes over the wire; [`codec`]: what a dialect does for the outbox;
 //! * [`notification`]: one diff, encoded once per encoding;
-//! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer.
+//! * [`request`]: the one command of the client that waits for user actors; * [`ticket`]: a user actor's duty to answer;
+//! * [`subscriber`]: what a client is told by whole presences.
 
 mod address;
 mod codec;
@@ -18,13 +19,16 @@ mod frame;
 mod notification;
 mod queue;
 mod request;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use bytestring::ByteString;
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -34,22 +38,28 @@ use crate::presence::status::StatusText;
 use crate::presence::user::Followed;
 
 pub use address::Address;
-pub use codec::{Codec, Encoding, Frames, RequestTag};
+pub use codec::{Codec, Encoding, Frames, Publisher, RequestTag, Topic};
 pub use frame::Frame;
 use notification::Outcome;
-pub use notification::{Notification, Tally};
+pub use notification::{Notification, Tally, Told};
 use queue::Queue;
 use request::{Request, Settled};
+use subscriber::Subscriber;
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
     /// The server stops.
     Drain,
     /// An operator or another part of the server disconnects the user.
     Disconnected,
+    /// Likewise, with a close code and a reason of its own.
+    Dismissed(Arc<(u16, Box<str>)>),
 }
+
+/// Grain of the metric of bytes that wait, for each outbox.
+const COUNTED_BYTES: usize = 1024;
 
 /// What a connection is when it opens.
 #[derive(Clone, Debug)]
@@ -60,6 +70,15 @@ pub struct Opening {
     pub username: Option<Username>,
     /// What it shows from the start; `None` is invisible.
     pub status: Option<StatusText>,
+}
+
+/// A connection that others see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VisibleConnection {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// What its token has others know of it: JSON.
+    pub info: Option<ByteString>,
 }
 
 /// What a drain of the outbox found.
@@ -89,7 +108,6 @@ impl Drained {
 /// The bounded queue to one client, with what the engine has to know of its connection.
 pub struct Outbox {
     connection: ConnectionId,
-    username: Option<Username>,
     codec: &'static dyn Codec,
     /// Bytes that may wait before changes fold.
     bound: usize,
@@ -102,14 +120,20 @@ struct State {
     queue: Queue,
     /// At most one: a session sends its commands one at a time.
     request: Option<Box<Request>>,
+    /// The name that others see.
+    username: Option<Username>,
     /// What the connection shows by its own word: what a replaced user actor is told.
     status: Option<StatusText>,
+    /// Made when the first is needed of what only clients have who are told whole presences.
+    subscriber: Option<Box<Subscriber>>,
     /// Wakes the session while it rests.
     waker: Option<Waker>,
     /// The session's actor wants to run.
     stirred: bool,
     /// The session looks into the outbox, or a wake is under way to it.
     awake: bool,
+    /// How many of the bytes that wait are in the metric: it is touched by every thread, so not for every frame.
+    counted: usize,
     /// The session is gone, or about to go: whatever comes is dropped.
     ended: bool,
     completed: bool,
@@ -131,44 +155,50 @@ impl Outbox {
         self.codec.encoding().dialect()
     }
 
-    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and by how
-    /// many bytes the queue grew.
-    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, i64) {
+    /// Runs `change` under the lock, then wakes the session if that left something to do. Returns its result and whether
+    /// the session was woken.
+    fn locked<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, bool) {
         let mut state = self.state.lock();
-        let before = state.queue.bytes();
         let result = change(&mut state);
-        let grown = signed(state.queue.bytes()) - signed(before);
+        self.count(&mut state);
         let wake = state.has_work() && !state.awake;
         state.awake |= wake;
         let waker = if wake { state.waker.take() } else { None };
         drop(state);
+        let woken = waker.is_some();
         if let Some(waker) = waker {
             waker.wake();
         }
-        (result, grown)
+        (result, woken)
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, grown) = self.locked(change);
-        self.count(grown);
-        result
+        self.locked(change).0
     }
 
-    fn count(&self, grown: i64) {
-        if grown != 0 {
-            self.waiting_bytes.inc_by(grown);
+    /// Brings the metric up to date where it is worth it.
+    fn count(&self, state: &mut State) {
+        let bytes = state.queue.bytes();
+        if bytes.abs_diff(state.counted) >= COUNTED_BYTES || (bytes == 0 && state.counted > 0) {
+            self.waiting_bytes.inc_by(signed(bytes) - signed(state.counted));
+            state.counted = bytes;
         }
     }
 
     // ---- the engine's side ----
 
     /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
-    /// False: the session is gone, or about to go.
-    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> bool {
+    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> Told {
         let diff = notification.diff();
-        let (outcome, grown) = self.locked(|state| {
+        let (outcome, woken) = self.locked(|state| {
             if state.ended || state.farewell.is_some() {
                 return Outcome::Gone;
+            }
+            if let Some(publisher) = self.codec.publisher() {
+                return state.publish(notification, publisher, self.bound);
+            }
+            if diff.is_empty() {
+                return Outcome::Passed;
             }
             if state.request.as_mut().is_some_and(|request| !request.take_in(diff)) {
                 return Outcome::Queued;
@@ -180,8 +210,17 @@ impl Outbox {
             state.queue.push_all(notification.encoded(self.codec));
             Outcome::Queued
         });
-        tally.add(self.dialect(), outcome, grown);
-        outcome != Outcome::Gone
+        tally.add(self.dialect(), outcome);
+        match outcome {
+            Outcome::Gone => Told::Gone,
+            Outcome::Queued | Outcome::Folded if woken => Told::Woken,
+            Outcome::Queued | Outcome::Folded | Outcome::Passed => Told::Waits,
+        }
+    }
+
+    /// Whether the session has yet to look at what waits for it, or looks at it.
+    pub fn is_awake(&self) -> bool {
+        self.state.lock().awake
     }
 
     /// A user's state, in answer to a follow.
@@ -194,6 +233,7 @@ impl Outbox {
         self.with_state(|state| {
             if state.request.as_ref().is_some_and(|waiting| waiting.unfollows()) {
                 state.queue.forget(user);
+                state.unname(user);
             }
             self.settle(state, request, Request::acknowledge);
         });
@@ -213,6 +253,9 @@ impl Outbox {
                 let request = state.request.take().expect("it waited until here");
                 // What waits folded of these users is older than their snapshots: it goes first.
                 request.followed_before().for_each(|user| state.queue.unfold(user, self.codec));
+                if let Some((user, topic)) = request.topic() {
+                    state.name(user, topic);
+                }
                 state.queue.push_all(&request.into_frames(self.codec));
                 state.completed = true;
             }
@@ -245,6 +288,21 @@ impl Outbox {
         self.state.lock().status = status;
     }
 
+    /// Says who is at the other end, where that is learnt only after the connection opened; before the user is told.
+    pub fn identify(&self, username: Option<Username>, status: Option<StatusText>, info: Option<ByteString>) {
+        let mut state = self.state.lock();
+        state.username = username;
+        state.status = status;
+        if info.is_some() {
+            state.subscriber.get_or_insert_default().info = info;
+        }
+    }
+
+    /// What the client's token has others know of the connection.
+    pub fn info(&self) -> Option<ByteString> {
+        self.state.lock().subscriber.as_ref()?.info.clone()
+    }
+
     /// Queues frames of the session's own: a reply or an error.
     pub fn reply(&self, frames: &[Frame]) {
         self.with_state(|state| {
@@ -257,6 +315,11 @@ impl Outbox {
     /// Waits for `users` to answer a follow; the reply goes out when all have. With none it goes out at once.
     pub fn await_follow(&self, id: u32, tag: RequestTag, users: &[UserId]) {
         self.begin(Request::follow(id, tag, users));
+    }
+
+    /// Waits for `user` to answer a follow; from the reply on the client is told of it under `topic`.
+    pub fn await_subscription(&self, id: u32, tag: RequestTag, user: UserId, topic: Topic) {
+        self.begin(Request::subscribe(id, tag, user, topic));
     }
 
     /// Waits for that many user actors to take an unfollow, then sends `frames`.
@@ -317,9 +380,8 @@ impl Outbox {
 
     fn drain_locked(&self, state: &mut State, budget: usize, mut send: impl FnMut(Frame)) -> Drained {
         state.awake = true;
-        let before = state.queue.bytes();
         state.queue.drain(budget, self.codec, &mut send);
-        self.count(signed(state.queue.bytes()) - signed(before));
+        self.count(state);
         let more = !state.queue.is_empty();
         if !more && let Some(last) = state.last.take() {
             send(last);
@@ -356,7 +418,9 @@ impl Outbox {
         let mut state = self.state.lock();
         state.last = None;
         state.waker = None;
-        self.count(-signed(std::mem::take(&mut state.queue).bytes()));
+        state.awake = false;
+        state.queue = Queue::default();
+        self.count(&mut state);
     }
 }
 

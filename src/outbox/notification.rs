@@ -1,28 +1,44 @@
 //! One diff on its way to many followers.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::codec::{Codec, Encoding, Frames};
+use bytestring::ByteString;
+
+use super::codec::{Codec, Encoding, Frames, Publisher};
 use super::frame::Frame;
 use crate::metrics::{Dialect, Metrics};
-use crate::presence::diff::Diff;
+use crate::presence::diff::{Diff, Snapshot};
 
 /// A diff with its encodings, each made by the first receiver that needs it.
 #[derive(Debug)]
 pub struct Notification {
     diff: Diff,
+    /// For dialects that tell the whole presence.
+    after: Arc<Snapshot>,
+    /// What such dialects say of it, the same in all of them.
+    body: OnceLock<ByteString>,
     encoded: [OnceLock<Frames>; Encoding::COUNT],
 }
 
 impl Notification {
-    /// Wraps a diff; nothing is encoded yet.
-    pub fn new(diff: Diff) -> Self {
-        Self { diff, encoded: Default::default() }
+    /// Wraps a diff and what the user shows after it; nothing is encoded yet.
+    pub fn new(diff: Diff, after: Snapshot) -> Self {
+        Self { diff, after: Arc::new(after), body: OnceLock::new(), encoded: Default::default() }
     }
 
     /// The change itself.
     pub fn diff(&self) -> &Diff {
         &self.diff
+    }
+
+    /// What the user shows after the change.
+    pub fn after(&self) -> &Arc<Snapshot> {
+        &self.after
+    }
+
+    /// What every follower is published.
+    pub(super) fn body(&self, publisher: &dyn Publisher) -> &str {
+        self.body.get_or_init(|| publisher.body(&self.after))
     }
 
     /// The change in a codec's encoding.
@@ -36,6 +52,19 @@ impl Notification {
 pub(super) enum Outcome {
     Queued,
     Folded,
+    /// It does not concern this client.
+    Passed,
+    Gone,
+}
+
+/// What a follower's session is about to do with what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was at rest and has been woken for it.
+    Woken,
+    /// It is busy or slow, and comes to it.
+    Waits,
+    /// Nothing: it is gone, or about to go.
     Gone,
 }
 
@@ -44,25 +73,22 @@ pub(super) enum Outcome {
 pub struct Tally {
     deliveries: [u64; Dialect::ALL.len()],
     folds: [u64; Dialect::ALL.len()],
-    bytes: i64,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, dialect: Dialect, outcome: Outcome, grown: i64) {
-        self.bytes += grown;
+    pub(super) fn add(&mut self, dialect: Dialect, outcome: Outcome) {
         match outcome {
             Outcome::Queued => self.deliveries[dialect as usize] += 1,
             Outcome::Folded => {
                 self.deliveries[dialect as usize] += 1;
                 self.folds[dialect as usize] += 1;
             }
-            Outcome::Gone => {}
+            Outcome::Passed | Outcome::Gone => {}
         }
     }
 
     /// Adds the counts to the metrics.
     pub fn record(&self, metrics: &Metrics) {
-        metrics.engine().outbox_bytes.inc_by(self.bytes);
         for dialect in Dialect::ALL {
             let counted = metrics.dialect(dialect);
             counted.deliveries.inc_by(self.deliveries[dialect as usize]);

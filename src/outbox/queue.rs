@@ -1,12 +1,13 @@
 //! What waits for the client: frames in order, then folded changes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::codec::Codec;
+use super::codec::{Codec, Topic};
 use super::frame::Frame;
-use crate::presence::diff::Diff;
+use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 
 /// Frames to send as they are, and, once there were too many, one diff per user that changed since.
@@ -26,7 +27,9 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Folded {
     diffs: HashMap<UserId, Diff>,
-    /// Has every user of `diffs`; one that is not there any more is passed over.
+    /// The latest presences, for a client that is told those.
+    wholes: HashMap<UserId, (Topic, Arc<Snapshot>)>,
+    /// Has every user of these; one that is not there any more is passed over.
     order: VecDeque<UserId>,
 }
 
@@ -66,6 +69,14 @@ impl Queue {
         }
     }
 
+    /// Has a presence wait in place of an earlier one of its user.
+    pub(super) fn fold_whole(&mut self, topic: &Topic, after: &Arc<Snapshot>) {
+        let folded = self.folded.get_or_insert_default();
+        if folded.wholes.insert(after.user, (topic.clone(), after.clone())).is_none() {
+            folded.order.push_back(after.user);
+        }
+    }
+
     /// Queues what waits folded of one user.
     pub(super) fn unfold(&mut self, user: UserId, codec: &dyn Codec) {
         if let Some(diff) = self.forget(user) {
@@ -75,7 +86,9 @@ impl Queue {
 
     /// Drops what waits folded of one user.
     pub(super) fn forget(&mut self, user: UserId) -> Option<Diff> {
-        self.folded.as_mut()?.diffs.remove(&user)
+        let folded = self.folded.as_mut()?;
+        folded.wholes.remove(&user);
+        folded.diffs.remove(&user)
     }
 
     /// Hands out frames, then folded changes as frames, until `budget` bytes are out; returns the bytes.
@@ -102,6 +115,10 @@ impl Queue {
             self.folded = None;
             return false;
         };
+        let whole = folded.wholes.remove(&user);
+        if let (Some((topic, after)), Some(publisher)) = (whole, codec.publisher()) {
+            self.push_all(&[publisher.publication(&topic, &publisher.body(&after))]);
+        }
         self.unfold(user, codec);
         true
     }

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::codec::{Codec, Frames, RequestTag};
+use super::codec::{Codec, Frames, RequestTag, Topic};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 use crate::presence::user::Followed;
@@ -18,7 +18,7 @@ pub(super) struct Request {
 }
 
 enum Kind {
-    Follow { tag: RequestTag, snapshots: Snapshots },
+    Follow { tag: RequestTag, snapshots: Snapshots, topic: Option<(UserId, Topic)> },
     Unfollow { frames: Frames },
     SetStatus { frames: Frames },
 }
@@ -43,7 +43,24 @@ impl Request {
     pub(super) fn follow(id: u32, tag: RequestTag, users: &[UserId]) -> Self {
         let places = users.iter().enumerate().map(|(place, &user)| (user, place)).collect();
         let found = users.iter().map(|_| None).collect();
-        Self::new(id, users.len(), Kind::Follow { tag, snapshots: Snapshots { places, found } })
+        Self::new(id, users.len(), Kind::Follow { tag, snapshots: Snapshots { places, found }, topic: None })
+    }
+
+    /// A follow of one user, of whom the client is told under this name.
+    pub(super) fn subscribe(id: u32, tag: RequestTag, user: UserId, name: Topic) -> Self {
+        let mut request = Self::follow(id, tag, &[user]);
+        if let Kind::Follow { topic, .. } = &mut request.kind {
+            *topic = Some((user, name));
+        }
+        request
+    }
+
+    /// Who is known to the client by a name from the reply on, and by which.
+    pub(super) fn topic(&self) -> Option<(UserId, Topic)> {
+        match &self.kind {
+            Kind::Follow { topic, .. } => topic.clone(),
+            Kind::Unfollow { .. } | Kind::SetStatus { .. } => None,
+        }
     }
 
     pub(super) fn unfollow(id: u32, frames: Frames, count: usize) -> Self {
@@ -127,7 +144,7 @@ impl Request {
     /// The reply.
     pub(super) fn into_frames(self, codec: &dyn Codec) -> Frames {
         match self.kind {
-            Kind::Follow { tag, snapshots } => {
+            Kind::Follow { tag, snapshots, topic: _ } => {
                 let snapshots: Vec<Snapshot> =
                     snapshots.found.into_iter().flatten().map(|followed| followed.snapshot).collect();
                 codec.followed(&tag, &snapshots)

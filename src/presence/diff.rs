@@ -2,6 +2,7 @@
 
 use super::id::{ConnectionId, UserId, Username};
 use super::status::{StatusText, Version};
+use super::time::Timestamp;
 
 /// One visible connection of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,15 @@ impl Diff {
     }
 }
 
+/// When a user was here and did something, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// When the user last did something.
+    pub active: Option<Timestamp>,
+    /// When the user was last known to be visible.
+    pub last_online: Option<Timestamp>,
+}
+
 /// Everything a user shows at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -84,12 +94,14 @@ pub struct Snapshot {
     pub user: UserId,
     /// The version it was taken at.
     pub version: Version,
-    /// Its visible connections.
+    /// Its visible connections, the one that changed last at the end.
     pub presences: Vec<Presence>,
+    /// Its times.
+    pub times: Times,
 }
 
 impl Snapshot {
-    /// Brings the snapshot to the state after `diff`.
+    /// Brings the connections to the state after `diff`; a diff says nothing of times.
     pub fn apply(&mut self, diff: &Diff) {
         self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());
         for join in &diff.joins {
@@ -178,7 +190,7 @@ mod tests {
         #[test]
         fn a_snapshot_with_the_diffs_applied_is_the_last_state(states in walk()) {
             let user = UserId::from_name("bob");
-            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]) };
+            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), times: Times::default() };
             diffs(&states).iter().for_each(|diff| snapshot.apply(diff));
             snapshot.presences.sort_by_key(|presence| presence.connection);
             prop_assert_eq!(snapshot.presences, presences(&states[states.len() - 1]));

@@ -13,6 +13,7 @@ pub mod general;
 pub mod id;
 pub mod quota;
 pub mod rate;
+pub mod seen;
 pub mod status;
 pub mod time;
 pub mod user;

@@ -5,7 +5,7 @@ mod tests;
 
 use std::hash::Hash;
 
-use super::diff::{Diff, Presence, Snapshot};
+use super::diff::{Diff, Presence, Snapshot, Times};
 use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
@@ -51,6 +51,8 @@ pub enum Event<F> {
         /// How it ended.
         exit: Exit,
     },
+    /// The user did something.
+    Active,
     /// Somebody wants to be told.
     Followed(F),
     /// Somebody no longer wants to be told.
@@ -62,7 +64,7 @@ pub enum Event<F> {
 pub struct Effects {
     /// The state to answer a [`Event::Followed`] with.
     pub snapshot: Option<Followed>,
-    /// The change to tell every follower.
+    /// The change to tell every follower; empty where only times changed, which concerns those who are told the whole.
     pub notify: Option<Diff>,
     /// Nothing is left to remember: no connection, no follower.
     pub retire: bool,
@@ -82,12 +84,14 @@ pub struct Followed {
 pub struct UserPresence<F> {
     user: UserId,
     version: Version,
-    /// Few: a linear search is the fastest.
+    /// Few: a linear search is the fastest. The one that changed last is at the end.
     connections: Vec<Connection<F>>,
     /// The addresses to tell, the own connections' among them.
     followers: Followers<F>,
     /// How the user was last seen to leave; none if it never was visible.
     last_exit: Option<Exit>,
+    /// When it was last active and online.
+    times: Times,
 }
 
 impl<F: Clone + Eq + Hash> UserPresence<F> {
@@ -99,6 +103,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             connections: Vec::new(),
             followers: Followers::default(),
             last_exit: None,
+            times: Times::default(),
         }
     }
 
@@ -112,6 +117,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     ) -> (Self, Effects) {
         let mut user = Self::new(told.user);
         user.version = told.version;
+        user.times = told.times;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
@@ -126,6 +132,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             Event::Connected(connection) => self.connect(connection, now),
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
             Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
+            Event::Active => self.active(now),
             Event::Followed(follower) => self.follow(follower),
             Event::Unfollowed(follower) => {
                 self.followers.remove(&follower);
@@ -149,9 +156,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     fn set_status(&mut self, id: ConnectionId, status: Option<StatusText>, now: Timestamp) -> Effects {
         let Some(index) = self.find(id) else { return self.quiet() };
-        let before = self.connections[index].presence();
-        self.connections[index].status = status;
-        let after = self.connections[index].presence();
+        let mut connection = self.connections.remove(index);
+        let before = connection.presence();
+        connection.status = status;
+        let after = connection.presence();
+        self.connections.push(connection);
         self.change(before, after, Exit::Lost, now)
     }
 
@@ -160,6 +169,17 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         let connection = self.connections.remove(index);
         self.followers.remove(&connection.address);
         self.change(connection.presence(), None, exit, now)
+    }
+
+    /// Within one second it is told once: on the wire a time has whole seconds.
+    fn active(&mut self, now: Timestamp) -> Effects {
+        let before = self.times.active.replace(now);
+        if before.is_some_and(|before| before.as_secs() == now.as_secs()) {
+            return self.quiet();
+        }
+        self.version = self.version.next(now);
+        let diff = Diff { user: self.user, version: self.version, joins: Vec::new(), leaves: Vec::new() };
+        Effects { snapshot: None, notify: Some(diff), retire: self.is_idle() }
     }
 
     fn follow(&mut self, follower: F) -> Effects {
@@ -172,6 +192,9 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
         if before.is_some() && !self.is_visible() {
             self.last_exit = Some(exit);
+        }
+        if before.is_some() || after.is_some() {
+            self.times.last_online = Some(now);
         }
         self.effects(Diff {
             user: self.user,
@@ -201,7 +224,8 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().filter_map(Connection::presence).collect()
     }
 
-    fn is_visible(&self) -> bool {
+    /// At least one connection is visible.
+    pub fn is_visible(&self) -> bool {
         self.connections.iter().any(|connection| connection.status.is_some())
     }
 
@@ -212,7 +236,12 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// What the user shows.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { user: self.user, version: self.version, presences: self.presences() }
+        Snapshot { user: self.user, version: self.version, presences: self.presences(), times: self.times }
+    }
+
+    /// The connections that others see.
+    pub fn visible(&self) -> impl Iterator<Item = &Connection<F>> {
+        self.connections.iter().filter(|connection| connection.status.is_some())
     }
 
     /// The status over all connections; an invisible user's is that of an absent one.
@@ -232,6 +261,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// Everybody who is told.
     pub fn followers(&self) -> &Followers<F> {
         &self.followers
+    }
+
+    /// The user's connections, the invisible ones among them.
+    pub fn connections(&self) -> &[Connection<F>] {
+        &self.connections
     }
 
     /// The addresses of the user's own connections.

@@ -1,7 +1,9 @@
 //! What a session's rules have its actor do.
 
+use bytestring::ByteString;
+
 use super::protocol::Closing;
-use crate::outbox::{Frames, RequestTag};
+use crate::outbox::{Frames, RequestTag, Topic};
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;
 
@@ -23,6 +25,23 @@ pub enum Action {
         /// Each once.
         users: Vec<UserId>,
     },
+    /// Have the outbox wait for this user's snapshot, then follow it under this name.
+    Subscribe {
+        /// The request's number.
+        id: u32,
+        /// To be echoed.
+        tag: RequestTag,
+        /// Whom.
+        user: UserId,
+        /// What the client calls it.
+        topic: Topic,
+    },
+    /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
+    Attach(Arrival),
+    /// Mark the own user active, with what it says of itself, and come back with [`State::marked`](super::state::State::marked).
+    MarkActive(Option<StatusText>),
+    /// Ask for this user's visible connections and come back with [`State::shown`](super::state::State::shown).
+    ShowConnections(UserId),
     /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
     Unfollow {
         /// The request's number.
@@ -58,6 +77,19 @@ pub enum Action {
     Close(Closing),
     /// End the connection without another word.
     Stop,
+}
+
+/// Who arrived on a connection that was nobody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// None: nobody in particular.
+    pub user: Option<UserId>,
+    /// What others see.
+    pub username: Option<Username>,
+    /// What the connection shows from the start; `None` is invisible.
+    pub status: Option<StatusText>,
+    /// What others may know of the connection: JSON.
+    pub info: Option<ByteString>,
 }
 
 /// What a request asks of user actors.

@@ -12,7 +12,7 @@ use actix_http::ws::{Frame as Received, ProtocolError};
 use actix_web::web::Bytes;
 use actix_web_actors::ws::{self, WebsocketContext};
 
-use super::action::{Action, Ask};
+use super::action::{Action, Arrival, Ask};
 use super::assembly::{Assembly, AssemblyError, Whole};
 use super::gate::Gate;
 use super::input::Input;
@@ -21,15 +21,18 @@ use super::services::Services;
 use super::state::State;
 use crate::engine::{Attachment, EngineError};
 use crate::outbox::{Address, Drained, Frame};
-use crate::presence::id::Username;
+use crate::presence::id::{UserId, Username};
+use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
 /// One connection.
 pub struct SessionActor {
     state: State,
-    /// Ends when the connection closes, before the actor does.
+    /// Ends when the connection closes, before the actor does; none before the client has said who it is.
     attachment: Option<Attachment>,
     address: Address,
+    /// The connection is nobody's yet, and the lobby knows of it.
+    in_lobby: bool,
     assembly: Assembly,
     gate: Gate,
     /// Until the actor starts to read.
@@ -58,12 +61,26 @@ impl SessionActor {
         services: Arc<Services>,
     ) -> Self {
         let address = attachment.address().clone();
+        let mut session = Self::unattached(state, address, input, gate, services);
+        session.attachment = Some(attachment);
+        session
+    }
+
+    /// The session of a connection that is nobody's yet.
+    pub fn unattached(
+        state: State,
+        address: Address,
+        input: Input<Payload>,
+        gate: Gate,
+        services: Arc<Services>,
+    ) -> Self {
         services.metrics.dialect(address.dialect()).connections.inc();
         let assembly = Assembly::new(services.session.max_message_bytes);
         Self {
             state,
-            attachment: Some(attachment),
+            attachment: None,
             address,
+            in_lobby: false,
             assembly,
             gate,
             input: Some(Box::new(input)),
@@ -91,6 +108,13 @@ impl SessionActor {
                 self.address.await_follow(id, tag, &users);
                 self.ask(id, Ask::Follow(users));
             }
+            Action::Subscribe { id, tag, user, topic } => {
+                self.address.await_subscription(id, tag, user, topic);
+                self.ask(id, Ask::Follow(vec![user]));
+            }
+            Action::Attach(arrival) => self.attach(arrival, context),
+            Action::MarkActive(state) => self.mark_active(state, context),
+            Action::ShowConnections(user) => self.show_connections(user, context),
             Action::Unfollow { id, users, done } => {
                 self.address.await_unfollow(id, done, users.len());
                 self.ask(id, Ask::Unfollow(users));
@@ -137,7 +161,49 @@ impl SessionActor {
         let services = self.services.clone();
         let lookup = async move { services.directory.user_ids(usernames).await };
         context.spawn(lookup.into_actor(self).map(|found, actor, context| {
-            let actions = actor.state.resolved(found.ok());
+            let actions = actor.state.resolved(found.ok(), actor.services.clock.now());
+            actor.carry_out(actions, context);
+        }));
+    }
+
+    fn attach(&self, arrival: Arrival, context: &mut Context) {
+        let Arrival { user, username, status, info } = arrival;
+        self.address.identify(username, status, info);
+        // Whoever is nobody has a user of its own, which nobody knows.
+        let user = user.unwrap_or_else(UserId::random);
+        let (engine, address) = (self.services.engine.clone(), self.address.clone());
+        let attach = async move { engine.attach(user, address).await };
+        context.spawn(attach.into_actor(self).map(|attached, actor, context| actor.attached(attached, context)));
+    }
+
+    fn attached(&mut self, attached: Result<Attachment, EngineError>, context: &mut Context) {
+        self.leave_lobby();
+        let connection = attached.map(|attachment| {
+            // Where the connection has ended meanwhile, the hold on the user ends here.
+            self.attachment = Some(attachment).filter(|_| self.state.is_open());
+            self.address.connection()
+        });
+        let actions = self.state.attached(connection, self.services.clock.now());
+        self.carry_out(actions, context);
+        self.keep_reminded();
+    }
+
+    fn mark_active(&self, state: Option<StatusText>, context: &mut Context) {
+        let user = self.attachment.as_ref().map(Attachment::user);
+        let update = |user| self.services.engine.update_status(user, state);
+        let result = user.ok_or(EngineError::Stopped).and_then(update);
+        // On a turn of its own: what comes of it may be the same again, for as long as commands wait.
+        context.spawn(std::future::ready(result).into_actor(self).map(|result, actor, context| {
+            let actions = actor.state.marked(result, actor.services.clock.now());
+            actor.carry_out(actions, context);
+        }));
+    }
+
+    fn show_connections(&self, user: UserId, context: &mut Context) {
+        let engine = self.services.engine.clone();
+        let visible = async move { engine.visible(user).await };
+        context.spawn(visible.into_actor(self).map(|shown, actor, context| {
+            let actions = actor.state.shown(shown, actor.services.clock.now());
             actor.carry_out(actions, context);
         }));
     }
@@ -150,9 +216,17 @@ impl SessionActor {
         self.keep_reminded();
     }
 
+    fn leave_lobby(&mut self) {
+        if std::mem::take(&mut self.in_lobby) {
+            self.services.lobby.leave(&self.address);
+        }
+    }
+
     fn let_go(&mut self) {
-        if let Some(attachment) = self.attachment.take() {
-            attachment.leave(self.state.take_follows());
+        self.leave_lobby();
+        match self.attachment.take() {
+            Some(attachment) => attachment.leave(self.state.take_follows()),
+            None => self.address.end(),
         }
     }
 
@@ -217,6 +291,10 @@ impl Actor for SessionActor {
     fn started(&mut self, context: &mut Context) {
         if let Some(input) = self.input.take() {
             context.add_stream(*input);
+        }
+        if self.attachment.is_none() {
+            self.in_lobby = true;
+            self.services.lobby.enter(&self.address);
         }
         self.keep_reminded();
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::outbox::RequestTag;
-use crate::presence::id::{UserId, Username};
+use bytestring::ByteString;
+
+use crate::outbox::{RequestTag, Topic, VisibleConnection};
+use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::status::StatusText;
 
@@ -32,8 +34,37 @@ pub enum Command {
     },
     /// Tell no more of these users.
     Unfollow(Vec<UserId>),
+    /// Let the client in, who shows this token (empty: none). The first command of a session that does not know yet
+    /// whose it is, and no other's.
+    Connect {
+        /// A connection token.
+        token: ByteString,
+    },
+    /// Take this token in place of the last.
+    Refresh {
+        /// A connection token of the same user.
+        token: ByteString,
+    },
+    /// Tell what this user shows, and every change from here on, under this name. Refused where it is followed already.
+    Subscribe {
+        /// Whom to follow.
+        user: UserId,
+        /// What the client calls it.
+        topic: Topic,
+    },
+    /// The user did something; with a text, show it on this connection.
+    MarkActive(Option<StatusText>),
+    /// Say which of this user's connections others see.
+    ShowConnections(UserId),
     /// Nothing: the message needs no answer.
     Nothing,
+}
+
+impl Command {
+    /// Whether the client says who it is.
+    pub fn connects(&self) -> bool {
+        matches!(self, Self::Connect { .. })
+    }
 }
 
 /// The answers that the session itself gives. A follow is answered by the outbox, with snapshots.
@@ -43,8 +74,28 @@ pub enum Reply {
     Pong,
     /// It is done.
     Done,
+    /// The client is in.
+    Connected(Welcome),
+    /// The new token is taken.
+    Refreshed {
+        /// How long it is good; none is for ever.
+        ttl: Option<Duration>,
+    },
+    /// The connections that others see, the one that changed last at the end.
+    Connections(Vec<VisibleConnection>),
     /// It is not done, and nothing has changed.
     Refused(Refusal),
+}
+
+/// What a client is told that was let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The connection's id.
+    pub connection: ConnectionId,
+    /// How long the token is good; none is for ever.
+    pub ttl: Option<Duration>,
+    /// How often a message asks for a sign of life, which the client has to answer; none: none does.
+    pub ping: Option<Duration>,
 }
 
 /// Why a well-formed command is refused.
@@ -59,6 +110,14 @@ pub enum Refusal {
         /// When the next will be taken.
         retry_after: Duration,
     },
+    /// The user is followed already.
+    AlreadyFollowed,
+    /// The token is not good any more, or not yet.
+    TokenExpired,
+    /// Whoever this is, it is not for them.
+    NotPermitted,
+    /// It is switched off.
+    NotAvailable,
     /// The server cannot take it at the moment.
     Busy,
 }

@@ -7,6 +7,7 @@ use actix_web_actors::ws::{self, WebsocketContext};
 use futures_util::stream;
 
 use super::actor::SessionActor;
+use super::entrance::EntranceRules;
 use super::gate::Gate;
 use super::input::Input;
 use super::output::Output;
@@ -47,6 +48,26 @@ pub async fn open(
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
     let address = attachment.address().clone();
     let actor = SessionActor::new(state, attachment, input, gate, services);
+    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
+    Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+}
+
+/// Answers a handshake with a session whose client has yet to say who it is.
+pub fn admit(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    rules: EntranceRules,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
+    let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
+    let connection = services.connection_ids.next(&services.clock);
+    let opening = Opening { connection, username: None, status: None };
+    let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
+    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
+    let gate = Gate::default();
+    let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
+    let actor = SessionActor::unattached(state, address.clone(), input, gate, services);
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }

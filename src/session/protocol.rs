@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::command::{Reply, Request};
-use crate::outbox::{Codec, Frames, RequestTag};
+use crate::outbox::{Codec, Frame, Frames, RequestTag};
 
 /// One whole message from a client.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,10 @@ pub enum Decoded {
     Refused(Frames),
     /// Something after which the connection cannot stay: the frames go out first.
     Fatal(Frames, Closing),
+    /// The answer to [`Protocol::ping`].
+    Pong,
+    /// Several in one message, to be taken in order.
+    Batch(Vec<Decoded>),
 }
 
 /// The close frame.
@@ -56,6 +60,18 @@ pub enum CloseCause {
     BrokenFrames,
     /// A text message is no UTF-8.
     BrokenText,
+    /// The client does not say who it is.
+    Stale,
+    /// The client does what no client may.
+    BadRequest,
+    /// The client's token is none.
+    InvalidToken,
+    /// The client's token has expired, and no other came.
+    TokenExpired,
+    /// Clients like this one are not let in.
+    NotPermitted,
+    /// The server cannot take the client in at the moment.
+    Busy,
 }
 
 /// A dialect: translates, and decides nothing.
@@ -65,6 +81,11 @@ pub trait Protocol: Codec {
 
     /// The session's answer to a command.
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames;
+
+    /// The message that asks a client for a sign of life, in dialects that have one of their own.
+    fn ping(&self) -> Option<Frame> {
+        None
+    }
 
     /// How the dialect says why it closes.
     fn closing(&self, cause: CloseCause) -> Closing;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
 
+use super::lobby::Lobby;
 use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
@@ -23,7 +24,7 @@ pub trait Directory: Send + Sync {
     fn user_ids(&self, usernames: Vec<Username>) -> BoxFuture<'_, Result<Vec<UserId>, LookupFailed>>;
 }
 
-/// What every session needs. One per server, shared.
+/// What every session of a dialect needs. One per dialect, shared.
 pub struct Services {
     /// The users.
     pub engine: Engine,
@@ -41,6 +42,8 @@ pub struct Services {
     pub rounds: Arc<Rounds>,
     /// Names connections.
     pub connection_ids: ConnectionIds,
+    /// Connections that are nobody's yet.
+    pub lobby: Lobby,
 }
 
 /// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.

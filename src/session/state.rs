@@ -1,5 +1,6 @@
 //! The rules of a session: what it does with each thing that happens to it. Told the time; does nothing by itself.
 
+mod arrival;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use super::action::{Action, Ask};
 use super::command::{Command, Refusal, Reply, Request};
+use super::entrance::{Due, Entrance};
 use super::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::outbox::{Drained, Farewell, RequestTag};
@@ -37,6 +39,12 @@ enum Kind {
     Following(Vec<UserId>),
     Unfollowing,
     SettingStatus(Option<StatusText>),
+    /// The connection is being made part of its user.
+    Arriving,
+    /// The user is being marked active; then this text is to be shown.
+    MarkingActive(Option<StatusText>),
+    /// A user's connections are being asked for.
+    Showing,
 }
 
 /// How far the end of the connection has come.
@@ -51,12 +59,14 @@ enum Phase {
 /// A session.
 pub struct State {
     protocol: &'static dyn Protocol,
+    /// None: the client said who it is before the connection opened.
+    entrance: Option<Box<Entrance>>,
     timing: Timing,
     follows: Follows,
     /// None: no limit.
     rate: Option<(usize, SlidingWindow)>,
-    /// Commands that came while another was under way; bounded by the gate.
-    waiting: VecDeque<Request>,
+    /// What came while another was under way; bounded by the gate.
+    waiting: VecDeque<Decoded>,
     under_way: Option<UnderWay>,
     /// The number of the last request.
     last_id: u32,
@@ -87,6 +97,7 @@ impl State {
             .then(|| (limits.commands, SlidingWindow::new(limits.commands, limits.commands_window.0)));
         Self {
             protocol,
+            entrance: None,
             timing: Timing {
                 ping_interval: session.ping_interval.0,
                 pong_timeout: session.pong_timeout.0,
@@ -109,21 +120,46 @@ impl State {
         if self.phase != Phase::Open {
             return Vec::new();
         }
-        match self.protocol.decode(incoming) {
-            Decoded::Request(request) => match self.refused_by_rate(now) {
-                Some(refusal) => vec![self.reply(&request.tag, &Reply::Refused(refusal))],
-                None if self.under_way.is_some() => {
-                    self.waiting.push_back(request);
-                    Vec::new()
+        self.take(self.protocol.decode(incoming), now)
+    }
+
+    /// Takes a message in: what needs a command's turn waits while another is under way.
+    fn take(&mut self, decoded: Decoded, now: Timestamp) -> Vec<Action> {
+        match decoded {
+            Decoded::Batch(batch) => batch.into_iter().flat_map(|one| self.take(one, now)).collect(),
+            Decoded::Pong => self.pong(now),
+            Decoded::Request(_) | Decoded::Refused(_) | Decoded::Fatal(..) => {
+                if let Decoded::Request(request) = &decoded
+                    && let Some(refusal) = self.refused_by_rate(now)
+                {
+                    return vec![self.reply(&request.tag, &Reply::Refused(refusal))];
                 }
-                None => self.begin(request),
-            },
-            Decoded::Refused(frames) => vec![Action::Refuse(frames)],
+                if self.under_way.is_some() {
+                    self.waiting.push_back(decoded);
+                    return Vec::new();
+                }
+                self.act(decoded, now)
+            }
+        }
+    }
+
+    /// Acts on what has its turn.
+    fn act(&mut self, decoded: Decoded, now: Timestamp) -> Vec<Action> {
+        if self.phase != Phase::Open {
+            return Vec::new();
+        }
+        let inside = self.entrance.as_ref().is_none_or(|entrance| entrance.is_open());
+        match decoded {
+            Decoded::Request(request) if inside || request.command.connects() => self.begin(request, now),
+            Decoded::Refused(frames) if inside => vec![Action::Refuse(frames)],
+            Decoded::Request(_) | Decoded::Refused(_) => self.close_because(CloseCause::BadRequest, now),
             Decoded::Fatal(frames, closing) => {
                 let mut actions = vec![Action::Refuse(frames)];
                 actions.extend(self.close(closing, now));
                 actions
             }
+            // Taken apart, or not a matter of turns.
+            Decoded::Batch(_) | Decoded::Pong => Vec::new(),
         }
     }
 
@@ -139,10 +175,18 @@ impl State {
         Some(Refusal::TooFast { limit: *limit, retry_after: again.since(now) })
     }
 
-    fn begin(&mut self, request: Request) -> Vec<Action> {
+    fn begin(&mut self, request: Request, now: Timestamp) -> Vec<Action> {
         let Request { tag, command } = request;
         match command {
             Command::Nothing => Vec::new(),
+            Command::Connect { token } => self.connect(tag, &token, now),
+            Command::Refresh { token } => self.refresh(&tag, &token, now),
+            Command::Subscribe { user, topic } => self.subscribe(tag, user, topic),
+            Command::MarkActive(status) => self.mark_active(tag, status),
+            Command::ShowConnections(user) => {
+                self.under_way(tag, Kind::Showing);
+                vec![Action::ShowConnections(user)]
+            }
             Command::Ping => vec![self.reply(&tag, &Reply::Pong)],
             Command::SetStatus(status) => {
                 let done = self.protocol.reply(&tag, &Reply::Done);
@@ -190,7 +234,7 @@ impl State {
     }
 
     /// The usernames have been looked up; none: the look-up failed.
-    pub fn resolved(&mut self, found: Option<Vec<UserId>>) -> Vec<Action> {
+    pub fn resolved(&mut self, found: Option<Vec<UserId>>, now: Timestamp) -> Vec<Action> {
         let Some(UnderWay { tag, kind: Kind::Resolving(mut users), .. }) = self.under_way.take() else {
             return Vec::new();
         };
@@ -204,7 +248,7 @@ impl State {
             }
             None => vec![self.reply(&tag, &Reply::Refused(Refusal::Busy))],
         };
-        actions.extend(self.proceed());
+        actions.extend(self.proceed(now));
         actions
     }
 
@@ -213,17 +257,18 @@ impl State {
         let mut actions = Vec::new();
         if drained.completed {
             self.under_way = None;
-            actions.extend(self.proceed());
+            actions.extend(self.proceed(now));
         }
         if !drained.abandoned.is_empty() {
             actions.extend(self.abandoned(&drained.abandoned));
         }
-        if let Some(farewell) = drained.farewell {
-            let cause = match farewell {
-                Farewell::Drain => CloseCause::Drain,
-                Farewell::Disconnected => CloseCause::Disconnected,
+        if let Some(farewell) = &drained.farewell {
+            let closing = match farewell {
+                Farewell::Drain => self.protocol.closing(CloseCause::Drain),
+                Farewell::Disconnected => self.protocol.closing(CloseCause::Disconnected),
+                Farewell::Dismissed(told) => Closing { code: told.0, reason: told.1.to_string().into() },
             };
-            actions.extend(self.close_because(cause, now));
+            actions.extend(self.close(closing, now));
         }
         actions
     }
@@ -236,7 +281,7 @@ impl State {
         }
         under_way.attempts += 1;
         let ask = match &under_way.kind {
-            Kind::Resolving(_) => return Vec::new(),
+            Kind::Resolving(_) | Kind::Arriving | Kind::MarkingActive(_) | Kind::Showing => return Vec::new(),
             Kind::Following(_) => Ask::Follow(users.to_vec()),
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
@@ -257,17 +302,17 @@ impl State {
             }
             // Their actors tell still; the client may ask again.
             Kind::Unfollowing => self.follows.restore(users),
-            Kind::Resolving(_) | Kind::SettingStatus(_) => {}
+            Kind::Resolving(_) | Kind::SettingStatus(_) | Kind::Arriving | Kind::MarkingActive(_) | Kind::Showing => {}
         }
         actions
     }
 
-    /// Begins the commands that wait, until one is under way.
-    fn proceed(&mut self) -> Vec<Action> {
+    /// Acts on what waits, until a command is under way.
+    fn proceed(&mut self, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
         while self.under_way.is_none() && self.phase == Phase::Open {
-            let Some(request) = self.waiting.pop_front() else { break };
-            actions.extend(self.begin(request));
+            let Some(next) = self.waiting.pop_front() else { break };
+            actions.extend(self.act(next, now));
         }
         actions
     }
@@ -275,7 +320,9 @@ impl State {
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Action {
         let frames = self.protocol.reply(tag, reply);
         match reply {
-            Reply::Pong | Reply::Done => Action::Send(frames),
+            Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
+                Action::Send(frames)
+            }
             Reply::Refused(_) => Action::Refuse(frames),
         }
     }
@@ -283,6 +330,16 @@ impl State {
     /// A deadline has come, or may have.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
         let silence = now.since(self.heard);
+        if self.phase == Phase::Open
+            && let Some(entrance) = &mut self.entrance
+        {
+            match entrance.tick(now) {
+                Due::Nothing if entrance.leaves_pings_to_websocket() => {}
+                Due::Nothing => return Vec::new(),
+                Due::Ping => return self.protocol.ping().map(|ping| Action::Send(vec![ping])).into_iter().collect(),
+                Due::Close(cause) => return self.close_because(cause, now),
+            }
+        }
         match self.phase {
             Phase::Stopped => Vec::new(),
             Phase::Closing(until) if now < until => Vec::new(),
@@ -298,10 +355,15 @@ impl State {
 
     /// When [`State::tick`] is due next.
     pub fn deadline(&self) -> Timestamp {
-        match self.phase {
-            Phase::Closing(until) => until,
-            Phase::Open | Phase::Stopped if self.pinged => self.heard + self.timing.pong_timeout,
-            Phase::Open | Phase::Stopped => self.heard + self.timing.ping_interval,
+        let silence = self.heard + if self.pinged { self.timing.pong_timeout } else { self.timing.ping_interval };
+        match (self.phase, &self.entrance) {
+            (Phase::Closing(until), _) => until,
+            (Phase::Open | Phase::Stopped, None) => silence,
+            (Phase::Open | Phase::Stopped, Some(entrance)) => {
+                let due = entrance.deadline();
+                let other = entrance.leaves_pings_to_websocket().then_some(silence);
+                due.into_iter().chain(other).min().unwrap_or(silence)
+            }
         }
     }
 
@@ -333,6 +395,11 @@ impl State {
     pub fn stop(&mut self) -> Vec<Action> {
         self.phase = Phase::Stopped;
         vec![Action::Stop]
+    }
+
+    /// Whether the session has not begun to close.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// Commands wait for the one under way: no more should be read.

@@ -10,6 +10,7 @@ mod record;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use futures_util::FutureExt;
@@ -17,7 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::account::{Account, LoginKey, ProfileChange};
 use super::rules::{Tables, Write, apply};
+use super::seen::disk::DiskSeen;
 use super::{Answer, Store, StoreError};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::presence::id::{UserId, Username};
 
 /// Writes committed together at most.
@@ -46,6 +50,7 @@ struct OnDisk {
     accounts: Keyspace,
     logins: Keyspace,
     usernames: Keyspace,
+    seen: Keyspace,
 }
 
 impl From<fjall::Error> for StoreError {
@@ -65,6 +70,18 @@ impl DiskStore {
             .spawn(move || write_all(&owned, jobs))
             .map_err(|error| StoreError::Database(error.to_string()))?;
         Ok(Self { tables, writer })
+    }
+
+    /// The last-seen records in the same database; to be opened once. A record is forgotten `expire` after its last update.
+    pub fn seen(&self, expire: Duration, clock: &Clock, metrics: &Metrics) -> Result<DiskSeen, StoreError> {
+        let OnDisk { database, seen, .. } = &*self.tables;
+        DiskSeen::start(database.clone(), seen.clone(), expire, clock, metrics)
+    }
+
+    /// Records of when users were last seen, expired ones among them.
+    #[cfg(test)]
+    pub fn seen_on_disk(&self) -> usize {
+        self.tables.seen.len().unwrap()
     }
 
     async fn write(&self, write: Write) -> Result<Account, StoreError> {
@@ -170,6 +187,7 @@ impl OnDisk {
             accounts: database.keyspace("accounts", options)?,
             logins: database.keyspace("logins", options)?,
             usernames: database.keyspace("usernames", options)?,
+            seen: database.keyspace("seen", options)?,
             database,
         })
     }

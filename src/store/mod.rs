@@ -1,4 +1,4 @@
-//! Accounts, kept.
+//! Accounts, kept; and when users were last seen, in [`seen`].
 //!
 //! [`Store`] is the port; [`memory`] is the reference, [`disk`] the embedded database. Both obey the same [`rules`], and
 //! one contract suite runs them both. The record of an account is in [`account`].
@@ -9,6 +9,7 @@ mod contract;
 pub mod disk;
 pub mod memory;
 mod rules;
+pub mod seen;
 
 use futures_util::future::BoxFuture;
 
@@ -39,6 +40,9 @@ pub enum StoreError {
     /// The database or the disk failed.
     #[error("the database failed: {0}")]
     Database(String),
+    /// Too much waits to be written: the disk is stuck or far too slow.
+    #[error("too much waits to be written")]
+    Busy,
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

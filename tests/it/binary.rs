@@ -14,7 +14,7 @@ pub struct Server {
     pub address: SocketAddr,
     /// What it logs after its start.
     log: Receiver<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// The command with nothing of this process's environment that could change what it does.
@@ -35,7 +35,11 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
 impl Server {
     /// Starts it on a free port and waits until it listens.
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), variables)
+    }
+
+    /// Likewise, in a folder where another may have left its data.
+    pub fn start_in(folder: tempfile::TempDir, variables: &[(&str, &str)]) -> Self {
         let mut child = command()
             .args(["--address", "127.0.0.1:0"])
             .envs(variables.iter().copied())
@@ -58,7 +62,7 @@ impl Server {
                 break address.parse().unwrap();
             }
         };
-        Self { child, address, log, _folder: folder }
+        Self { child, address, log, folder }
     }
 
     /// A development token, minted by the binary itself.
@@ -68,13 +72,16 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// What `/metrics` says of this one.
+    /// What `/metrics` says of this one, over all dialects.
     pub async fn metric(&self, name: &str) -> i64 {
         let client = awc::Client::builder().timeout(PATIENCE).finish();
         let mut response = client.get(format!("http://{}/metrics", self.address)).send().await.unwrap();
         let text = String::from_utf8(response.body().await.unwrap().to_vec()).unwrap();
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-        line.rsplit(' ').next().unwrap().parse().unwrap()
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let values: Vec<i64> =
+            text.lines().filter(of_name).map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        assert!(!values.is_empty(), "no {name} in {text}");
+        values.iter().sum()
     }
 
     /// Bytes resident.
@@ -83,8 +90,25 @@ impl Server {
         statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
     }
 
+    /// Kills it without a chance to say anything, and returns what it leaves behind.
+    pub fn crash(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     /// Sends SIGTERM, waits, and returns the exit code with what was logged at warning or above.
     pub fn stop(mut self) -> (Option<i32>, Vec<String>) {
+        self.terminate()
+    }
+
+    /// Likewise, and returns what it leaves behind.
+    pub fn stop_and_leave(mut self) -> tempfile::TempDir {
+        assert_eq!(self.terminate(), (Some(0), vec![]));
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
+    fn terminate(&mut self) -> (Option<i32>, Vec<String>) {
         let signalled = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(signalled.success());
         let status = self.child.wait().unwrap();

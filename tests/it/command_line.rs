@@ -53,3 +53,25 @@ fn a_server_stops_in_good_order_and_its_store_is_free_again() {
         assert_eq!(server.stop(), (Some(0), vec![]));
     }
 }
+
+#[test]
+fn a_file_of_centrifugo_is_turned_into_one_that_is_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("centrifugo.json");
+    let text = r#"{"http_api": {"key": "k"}, "user_status": {"expire_interval": "24h"}, "engine": {"type": "redis"}}"#;
+    std::fs::write(&file, text).unwrap();
+    let output = run(&["import-config", file.to_str().unwrap()], &[]);
+    assert!(output.status.success(), "{output:?}");
+    let own = folder.path().join("own.toml");
+    std::fs::write(&own, &output.stdout).unwrap();
+    assert!(run(&["check-config", "--config", own.to_str().unwrap()], &[]).status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("[http_api]\nkey = \"k\"\n") && text.contains("#   engine.type: "), "{text}");
+    let line = refused(&["import-config", "nowhere.json"], &[]);
+    assert!(line.contains("nowhere.json"), "{line}");
+    let line = refused(&["import-config", "centrifugo.ini"], &[]);
+    assert!(line.contains("centrifugo.ini") && line.contains(".yaml"), "{line}");
+    std::fs::write(&file, "{").unwrap();
+    let line = refused(&["import-config", file.to_str().unwrap()], &[]);
+    assert!(line.contains("centrifugo.json"), "{line}");
+}

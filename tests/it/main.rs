@@ -7,12 +7,16 @@
 )]
 
 mod binary;
+mod centrifugo;
 mod command_line;
 mod conversation;
 mod crowd;
+mod durability;
+mod grpc;
 mod handshake;
 mod hostile;
 mod operation;
 mod raw;
+mod server_api;
 mod trouble;
 mod world;

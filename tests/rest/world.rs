@@ -111,6 +111,11 @@ impl Asking {
         (response.status().as_u16(), response.headers().clone(), String::from_utf8_lossy(&body).into_owned())
     }
 
+    /// Sends it and returns the status alone.
+    pub async fn sends_head(self) -> u16 {
+        self.request.send_body(self.body).await.unwrap().status().as_u16()
+    }
+
     /// The answer, which must have this status.
     pub async fn is(self, status: u16) -> Value {
         let (found, _, text) = self.sends().await;

@@ -128,6 +128,10 @@ pub(super) fn refusal(refusal: &Refusal) -> Error {
             ErrorCode::BadInput,
             format!("Limit of {limit} commands reached, try again in {} ms", retry_after.as_millis()),
         ),
+        Refusal::AlreadyFollowed => Error::new(ErrorCode::BadInput, "Already followed"),
+        Refusal::TokenExpired => Error::new(ErrorCode::BadInput, "Token expired"),
+        Refusal::NotPermitted => Error::new(ErrorCode::BadInput, "Not permitted"),
+        Refusal::NotAvailable => Error::new(ErrorCode::RuntimeException, "Not available"),
         Refusal::Busy => Error::new(ErrorCode::RuntimeException, "Server busy, try again"),
     }
 }
@@ -140,7 +144,11 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
         CloseCause::Silent => Closing::new(1000, "no pong received in time"),
         CloseCause::MessageTooLarge => Closing::new(1009, ""),
         CloseCause::BrokenFrames => Closing::new(1002, "protocol error"),
-        CloseCause::BrokenText => MALFORMED,
+        CloseCause::BrokenText | CloseCause::BadRequest => MALFORMED,
+        CloseCause::Stale | CloseCause::InvalidToken | CloseCause::TokenExpired | CloseCause::NotPermitted => {
+            Closing::new(1000, "invalid token")
+        }
+        CloseCause::Busy => Closing::new(1000, "server busy"),
     }
 }
 
@@ -155,7 +163,9 @@ impl Answer {
     pub(super) fn of(reply: &Reply) -> Self {
         match reply {
             Reply::Pong => Self::Pong,
-            Reply::Done => Self::Acknowledged,
+            // Who is at the other end is known before the socket opens, and connections are not asked for: the others
+            // do not come about.
+            Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => Self::Acknowledged,
             Reply::Refused(refused) => Self::Error(refusal(refused)),
         }
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::outbox::{Frame, Frames, RequestTag};
-use crate::presence::diff::{Diff, Presence, Snapshot};
+use crate::presence::diff::{Diff, Presence, Snapshot, Times};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::status::{StatusText, Version};
@@ -41,7 +41,7 @@ fn bob_diff(before: Option<&str>, after: Option<&str>) -> Diff {
 }
 
 fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
-    Snapshot { user: user(id), version: Version::default(), presences }
+    Snapshot { user: user(id), version: Version::default(), presences, times: Times::default() }
 }
 
 fn request(cid: Option<&str>, command: Command) -> Decoded {
@@ -73,6 +73,7 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
             user: UserId::from_uuid(Uuid::from_u128(u128::from(number))),
             version: Version::default(),
             presences: vec![presence(SESSION, "somebody", status)],
+            times: Times::default(),
         })
         .collect()
 }

@@ -53,6 +53,7 @@ fn codes(kind: ErrorKind) -> (u8, StatusCode) {
         ErrorKind::PermissionDenied => (7, StatusCode::FORBIDDEN),
         ErrorKind::ResourceExhausted => (8, StatusCode::TOO_MANY_REQUESTS),
         ErrorKind::Internal => (13, StatusCode::INTERNAL_SERVER_ERROR),
+        ErrorKind::Disabled => (12, StatusCode::NOT_IMPLEMENTED),
         ErrorKind::Unavailable => (14, StatusCode::SERVICE_UNAVAILABLE),
         ErrorKind::Unauthenticated => (16, StatusCode::UNAUTHORIZED),
     }

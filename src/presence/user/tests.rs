@@ -228,3 +228,38 @@ fn the_general_status_tells_loss_from_logout_and_nothing_of_the_invisible() {
     user.handle(Event::Disconnected { connection: id(0), exit: Exit::LoggedOut }, at(5));
     assert_eq!(user.general_status(), GeneralStatus::Unlogined);
 }
+
+#[test]
+fn activity_is_told_once_a_second_and_changes_no_connection() {
+    let mut user = UserPresence::new(bob());
+    user.handle(Event::Connected(connection(0, text("hi"))), at(1));
+    let told = user.handle(Event::Active, at(2)).notify.expect("followers are told");
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(user.handle(Event::Active, at(2) + std::time::Duration::from_millis(900)).notify, None);
+    assert!(user.handle(Event::Active, at(3)).notify.is_some());
+    let times = user.snapshot().times;
+    assert_eq!((times.active, times.last_online), (Some(at(3)), Some(at(1))));
+}
+
+#[test]
+fn a_user_was_online_last_when_it_went() {
+    let mut user = UserPresence::new(bob());
+    user.handle(Event::Connected(connection(0, None)), at(1));
+    assert_eq!(user.snapshot().times.last_online, None, "an invisible connection was seen");
+    user.handle(Event::StatusSet { connection: id(0), status: text("hi") }, at(2));
+    user.handle(Event::StatusSet { connection: id(0), status: None }, at(5));
+    user.handle(Event::Disconnected { connection: id(0), exit: Exit::Lost }, at(9));
+    assert_eq!(user.snapshot().times.last_online, Some(at(5)));
+}
+
+#[test]
+fn the_connection_that_changed_last_is_at_the_end() {
+    let mut user = UserPresence::new(bob());
+    user.handle(Event::Connected(connection(0, text("phone"))), at(1));
+    user.handle(Event::Connected(connection(1, text("tablet"))), at(2));
+    user.handle(Event::StatusSet { connection: id(0), status: text("on the phone again") }, at(3));
+    let shown: Vec<String> =
+        user.snapshot().presences.iter().map(|presence| presence.status.as_str().to_owned()).collect();
+    assert_eq!(shown, ["tablet", "on the phone again"]);
+    assert_eq!(user.visible().count(), 2);
+}

@@ -1,10 +1,12 @@
 //! The rules of a session, without a socket.
 
+mod arrival;
+
 use std::collections::HashMap;
 
 use super::*;
 use crate::config::{Config, Overrides, load};
-use crate::outbox::{Codec, Encoding, Frame, Frames};
+use crate::outbox::{Codec, Encoding, Frame, Frames, Topic};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::Username;
 
@@ -30,6 +32,10 @@ impl Protocol for Words {
         let Incoming::Text(text) = incoming else { return Decoded::Refused(frames("text, please")) };
         let words: Vec<&str> = text.split(' ').collect();
         let users = |names: &[&str]| names.iter().map(|name| UserId::from_name(name)).collect();
+        if text.contains(", ") {
+            let batch = text.split(", ").map(|one| self.decode(Incoming::Text(one)));
+            return Decoded::Batch(batch.collect());
+        }
         let command = match &words[..] {
             ["ping"] => Command::Ping,
             ["set", status] => Command::SetStatus(Some(StatusText::new(status).unwrap())),
@@ -37,6 +43,13 @@ impl Protocol for Words {
             ["follow", names @ ..] => Command::Follow { users: users(names), usernames: vec![] },
             ["named", names @ ..] => Command::Follow { users: vec![], usernames: usernames(names) },
             ["unfollow", names @ ..] => Command::Unfollow(users(names)),
+            ["connect", token @ ..] => Command::Connect { token: token.concat().into() },
+            ["refresh", token @ ..] => Command::Refresh { token: token.concat().into() },
+            ["subscribe", name] => Command::Subscribe { user: UserId::from_name(name), topic: Topic((*name).into()) },
+            ["active"] => Command::MarkActive(None),
+            ["active", status] => Command::MarkActive(Some(StatusText::new(status).unwrap())),
+            ["who", name] => Command::ShowConnections(UserId::from_name(name)),
+            ["pong"] => return Decoded::Pong,
             ["bad"] => return Decoded::Refused(frames("bad")),
             _ => return Decoded::Fatal(frames("fatal"), Closing::new(1000, "fatal")),
         };
@@ -45,6 +58,10 @@ impl Protocol for Words {
 
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
         frames(&format!("{} {reply:?}", tag.0.as_deref().unwrap_or_default()))
+    }
+
+    fn ping(&self) -> Option<Frame> {
+        Some(Frame::text("ping?"))
     }
 
     fn closing(&self, cause: CloseCause) -> Closing {
@@ -108,11 +125,11 @@ fn usernames_are_looked_up_before_the_follow() {
     let mut state = alice(|_| {});
     assert_eq!(says(&mut state, "named bob"), [Action::Resolve(vec![Username::new("bob").unwrap()])]);
     assert_eq!(says(&mut state, "ping"), [], "it overtook the look-up");
-    let found = state.resolved(Some(users(&["bob"])));
+    let found = state.resolved(Some(users(&["bob"])), at(0));
     assert!(matches!(&found[..], [Action::Follow { .. }]), "{found:?}");
     assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
     says(&mut state, "named carol");
-    assert_eq!(state.resolved(None), [Action::Refuse(frames("named Refused(Busy)"))]);
+    assert_eq!(state.resolved(None, at(0)), [Action::Refuse(frames("named Refused(Busy)"))]);
 }
 
 #[test]

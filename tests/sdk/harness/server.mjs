@@ -32,11 +32,12 @@ export function temporaryFolder() {
 
 /**
  * Starts a server and waits until it listens.
- * @param {{env?: Record<string, string>, dataDir?: string}} [options] `env` as in `{HEREABOUTS_NAKAMA__TOKEN_EXPIRY: '1s'}`;
- *   with `dataDir` the accounts stay there after `stop`, for another server to find
+ * @param {{env?: Record<string, string>, dataDir?: string, address?: string}} [options] `env` as in `{HEREABOUTS_NAKAMA__TOKEN_EXPIRY: '1s'}`;
+ *   with `dataDir` the accounts stay there after `stop`, for another server to find; `address` is a free port unless it
+ *   is that of a server that was here before
  */
-export async function startServer({ env = {}, dataDir } = {}) {
-  const server = new Server(env, dataDir);
+export async function startServer({ env = {}, dataDir, address = '127.0.0.1:0' } = {}) {
+  const server = new Server(env, dataDir, address);
   await server.listens();
   return server;
 }
@@ -48,10 +49,10 @@ class Server {
   #stopping = false;
   #logged;
 
-  constructor(env, dataDir = join(this.#folder, 'data')) {
+  constructor(env, dataDir = join(this.#folder, 'data'), address) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HEREABOUTS_'));
     // The working folder is the server's own, so that no configuration file of this machine is read.
-    this.#child = spawn(BINARY, ['--address', '127.0.0.1:0'], {
+    this.#child = spawn(BINARY, ['--address', address], {
       cwd: this.#folder,
       env: { ...Object.fromEntries(inherited), HEREABOUTS_STORE__PATH: dataDir, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,106 @@
+//! Nakama's dialect: what is written and read most often, as JSON and as protobuf.
+
+use divan::Bencher;
+use hereabouts::dialect::nakama::Format;
+use hereabouts::outbox::RequestTag;
+use hereabouts::session::protocol::{Decoded, Incoming};
+use prost::encoding::string;
+use serde_json::{Value, json};
+
+use crate::samples;
+
+const FORMATS: [Format; 2] = [Format::Json, Format::Protobuf];
+
+/// Field numbers of `rtapi/realtime.proto`: the envelope's messages, and the first and only field of each of them.
+const STATUS_FOLLOW: u32 = 26;
+const STATUS_UPDATE: u32 = 29;
+const CID: u32 = 1;
+const FIRST: u32 = 1;
+
+/// `status_presence_event` with one join and one leave: written once for all followers.
+#[divan::bench(args = FORMATS)]
+fn encode_event(bencher: Bencher, format: Format) {
+    let codec = format.protocol().as_codec();
+    let update = samples::update();
+    bencher.bench(|| codec.diff(divan::black_box(&update)));
+}
+
+/// `status`, the reply to a follow of as many users, all of them there.
+#[divan::bench(args = FORMATS, consts = [1, 100])]
+fn encode_snapshots<const USERS: u32>(bencher: Bencher, format: Format) {
+    let codec = format.protocol().as_codec();
+    let snapshots = samples::snapshots(USERS);
+    let tag = RequestTag(Some("17".into()));
+    bencher.bench(|| codec.followed(&tag, divan::black_box(&snapshots)));
+}
+
+/// `status_update`.
+#[divan::bench(args = FORMATS)]
+fn decode_update(bencher: Bencher, format: Format) {
+    let text = samples::status(1).as_str().to_owned();
+    let message = match format {
+        Format::Json => Message::json(&json!({ "cid": "17", "status_update": { "status": text } })),
+        // A `StringValue` in a `StatusUpdate`.
+        Format::Protobuf => Message::protobuf(STATUS_UPDATE, &nested(FIRST, &strings(&[text]))),
+    };
+    decode(bencher, format, &message);
+}
+
+/// `status_follow` of as many users by id.
+#[divan::bench(args = FORMATS, consts = [1, 100])]
+fn decode_follow<const USERS: u32>(bencher: Bencher, format: Format) {
+    let ids: Vec<String> = (0..USERS).map(|number| samples::user(number).to_string()).collect();
+    let message = match format {
+        Format::Json => Message::json(&json!({ "cid": "17", "status_follow": { "user_ids": ids } })),
+        Format::Protobuf => Message::protobuf(STATUS_FOLLOW, &strings(&ids)),
+    };
+    decode(bencher, format, &message);
+}
+
+fn decode(bencher: Bencher, format: Format, message: &Message) {
+    let protocol = format.protocol();
+    let decoded = protocol.decode(message.incoming());
+    assert!(matches!(decoded, Decoded::Request(_)), "a benchmark of refusals: {decoded:?}");
+    bencher.bench(|| protocol.decode(divan::black_box(message.incoming())));
+}
+
+/// A client's message.
+enum Message {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+impl Message {
+    fn json(envelope: &Value) -> Self {
+        Self::Text(envelope.to_string())
+    }
+
+    /// An envelope with a message in its field of that number.
+    fn protobuf(number: u32, message: &[u8]) -> Self {
+        let mut envelope = Vec::new();
+        string::encode(CID, &"17".to_owned(), &mut envelope);
+        envelope.extend(nested(number, message));
+        Self::Binary(envelope)
+    }
+
+    fn incoming(&self) -> Incoming<'_> {
+        match self {
+            Self::Text(text) => Incoming::Text(text),
+            Self::Binary(bytes) => Incoming::Binary(bytes),
+        }
+    }
+}
+
+/// A message in a field of that number.
+fn nested(number: u32, message: &[u8]) -> Vec<u8> {
+    let mut field = Vec::new();
+    prost::encoding::bytes::encode(number, &message.to_vec(), &mut field);
+    field
+}
+
+/// A message whose first field is repeated.
+fn strings(texts: &[String]) -> Vec<u8> {
+    let mut message = Vec::new();
+    string::encode_repeated(FIRST, texts, &mut message);
+    message
+}

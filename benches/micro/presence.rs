@@ -1,0 +1,67 @@
+//! One user's machine, [`UserPresence::handle`].
+
+use divan::Bencher;
+use hereabouts::dialect::nakama::Format;
+use hereabouts::outbox::Address;
+use hereabouts::presence::general::Exit;
+use hereabouts::presence::status::StatusText;
+use hereabouts::presence::time::Timestamp;
+use hereabouts::presence::user::{Event, UserPresence};
+
+use crate::samples;
+
+const FOLLOWERS: [u32; 3] = [1, 1_000, 15_000];
+
+/// A user with one connection that shows `status` and as many followers besides, and one who does not follow yet.
+fn user(status: Option<StatusText>, followers: u32) -> (UserPresence<Address>, Address) {
+    let mut user = UserPresence::new(samples::user(0));
+    let mut outboxes = samples::outboxes(followers + 2, Format::Json.protocol().as_codec()).into_iter();
+    let own = outboxes.next().expect("the first of all");
+    own.set_status(status);
+    let connection = own.announce().expect("it has not ended");
+    user.handle(Event::Connected(connection), Timestamp::default());
+    let another = outboxes.next().expect("the second of all");
+    for follower in outboxes {
+        user.handle(Event::Followed(follower), Timestamp::default());
+    }
+    (user, another)
+}
+
+fn set(status: StatusText) -> Event<Address> {
+    Event::StatusSet { connection: samples::connection(0), status: Some(status) }
+}
+
+/// An invisible connection shows its first status.
+#[divan::bench]
+fn first_status(bencher: Bencher) {
+    bencher
+        .with_inputs(|| (user(None, 1).0, Some(set(samples::status(1)))))
+        .bench_local_refs(|(user, event)| user.handle(event.take().expect("once an input"), Timestamp::from_secs(1)));
+}
+
+/// A visible connection shows another status.
+#[divan::bench(args = FOLLOWERS)]
+fn update(bencher: Bencher, followers: u32) {
+    let (mut user, _) = user(Some(samples::status(0)), followers);
+    let event = set(samples::status(1));
+    bencher.bench_local(|| user.handle(event.clone(), Timestamp::from_secs(1)));
+}
+
+/// Somebody follows, and stops again, so that there are as many followers in each turn.
+#[divan::bench(args = FOLLOWERS)]
+fn follow_and_unfollow(bencher: Bencher, followers: u32) {
+    let (mut user, another) = user(Some(samples::status(0)), followers);
+    bencher.bench_local(|| {
+        let followed = user.handle(Event::Followed(another.clone()), Timestamp::from_secs(1));
+        (followed, user.handle(Event::Unfollowed(another.clone()), Timestamp::from_secs(1)))
+    });
+}
+
+/// A visible connection ends, the user's only one.
+#[divan::bench]
+fn leave(bencher: Bencher) {
+    let gone = Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost };
+    bencher
+        .with_inputs(|| user(Some(samples::status(0)), 1).0)
+        .bench_local_refs(|user| user.handle(gone.clone(), Timestamp::from_secs(1)));
+}

@@ -1,0 +1,94 @@
+//! Every operation by name, for the faces that take several in one request.
+
+use super::presence::{ConnectionInfo, Disconnection, UserView};
+use super::status::UserStatus;
+use super::{NodeInfo, Users};
+use crate::api::ApiError;
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// See [`Users::update_user_status`].
+    UpdateUserStatus {
+        /// At least one.
+        users: Vec<String>,
+        /// Empty: stays as it is.
+        state: String,
+    },
+    /// See [`Users::get_user_status`].
+    GetUserStatus {
+        /// May be none.
+        users: Vec<String>,
+    },
+    /// See [`Users::delete_user_status`].
+    DeleteUserStatus {
+        /// At least one.
+        users: Vec<String>,
+    },
+    /// See [`Users::get_presence`].
+    GetPresence {
+        /// May be none.
+        users: Vec<String>,
+    },
+    /// See [`Users::connections`].
+    Connections {
+        /// Whose.
+        user: String,
+    },
+    /// See [`Users::disconnect`].
+    Disconnect(Disconnection),
+    /// See [`Users::info`].
+    Info,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done.
+    UpdateUserStatus,
+    /// One for each user asked for, in that order.
+    GetUserStatus(Vec<UserStatus>),
+    /// Done.
+    DeleteUserStatus,
+    /// One for each user asked for, in that order.
+    GetPresence(Vec<UserView>),
+    /// In the order in which they came.
+    Connections(Vec<ConnectionInfo>),
+    /// Done.
+    Disconnect,
+    /// This server.
+    Info(NodeInfo),
+}
+
+impl Users {
+    /// Carries out one call.
+    pub async fn call(&self, command: Command) -> Result<Reply, ApiError> {
+        self.metrics.api().calls.inc();
+        let result = self.carry_out(command).await;
+        if result.is_err() {
+            self.metrics.api().failures.inc();
+        }
+        result
+    }
+
+    async fn carry_out(&self, command: Command) -> Result<Reply, ApiError> {
+        Ok(match command {
+            Command::UpdateUserStatus { users, state } => {
+                self.update_user_status(&users, &state)?;
+                Reply::UpdateUserStatus
+            }
+            Command::GetUserStatus { users } => Reply::GetUserStatus(self.get_user_status(users).await?),
+            Command::DeleteUserStatus { users } => {
+                self.delete_user_status(&users).await?;
+                Reply::DeleteUserStatus
+            }
+            Command::GetPresence { users } => Reply::GetPresence(self.get_presence(users).await?),
+            Command::Connections { user } => Reply::Connections(self.connections(&user).await?),
+            Command::Disconnect(disconnection) => {
+                self.disconnect(&disconnection)?;
+                Reply::Disconnect
+            }
+            Command::Info => Reply::Info(self.info()),
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! Centrifugo's connection tokens: JWTs that an application signs for its users, read with the keys of the configuration.
+
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use jsonwebtoken::{Algorithm, Validation};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+use serde_json::value::RawValue;
+
+use crate::config::centrifugo::CentrifugoTokenConfig;
+use crate::presence::time::Timestamp;
+
+pub use keys::UnusableKey;
+use keys::{Key, keys};
+
+/// The longest token looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// Why a token is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It is not good any more, or not yet; another may be.
+    #[error("token expired")]
+    Expired,
+    /// It is none of ours.
+    #[error("invalid token")]
+    Invalid,
+}
+
+/// What a connection token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionClaims {
+    /// The user's name in the application; empty is nobody.
+    pub user: String,
+    /// What others may know of the connection: compact JSON.
+    pub info: Option<String>,
+    /// When the connection needs another token.
+    pub expires: Option<Timestamp>,
+}
+
+/// Reads connection tokens.
+pub struct ConnectionTokens {
+    keys: Vec<Key>,
+    /// Empty: any.
+    audience: String,
+    /// Empty: any.
+    issuer: String,
+}
+
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    exp: Option<NumericDate>,
+    #[serde(default)]
+    nbf: Option<NumericDate>,
+    #[serde(default)]
+    expire_at: Option<NumericDate>,
+    #[serde(default)]
+    aud: Option<Audience>,
+    #[serde(default)]
+    iss: Option<String>,
+    /// A subscription token has it, and is no connection token.
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(default, borrow)]
+    info: Option<&'a RawValue>,
+    #[serde(default)]
+    b64info: Option<String>,
+}
+
+/// `aud`: one or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Several(several) => several.iter().any(|one| one == audience),
+        }
+    }
+}
+
+/// Seconds since the epoch, perhaps with a fraction, which is dropped (RFC 7519 section 2).
+#[derive(Clone, Copy)]
+struct NumericDate(u64);
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = NumericDate;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a number of seconds")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<NumericDate, E> {
+                Ok(NumericDate(number))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<NumericDate, E> {
+                Ok(NumericDate(u64::try_from(number).unwrap_or(0)))
+            }
+
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, as it should")]
+            fn visit_f64<E: Error>(self, number: f64) -> Result<NumericDate, E> {
+                Ok(NumericDate(number as u64))
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
+}
+
+impl ConnectionTokens {
+    /// With the keys of the configuration.
+    pub fn new(config: &CentrifugoTokenConfig) -> Result<Self, UnusableKey> {
+        super::token::install_crypto();
+        Ok(Self { keys: keys(config)?, audience: config.audience.clone(), issuer: config.issuer.clone() })
+    }
+
+    /// Whose token this is.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<ConnectionClaims, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Invalid);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let kid = header.kid.as_deref();
+        let mut fitting = self.keys.iter().filter(|key| key.fits(header.alg, kid, now));
+        let raw = fitting.find_map(|key| payload(token, header.alg, key)).ok_or(TokenError::Invalid)?;
+        self.claims(raw.get(), now)
+    }
+
+    fn claims(&self, payload: &str, now: Timestamp) -> Result<ConnectionClaims, TokenError> {
+        let payload: Payload<'_> = serde_json::from_str(payload).map_err(|_| TokenError::Invalid)?;
+        let foreign = payload.channel.is_some_and(|channel| !channel.is_empty())
+            || !self.audience.is_empty() && !payload.aud.is_some_and(|aud| aud.names(&self.audience))
+            || !self.issuer.is_empty() && payload.iss.as_deref() != Some(&self.issuer);
+        if foreign {
+            return Err(TokenError::Invalid);
+        }
+        let seconds = now.as_secs();
+        if payload.exp.is_some_and(|exp| exp.0 <= seconds) || payload.nbf.is_some_and(|nbf| nbf.0 > seconds) {
+            return Err(TokenError::Expired);
+        }
+        let expires = match payload.expire_at {
+            Some(NumericDate(0)) => None,
+            Some(at) => Some(at),
+            None => payload.exp,
+        };
+        Ok(ConnectionClaims {
+            user: payload.sub.unwrap_or_default(),
+            info: info(payload.info, payload.b64info.as_deref())?,
+            expires: expires.map(|at| Timestamp::from_secs(at.0)),
+        })
+    }
+}
+
+/// The payload, if the signature is this key's.
+fn payload(token: &str, algorithm: Algorithm, key: &Key) -> Option<Box<RawValue>> {
+    let mut validation = Validation::new(algorithm);
+    // The claims are checked here: the library has other rules and another clock.
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    jsonwebtoken::decode::<Box<RawValue>>(token, &key.key, &validation).ok().map(|decoded| decoded.claims)
+}
+
+/// Without the blanks and line breaks that it may be written with.
+fn info(info: Option<&RawValue>, base64: Option<&str>) -> Result<Option<String>, TokenError> {
+    use base64::Engine as _;
+    let compact = |json: &[u8]| {
+        let value = serde_json::from_slice::<serde_json::Value>(json).map_err(|_| TokenError::Invalid)?;
+        Ok((!value.is_null()).then(|| value.to_string()))
+    };
+    match (info, base64) {
+        (Some(info), _) => compact(info.get().as_bytes()),
+        (None, Some(text)) if !text.is_empty() => {
+            let json = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| TokenError::Invalid)?;
+            compact(&json)
+        }
+        (None, _) => Ok(None),
+    }
+}

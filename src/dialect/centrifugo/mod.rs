@@ -1,0 +1,145 @@
+//! Centrifugo's client protocol, as far as it is about user status (`client.proto` of centrifugal/protocol).
+//!
+//! A user is followed by a subscription to the channel `status:<user>`: the reply holds what the user shows, each change
+//! is a publication of the same form ([`status`]).
+//!
+//! * [`message`]: what the two formats have in common: the meaning of a command, errors, closes; * [`channel`]: names;
+//! * [`json`]: text frames, a command a line; * [`protobuf`]: binary frames, each command after its length.
+
+mod channel;
+mod json;
+mod message;
+mod protobuf;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::marker::PhantomData;
+
+use bytestring::ByteString;
+
+use crate::outbox::{Codec, Encoding, Frame, Frames, Publisher, RequestTag, Topic};
+use crate::presence::diff::{Diff, Snapshot};
+use crate::session::command::Reply;
+use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use message::{Answer, Call, Tag};
+
+/// How commands and replies are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON in text frames.
+    Json,
+    /// Protobuf in binary frames.
+    Protobuf,
+}
+
+impl Format {
+    /// The subprotocol of this name in `Sec-WebSocket-Protocol`, by its name and format.
+    pub fn of_subprotocol(name: &str) -> Option<(&'static str, Self)> {
+        [("centrifuge-json", Self::Json), ("centrifuge-protobuf", Self::Protobuf)]
+            .into_iter()
+            .find(|&(known, _)| known == name)
+    }
+
+    /// The protocol of this format.
+    pub fn protocol(self) -> &'static dyn Protocol {
+        match self {
+            Self::Json => &Centrifugo::<json::Json>(PhantomData),
+            Self::Protobuf => &Centrifugo::<protobuf::Protobuf>(PhantomData),
+        }
+    }
+}
+
+/// How commands and replies are written down.
+trait Wire: Send + Sync + 'static {
+    const ENCODING: Encoding;
+
+    /// Reads the commands of a message, in order. The last may be what cannot be read.
+    fn read(incoming: Incoming<'_>) -> Vec<Result<Call, message::Unreadable>>;
+
+    /// The reply to a command.
+    fn reply(id: u32, answer: &Answer) -> Frame;
+
+    /// A publication; `data` is JSON.
+    fn publication(channel: &str, data: &str) -> Frame;
+
+    /// The server's ping.
+    fn ping() -> Frame;
+}
+
+/// The protocol, written down by `W`.
+struct Centrifugo<W>(PhantomData<W>);
+
+impl<W: Wire> Centrifugo<W> {
+    fn meaning(call: Result<Call, message::Unreadable>) -> Decoded {
+        match call {
+            Ok(call) => {
+                let id = call.id;
+                message::interpret(call)
+                    .unwrap_or_else(|code| Decoded::Refused(vec![W::reply(id, &Answer::Error(code))]))
+            }
+            Err(message::Unreadable) => Decoded::Fatal(Vec::new(), message::BAD_REQUEST),
+        }
+    }
+}
+
+impl<W: Wire> Protocol for Centrifugo<W> {
+    fn decode(&self, incoming: Incoming<'_>) -> Decoded {
+        let mut calls = W::read(incoming);
+        match calls.pop() {
+            None => Self::meaning(Err(message::Unreadable)),
+            Some(only) if calls.is_empty() => Self::meaning(only),
+            Some(last) => Decoded::Batch(calls.into_iter().chain([last]).map(Self::meaning).collect()),
+        }
+    }
+
+    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
+        let tag = Tag::of(tag);
+        vec![W::reply(tag.id, &Answer::of(&tag, reply))]
+    }
+
+    fn ping(&self) -> Option<Frame> {
+        Some(W::ping())
+    }
+
+    fn closing(&self, cause: CloseCause) -> Closing {
+        message::closing(cause)
+    }
+
+    fn as_codec(&'static self) -> &'static dyn Codec {
+        self
+    }
+}
+
+impl<W: Wire> Codec for Centrifugo<W> {
+    fn encoding(&self) -> Encoding {
+        W::ENCODING
+    }
+
+    /// Never asked for: changes are told by whole presences.
+    fn diff(&self, _: &Diff) -> Frames {
+        Vec::new()
+    }
+
+    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+        let tag = Tag::of(tag);
+        let shown = snapshots.first().map_or_else(status::absent, status::body);
+        let data = status::data(channel::user(tag.channel), &shown);
+        vec![W::reply(tag.id, &Answer::Subscribe { data })]
+    }
+
+    fn publisher(&self) -> Option<&dyn Publisher> {
+        Some(self)
+    }
+}
+
+impl<W: Wire> Publisher for Centrifugo<W> {
+    /// What stands in `data` after the user's name, which followers may write differently.
+    fn body(&self, after: &Snapshot) -> ByteString {
+        status::body(after).into()
+    }
+
+    fn publication(&self, topic: &Topic, body: &str) -> Frame {
+        W::publication(&topic.0, &status::data(channel::user(&topic.0), body))
+    }
+}

@@ -1,0 +1,55 @@
+//! What a `status:` channel says of its user, in the reply to a subscription and in each publication:
+//! `{"user":"42","online":true,"statuses":["dnd"],"active":1627107289,"last_online":1627107289,"state":"dnd"}`.
+//!
+//! `statuses` has the text of each connection that others see, the one that changed last at the end; `state` is the last
+//! of them that is not empty. Times are whole Unix seconds. What is not known is left out.
+
+use serde::Serialize;
+
+use crate::presence::diff::Snapshot;
+use crate::presence::time::Timestamp;
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    online: bool,
+    statuses: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_online: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a str>,
+}
+
+/// What the user shows, but for its name: the object without its opening brace.
+pub(super) fn body(snapshot: &Snapshot) -> String {
+    let statuses: Vec<&str> = snapshot.presences.iter().map(|presence| presence.status.as_str()).collect();
+    written(&Shown {
+        online: !statuses.is_empty(),
+        state: statuses.iter().rev().copied().find(|text| !text.is_empty()),
+        statuses,
+        active: snapshot.times.active.map(Timestamp::as_secs),
+        last_online: snapshot.times.last_online.map(Timestamp::as_secs),
+    })
+}
+
+/// What a user shows who cannot be here.
+pub(super) fn absent() -> String {
+    written(&Shown { online: false, statuses: Vec::new(), active: None, last_online: None, state: None })
+}
+
+fn written(shown: &Shown<'_>) -> String {
+    let mut text = serde_json::to_string(shown).expect("these types always serialize");
+    text.remove(0);
+    text
+}
+
+/// The whole object.
+pub(super) fn data(user: &str, body: &str) -> String {
+    format!("{{\"user\":{},{body}", json_string(user))
+}
+
+/// A text as a JSON string.
+pub(super) fn json_string(text: &str) -> String {
+    serde_json::to_string(text).expect("a text always serializes")
+}

@@ -1,0 +1,116 @@
+//! Recorded frames of unmodified clients decode, and the replies they understand are written to the letter.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::message::{ClientInfo, Code};
+use super::*;
+use crate::outbox::VisibleConnection;
+use crate::presence::diff::{Presence, Times};
+use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::quota::QuotaExceeded;
+use crate::presence::status::{StatusText, Version};
+use crate::presence::time::Timestamp;
+use crate::session::command::{Command, Refusal, Request, Welcome};
+
+mod json;
+mod malformed;
+mod protobuf;
+
+const CLIENT: &str = "23a90b60-e541-11f1-bba8-40b3eab63f3f";
+
+fn connection() -> ConnectionId {
+    ConnectionId::from_uuid(Uuid::parse_str(CLIENT).unwrap())
+}
+
+fn text(status: &str) -> StatusText {
+    StatusText::new(status).unwrap()
+}
+
+/// The commands of a message; the test is over when there is anything else in it.
+fn commands(decoded: Decoded) -> Vec<Command> {
+    match decoded {
+        Decoded::Request(Request { command, .. }) => vec![command],
+        Decoded::Batch(batch) => batch.into_iter().flat_map(commands).collect(),
+        other => panic!("no command: {other:?}"),
+    }
+}
+
+fn connect(token: &str) -> Command {
+    Command::Connect { token: token.into() }
+}
+
+fn subscribe(user: &str) -> Command {
+    Command::Subscribe { user: UserId::from_name(user), topic: Topic(format!("status:{user}").into()) }
+}
+
+fn unfollow(users: &[&str]) -> Command {
+    Command::Unfollow(users.iter().map(|user| UserId::from_name(user)).collect())
+}
+
+fn shows(user: &str) -> Command {
+    Command::ShowConnections(UserId::from_name(user))
+}
+
+fn snapshot(statuses: &[&str]) -> Snapshot {
+    let shown = |status: &&str| Presence { connection: connection(), username: None, status: text(status) };
+    Snapshot {
+        user: UserId::from_name("42"),
+        version: Version::default(),
+        presences: statuses.iter().map(shown).collect(),
+        times: Times { active: Some(Timestamp::from_micros(1_627_107_289_900_000)), last_online: None },
+    }
+}
+
+/// The tag of the only request in a message.
+fn tag(decoded: Decoded) -> RequestTag {
+    match decoded {
+        Decoded::Request(request) => request.tag,
+        other => panic!("no request: {other:?}"),
+    }
+}
+
+/// Every reply, as the session gives it to a request of this id, with what it is called.
+fn replies() -> Vec<(&'static str, Reply)> {
+    let refused = |refusal| ("error", Reply::Refused(refusal));
+    vec![
+        refused(Refusal::Busy),
+        refused(Refusal::NotPermitted),
+        refused(Refusal::AlreadyFollowed),
+        refused(Refusal::TooManyFollows(QuotaExceeded { limit: 128, held: 128, asked: 1 })),
+        refused(Refusal::NotAvailable),
+        refused(Refusal::TokenExpired),
+        refused(Refusal::TooFast { limit: 1, retry_after: Duration::from_secs(1) }),
+    ]
+}
+
+#[test]
+fn closes_have_codes_that_say_whether_to_come_back_and_reasons() {
+    let cases = [
+        (CloseCause::Drain, 3001, "shutdown"),
+        (CloseCause::Busy, 3004, "internal server error"),
+        (CloseCause::TokenExpired, 3005, "connection expired"),
+        (CloseCause::Silent, 3012, "no pong"),
+        (CloseCause::InvalidToken, 3500, "invalid token"),
+        (CloseCause::BadRequest, 3501, "bad request"),
+        (CloseCause::BrokenFrames, 3501, "bad request"),
+        (CloseCause::BrokenText, 3501, "bad request"),
+        (CloseCause::Stale, 3502, "stale"),
+        (CloseCause::Disconnected, 3503, "force disconnect"),
+        (CloseCause::NotPermitted, 3507, "permission denied"),
+        (CloseCause::MessageTooLarge, 1009, "message too large"),
+    ];
+    for (cause, code, reason) in cases {
+        assert_eq!(Format::Json.protocol().closing(cause), Closing::new(code, reason));
+        assert_eq!(Format::Protobuf.protocol().closing(cause), Closing::new(code, reason));
+        assert!(serde_json::from_str::<serde_json::Value>(reason).is_err(), "{reason} would be taken for JSON");
+    }
+}
+
+#[test]
+fn the_format_goes_by_the_subprotocol() {
+    assert_eq!(Format::of_subprotocol("centrifuge-json"), Some(("centrifuge-json", Format::Json)));
+    assert_eq!(Format::of_subprotocol("centrifuge-protobuf"), Some(("centrifuge-protobuf", Format::Protobuf)));
+    assert_eq!(Format::of_subprotocol("chat"), None);
+}

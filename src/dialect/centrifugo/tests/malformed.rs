@@ -1,0 +1,153 @@
+//! What is wrong with a message decides whether its command is refused or the connection ends; nothing panics.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn decode(text: &str) -> Decoded {
+    Format::Json.protocol().decode(Incoming::Text(text))
+}
+
+fn is_fatal(decoded: &Decoded) -> bool {
+    matches!(decoded, Decoded::Fatal(frames, closing) if frames.is_empty() && closing.code == 3501)
+}
+
+#[test]
+fn what_cannot_be_read_ends_the_connection() {
+    for message in [
+        "",
+        " \n ",
+        "{",
+        "null",
+        "[]",
+        "1",
+        "\"x\"",
+        "{}x",
+        "x{}",
+        r#"{"id":1}"#,
+        r#"{"id":1,"nope":{}}"#,
+        r#"{"id":-1,"connect":{}}"#,
+        r#"{"id":4294967296,"connect":{}}"#,
+        r#"{"id":"1","connect":{}}"#,
+        r#"{"id":1,"connect":[]}"#,
+        r#"{"id":1,"connect":{"token":5}}"#,
+        r#"{"id":1,"connect":{},"connect":{}}"#,
+        r#"{"id":1,"ping":{}}"#,
+        r#"{"id":1,"subscribe":{}}"#,
+        r#"{"id":1,"subscribe":{"channel":""}}"#,
+        r#"{"id":1,"unsubscribe":{}}"#,
+        r#"{"id":1,"presence":{}}"#,
+        r#"{"id":1,"presence_stats":{}}"#,
+    ] {
+        let decoded = decode(message);
+        let fatal = match &decoded {
+            Decoded::Batch(batch) => batch.last().is_some_and(is_fatal),
+            other => is_fatal(other),
+        };
+        assert!(fatal, "{message}: {decoded:?}");
+    }
+    let deep = format!("{{\"id\":1,\"x\":{}", "[".repeat(60_000));
+    assert!(is_fatal(&decode(&deep)));
+    for bytes in [&[][..], &[5], &[2, 8], &[2, 8, 1], &[0xff; 12], &[4, 8, 1, 0x2a, 0x7f]] {
+        assert!(is_fatal(&Format::Protobuf.protocol().decode(Incoming::Binary(bytes))), "{bytes:?}");
+    }
+    assert!(is_fatal(&Format::Protobuf.protocol().decode(Incoming::Text("{}"))));
+}
+
+#[test]
+fn what_was_read_before_it_counts() {
+    let Decoded::Batch(batch) = decode("{\"id\":1,\"connect\":{}}\n{\n{\"id\":2,\"connect\":{}}") else {
+        panic!("no batch")
+    };
+    assert!(matches!(&batch[..], [Decoded::Request(_), last] if is_fatal(last)), "{batch:?}");
+}
+
+#[test]
+fn what_is_not_served_is_refused() {
+    let error = |code: u32, message: &str| format!(r#"{{"id":1,"error":{{"code":{code},"message":"{message}"}}}}"#);
+    let long = format!(r#"{{"id":1,"subscribe":{{"channel":"status:{}"}}}}"#, "x".repeat(249));
+    let state =
+        format!(r#"{{"id":1,"rpc":{{"method":"update_user_status","data":{{"state":"{}"}}}}}}"#, "x".repeat(2049));
+    let cases = [
+        (r#"{"id":1,"subscribe":{"channel":"news"}}"#, error(102, "unknown channel")),
+        (r#"{"id":1,"subscribe":{"channel":"status:"}}"#, error(102, "unknown channel")),
+        (r#"{"id":1,"subscribe":{"channel":"Status:42"}}"#, error(102, "unknown channel")),
+        (r#"{"id":1,"subscribe":{"channel":"$status:42"}}"#, error(102, "unknown channel")),
+        (r#"{"id":1,"presence":{"channel":"news"}}"#, error(102, "unknown channel")),
+        (r#"{"id":1,"presence_stats":{"channel":"news"}}"#, error(102, "unknown channel")),
+        (r#"{"id":1,"subscribe":{"channel":"status:a\nb"}}"#, error(107, "bad request")),
+        (&long, error(107, "bad request")),
+        (&state, error(107, "bad request")),
+        (r#"{"id":1,"rpc":{"method":"update_user_status","data":{"state":5}}}"#, error(107, "bad request")),
+        (r#"{"id":1,"rpc":{"method":"update_user_status","data":"dnd"}}"#, error(107, "bad request")),
+        (r#"{"id":1,"rpc":{}}"#, error(104, "method not found")),
+        (r#"{"id":1,"publish":{"channel":"status:42","data":{}}}"#, error(103, "permission denied")),
+        (r#"{"id":1,"history":{"channel":"status:42"}}"#, error(108, "not available")),
+        (r#"{"id":1,"sub_refresh":{"channel":"status:42"}}"#, error(108, "not available")),
+    ];
+    for (message, expected) in cases {
+        assert_eq!(decode(message), Decoded::Refused(vec![Frame::text(&expected)]), "{message}");
+    }
+}
+
+/// Pieces of commands, put together without sense.
+fn nonsense() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\n",
+        "\"id\"",
+        "1",
+        "0",
+        "-1",
+        "1e9",
+        "null",
+        "\"connect\"",
+        "\"subscribe\"",
+        "\"rpc\"",
+        "\"channel\"",
+        "\"status:42\"",
+        "\"data\"",
+        "\"method\"",
+        "\"update_user_status\"",
+        "\"\\ud800\"",
+        "é",
+        "\u{0}",
+    ]);
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+/// A command that is cut, or of which a byte is another.
+fn broken(command: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
+    (0..=command.len(), prop::option::of((0..command.len(), any::<u8>()))).prop_map(move |(length, change)| {
+        let mut bytes = command.to_vec();
+        if let Some((at, byte)) = change {
+            bytes[at] = byte;
+        }
+        bytes.truncate(length);
+        bytes
+    })
+}
+
+const JSON: &[u8] = br#"{"id":3,"rpc":{"method":"update_user_status","data":{"state":"dnd"}}}"#;
+const PROTOBUF: &[u8] = b"\x08\x08\x01\x22\x04\x22\x02js\x11\x08\x02\x2a\x0d\x0a\x09status:42\x70\x01";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn nothing_that_comes_in_json_panics(message in nonsense(), bytes in broken(JSON)) {
+        decode(&message);
+        Format::Json.protocol().decode(Incoming::Binary(&bytes));
+    }
+
+    #[test]
+    fn nothing_that_comes_in_protobuf_panics(bytes in prop::collection::vec(any::<u8>(), 0..60), other in broken(PROTOBUF)) {
+        Format::Protobuf.protocol().decode(Incoming::Binary(&bytes));
+        Format::Protobuf.protocol().decode(Incoming::Binary(&other));
+    }
+}

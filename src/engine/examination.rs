@@ -1,0 +1,58 @@
+//! What the server's own side may know of a user: all connections, the invisible ones too.
+
+use crate::metrics::Dialect;
+use crate::outbox::Address;
+use crate::presence::general::GeneralStatus;
+use crate::presence::id::{ConnectionId, Username};
+use crate::presence::status::StatusText;
+use crate::presence::user::UserPresence;
+
+/// Everything about one user.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// Over all connections.
+    pub general: GeneralStatus,
+    /// The one that changed last is at the end.
+    pub devices: Vec<Device>,
+}
+
+/// One connection of a user.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Which one.
+    pub connection: ConnectionId,
+    /// The name it was opened with.
+    pub username: Option<Username>,
+    /// The world it comes from.
+    pub dialect: Dialect,
+    /// `None`: connected but invisible.
+    pub status: Option<StatusText>,
+}
+
+impl Examined {
+    pub(super) fn of(presence: &UserPresence<Address>) -> Self {
+        let devices = presence.connections().iter().map(|connection| Device {
+            connection: connection.id,
+            username: connection.username.clone(),
+            dialect: connection.address.dialect(),
+            status: connection.status.clone(),
+        });
+        Self { general: presence.general_status(), devices: devices.collect() }
+    }
+}
+
+/// Some of a user's connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// This one; none: all.
+    pub only: Option<ConnectionId>,
+    /// But not these.
+    pub except: Vec<ConnectionId>,
+}
+
+impl Selection {
+    /// Whether this connection is among them.
+    pub fn includes(&self, connection: ConnectionId) -> bool {
+        self.only.is_none_or(|only| only == connection) && !self.except.contains(&connection)
+    }
+}

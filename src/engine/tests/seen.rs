@@ -1,0 +1,100 @@
+//! What is written down of when users are online.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::presence::seen::LastSeen;
+use crate::presence::time::Timestamp;
+use crate::store::seen::SeenStore;
+use crate::store::seen::memory::MemorySeen;
+
+struct Diary {
+    world: World,
+    seen: Arc<dyn SeenStore>,
+    clock: Clock,
+}
+
+impl Diary {
+    fn new(interval: Duration) -> Self {
+        let (clock, metrics) = (Clock::manual(Timestamp::from_secs(1000)), Metrics::new());
+        let seen: Arc<dyn SeenStore> = Arc::new(MemorySeen::new(Duration::from_secs(1_000_000), &clock, &metrics));
+        let config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
+        let engine = Engine::start(&config, Ticks::new(Some(seen.clone()), interval, &clock), &clock, &metrics);
+        Self { world: World { engine, metrics, connections: 1.into() }, seen, clock }
+    }
+
+    async fn of(&self, name: &str) -> LastSeen {
+        self.seen.read(vec![UserId::from_name(name)]).await.unwrap().remove(0)
+    }
+
+    async fn online(&self, name: &str) -> u64 {
+        self.of(name).await.online.as_secs()
+    }
+
+    async fn until(&self, name: &str, online: u64) {
+        let arrived = async {
+            while self.online(name).await != online {
+                tokio::task::yield_now().await;
+            }
+        };
+        let arrived = tokio::time::timeout(Duration::from_secs(5), arrived).await;
+        assert!(arrived.is_ok(), "{name} was online at {} instead of {online}", self.online(name).await);
+    }
+}
+
+#[actix_web::test]
+async fn a_user_is_written_down_when_it_comes_and_when_it_goes() {
+    let diary = Diary::new(Duration::from_secs(27));
+    let bob = diary.world.connects("bob", Some("")).await;
+    assert_eq!(diary.online("bob").await, 1000);
+    diary.clock.advance(Duration::from_secs(5));
+    let phone = diary.world.connects("bob", None).await;
+    bob.disconnects();
+    diary.until("bob", 1005).await;
+    diary.clock.advance(Duration::from_secs(5));
+    phone.disconnects();
+    diary.world.until(0, |metrics| metrics.engine().users.get()).await;
+    assert_eq!(diary.online("bob").await, 1005, "an invisible connection counted");
+}
+
+#[actix_web::test]
+async fn an_invisible_user_is_never_online_and_an_update_is_written_down() {
+    let diary = Diary::new(Duration::from_secs(27));
+    let mut ghost = diary.world.connects("ghost", None).await;
+    ghost.follows(&["ghost"]);
+    ghost.hears().await;
+    assert_eq!(diary.of("ghost").await, LastSeen::default());
+    diary.clock.advance(Duration::from_secs(3));
+    diary.world.engine.mark_active(UserId::from_name("ghost")).unwrap();
+    diary.world.engine.update_status(UserId::from_name("ghost"), Some(text("dnd"))).unwrap();
+    let record = diary.of("ghost").await;
+    assert_eq!((record.active.as_secs(), record.online.as_secs(), record.state), (1003, 0, Some(text("dnd"))));
+    ghost.sets(Some(""));
+    diary.until("ghost", 1003).await;
+}
+
+#[actix_web::test]
+async fn whoever_stays_is_written_down_every_interval_also_after_its_actor_was_replaced() {
+    let diary = Diary::new(Duration::from_millis(20));
+    let crowd = futures_util::future::join_all((0..30).map(|number| {
+        let name = format!("person-{number}");
+        let diary = &diary;
+        async move { diary.world.connects(&name, (number % 2 == 0).then_some("")).await }
+    }))
+    .await;
+    for second in 1..5 {
+        diary.clock.advance(Duration::from_secs(1));
+        for number in (0..30).step_by(2) {
+            diary.until(&format!("person-{number}"), 1000 + second).await;
+        }
+        for number in (1..30).step_by(2) {
+            assert_eq!(diary.online(&format!("person-{number}")).await, 0);
+        }
+        diary.world.engine.poison(UserId::from_name("person-2"));
+    }
+    crowd.into_iter().for_each(Device::disconnects);
+    diary.world.until(0, |metrics| metrics.engine().users.get()).await;
+    diary.clock.advance(Duration::from_secs(1));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(diary.online("person-0").await < 1005, "written down after it had gone");
+}

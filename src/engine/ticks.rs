@@ -1,0 +1,97 @@
+//! Writes down when users are online, without a timer for each.
+//!
+//! A user that becomes visible is noted then, again every interval while it stays so, and when it is visible no more.
+//! The visible users of a shard lie in as many slots as the interval has seconds; its supervisor notes one slot a second.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashSet;
+
+use crate::clock::Clock;
+use crate::presence::id::UserId;
+use crate::presence::seen::Sighting;
+use crate::presence::status::StatusText;
+use crate::store::seen::{SeenStore, TooManyWaiting};
+
+/// Where the engine writes down when users were seen; nowhere, if that is switched off.
+#[derive(Clone)]
+pub struct Ticks {
+    seen: Option<Arc<dyn SeenStore>>,
+    interval: Duration,
+    clock: Clock,
+}
+
+impl Ticks {
+    /// Into this store; a visible user every `interval`.
+    pub fn new(seen: Option<Arc<dyn SeenStore>>, interval: Duration, clock: &Clock) -> Self {
+        Self { seen, interval, clock: clock.clone() }
+    }
+
+    /// Notes that a user did something, and what it said of itself.
+    pub fn active(&self, user: UserId, state: Option<StatusText>) -> Result<(), TooManyWaiting> {
+        let sighting = Sighting::active(self.clock.now(), state);
+        self.seen.as_ref().map_or(Ok(()), |seen| seen.note(&mut std::iter::once((user, sighting))))
+    }
+
+    fn online(&self, users: impl Iterator<Item = UserId>) {
+        let Some(seen) = &self.seen else { return };
+        let sighting = Sighting::online(self.clock.now());
+        // What is refused is counted; the next tick comes soon.
+        let _refused = seen.note(&mut users.map(|user| (user, sighting.clone())));
+    }
+}
+
+/// The visible users of one shard. Nothing is kept where nothing is written down.
+pub struct Visible {
+    ticks: Ticks,
+    slots: Box<[RefCell<HashSet<UserId>>]>,
+}
+
+impl Visible {
+    /// Nobody.
+    pub fn new(ticks: Ticks) -> Self {
+        let count = usize::try_from(ticks.interval.as_secs()).unwrap_or(usize::MAX).clamp(1, 3600);
+        Self { ticks, slots: (0..count).map(|_| RefCell::default()).collect() }
+    }
+
+    /// The time between two slots.
+    pub fn stride(&self) -> Option<Duration> {
+        let slots = u32::try_from(self.slots.len()).expect("at most an hour's seconds");
+        self.ticks.seen.as_ref().map(|_| self.ticks.interval / slots)
+    }
+
+    /// A user is visible.
+    pub fn appears(&self, user: UserId) {
+        self.note(user, |slot| slot.insert(user));
+    }
+
+    /// A user is visible no more.
+    pub fn disappears(&self, user: UserId) {
+        self.note(user, |slot| slot.remove(&user));
+    }
+
+    fn note(&self, user: UserId, change: impl FnOnce(&mut HashSet<UserId>) -> bool) {
+        if self.ticks.seen.is_some() {
+            change(&mut self.slot(user).borrow_mut());
+            self.ticks.online(std::iter::once(user));
+        }
+    }
+
+    /// Notes the users of one slot; the caller counts the slots through.
+    pub fn sweep(&self, round: usize) {
+        let mut slot = self.slots[round % self.slots.len()].borrow_mut();
+        self.ticks.online(slot.iter().copied());
+        // Room that a wave of users left behind.
+        if slot.capacity() > 4 * slot.len() + 64 {
+            slot.shrink_to_fit();
+        }
+    }
+
+    fn slot(&self, user: UserId) -> &RefCell<HashSet<UserId>> {
+        let (_, low) = user.uuid().as_u64_pair();
+        let slot = usize::try_from(low % self.slots.len() as u64).expect("below the number of slots");
+        &self.slots[slot]
+    }
+}

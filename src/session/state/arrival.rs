@@ -1,0 +1,133 @@
+//! What only sessions do whose client says who it is by its first message: it comes in, stays, names what it follows.
+
+use super::{Kind, Phase, State, UnderWay};
+use crate::config::{LimitsConfig, SessionConfig};
+use crate::engine::EngineError;
+use crate::outbox::{RequestTag, Topic, VisibleConnection};
+use crate::presence::follows::Added;
+use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
+use crate::session::action::{Action, Arrival};
+use crate::session::command::{Command, Refusal, Reply, Request, Welcome};
+use crate::session::entrance::{Entrance, EntranceRules, Turned};
+use crate::session::protocol::{CloseCause, Protocol};
+
+impl State {
+    /// A session that begins now and does not know yet whose it is.
+    pub fn unidentified(
+        protocol: &'static dyn Protocol,
+        rules: EntranceRules,
+        session: &SessionConfig,
+        limits: &LimitsConfig,
+        now: Timestamp,
+    ) -> Self {
+        // The own user is followed like any other here; nobody follows the nil user.
+        let nobody = UserId::from_uuid(uuid::Uuid::nil());
+        let entrance = Some(Box::new(Entrance::new(rules, now)));
+        Self { entrance, ..Self::new(protocol, nobody, session, limits, now) }
+    }
+
+    pub(super) fn pong(&mut self, now: Timestamp) -> Vec<Action> {
+        let expected = self.entrance.as_mut().is_some_and(|entrance| entrance.pong());
+        if expected { Vec::new() } else { self.close_because(CloseCause::BadRequest, now) }
+    }
+
+    pub(super) fn connect(&mut self, tag: RequestTag, token: &str, now: Timestamp) -> Vec<Action> {
+        let Some(entrance) = self.entrance.as_mut().filter(|entrance| entrance.may_connect()) else {
+            return self.close_because(CloseCause::BadRequest, now);
+        };
+        match entrance.knock(token, now) {
+            Ok(identity) => {
+                self.under_way(tag, Kind::Arriving);
+                // Whoever is nobody is not seen.
+                let status = identity.user.map(|_| StatusText::empty());
+                let (user, username, info) = (identity.user, identity.username, identity.info);
+                vec![Action::Attach(Arrival { user, username, status, info })]
+            }
+            Err(Turned::Expired) => vec![self.reply(&tag, &Reply::Refused(Refusal::TokenExpired))],
+            Err(Turned::Away(cause)) => self.close_because(cause, now),
+        }
+    }
+
+    /// The connection is part of its user, or cannot be.
+    pub fn attached(&mut self, result: Result<ConnectionId, EngineError>, now: Timestamp) -> Vec<Action> {
+        let Some(UnderWay { tag, kind: Kind::Arriving, .. }) = self.under_way.take() else { return Vec::new() };
+        match (result, &mut self.entrance) {
+            (Ok(connection), Some(entrance)) if self.phase == Phase::Open => {
+                let (ping, ttl) = entrance.enter(now);
+                let mut actions = vec![self.reply(&tag, &Reply::Connected(Welcome { connection, ttl, ping }))];
+                actions.extend(self.proceed(now));
+                actions
+            }
+            (Err(EngineError::Busy), _) => self.close_because(CloseCause::Busy, now),
+            (Err(EngineError::Stopped), _) => self.close_because(CloseCause::Drain, now),
+            (Ok(_), _) => Vec::new(),
+        }
+    }
+
+    pub(super) fn refresh(&mut self, tag: &RequestTag, token: &str, now: Timestamp) -> Vec<Action> {
+        let refreshed = self.entrance.as_mut().map(|entrance| entrance.refresh(token, now));
+        match refreshed {
+            Some(Ok(ttl)) => vec![self.reply(tag, &Reply::Refreshed { ttl })],
+            Some(Err(cause)) => self.close_because(cause, now),
+            None => self.close_because(CloseCause::BadRequest, now),
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, tag: RequestTag, user: UserId, topic: Topic) -> Vec<Action> {
+        if self.follows.contains(user) {
+            return vec![self.reply(&tag, &Reply::Refused(Refusal::AlreadyFollowed))];
+        }
+        match self.follows.add([user]) {
+            // The nil user, whom nobody follows.
+            Ok(Added { asked: users, fresh }) if users.is_empty() => {
+                let id = self.under_way(tag.clone(), Kind::Following(fresh));
+                vec![Action::Follow { id, tag, users }]
+            }
+            Ok(Added { asked: _, fresh }) => {
+                let id = self.under_way(tag.clone(), Kind::Following(fresh));
+                vec![Action::Subscribe { id, tag, user, topic }]
+            }
+            Err(exceeded) => vec![self.reply(&tag, &Reply::Refused(Refusal::TooManyFollows(exceeded)))],
+        }
+    }
+
+    pub(super) fn mark_active(&mut self, tag: RequestTag, status: Option<StatusText>) -> Vec<Action> {
+        let refusal = match &self.entrance {
+            Some(entrance) if !entrance.may_mark_active() => Some(Refusal::NotAvailable),
+            Some(entrance) if entrance.user().is_none() => Some(Refusal::NotPermitted),
+            Some(_) | None => None,
+        };
+        if let Some(refusal) = refusal {
+            return vec![self.reply(&tag, &Reply::Refused(refusal))];
+        }
+        // As over the server API, an empty text is shown, but says nothing.
+        let state = status.clone().filter(|state| !state.as_str().is_empty());
+        self.under_way(tag, Kind::MarkingActive(status));
+        vec![Action::MarkActive(state)]
+    }
+
+    /// The own user has been told that it is active, or the server is too busy for that.
+    pub fn marked(&mut self, result: Result<(), EngineError>, now: Timestamp) -> Vec<Action> {
+        let Some(UnderWay { tag, kind: Kind::MarkingActive(status), .. }) = self.under_way.take() else {
+            return Vec::new();
+        };
+        let mut actions = match (result, status) {
+            (Ok(()), Some(status)) => self.begin(Request { tag, command: Command::SetStatus(Some(status)) }, now),
+            (Ok(()), None) => vec![self.reply(&tag, &Reply::Done)],
+            (Err(_), _) => vec![self.reply(&tag, &Reply::Refused(Refusal::Busy))],
+        };
+        actions.extend(self.proceed(now));
+        actions
+    }
+
+    /// The visible connections that were asked for have come, or could not be asked for.
+    pub fn shown(&mut self, result: Result<Vec<VisibleConnection>, EngineError>, now: Timestamp) -> Vec<Action> {
+        let Some(UnderWay { tag, kind: Kind::Showing, .. }) = self.under_way.take() else { return Vec::new() };
+        let reply = result.map_or(Reply::Refused(Refusal::Busy), Reply::Connections);
+        let mut actions = vec![self.reply(&tag, &reply)];
+        actions.extend(self.proceed(now));
+        actions
+    }
+}

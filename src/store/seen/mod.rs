@@ -1,0 +1,35 @@
+//! When users were last seen, kept.
+//!
+//! [`SeenStore`] is the port; [`memory`] is the reference, [`disk`] the embedded database. A sighting counts at once and
+//! is written within a second, together with all others of that second; what waits meanwhile is in [`waiting`].
+
+#[cfg(test)]
+mod contract;
+pub mod disk;
+pub mod memory;
+mod record;
+mod waiting;
+
+use super::Answer;
+use crate::presence::id::UserId;
+use crate::presence::seen::{LastSeen, Sighting};
+
+/// So much waits to be written that nothing more is taken in: the disk is stuck or far too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many sightings wait to be written")]
+pub struct TooManyWaiting;
+
+/// Remembers when users were last seen, until nothing has been heard of them for the configured time.
+pub trait SeenStore: Send + Sync {
+    /// Takes sightings in. Never waits; what is refused is counted, and the rest is taken all the same.
+    fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Sighting)>) -> Result<(), TooManyWaiting>;
+
+    /// The records of these users, in the order asked, with everything noted before; of an unknown user an empty one.
+    fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>>;
+
+    /// Forgets these users; on disk when answered.
+    fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()>;
+
+    /// Writes what waits and takes no more.
+    fn close(&self) -> Answer<'_, ()>;
+}

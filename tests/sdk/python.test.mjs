@@ -1,0 +1,48 @@
+// User status with Centrifugo's Python SDK, in both of its encodings. `PYTHON` is an interpreter that has it.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { FORMATS, seconds, tokenOf } from './harness/centrifuge.mjs';
+import { startServer } from './harness/server.mjs';
+
+const python = process.env.PYTHON;
+const script = fileURLToPath(new URL('python/conversation.py', import.meta.url));
+
+describe('centrifuge-python', { skip: python ? false : 'PYTHON names no interpreter with centrifuge-python: left out' }, () => {
+  let server;
+  before(async () => {
+    const env = { HEREABOUTS_CENTRIFUGO__CLIENT__PING_INTERVAL: '1s', HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '500ms' };
+    server = await startServer({ env });
+  });
+  after(() => server?.stop());
+
+  for (const format of FORMATS) {
+    test(`holds its conversation in ${format}`, async () => {
+      const env = {
+        ...process.env,
+        ALICE: tokenOf({ sub: 'alice' }),
+        BOB: tokenOf({ sub: 'bob', exp: seconds(100) }),
+        EXPIRED: tokenOf({ sub: 'bob', exp: seconds(-1) }),
+        WRONG: tokenOf({ sub: 'bob' }, 'another key'),
+      };
+      const url = `ws://${server.address}/connection/websocket`;
+      const { stdout } = await promisify(execFile)(python, [script, url, format], { env, timeout: 60_000 });
+      assert.deepEqual(JSON.parse(stdout), {
+        'wrong token': [3500, 'invalid token'],
+        snapshot: ['subscribed', 'bob', true, ['']],
+        rpc: 0,
+        publication: ['dnd'],
+        presence: ['bob'],
+        presence_stats: [1, 1],
+        'unknown method': [104, 'method not found'],
+        'unknown channel': ['unsubscribed', 102],
+        gone: [],
+        end: 'unsubscribed',
+      });
+    });
+  }
+});

@@ -1,0 +1,116 @@
+"""One conversation with Centrifugo's Python SDK, unmodified; prints what came of it as JSON.
+
+Usage: conversation.py URL json|protobuf, with the tokens in the environment.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+from centrifuge import CentrifugeError, Client, ClientEventHandler, ReplyError, SubscriptionEventHandler
+
+DEADLINE = 10
+
+
+class Disconnections(ClientEventHandler):
+    """Waits for the end of a connection."""
+
+    def __init__(self):
+        self.ended = asyncio.get_running_loop().create_future()
+
+    async def on_disconnected(self, ctx):
+        if not self.ended.done():
+            self.ended.set_result([ctx.code, ctx.reason])
+
+
+class Heard(SubscriptionEventHandler):
+    """What a subscription is told, in order."""
+
+    def __init__(self, decode):
+        self.decode = decode
+        self.queue = asyncio.Queue()
+
+    async def on_subscribed(self, ctx):
+        await self.queue.put(["subscribed", self.decode(ctx.data)])
+
+    async def on_unsubscribed(self, ctx):
+        await self.queue.put(["unsubscribed", ctx.code])
+
+    async def on_publication(self, ctx):
+        await self.queue.put(["publication", self.decode(ctx.pub.data)])
+
+    async def next(self):
+        return await asyncio.wait_for(self.queue.get(), DEADLINE)
+
+    async def until(self, name, value):
+        while True:
+            _, data = await self.next()
+            if data.get(name) == value:
+                return data
+
+
+async def refused(call):
+    try:
+        return [0, str(await call)]
+    except ReplyError as error:
+        return [error.code, error.message]
+
+
+async def conversation(url, use_protobuf):
+    encode = (lambda data: json.dumps(data).encode()) if use_protobuf else (lambda data: data)
+    decode = (lambda data: json.loads(data) if data else None) if use_protobuf else (lambda data: data)
+
+    def client(token, events=None, get_token=None):
+        return Client(url, events=events, token=token, get_token=get_token, use_protobuf=use_protobuf)
+
+    async def good():
+        return os.environ["BOB"]
+
+    found = {}
+    wrong = Disconnections()
+    await client(os.environ["WRONG"], wrong).connect()
+    found["wrong token"] = await asyncio.wait_for(wrong.ended, DEADLINE)
+
+    # Expired: asks for another and comes back.
+    bob = client(os.environ["EXPIRED"], get_token=good)
+    await bob.connect()
+    await bob.ready(timeout=DEADLINE)
+    alice = client(os.environ["ALICE"])
+    await alice.connect()
+    await alice.ready(timeout=DEADLINE)
+
+    heard = Heard(decode)
+    subscription = alice.new_subscription("status:bob", events=heard)
+    await subscription.subscribe()
+    kind, snapshot = await heard.next()
+    found["snapshot"] = [kind, snapshot["user"], snapshot["online"], snapshot["statuses"]]
+    empty = (await bob.rpc("update_user_status", encode({}))).data
+    found["rpc"] = len(empty or "")
+    await bob.rpc("update_user_status", encode({"state": "dnd"}))
+    found["publication"] = (await heard.until("state", "dnd"))["statuses"]
+    clients = (await alice.presence("status:bob")).clients
+    found["presence"] = [info.user for info in clients.values()]
+    stats = await alice.presence_stats("status:bob")
+    found["presence_stats"] = [stats.num_clients, stats.num_users]
+    found["unknown method"] = await refused(alice.rpc("nope", encode({})))
+    nowhere = Heard(decode)
+    await alice.new_subscription("news", events=nowhere).subscribe()
+    found["unknown channel"] = await nowhere.next()
+    # Longer than a ping takes to be missed.
+    await asyncio.sleep(3)
+    await bob.rpc("update_user_status", encode({"state": "still here"}))
+    await heard.until("state", "still here")
+    await bob.disconnect()
+    found["gone"] = (await heard.until("online", False))["statuses"]
+    await subscription.unsubscribe()
+    found["end"] = (await heard.next())[0]
+    await alice.disconnect()
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(asyncio.run(conversation(sys.argv[1], sys.argv[2] == "protobuf"))))
+    except CentrifugeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
