@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use hereabouts::dialect::nakama::Format;
 use hereabouts::metrics::Metrics;
-use hereabouts::outbox::{Address, Frame, Notification, Opening, Tally};
+use hereabouts::outbox::{Address, Frame, Notification, Opening, Pace, Tally};
 use hereabouts::presence::id::{ConnectionId, UserId};
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
@@ -87,7 +87,7 @@ impl World {
         let Some(diff) = user.handle(event, Timestamp::from_secs(1)).notify else { return };
         let (notification, mut tally) = (Notification::new(diff, user.snapshot()), Tally::default());
         for follower in user.followers().iter() {
-            follower.notify(&notification, &mut tally);
+            follower.notify(&notification, Pace::Gathered, &mut tally);
         }
         tally.record(&self.metrics);
     }

@@ -17,7 +17,7 @@ use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Tally, Told, VisibleConnection};
+use crate::outbox::{Address, Notification, Pace, Tally, Told, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
@@ -114,7 +114,8 @@ impl UserActor {
         self.surroundings.metrics.engine().diffs.inc();
         let notification = Notification::new(diff, self.presence.snapshot());
         if self.presence.followers().len() <= FAN_OUT_STRIDE {
-            let delivered = deliver(self.presence.followers().iter(), &notification, &self.surroundings.metrics);
+            let followers = self.presence.followers().iter();
+            let delivered = deliver(followers, &notification, Pace::Gathered, &self.surroundings.metrics);
             self.told(&notification, delivered.gone);
         } else {
             context.wait(Telling { notification, told: 0, gone: Vec::new(), woken: None, pause: None, pauses: 0 });
@@ -214,14 +215,15 @@ struct Delivered<'a> {
 fn deliver<'a>(
     followers: impl Iterator<Item = &'a Address>,
     notification: &Notification,
+    pace: Pace,
     metrics: &Metrics,
 ) -> Delivered<'a> {
     let mut tally = Tally::default();
     let mut delivered = Delivered { gone: Vec::new(), woken: None };
     for follower in followers {
-        match follower.notify(notification, &mut tally) {
+        match follower.notify(notification, pace, &mut tally) {
             Told::Woken => delivered.woken = Some(follower),
-            Told::Waits => {}
+            Told::Waits | Told::Done => {}
             Told::Gone => delivered.gone.push(follower.clone()),
         }
     }
@@ -270,8 +272,10 @@ impl ActorFuture<UserActor> for Telling {
         ready!(self.poll_turn(task));
         let followers = actor.presence.followers();
         let end = followers.places().end;
-        let next = end.min(self.told + FAN_OUT_STRIDE * 2);
-        let mut delivered = deliver(followers.within(self.told..next), &self.notification, &actor.surroundings.metrics);
+        let next = end.min(self.told + FAN_OUT_STRIDE);
+        let pace = Pace::AtOnce(actor.surroundings.clock.now());
+        let mut delivered =
+            deliver(followers.within(self.told..next), &self.notification, pace, &actor.surroundings.metrics);
         self.told = next;
         self.woken = delivered.woken.cloned();
         self.gone.append(&mut delivered.gone);

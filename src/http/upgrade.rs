@@ -7,19 +7,23 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use actix_codec::{AsyncRead, AsyncWrite, Encoder as _, Framed, FramedParts, ReadBuf};
+use actix_codec::{Encoder as _, Framed, FramedParts};
 use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_http::error::PayloadError;
 use actix_http::h1::{self, Message};
-use actix_http::{BoxedPayloadStream, ConnectionType, Payload, Request, Response, StatusCode};
+use actix_http::{BoxedPayloadStream, ConnectionType, HttpMessage as _, Payload, Request, Response, StatusCode};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use socket2::SockRef;
+
+use crate::outbox::Line;
 
 /// Most that is read at once. One buffer of this size serves all connections of a worker.
 const READ_BYTES: usize = 16 * 1024;
@@ -45,23 +49,24 @@ where
     R: Future<Output = Response<BoxBody>>,
 {
     let FramedParts { io, codec, read_buf, .. } = framed.into_parts();
-    let socket = Rc::new(RefCell::new(io));
+    let socket = Arc::new(io);
     // Copied, so that the dispatcher's buffer is given back.
     let incoming = Incoming { socket: socket.clone(), scratch, early: Bytes::copy_from_slice(&read_buf) };
     drop(read_buf);
     let payload: BoxedPayloadStream = Box::pin(incoming);
     let (request, _) = request.replace_payload(Payload::Stream { payload });
+    request.extensions_mut().insert(Line::new(socket.clone()));
     // Boxed: what it takes to find the answer is not kept as long as the connection.
     let body = Box::pin(answer(&socket, codec, respond(request))).await?;
     if let Some(body) = body {
         pump(&socket, body).await?;
     }
-    poll_fn(|context| Pin::new(&mut *socket.borrow_mut()).poll_shutdown(context)).await
+    SockRef::from(&*socket).shutdown(Shutdown::Write)
 }
 
 /// Writes the answer's head, and all of an answer that is no upgrade; returns the body of one that is.
 async fn answer(
-    socket: &RefCell<TcpStream>,
+    socket: &TcpStream,
     mut codec: h1::Codec,
     response: impl Future<Output = Response<BoxBody>>,
 ) -> io::Result<Option<BoxBody>> {
@@ -88,7 +93,7 @@ async fn answer(
 }
 
 /// Writes the body as the socket takes it. While the socket takes nothing, nothing is asked of the body either.
-async fn pump(socket: &RefCell<TcpStream>, mut body: BoxBody) -> io::Result<()> {
+async fn pump(socket: &TcpStream, mut body: BoxBody) -> io::Result<()> {
     let mut unwritten = Bytes::new();
     poll_fn(|context| {
         loop {
@@ -102,34 +107,39 @@ async fn pump(socket: &RefCell<TcpStream>, mut body: BoxBody) -> io::Result<()> 
     .await
 }
 
-async fn write(socket: &RefCell<TcpStream>, mut bytes: Bytes) -> io::Result<()> {
+async fn write(socket: &TcpStream, mut bytes: Bytes) -> io::Result<()> {
     poll_fn(|context| poll_write(socket, &mut bytes, context)).await
 }
 
-fn poll_write(socket: &RefCell<TcpStream>, bytes: &mut Bytes, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-    let mut socket = socket.borrow_mut();
+fn poll_write(socket: &TcpStream, bytes: &mut Bytes, context: &mut Context<'_>) -> Poll<io::Result<()>> {
     while !bytes.is_empty() {
         // The kernel is asked before the reactor: most frames fit at once, and the reactor's view of the socket is one
         // more thing to fetch from memory for each of thousands of connections.
-        let sent = match SockRef::from(&*socket).send(bytes) {
+        let sent = match SockRef::from(socket).send(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                ready!(Pin::new(&mut *socket).poll_write(context, bytes))
+                ready!(socket.poll_write_ready(context))?;
+                socket.try_write(bytes)
             }
             sent => sent,
         };
         match sent {
             Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Ok(sent) => bytes.advance(sent),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_passing(&error) => {}
             Err(error) => return Poll::Ready(Err(error)),
         }
     }
     Poll::Ready(Ok(()))
 }
 
+/// Whether the same may go well when it is tried again, once the reactor says so.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
 /// What the client sends after its request.
 struct Incoming {
-    socket: Rc<RefCell<TcpStream>>,
+    socket: Arc<TcpStream>,
     scratch: Scratch,
     /// What came together with the request.
     early: Bytes,
@@ -143,9 +153,14 @@ impl Stream for Incoming {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.early))));
         }
         let mut scratch = self.scratch.0.borrow_mut();
-        let mut buffer = ReadBuf::new(&mut scratch);
-        ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(context, &mut buffer))?;
-        let bytes = Bytes::copy_from_slice(buffer.filled());
-        Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+        loop {
+            ready!(self.socket.poll_read_ready(context))?;
+            match self.socket.try_read(&mut scratch) {
+                Ok(0) => return Poll::Ready(None),
+                Ok(count) => return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&scratch[..count])))),
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::codec::Codec;
 use super::queue::Queue;
 use super::{Opening, Outbox, State};
 use crate::metrics::Metrics;
+use crate::presence::time::Timestamp;
 use crate::presence::user::Connection;
 
 /// A follower's address: the shared outbox, compared by identity. Eight bytes.
@@ -58,16 +59,16 @@ impl Address {
             status: opening.status,
             subscriber: None,
             waker: None,
+            line: None,
+            told_at: Timestamp::default(),
             // It has not run yet.
             stirred: true,
             awake: true,
             counted: 0,
             ended: false,
             completed: false,
-            abandoned: Vec::new(),
-            farewell: None,
             due: false,
-            last: None,
+            rare: None,
         };
         Self(Arc::new(Outbox {
             connection: opening.connection,

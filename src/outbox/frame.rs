@@ -63,6 +63,11 @@ impl Frame {
         self.0
     }
 
+    /// What is left of it when that many bytes are out.
+    pub(super) fn after(&self, sent: usize) -> Self {
+        Self(self.0.slice(sent..))
+    }
+
     /// How many bytes go over the wire.
     pub fn size(&self) -> usize {
         self.0.len()

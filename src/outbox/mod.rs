@@ -16,9 +16,11 @@
 mod address;
 mod codec;
 mod frame;
+mod line;
 mod notification;
 mod queue;
 mod request;
+mod state;
 mod subscriber;
 #[cfg(test)]
 mod tests;
@@ -40,11 +42,12 @@ use crate::presence::user::Followed;
 pub use address::Address;
 pub use codec::{Codec, Encoding, Frames, Publisher, RequestTag, Topic};
 pub use frame::Frame;
+pub use line::Line;
 use notification::Outcome;
-pub use notification::{Notification, Tally, Told};
+pub use notification::{Notification, Pace, Tally, Told};
 use queue::Queue;
 use request::{Request, Settled};
-use subscriber::Subscriber;
+use state::State;
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
@@ -116,34 +119,6 @@ pub struct Outbox {
     state: Mutex<State>,
 }
 
-struct State {
-    queue: Queue,
-    /// At most one: a session sends its commands one at a time.
-    request: Option<Box<Request>>,
-    /// The name that others see.
-    username: Option<Username>,
-    /// What the connection shows by its own word: what a replaced user actor is told.
-    status: Option<StatusText>,
-    /// Made when the first is needed of what only clients have who are told whole presences.
-    subscriber: Option<Box<Subscriber>>,
-    /// Wakes the session while it rests.
-    waker: Option<Waker>,
-    /// The session's actor wants to run.
-    stirred: bool,
-    /// The session looks into the outbox, or a wake is under way to it.
-    awake: bool,
-    /// How many of the bytes that wait are in the metric: it is touched by every thread, so not for every frame.
-    counted: usize,
-    /// The session is gone, or about to go: whatever comes is dropped.
-    ended: bool,
-    completed: bool,
-    abandoned: Vec<UserId>,
-    farewell: Option<Farewell>,
-    due: bool,
-    /// The close frame: goes out after all that waits.
-    last: Option<Frame>,
-}
-
 impl Outbox {
     /// The connection this leads to.
     pub fn connection(&self) -> ConnectionId {
@@ -188,14 +163,14 @@ impl Outbox {
     // ---- the engine's side ----
 
     /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
-    pub fn notify(&self, notification: &Notification, tally: &mut Tally) -> Told {
+    pub fn notify(&self, notification: &Notification, pace: Pace, tally: &mut Tally) -> Told {
         let diff = notification.diff();
         let (outcome, woken) = self.locked(|state| {
-            if state.ended || state.farewell.is_some() {
+            if state.ended || state.is_closing() {
                 return Outcome::Gone;
             }
             if let Some(publisher) = self.codec.publisher() {
-                return state.publish(notification, publisher, self.bound);
+                return state.publish(notification, publisher, self.bound, pace);
             }
             if diff.is_empty() {
                 return Outcome::Passed;
@@ -207,14 +182,14 @@ impl Outbox {
                 state.queue.fold(diff);
                 return Outcome::Folded;
             }
-            state.queue.push_all(notification.encoded(self.codec));
-            Outcome::Queued
+            state.hand_over(notification.encoded(self.codec), pace)
         });
         tally.add(self.dialect(), outcome);
         match outcome {
             Outcome::Gone => Told::Gone,
             Outcome::Queued | Outcome::Folded if woken => Told::Woken,
-            Outcome::Queued | Outcome::Folded | Outcome::Passed => Told::Waits,
+            Outcome::Queued | Outcome::Folded => Told::Waits,
+            Outcome::Sent | Outcome::Passed => Told::Done,
         }
     }
 
@@ -248,7 +223,7 @@ impl Outbox {
         let Some(waiting) = state.request.as_mut().filter(|waiting| waiting.id() == id) else { return };
         match answer(waiting) {
             Settled::Waiting => {}
-            Settled::Abandoned(users) => state.abandoned = users,
+            Settled::Abandoned(users) => state.rare().abandoned = users,
             Settled::Complete => {
                 let request = state.request.take().expect("it waited until here");
                 // What waits folded of these users is older than their snapshots: it goes first.
@@ -271,7 +246,7 @@ impl Outbox {
     pub fn close(&self, farewell: Farewell) {
         self.with_state(|state| {
             if !state.ended {
-                state.farewell = Some(farewell);
+                state.rare().farewell = Some(farewell);
             }
         });
     }
@@ -282,6 +257,11 @@ impl Outbox {
     }
 
     // ---- the session's side ----
+
+    /// Where the session writes to: nowhere else, and nothing that it has not drained, as long as it is awake.
+    pub fn set_line(&self, line: Line) {
+        self.state.lock().line = Some(line);
+    }
 
     /// Remembers what the connection shows from here on; set before the user actor is told.
     pub fn set_status(&self, status: Option<StatusText>) {
@@ -383,23 +363,28 @@ impl Outbox {
         state.queue.drain(budget, self.codec, &mut send);
         self.count(state);
         let more = !state.queue.is_empty();
-        if !more && let Some(last) = state.last.take() {
-            send(last);
-        }
-        Drained {
+        let mut drained = Drained {
             more,
             completed: std::mem::take(&mut state.completed),
-            abandoned: std::mem::take(&mut state.abandoned),
-            farewell: if more { None } else { state.farewell.take() },
             due: std::mem::take(&mut state.due),
             stirred: std::mem::take(&mut state.stirred),
+            ..Drained::default()
+        };
+        if let Some(rare) = &mut state.rare {
+            drained.abandoned = std::mem::take(&mut rare.abandoned);
+            if !more {
+                rare.last.take().into_iter().for_each(send);
+                drained.farewell = rare.farewell.take();
+                state.rare = None;
+            }
         }
+        drained
     }
 
     /// The session ends with this close frame: it goes out after what waits, and nothing after it.
     pub fn finish(&self, close: Frame) {
         self.end();
-        self.with_state(|state| state.last = Some(close));
+        self.with_state(|state| state.rare().last = Some(close));
     }
 
     /// The session takes no more; what waits can still be drained.
@@ -408,15 +393,18 @@ impl Outbox {
         state.ended = true;
         state.request = None;
         state.completed = false;
-        state.abandoned = Vec::new();
-        state.farewell = None;
+        let last = state.rare.take().and_then(|rare| rare.last);
+        if last.is_some() {
+            state.rare().last = last;
+        }
     }
 
     /// The connection is gone: drops what waits.
     pub fn discard(&self) {
         self.end();
         let mut state = self.state.lock();
-        state.last = None;
+        state.rare = None;
+        state.line = None;
         state.waker = None;
         state.awake = false;
         state.queue = Queue::default();
@@ -426,18 +414,6 @@ impl Outbox {
 
 fn signed(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-impl State {
-    fn has_work(&self) -> bool {
-        !self.queue.is_empty()
-            || self.completed
-            || self.due
-            || self.stirred
-            || !self.abandoned.is_empty()
-            || self.farewell.is_some()
-            || self.last.is_some()
-    }
 }
 
 impl fmt::Debug for Outbox {

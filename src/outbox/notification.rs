@@ -8,6 +8,7 @@ use super::codec::{Codec, Encoding, Frames, Publisher};
 use super::frame::Frame;
 use crate::metrics::{Dialect, Metrics};
 use crate::presence::diff::{Diff, Snapshot};
+use crate::presence::time::Timestamp;
 
 /// A diff with its encodings, each made by the first receiver that needs it.
 #[derive(Debug)]
@@ -50,11 +51,23 @@ impl Notification {
 /// What became of one delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
+    Sent,
     Queued,
     Folded,
     /// It does not concern this client.
     Passed,
     Gone,
+}
+
+/// How a change goes out.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// In one write with whatever comes for the client until its session has its turn. A session's turn costs about as
+    /// much as half a write.
+    Gathered,
+    /// At once, from the thread that tells it, where the session rests and was told nothing shortly before: one of very
+    /// many who are told the same, where each session's turn would be spent on this alone.
+    AtOnce(Timestamp),
 }
 
 /// What a follower's session is about to do with what it was told.
@@ -64,6 +77,8 @@ pub enum Told {
     Woken,
     /// It is busy or slow, and comes to it.
     Waits,
+    /// Nothing: the client has it, or needs it not.
+    Done,
     /// Nothing: it is gone, or about to go.
     Gone,
 }
@@ -78,7 +93,7 @@ pub struct Tally {
 impl Tally {
     pub(super) fn add(&mut self, dialect: Dialect, outcome: Outcome) {
         match outcome {
-            Outcome::Queued => self.deliveries[dialect as usize] += 1,
+            Outcome::Sent | Outcome::Queued => self.deliveries[dialect as usize] += 1,
             Outcome::Folded => {
                 self.deliveries[dialect as usize] += 1;
                 self.folds[dialect as usize] += 1;

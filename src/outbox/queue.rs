@@ -15,8 +15,12 @@ use crate::presence::id::UserId;
 pub(super) struct Queue {
     /// The first frame lives here: a client that keeps up costs no allocation, and an idle one owns nothing.
     first: Option<Frame>,
-    /// The frames after it.
-    rest: VecDeque<Frame>,
+    /// The frames after it; never there and empty.
+    #[expect(
+        clippy::box_collection,
+        reason = "mostly there is none, and every delivery fetches what is here from memory"
+    )]
+    rest: Option<Box<VecDeque<Frame>>>,
     /// What the frames take on the wire.
     bytes: usize,
     /// Made when the first change folds: an idle outbox owns nothing. Goes out after `frames`.
@@ -43,16 +47,16 @@ impl Queue {
     pub(super) fn push_all(&mut self, frames: &[Frame]) {
         for frame in frames {
             self.bytes += frame.size();
-            if self.first.is_none() && self.rest.is_empty() {
+            if self.first.is_none() && self.rest.is_none() {
                 self.first = Some(frame.clone());
             } else {
-                self.rest.push_back(frame.clone());
+                self.rest.get_or_insert_default().push_back(frame.clone());
             }
         }
     }
 
     fn pop(&mut self) -> Option<Frame> {
-        let frame = self.first.take().or_else(|| self.rest.pop_front())?;
+        let frame = self.first.take().or_else(|| self.rest.as_mut()?.pop_front())?;
         self.bytes -= frame.size();
         Some(frame)
     }
@@ -102,8 +106,8 @@ impl Queue {
                 break;
             }
         }
-        if self.rest.is_empty() {
-            self.rest = VecDeque::new();
+        if self.rest.as_ref().is_some_and(|rest| rest.is_empty()) {
+            self.rest = None;
         }
         sent
     }
@@ -135,6 +139,6 @@ impl Queue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.is_empty() && self.folded.is_none()
+        self.first.is_none() && self.rest.is_none() && self.folded.is_none()
     }
 }

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 
 use super::State;
 use super::codec::{Publisher, Topic};
-use super::notification::{Notification, Outcome};
+use super::notification::{Notification, Outcome, Pace};
 use crate::presence::id::UserId;
 
 /// A client that is told whole presences.
@@ -32,7 +32,13 @@ impl State {
 
     /// Tells what the user shows after a change. Whoever has no name here is not followed yet, and what happened until
     /// then is in the snapshot; or it is the client's own user, whose changes its address is told in any case.
-    pub(super) fn publish(&mut self, notification: &Notification, publisher: &dyn Publisher, bound: usize) -> Outcome {
+    pub(super) fn publish(
+        &mut self,
+        notification: &Notification,
+        publisher: &dyn Publisher,
+        bound: usize,
+        pace: Pace,
+    ) -> Outcome {
         let topics = self.subscriber.as_ref().map(|subscriber| &subscriber.topics);
         let Some(topic) = topics.and_then(|topics| topics.get(&notification.diff().user)) else {
             return Outcome::Passed;
@@ -41,7 +47,7 @@ impl State {
             self.queue.fold_whole(topic, notification.after());
             return Outcome::Folded;
         }
-        self.queue.push_all(&[publisher.publication(topic, notification.body(publisher))]);
-        Outcome::Queued
+        let publication = publisher.publication(topic, notification.body(publisher));
+        self.hand_over(&[publication], pace)
     }
 }

@@ -1,5 +1,6 @@
 //! A follower who believes what comes out of its outbox, however slowly it reads.
 
+mod at_once;
 mod publish;
 
 use std::collections::BTreeMap;
@@ -90,7 +91,7 @@ fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Noti
 }
 
 fn told(address: &Address, notification: &Notification) {
-    assert_ne!(address.notify(notification, &mut Tally::default()), Told::Gone);
+    assert_ne!(address.notify(notification, Pace::Gathered, &mut Tally::default()), Told::Gone);
 }
 
 /// What a client pieces together from the lines.
@@ -261,7 +262,7 @@ fn past_its_bound_an_outbox_folds_and_memory_stands_still() {
     let mut most = 0;
     for version in 1..10_000_u64 {
         let [before, after] = [version - 1, version].map(|status| Some(u8::try_from(status % 5).unwrap()));
-        address.notify(&diff(1, version, before.filter(|_| version > 1), after), &mut tally);
+        address.notify(&diff(1, version, before.filter(|_| version > 1), after), Pace::Gathered, &mut tally);
         most = most.max(address.state.lock().queue.bytes());
     }
     assert!(most < 4200, "{most} bytes waited");
@@ -364,7 +365,11 @@ fn a_farewell_comes_after_all_that_waits_and_nothing_after_it() {
     told(&address, &diff(2, 2, None, Some(1)));
     address.close(Farewell::Drain);
     let mut tally = Tally::default();
-    assert_eq!(address.notify(&diff(1, 3, Some(1), None), &mut tally), Told::Gone, "told although it is closing");
+    assert_eq!(
+        address.notify(&diff(1, 3, Some(1), None), Pace::Gathered, &mut tally),
+        Told::Gone,
+        "told although it is closing"
+    );
     let first = address.drain(1, drop);
     assert_eq!((first.more, first.farewell), (true, None));
     assert_eq!(address.drain(usize::MAX, drop).farewell, Some(Farewell::Drain));
@@ -377,7 +382,7 @@ fn what_comes_after_the_end_is_dropped() {
     address.reply(&[Frame::text(&"x".repeat(2 * COUNTED_BYTES))]);
     assert!(metrics.engine().outbox_bytes.get() > 0);
     address.end();
-    assert_eq!(address.notify(&diff(1, 2, Some(1), None), &mut Tally::default()), Told::Gone);
+    assert_eq!(address.notify(&diff(1, 2, Some(1), None), Pace::Gathered, &mut Tally::default()), Told::Gone);
     address.reply(&[Frame::text("too late")]);
     assert!(address.announce().is_none());
     assert_eq!(frames(&address).len(), 1);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
 use futures_util::stream;
 
@@ -15,7 +15,7 @@ use super::protocol::Protocol;
 use super::services::Services;
 use super::state::State;
 use crate::engine::EngineError;
-use crate::outbox::{Address, Opening};
+use crate::outbox::{Address, Line, Opening};
 use crate::presence::id::UserId;
 
 /// Why no session was opened.
@@ -42,6 +42,7 @@ pub async fn open(
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
     let bound = services.session.outbox_bytes;
     let address = Address::new(opening, protocol.as_codec(), bound, &services.metrics);
+    connect(&address, request);
     let attachment = services.engine.attach(user, address).await?;
     let state = State::new(protocol, user, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
@@ -64,10 +65,18 @@ pub fn admit(
     let connection = services.connection_ids.next(&services.clock);
     let opening = Opening { connection, username: None, status: None };
     let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
+    connect(&address, request);
     let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
     let actor = SessionActor::unattached(state, address.clone(), input, gate, services);
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+}
+
+/// Gives the outbox the socket, if the server says which one it is.
+fn connect(address: &Address, request: &HttpRequest) {
+    if let Some(line) = request.extensions().get::<Line>() {
+        address.set_line(line.clone());
+    }
 }
