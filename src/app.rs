@@ -214,7 +214,7 @@ fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo>
         nobody_with_token: !client.disallow_anonymous_connection_tokens,
         stale_after: client.stale_close_delay.0,
         expired_grace: client.expired_close_delay.0,
-        may_mark_active: !config.user_status.disable_for_client,
+        may_mark_active: config.user_status.enabled && !config.user_status.disable_for_client,
         answers_pings: true,
         ping_interval,
         pong_timeout,

@@ -173,7 +173,7 @@ export class Device extends EventTarget {
     on('frame', (frame) => this.#tell('frame', frame));
     on('presence', (event) => this.#learn(event));
     on('refusal', (error) => this.#fail(error));
-    on('close', ({ reason }) => this.#fail(new Error(reason || 'the line closed')));
+    on('close', ({ reason, error }) => this.#fail(error ?? new Error(reason || 'the line closed')));
     return socket;
   }
 
@@ -192,9 +192,9 @@ export class Device extends EventTarget {
   #fail(error) {
     this.problem = error.message;
     if (error instanceof ErrorReply) return this.#tell('change');
-    if (error instanceof Refused && error.http === 401) {
+    if (error instanceof Refused && [401, 403].includes(error.http)) {
       this.#letGo('refused');
-      return this.#tell('refused');
+      return error.http === 401 && this.#tell('refused');
     }
     this.retryIn = retryDelay(this.#attempts++);
     this.#letGo('lost');

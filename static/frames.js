@@ -70,7 +70,7 @@ export class Frames {
     part('way-words', direction === 'out' ? 'to the server' : 'from the server');
     part('who', person.devices.length > 1 ? `${person.name} ${device.label}` : person.name);
     part('what', phrase(direction, envelope, nameOf));
-    part('cid', envelope.cid ? `#${envelope.cid}` : '');
+    part('cid', envelope.cid || envelope.id ? `#${envelope.cid ?? envelope.id}` : '');
     part('time', new Date(at).toTimeString().slice(0, 8));
     part('raw', text);
     row.hidden = !this.#wants(row);
@@ -117,5 +117,5 @@ export class Frames {
 function kind(envelope) {
   if (isKeepAlive(envelope)) return 'keep-alive';
   if (envelope.error) return 'error';
-  return envelope.status_presence_event ? 'event' : 'request';
+  return envelope.status_presence_event || envelope.push ? 'event' : 'request';
 }

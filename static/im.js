@@ -2,7 +2,7 @@
 // frames are told in Nakama's words, which are the page's.
 
 import Chat from './chat.js';
-import { recallImSecret } from './memory.js';
+import { randomUuid, recallImSecret } from './memory.js';
 import { ErrorReply } from './nakama.js';
 import { makeUserSig } from './user-sig.js';
 
@@ -20,7 +20,7 @@ const LINE_CODES = [2800, 2801, 6014];
  * @param {{username?: string}} who
  */
 export async function signIn({ username: known }) {
-  const userID = /^[0-9a-f]{32}$/.test(known ?? '') ? known : randomId();
+  const userID = /^[0-9a-f]{32}$/.test(known ?? '') ? known : undashed(randomUuid());
   const userSig = await makeUserSig({ userID, SDKAppID: SDK_APP_ID, secretKey: recallImSecret() });
   return { userId: dashed(userID), username: userID, token: { userID, userSig } };
 }
@@ -190,12 +190,4 @@ function dashed(id) {
 
 function undashed(id) {
   return id.replaceAll('-', '').toLowerCase();
-}
-
-/** A random UUID (version 4) without dashes. */
-function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -9,7 +9,8 @@ const PREFIX = 'hereabouts.';
  */
 
 /**
- * A person as remembered; `follows` holds names, `world` is a name of worlds.js.
+ * A person as remembered: `follows` holds names, `world` is a name of worlds.js; `username` is the user's id where the
+ * world has no names of its own.
  * @typedef {{name: string, hue: number, world?: string, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
  */
 
@@ -34,6 +35,11 @@ export function rememberCast(people) {
 /** The server key to sign in with. @returns {string} */
 export function recallServerKey() {
   return recall('serverKey') ?? 'defaultkey';
+}
+
+/** The key that signs the tokens of Centrifugo's people. @returns {string} */
+export function recallTokenKey() {
+  return recall('tokenKey') ?? 'secret';
 }
 
 /** @param {string} key */
@@ -61,6 +67,15 @@ export function randomLetters(length) {
   const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
   const bytes = crypto.getRandomValues(new Uint8Array(length));
   return Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join('');
+}
+
+/** A random id, also where the browser makes none itself (http). */
+export function randomUuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 function recall(key) {

@@ -36,7 +36,7 @@ cast.enter();
 /** @param {import('./nakama.js').Frame & {person: any, device: any}} frame */
 function showFrame(frame) {
   frames.add(frame, nameOf);
-  if (frame.direction === 'out' && frame.envelope.status_update) {
+  if (frame.direction === 'out' && (frame.envelope.status_update || frame.envelope.rpc)) {
     reach.sent(frame.person.userId, frame.at);
     graph.speak(frame.person);
   }

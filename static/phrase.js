@@ -13,7 +13,7 @@ export function phrase(direction, envelope, nameOf) {
 
 /** A keep-alive, which says nothing about anybody. @param {any} envelope */
 export function isKeepAlive(envelope) {
-  return 'ping' in envelope || 'pong' in envelope;
+  return 'ping' in envelope || 'pong' in envelope || 'presence_stats' in envelope || Object.keys(envelope).length === 0;
 }
 
 /**
@@ -53,7 +53,11 @@ export function list(items) {
 }
 
 function asking(envelope, nameOf) {
-  if (envelope.ping) return 'ping';
+  if (isKeepAlive(envelope)) return 'ping' in envelope || 'presence_stats' in envelope ? 'ping' : 'pong';
+  if (envelope.connect) return 'let me in';
+  if (envelope.subscribe) return `follow ${names([channelUser(envelope.subscribe)], nameOf)}`;
+  if (envelope.unsubscribe) return `unfollow ${names([channelUser(envelope.unsubscribe)], nameOf)}`;
+  if (envelope.rpc) return `show ${quote(envelope.rpc.data.state)}`;
   if (envelope.status_follow) return `follow ${names(envelope.status_follow.user_ids, nameOf)}`;
   if (envelope.status_unfollow) return `unfollow ${names(envelope.status_unfollow.user_ids, nameOf)}`;
   if (envelope.status_update) {
@@ -64,17 +68,30 @@ function asking(envelope, nameOf) {
 }
 
 function hearing(envelope, nameOf) {
-  if (envelope.pong) return 'pong';
+  if (isKeepAlive(envelope)) return 'pong' in envelope || 'presence_stats' in envelope ? 'pong' : 'ping';
   if (envelope.error) return `refused: ${envelope.error.message}`;
   if (envelope.status_presence_event) return sentences(envelope.status_presence_event, nameOf).join(' · ') || 'nothing changed';
   if (envelope.status) return snapshot(envelope.status.presences ?? [], nameOf);
-  const other = Object.keys(envelope).filter((key) => key !== 'cid');
+  if (envelope.push?.pub) return whole(channelUser(envelope.push), envelope.push.pub.data, nameOf);
+  if (envelope.subscribe?.data) return whole(envelope.subscribe.data.user, envelope.subscribe.data, nameOf);
+  if (envelope.connect) return 'come in';
+  const other = Object.keys(envelope).filter((key) => !['cid', 'id', 'rpc', 'unsubscribe'].includes(key));
   return other.join(', ') || 'done';
 }
 
 function snapshot(presences, nameOf) {
   if (presences.length === 0) return 'none of them is here';
   return presences.map((presence) => `${nameOf(presence.user_id) ?? presence.username} shows ${quote(presence.status)}`).join(' · ');
+}
+
+/** What a user shows on all their devices. */
+function whole(userId, { statuses }, nameOf) {
+  const who = nameOf(userId) ?? userId.slice(0, 8);
+  return statuses.length ? `${who} shows ${list(statuses.map(quote))}` : `${who} is not here`;
+}
+
+function channelUser({ channel }) {
+  return channel.slice(channel.indexOf(':') + 1);
 }
 
 function names(userIds, nameOf) {

@@ -87,7 +87,7 @@ impl World {
         let Some(diff) = user.handle(event, Timestamp::from_secs(1)).notify else { return };
         let (notification, mut tally) = (Notification::new(diff, user.snapshot()), Tally::default());
         for follower in user.followers().iter() {
-            follower.notify(&notification, Pace::Gathered, &mut tally);
+            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
         }
         tally.record(&self.metrics);
     }

@@ -4,6 +4,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use hereabouts::dialect::nakama::Format;
 use hereabouts::outbox::{Address, Notification, Pace, Tally};
+use hereabouts::presence::time::Timestamp;
 
 use crate::samples;
 
@@ -19,7 +20,7 @@ fn tell_and_drain(bencher: Bencher, count: u32) {
         let notification = Notification::new(update.clone(), after.clone());
         let mut tally = Tally::default();
         for follower in &followers {
-            follower.notify(&notification, Pace::Gathered, &mut tally);
+            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
         }
         for follower in &followers {
             follower.drain(usize::MAX, |frame| drop(divan::black_box(frame)));
@@ -37,13 +38,13 @@ fn fold(bencher: Bencher, count: u32) {
     // Past the bound, with some to spare.
     for follower in &followers {
         for _ in 0..1_000 {
-            follower.notify(&notification, Pace::Gathered, &mut tally);
+            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
         }
     }
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         let mut tally = Tally::default();
         for follower in &followers {
-            follower.notify(&notification, Pace::Gathered, &mut tally);
+            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
         }
         tally
     });

@@ -2,9 +2,9 @@
 
 use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Codec, Opening};
-
-use hereabouts::presence::diff::{Diff, Presence, Snapshot, Times};
+use hereabouts::presence::diff::{Diff, Presence, Snapshot};
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
+use hereabouts::presence::seen::LastSeen;
 use hereabouts::presence::status::{StatusText, Version};
 use uuid::Uuid;
 
@@ -49,10 +49,10 @@ pub fn update() -> Diff {
     }
 }
 
-/// The user after [`update`].
+/// What the user shows after that.
 pub fn updated() -> Snapshot {
-    let presences = vec![presence(1, status(2))];
-    Snapshot { user: user(1), version: Version::default(), presences, times: Times::default() }
+    let update = update();
+    Snapshot { user: update.user, version: update.version, presences: update.joins, seen: LastSeen::default() }
 }
 
 /// What that many users show, each on one connection.
@@ -62,7 +62,7 @@ pub fn snapshots(count: u32) -> Vec<Snapshot> {
             user: user(number),
             version: Version::default(),
             presences: vec![presence(number, status(number))],
-            times: Times::default(),
+            seen: LastSeen::default(),
         })
         .collect()
 }

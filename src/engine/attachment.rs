@@ -2,7 +2,7 @@
 
 use actix::Addr;
 
-use super::messages::{Detach, Leave, SetStatus};
+use super::messages::{Detach, Leave, SetStatus, StatusChange};
 use super::user::UserActor;
 use super::{Engine, EngineError, mailbox};
 use crate::outbox::{Address, Ticket};
@@ -45,8 +45,22 @@ impl Attachment {
     /// `request`, before the change does.
     pub fn set_status(&self, status: Option<StatusText>, request: u32) -> Result<(), EngineError> {
         self.address.set_status(status.clone());
+        self.change(StatusChange::Shown(status), request)
+    }
+
+    /// Remembers that the user did something just now, and what it says of itself with it: the connection shows that. The
+    /// acknowledgement goes to the outbox under `request`, before the change does.
+    pub fn mark_active(&self, says: Option<StatusText>, request: u32) -> Result<(), EngineError> {
+        let at = self.engine.note_active(self.user, says.clone())?;
+        if says.is_some() {
+            self.address.set_status(says.clone());
+        }
+        self.change(StatusChange::Acted(at, says), request)
+    }
+
+    fn change(&self, change: StatusChange, request: u32) -> Result<(), EngineError> {
         let ticket = Ticket::new(self.address.clone(), request, self.user);
-        let update = SetStatus { connection: self.address.connection(), status, ticket };
+        let update = SetStatus { connection: self.address.connection(), change, ticket };
         match &self.actor {
             Some(actor) if actor.connected() => {
                 mailbox::send(actor, update);

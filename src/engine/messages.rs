@@ -11,7 +11,9 @@ use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::seen::LastSeen;
 use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
 
 // ---- to a supervisor ----
 
@@ -52,8 +54,24 @@ pub struct Inspect {
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
 }
 
-/// A user did something.
-pub struct MarkActive(pub UserId);
+/// A user did something, as the server's own side has it.
+pub struct MarkActive {
+    pub user: UserId,
+    /// The time of day.
+    pub at: Timestamp,
+    /// What it says of itself.
+    pub says: Option<StatusText>,
+}
+
+/// Somebody who is told whole presences follows a user.
+pub struct Subscribe {
+    pub ticket: Ticket,
+    /// What the store knew of the user.
+    pub record: LastSeen,
+}
+
+/// What is known of when these users were seen is to be forgotten.
+pub struct Forget(pub Vec<UserId>);
 
 /// Somebody asks for a user's visible connections.
 pub struct Show {
@@ -107,6 +125,8 @@ impl Mail for Unfollow {}
 impl Mail for Leave {}
 impl Mail for Inspect {}
 impl Mail for MarkActive {}
+impl Mail for Subscribe {}
+impl Mail for Forget {}
 impl Mail for Show {}
 impl Mail for Examine {}
 impl Mail for Dismiss {}
@@ -130,7 +150,12 @@ pub enum Routed {
     Unfollow(Ticket),
     Leave(Address),
     Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
-    Active,
+    Acted {
+        at: Timestamp,
+        says: Option<StatusText>,
+    },
+    Subscribe(Ticket, LastSeen),
+    Forget,
     Show(oneshot::Sender<Vec<VisibleConnection>>),
     Examine(mpsc::UnboundedSender<(UserId, Examined)>),
     Dismiss(Selection, Farewell),
@@ -150,8 +175,16 @@ impl Message for Routed {
 /// A connection sets its status; comes straight from its session, or by the supervisor after the actor was replaced.
 pub struct SetStatus {
     pub connection: ConnectionId,
-    pub status: Option<StatusText>,
+    pub change: StatusChange,
     pub ticket: Ticket,
+}
+
+/// What a connection says.
+pub enum StatusChange {
+    /// It shows this; `None` hides it.
+    Shown(Option<StatusText>),
+    /// Its user did something at this time of day, and says this of itself.
+    Acted(Timestamp, Option<StatusText>),
 }
 
 impl Mail for SetStatus {}

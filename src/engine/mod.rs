@@ -6,6 +6,7 @@
 
 mod attachment;
 mod examination;
+mod fan_out;
 mod mailbox;
 mod messages;
 mod shard;
@@ -29,11 +30,12 @@ use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
 
 pub use attachment::Attachment;
 pub use examination::{Device, Examined, Selection};
 use mailbox::Mailbox;
-use messages::{Attach, CloseAll, Dismiss, Examine, Follow, Inspect, MarkActive, Show, Unfollow};
+use messages::{Attach, CloseAll, Dismiss, Examine, Follow, Forget, Inspect, MarkActive, Show, Subscribe, Unfollow};
 use shard::Shard;
 use supervisor::Supervisor;
 pub use ticks::Ticks;
@@ -101,6 +103,18 @@ impl Engine {
         self.offer_each(tickets, |tickets| Follow { tickets })
     }
 
+    /// Likewise, for a follower who is told whole presences: with what is written down of the user. That is read first;
+    /// until then the user's actor knows nothing of it.
+    pub fn subscribe(&self, user: UserId, address: &Address, request: u32) {
+        let ticket = Ticket::new(address.clone(), request, user);
+        let engine = self.clone();
+        actix::spawn(async move {
+            let record = engine.0.ticks.record(user).await;
+            // Refused, the ticket says so to the outbox.
+            let _refused = engine.supervisor(user).offer(Subscribe { ticket, record });
+        });
+    }
+
     /// Stops telling; each user actor's acknowledgement goes to the outbox under `request`.
     pub fn unfollow(&self, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
         let tickets = self.by_shard(users.iter().map(|&user| (user, Ticket::new(address.clone(), request, user))));
@@ -156,15 +170,24 @@ impl Engine {
         self.supervisor(user).offer(Dismiss { user, selection, farewell })
     }
 
-    /// Remembers that a user did something just now.
-    pub fn mark_active(&self, user: UserId) -> Result<(), EngineError> {
-        self.update_status(user, None)
+    /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
+    pub fn update_status(&self, user: UserId, says: Option<StatusText>) -> Result<(), EngineError> {
+        let at = self.note_active(user, says.clone())?;
+        self.supervisor(user).offer(MarkActive { user, at, says })
     }
 
-    /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
-    pub fn update_status(&self, user: UserId, state: Option<StatusText>) -> Result<(), EngineError> {
-        self.0.ticks.active(user, state).map_err(|_| EngineError::Busy)?;
-        self.supervisor(user).offer(MarkActive(user))
+    /// Has it written down that a user did something; the time of day is returned.
+    fn note_active(&self, user: UserId, says: Option<StatusText>) -> Result<Timestamp, EngineError> {
+        self.0.ticks.active(user, says).map_err(|_| EngineError::Busy)
+    }
+
+    /// What was written down of these users is gone; those who are told of them are told that too.
+    pub fn forget(&self, users: Vec<UserId>) -> Result<(), EngineError> {
+        let mut result = Ok(());
+        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
+            result = result.and(shard.offer(Forget(users)));
+        }
+        result
     }
 
     /// Takes no new connections from here on.

@@ -6,10 +6,11 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
 use super::EngineError;
+use super::fan_out::FanOuts;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{
-    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Idle, Inspect, Leave, Lost, MarkActive, Routed, SetStatus,
-    Show, Unfollow,
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Routed,
+    SetStatus, Show, Subscribe, Unfollow,
 };
 use super::ticks::{Ticks, Visible};
 use super::user::{Surroundings, UserActor};
@@ -45,7 +46,8 @@ impl Entry {
 impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
     pub fn new(own: Mailbox<Self>, max_users: usize, ticks: Ticks, clock: Clock, metrics: Metrics) -> Self {
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible: Visible::new(ticks) });
+        let (visible, fan_outs) = (Visible::new(ticks), FanOuts::default());
+        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
@@ -189,9 +191,34 @@ impl Handler<Letter<MarkActive>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<MarkActive>, _: &mut Self::Context) {
-        // Past the quota there is nobody to remember it.
-        if let Ok(entry) = self.entry(letter.content.0, self.follow_quota) {
-            entry.route(Routed::Active);
+        let MarkActive { user, at, says } = letter.content;
+        // It is written down already; where there is no entry, there is nobody to be told.
+        if let Some(entry) = self.users.get_mut(&user) {
+            entry.route(Routed::Acted { at, says });
+        }
+    }
+}
+
+impl Handler<Letter<Subscribe>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Subscribe>, _: &mut Self::Context) {
+        let Subscribe { ticket, record } = letter.content;
+        // Past the quota the ticket is dropped, which says so.
+        if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
+            entry.route(Routed::Subscribe(ticket, record));
+        }
+    }
+}
+
+impl Handler<Letter<Forget>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Forget>, _: &mut Self::Context) {
+        for user in letter.content.0 {
+            if let Some(entry) = self.users.get_mut(&user) {
+                entry.route(Routed::Forget);
+            }
         }
     }
 }

@@ -11,8 +11,9 @@ use hashbrown::HashSet;
 
 use crate::clock::Clock;
 use crate::presence::id::UserId;
-use crate::presence::seen::Sighting;
+use crate::presence::seen::{LastSeen, Sighting};
 use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
 use crate::store::seen::{SeenStore, TooManyWaiting};
 
 /// Where the engine writes down when users were seen; nowhere, if that is switched off.
@@ -30,14 +31,28 @@ impl Ticks {
     }
 
     /// Notes that a user did something, and what it said of itself.
-    pub fn active(&self, user: UserId, state: Option<StatusText>) -> Result<(), TooManyWaiting> {
-        let sighting = Sighting::active(self.clock.now(), state);
-        self.seen.as_ref().map_or(Ok(()), |seen| seen.note(&mut std::iter::once((user, sighting))))
+    /// Returns the time of day. An empty text says nothing.
+    pub fn active(&self, user: UserId, says: Option<StatusText>) -> Result<Timestamp, TooManyWaiting> {
+        let at = self.clock.time_of_day();
+        let sighting = Sighting::active(at, says.filter(|text| !text.as_str().is_empty()));
+        self.seen.as_ref().map_or(Ok(()), |seen| seen.note(&mut std::iter::once((user, sighting)))).map(|()| at)
+    }
+
+    /// What is written down of a user: nothing where that cannot be read.
+    pub async fn record(&self, user: UserId) -> LastSeen {
+        let Some(seen) = &self.seen else { return LastSeen::default() };
+        match seen.read(vec![user]).await {
+            Ok(mut records) => records.pop().unwrap_or_default(),
+            Err(error) => {
+                log::error!("the last-seen record of a follower's user could not be read: {error}");
+                LastSeen::default()
+            }
+        }
     }
 
     fn online(&self, users: impl Iterator<Item = UserId>) {
         let Some(seen) = &self.seen else { return };
-        let sighting = Sighting::online(self.clock.now());
+        let sighting = Sighting::online(self.clock.time_of_day());
         // What is refused is counted; the next tick comes soon.
         let _refused = seen.note(&mut users.map(|user| (user, sighting.clone())));
     }

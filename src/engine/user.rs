@@ -1,36 +1,22 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Poll, ready};
-use std::time::Duration;
 
-use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
-use tokio::time::Sleep;
 
 use super::examination::Examined;
+use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
-use super::messages::{Idle, Lost, Routed, SetStatus};
+use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
 use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Pace, Tally, Told, VisibleConnection};
+use crate::outbox::{Address, Notification, Pace, Ticket, VisibleConnection};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
-
-/// Followers told in one go; then the other users of the shard have their turn.
-const FAN_OUT_STRIDE: usize = 256;
-
-/// How long a large fan-out waits, before it goes on, for those told last to have their turn: whoever is told something
-/// else meanwhile waits behind them, and not behind everybody who follows a star.
-const FAN_OUT_PAUSE: Duration = Duration::from_millis(1);
-
-/// How often it waits that long: a machine that is never done, or a client that is cut off, must not starve it.
-const FAN_OUT_PAUSES: u8 = 20;
 
 /// What all user actors of a shard share.
 pub struct Surroundings {
@@ -38,11 +24,12 @@ pub struct Surroundings {
     pub clock: Clock,
     pub metrics: Metrics,
     pub visible: Visible,
+    pub fan_outs: FanOuts,
 }
 
 /// One user.
 pub struct UserActor {
-    presence: UserPresence<Address>,
+    pub(super) presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
     told: Arc<Snapshot>,
     /// The supervisor's messages handled so far.
@@ -51,7 +38,7 @@ pub struct UserActor {
     retired: bool,
     /// What the actor has to do first, if it stands in for a lost one.
     recovery: Option<Effects>,
-    surroundings: Rc<Surroundings>,
+    pub(super) surroundings: Rc<Surroundings>,
 }
 
 impl UserActor {
@@ -77,7 +64,9 @@ impl UserActor {
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
         let (connected, visible) = (self.is_connected(), self.presence.is_visible());
+        self.see();
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        self.see();
         if self.presence.is_visible() != visible {
             self.write_down();
         }
@@ -88,6 +77,13 @@ impl UserActor {
             self.tell(diff, context);
         }
         snapshot
+    }
+
+    /// Whoever is visible is online at this moment.
+    fn see(&mut self) {
+        if self.presence.is_visible() {
+            self.presence.saw(self.surroundings.clock.time_of_day());
+        }
     }
 
     /// Has it written down that the user is online from here on, or no longer.
@@ -113,16 +109,17 @@ impl UserActor {
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.surroundings.metrics.engine().diffs.inc();
         let notification = Notification::new(diff, self.presence.snapshot());
-        if self.presence.followers().len() <= FAN_OUT_STRIDE {
+        if self.presence.followers().len() <= SMALL {
             let followers = self.presence.followers().iter();
-            let delivered = deliver(followers, &notification, Pace::Gathered, &self.surroundings.metrics);
+            let pace = Pace::Gathered(self.surroundings.clock.now());
+            let delivered = deliver(followers, &notification, pace, &self.surroundings.metrics);
             self.told(&notification, delivered.gone);
         } else {
-            context.wait(Telling { notification, told: 0, gone: Vec::new(), woken: None, pause: None, pauses: 0 });
+            context.wait(FanOut::new(notification, &self.surroundings.fan_outs));
         }
     }
 
-    fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
+    pub(super) fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
         self.told = notification.after().clone();
         for follower in gone {
             self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
@@ -142,15 +139,18 @@ impl UserActor {
                 self.take(Event::Disconnected { connection, exit }, context);
             }
             Routed::SetStatus(update) => self.set_status(update, context),
-            Routed::Active => {
-                self.take(Event::Active, context);
+            Routed::Acted { at, says } => {
+                self.take(Event::Acted { at, by: None, says }, context);
+            }
+            Routed::Forget => {
+                self.take(Event::Forgotten, context);
             }
             // A session that has ended meanwhile would never take its follow back.
-            Routed::Follow(ticket) if ticket.address().is_ended() => drop(ticket),
-            Routed::Follow(ticket) => {
-                if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
-                    ticket.snapshot(followed);
-                }
+            Routed::Follow(ticket) | Routed::Subscribe(ticket, _) if ticket.address().is_ended() => drop(ticket),
+            Routed::Follow(ticket) => self.follow(ticket, context),
+            Routed::Subscribe(ticket, record) => {
+                self.take(Event::Remembered(record), context);
+                self.follow(ticket, context);
             }
             Routed::Unfollow(ticket) => {
                 self.take(Event::Unfollowed(ticket.address().clone()), context);
@@ -190,10 +190,20 @@ impl UserActor {
     }
 
     fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {
-        let SetStatus { connection, status, ticket } = update;
+        let SetStatus { connection, change, ticket } = update;
         // The acknowledgement precedes the session's own event.
         ticket.acknowledge();
-        self.take(Event::StatusSet { connection, status }, context);
+        let event = match change {
+            StatusChange::Shown(status) => Event::StatusSet { connection, status },
+            StatusChange::Acted(at, says) => Event::Acted { at, by: Some(connection), says },
+        };
+        self.take(event, context);
+    }
+
+    fn follow(&mut self, ticket: Ticket, context: &mut Context<Self>) {
+        if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
+            ticket.snapshot(followed);
+        }
     }
 
     fn retire_if_idle(&self) {
@@ -201,92 +211,6 @@ impl UserActor {
             let idle = Idle { user: self.presence.user(), handled: self.handled };
             self.surroundings.supervisor.deliver(idle);
         }
-    }
-}
-
-/// What came of telling some followers.
-struct Delivered<'a> {
-    /// Those that are gone.
-    gone: Vec<Address>,
-    /// The last one that had to be woken for it.
-    woken: Option<&'a Address>,
-}
-
-fn deliver<'a>(
-    followers: impl Iterator<Item = &'a Address>,
-    notification: &Notification,
-    pace: Pace,
-    metrics: &Metrics,
-) -> Delivered<'a> {
-    let mut tally = Tally::default();
-    let mut delivered = Delivered { gone: Vec::new(), woken: None };
-    for follower in followers {
-        match follower.notify(notification, pace, &mut tally) {
-            Told::Woken => delivered.woken = Some(follower),
-            Told::Waits | Told::Done => {}
-            Told::Gone => delivered.gone.push(follower.clone()),
-        }
-    }
-    tally.record(metrics);
-    delivered
-}
-
-/// A change on its way to very many followers, who stay the same meanwhile: the actor waits for it.
-struct Telling {
-    notification: Notification,
-    /// The followers in the places before this one have been told.
-    told: usize,
-    gone: Vec<Address>,
-    /// The one woken last, until it has had its turn.
-    woken: Option<Address>,
-    /// How long it is waited for.
-    pause: Option<Pin<Box<Sleep>>>,
-    /// How often it has been waited for.
-    pauses: u8,
-}
-
-impl Telling {
-    /// Waits until those told so far have had their turn, within limits.
-    fn poll_turn(&mut self, task: &mut task::Context<'_>) -> Poll<()> {
-        while self.pauses < FAN_OUT_PAUSES && self.woken.as_ref().is_some_and(|woken| woken.is_awake()) {
-            let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(FAN_OUT_PAUSE)));
-            ready!(pause.as_mut().poll(task));
-            self.pause = None;
-            self.pauses += 1;
-        }
-        self.woken = None;
-        self.pauses = 0;
-        Poll::Ready(())
-    }
-}
-
-impl ActorFuture<UserActor> for Telling {
-    type Output = ();
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        actor: &mut UserActor,
-        _: &mut Context<UserActor>,
-        task: &mut task::Context<'_>,
-    ) -> Poll<()> {
-        ready!(self.poll_turn(task));
-        let followers = actor.presence.followers();
-        let end = followers.places().end;
-        let next = end.min(self.told + FAN_OUT_STRIDE);
-        let pace = Pace::AtOnce(actor.surroundings.clock.now());
-        let mut delivered =
-            deliver(followers.within(self.told..next), &self.notification, pace, &actor.surroundings.metrics);
-        self.told = next;
-        self.woken = delivered.woken.cloned();
-        self.gone.append(&mut delivered.gone);
-        if next < end {
-            // After the other users of this shard.
-            task.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let gone = std::mem::take(&mut self.gone);
-        actor.told(&self.notification, gone);
-        Poll::Ready(())
     }
 }
 

@@ -59,15 +59,23 @@ pub(super) enum Outcome {
     Gone,
 }
 
-/// How a change goes out.
+/// How a change goes out, and when.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
     /// In one write with whatever comes for the client until its session has its turn. A session's turn costs about as
     /// much as half a write.
-    Gathered,
+    Gathered(Timestamp),
     /// At once, from the thread that tells it, where the session rests and was told nothing shortly before: one of very
     /// many who are told the same, where each session's turn would be spent on this alone.
     AtOnce(Timestamp),
+}
+
+impl Pace {
+    pub(super) fn at(self) -> Timestamp {
+        match self {
+            Self::Gathered(at) | Self::AtOnce(at) => at,
+        }
+    }
 }
 
 /// What a follower's session is about to do with what it was told.
@@ -75,7 +83,7 @@ pub enum Pace {
 pub enum Told {
     /// It was at rest and has been woken for it.
     Woken,
-    /// It is busy or slow, and comes to it.
+    /// It is busy or slow, and comes to it; or it is not concerned.
     Waits,
     /// Nothing: the client has it, or needs it not.
     Done,

@@ -15,7 +15,7 @@ use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
 /// A client that was told something less than this ago may be told more soon: it is gathered for one write.
-const GATHERING: Duration = Duration::from_millis(3);
+const GATHERING: Duration = Duration::from_millis(4);
 
 /// What an outbox has under its lock.
 pub(super) struct State {
@@ -32,7 +32,7 @@ pub(super) struct State {
     pub waker: Option<Waker>,
     /// Where the session writes to, if it can be written to from here.
     pub line: Option<Line>,
-    /// When the client was last told something that went out at once, or would have.
+    /// When the client was last told a change.
     pub told_at: Timestamp,
     /// The session's actor wants to run.
     pub stirred: bool,
@@ -64,19 +64,19 @@ impl State {
 
     /// Sends a change, or queues it.
     pub(super) fn hand_over(&mut self, frames: &[Frame], pace: Pace) -> Outcome {
-        if let Pace::AtOnce(now) = pace {
-            let quiet = now.since(self.told_at) >= GATHERING;
-            self.told_at = now;
-            if let ([frame], Some(line), true) = (frames, &self.line, quiet && !self.awake && !self.has_work()) {
-                match line.send(frame.wire()) {
-                    Ok(sent) if sent == frame.size() => return Outcome::Sent,
-                    Ok(sent) => {
-                        self.queue.push_all(&[frame.after(sent)]);
-                        return Outcome::Queued;
-                    }
-                    // The session finds out by itself why.
-                    Err(_) => {}
+        let now = pace.at();
+        let quiet = now.since(self.told_at) >= GATHERING;
+        self.told_at = now;
+        let rests = quiet && !self.awake && !self.has_work();
+        if let (Pace::AtOnce(_), [frame], Some(line), true) = (pace, frames, &self.line, rests) {
+            match line.send(frame.wire()) {
+                Ok(sent) if sent == frame.size() => return Outcome::Sent,
+                Ok(sent) => {
+                    self.queue.push_all(&[frame.after(sent)]);
+                    return Outcome::Queued;
                 }
+                // The session finds out by itself why.
+                Err(_) => {}
             }
         }
         self.queue.push_all(frames);

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::metrics::Metrics;
-use crate::presence::diff::{Diff, Presence, Snapshot, Times};
+use crate::presence::diff::{Diff, Presence, Snapshot};
+use crate::presence::seen::LastSeen;
 use crate::presence::status::Version;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Event, UserPresence};
@@ -86,12 +87,12 @@ fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Noti
     let presence = |status| Presence { connection: connection(number), username: None, status: text(status) };
     let version = Version::default().next(Timestamp::from_micros(version));
     let (joins, leaves): (Vec<Presence>, _) = (after.map(presence).into_iter().collect(), before.map(presence));
-    let after = Snapshot { user: user(number), version, presences: joins.clone(), times: Times::default() };
+    let after = Snapshot { user: user(number), version, presences: joins.clone(), seen: LastSeen::default() };
     Notification::new(Diff { user: user(number), version, joins, leaves: leaves.into_iter().collect() }, after)
 }
 
 fn told(address: &Address, notification: &Notification) {
-    assert_ne!(address.notify(notification, Pace::Gathered, &mut Tally::default()), Told::Gone);
+    assert_ne!(address.notify(notification, Pace::Gathered(Timestamp::default()), &mut Tally::default()), Told::Gone);
 }
 
 /// What a client pieces together from the lines.
@@ -262,7 +263,11 @@ fn past_its_bound_an_outbox_folds_and_memory_stands_still() {
     let mut most = 0;
     for version in 1..10_000_u64 {
         let [before, after] = [version - 1, version].map(|status| Some(u8::try_from(status % 5).unwrap()));
-        address.notify(&diff(1, version, before.filter(|_| version > 1), after), Pace::Gathered, &mut tally);
+        address.notify(
+            &diff(1, version, before.filter(|_| version > 1), after),
+            Pace::Gathered(Timestamp::default()),
+            &mut tally,
+        );
         most = most.max(address.state.lock().queue.bytes());
     }
     assert!(most < 4200, "{most} bytes waited");
@@ -343,7 +348,7 @@ fn a_lost_actor_is_reported_and_the_request_goes_on() {
         user: user(number),
         version: Version::default(),
         presences: vec![],
-        times: Times::default(),
+        seen: LastSeen::default(),
     };
     let tickets = [1, 2].map(|number| Ticket::new(address.clone(), 7, user(number)));
     let [first, second] = tickets;
@@ -366,7 +371,7 @@ fn a_farewell_comes_after_all_that_waits_and_nothing_after_it() {
     address.close(Farewell::Drain);
     let mut tally = Tally::default();
     assert_eq!(
-        address.notify(&diff(1, 3, Some(1), None), Pace::Gathered, &mut tally),
+        address.notify(&diff(1, 3, Some(1), None), Pace::Gathered(Timestamp::default()), &mut tally),
         Told::Gone,
         "told although it is closing"
     );
@@ -382,7 +387,10 @@ fn what_comes_after_the_end_is_dropped() {
     address.reply(&[Frame::text(&"x".repeat(2 * COUNTED_BYTES))]);
     assert!(metrics.engine().outbox_bytes.get() > 0);
     address.end();
-    assert_eq!(address.notify(&diff(1, 2, Some(1), None), Pace::Gathered, &mut Tally::default()), Told::Gone);
+    assert_eq!(
+        address.notify(&diff(1, 2, Some(1), None), Pace::Gathered(Timestamp::default()), &mut Tally::default()),
+        Told::Gone
+    );
     address.reply(&[Frame::text("too late")]);
     assert!(address.announce().is_none());
     assert_eq!(frames(&address).len(), 1);

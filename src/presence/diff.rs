@@ -1,8 +1,8 @@
 //! A change of what one user shows, as followers are told it, and how two changes fold into one.
 
 use super::id::{ConnectionId, UserId, Username};
+use super::seen::LastSeen;
 use super::status::{StatusText, Version};
-use super::time::Timestamp;
 
 /// One visible connection of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,15 +78,6 @@ impl Diff {
     }
 }
 
-/// When a user was here and did something, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// When the user last did something.
-    pub active: Option<Timestamp>,
-    /// When the user was last known to be visible.
-    pub last_online: Option<Timestamp>,
-}
-
 /// Everything a user shows at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -96,12 +87,12 @@ pub struct Snapshot {
     pub version: Version,
     /// Its visible connections, the one that changed last at the end.
     pub presences: Vec<Presence>,
-    /// Its times.
-    pub times: Times,
+    /// When it was last here and did something, and what it said of itself, as far as that is known.
+    pub seen: LastSeen,
 }
 
 impl Snapshot {
-    /// Brings the connections to the state after `diff`; a diff says nothing of times.
+    /// Brings the connections to the state after `diff`; a diff says nothing of when the user was seen.
     pub fn apply(&mut self, diff: &Diff) {
         self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());
         for join in &diff.joins {
@@ -190,7 +181,7 @@ mod tests {
         #[test]
         fn a_snapshot_with_the_diffs_applied_is_the_last_state(states in walk()) {
             let user = UserId::from_name("bob");
-            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), times: Times::default() };
+            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), seen: LastSeen::default() };
             diffs(&states).iter().for_each(|diff| snapshot.apply(diff));
             snapshot.presences.sort_by_key(|presence| presence.connection);
             prop_assert_eq!(snapshot.presences, presences(&states[states.len() - 1]));

@@ -17,6 +17,13 @@ pub struct LastSeen {
 }
 
 impl LastSeen {
+    /// Takes in what was known before: times only grow, and the state it holds is the later one.
+    pub fn remember(&mut self, earlier: Self) {
+        self.active = self.active.max(earlier.active);
+        self.online = self.online.max(earlier.online);
+        self.state = self.state.take().or(earlier.state);
+    }
+
     /// Nothing has been heard of the user for so long that it counts as never seen.
     pub fn is_expired(&self, now: Timestamp, after: Duration) -> bool {
         self.active.max(self.online) + after <= now

@@ -5,10 +5,11 @@ mod tests;
 
 use std::hash::Hash;
 
-use super::diff::{Diff, Presence, Snapshot, Times};
+use super::diff::{Diff, Presence, Snapshot};
 use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
+use super::seen::{LastSeen, Sighting};
 use super::status::{StatusText, Version};
 use super::time::Timestamp;
 
@@ -52,7 +53,18 @@ pub enum Event<F> {
         exit: Exit,
     },
     /// The user did something.
-    Active,
+    Acted {
+        /// The time of day.
+        at: Timestamp,
+        /// The connection that says so; none: the server's own side does.
+        by: Option<ConnectionId>,
+        /// What the user says of itself with it. The connection shows it; an empty text is shown, but not kept.
+        says: Option<StatusText>,
+    },
+    /// This was known of the user before. Nobody is told: a follower has it told with its snapshot.
+    Remembered(LastSeen),
+    /// What is known of when the user was seen is to be forgotten.
+    Forgotten,
     /// Somebody wants to be told.
     Followed(F),
     /// Somebody no longer wants to be told.
@@ -64,7 +76,7 @@ pub enum Event<F> {
 pub struct Effects {
     /// The state to answer a [`Event::Followed`] with.
     pub snapshot: Option<Followed>,
-    /// The change to tell every follower; empty where only times changed, which concerns those who are told the whole.
+    /// The change to tell every follower; empty where only [`LastSeen`] changed, which concerns those who are told the whole.
     pub notify: Option<Diff>,
     /// Nothing is left to remember: no connection, no follower.
     pub retire: bool,
@@ -90,8 +102,8 @@ pub struct UserPresence<F> {
     followers: Followers<F>,
     /// How the user was last seen to leave; none if it never was visible.
     last_exit: Option<Exit>,
-    /// When it was last active and online.
-    times: Times,
+    /// When it was last here and did something, and what it said of itself.
+    seen: LastSeen,
 }
 
 impl<F: Clone + Eq + Hash> UserPresence<F> {
@@ -103,7 +115,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             connections: Vec::new(),
             followers: Followers::default(),
             last_exit: None,
-            times: Times::default(),
+            seen: LastSeen::default(),
         }
     }
 
@@ -117,7 +129,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     ) -> (Self, Effects) {
         let mut user = Self::new(told.user);
         user.version = told.version;
-        user.times = told.times;
+        user.seen = told.seen;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
@@ -132,7 +144,12 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             Event::Connected(connection) => self.connect(connection, now),
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
             Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
-            Event::Active => self.active(now),
+            Event::Acted { at, by, says } => self.acted(at, by, says, now),
+            Event::Remembered(record) => {
+                self.seen.remember(record);
+                self.quiet()
+            }
+            Event::Forgotten => self.see(LastSeen::default(), now),
             Event::Followed(follower) => self.follow(follower),
             Event::Unfollowed(follower) => {
                 self.followers.remove(&follower);
@@ -171,12 +188,25 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.change(connection.presence(), None, exit, now)
     }
 
-    /// Within one second it is told once: on the wire a time has whole seconds.
-    fn active(&mut self, now: Timestamp) -> Effects {
-        let before = self.times.active.replace(now);
-        if before.is_some_and(|before| before.as_secs() == now.as_secs()) {
+    /// One change, whether a text comes with it or not.
+    fn acted(&mut self, at: Timestamp, by: Option<ConnectionId>, says: Option<StatusText>, now: Timestamp) -> Effects {
+        let mut seen = self.seen.clone();
+        Sighting::active(at, says.clone().filter(|text| !text.as_str().is_empty())).apply(&mut seen);
+        match (by, says) {
+            (Some(connection), Some(text)) if self.find(connection).is_some() => {
+                self.seen = seen;
+                self.set_status(connection, Some(text), now)
+            }
+            (Some(_) | None, _) => self.see(seen, now),
+        }
+    }
+
+    /// Told only where it differs: on the wire a time has whole seconds.
+    fn see(&mut self, seen: LastSeen, now: Timestamp) -> Effects {
+        if self.seen == seen {
             return self.quiet();
         }
+        self.seen = seen;
         self.version = self.version.next(now);
         let diff = Diff { user: self.user, version: self.version, joins: Vec::new(), leaves: Vec::new() };
         Effects { snapshot: None, notify: Some(diff), retire: self.is_idle() }
@@ -192,9 +222,6 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
         if before.is_some() && !self.is_visible() {
             self.last_exit = Some(exit);
-        }
-        if before.is_some() || after.is_some() {
-            self.times.last_online = Some(now);
         }
         self.effects(Diff {
             user: self.user,
@@ -224,6 +251,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().filter_map(Connection::presence).collect()
     }
 
+    /// Remembers that the user is visible at this time of day.
+    pub fn saw(&mut self, at: Timestamp) {
+        Sighting::online(at).apply(&mut self.seen);
+    }
+
     /// At least one connection is visible.
     pub fn is_visible(&self) -> bool {
         self.connections.iter().any(|connection| connection.status.is_some())
@@ -236,7 +268,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// What the user shows.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { user: self.user, version: self.version, presences: self.presences(), times: self.times }
+        Snapshot { user: self.user, version: self.version, presences: self.presences(), seen: self.seen.clone() }
     }
 
     /// The connections that others see.

@@ -38,8 +38,15 @@ pub enum Action {
     },
     /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
     Attach(Arrival),
-    /// Mark the own user active, with what it says of itself, and come back with [`State::marked`](super::state::State::marked).
-    MarkActive(Option<StatusText>),
+    /// Have the outbox wait for the own user's acknowledgement and send `done`, then mark the user active.
+    MarkActive {
+        /// The request's number.
+        id: u32,
+        /// What the user says of itself; the connection shows it.
+        says: Option<StatusText>,
+        /// What to answer.
+        done: Frames,
+    },
     /// Ask for this user's visible connections and come back with [`State::shown`](super::state::State::shown).
     ShowConnections(UserId),
     /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
@@ -97,8 +104,12 @@ pub struct Arrival {
 pub enum Ask {
     /// Their snapshots.
     Follow(Vec<UserId>),
+    /// A snapshot with what is written down of the user.
+    Subscribe(UserId),
     /// To be told no more.
     Unfollow(Vec<UserId>),
     /// To show a status.
     SetStatus(Option<StatusText>),
+    /// To be active, and what the user says of itself with it.
+    MarkActive(Option<StatusText>),
 }

@@ -22,7 +22,6 @@ use super::state::State;
 use crate::engine::{Attachment, EngineError};
 use crate::outbox::{Address, Drained, Frame};
 use crate::presence::id::{UserId, Username};
-use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
 /// One connection.
@@ -110,10 +109,13 @@ impl SessionActor {
             }
             Action::Subscribe { id, tag, user, topic } => {
                 self.address.await_subscription(id, tag, user, topic);
-                self.ask(id, Ask::Follow(vec![user]));
+                self.ask(id, Ask::Subscribe(user));
             }
             Action::Attach(arrival) => self.attach(arrival, context),
-            Action::MarkActive(state) => self.mark_active(state, context),
+            Action::MarkActive { id, says, done } => {
+                self.address.await_status(id, done);
+                self.ask(id, Ask::MarkActive(says));
+            }
             Action::ShowConnections(user) => self.show_connections(user, context),
             Action::Unfollow { id, users, done } => {
                 self.address.await_unfollow(id, done, users.len());
@@ -126,7 +128,7 @@ impl SessionActor {
             Action::AskAgain { id, ask } => {
                 let count = match &ask {
                     Ask::Follow(users) | Ask::Unfollow(users) => users.len(),
-                    Ask::SetStatus(_) => 1,
+                    Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) => 1,
                 };
                 self.address.asked_again(count);
                 self.ask(id, ask);
@@ -149,8 +151,13 @@ impl SessionActor {
         let engine = &self.services.engine;
         let result: Result<(), EngineError> = match ask {
             Ask::Follow(users) => engine.follow(&users, &self.address, id),
+            Ask::Subscribe(user) => {
+                engine.subscribe(user, &self.address, id);
+                Ok(())
+            }
             Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
             Ask::SetStatus(status) => attachment.set_status(status, id),
+            Ask::MarkActive(says) => attachment.mark_active(says, id),
         };
         if let Err(error) = result {
             log::warn!("a command was not taken: {error}");
@@ -186,17 +193,6 @@ impl SessionActor {
         let actions = self.state.attached(connection, self.services.clock.now());
         self.carry_out(actions, context);
         self.keep_reminded();
-    }
-
-    fn mark_active(&self, state: Option<StatusText>, context: &mut Context) {
-        let user = self.attachment.as_ref().map(Attachment::user);
-        let update = |user| self.services.engine.update_status(user, state);
-        let result = user.ok_or(EngineError::Stopped).and_then(update);
-        // On a turn of its own: what comes of it may be the same again, for as long as commands wait.
-        context.spawn(std::future::ready(result).into_actor(self).map(|result, actor, context| {
-            let actions = actor.state.marked(result, actor.services.clock.now());
-            actor.carry_out(actions, context);
-        }));
     }
 
     fn show_connections(&self, user: UserId, context: &mut Context) {

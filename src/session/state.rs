@@ -41,7 +41,7 @@ enum Kind {
     SettingStatus(Option<StatusText>),
     /// The connection is being made part of its user.
     Arriving,
-    /// The user is being marked active; then this text is to be shown.
+    /// The user is being marked active, and says this of itself.
     MarkingActive(Option<StatusText>),
     /// A user's connections are being asked for.
     Showing,
@@ -281,10 +281,15 @@ impl State {
         }
         under_way.attempts += 1;
         let ask = match &under_way.kind {
-            Kind::Resolving(_) | Kind::Arriving | Kind::MarkingActive(_) | Kind::Showing => return Vec::new(),
-            Kind::Following(_) => Ask::Follow(users.to_vec()),
+            Kind::Resolving(_) | Kind::Arriving | Kind::Showing => return Vec::new(),
+            Kind::Following(_) => match users {
+                // Whoever says by a message who it is subscribes to one at a time.
+                &[user] if self.entrance.is_some() => Ask::Subscribe(user),
+                users => Ask::Follow(users.to_vec()),
+            },
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
+            Kind::MarkingActive(says) => Ask::MarkActive(says.clone()),
         };
         vec![Action::AskAgain { id: self.last_id, ask }]
     }

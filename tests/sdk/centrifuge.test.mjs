@@ -89,7 +89,7 @@ for (const format of FORMATS) {
       const seen = await following.seesAtLast({ state: 'dnd' });
       assert.deepEqual(seen, { user, online: true, statuses: ['dnd'], state: 'dnd' });
       bob.client.disconnect();
-      assert.deepEqual(await following.seesAtLast({ online: false }), { user, online: false, statuses: [] });
+      assert.deepEqual(await following.seesAtLast({ online: false }), { user, online: false, statuses: [], state: 'dnd' }, 'what it said is kept');
     });
 
     test('activity is seen by its time', async (t) => {
@@ -207,8 +207,10 @@ for (const format of FORMATS) {
       await alice.sees(changed('alice', '', 'from Centrifugo'));
       await alice.setsStatus('from Nakama');
       await alice.sees(joined('alice', 'from Nakama'));
-      const seen = await following.seesAtLast({ state: 'from Nakama' });
+      await following.sees();
+      const seen = await following.sees();
       assert.deepEqual(seen.statuses, ['from Centrifugo', 'from Nakama']);
+      assert.equal(seen.state, 'from Centrifugo', 'a status of Nakama is no state');
       bob.client.disconnect();
       await alice.sees(left('alice', 'from Centrifugo'));
     });

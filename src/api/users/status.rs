@@ -53,7 +53,8 @@ impl Users {
     pub async fn delete_user_status(&self, names: &[String]) -> Result<(), ApiError> {
         let seen = self.seen()?;
         let users = some_users(names)?;
-        seen.forget(users).await.map_err(unreadable)
+        seen.forget(users.clone()).await.map_err(unreadable)?;
+        Ok(self.engine.forget(users)?)
     }
 }
 

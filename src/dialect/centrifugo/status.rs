@@ -1,13 +1,15 @@
 //! What a `status:` channel says of its user, in the reply to a subscription and in each publication:
 //! `{"user":"42","online":true,"statuses":["dnd"],"active":1627107289,"last_online":1627107289,"state":"dnd"}`.
 //!
-//! `statuses` has the text of each connection that others see, the one that changed last at the end; `state` is the last
-//! of them that is not empty. Times are whole Unix seconds. What is not known is left out.
+//! `statuses` has the text of each connection that others see, the one that changed last at the end; `state` is what the
+//! user said of itself last by `update_user_status`, or else the last of those texts that is not empty. Times are whole
+//! Unix seconds. What is not known is left out.
 
 use serde::Serialize;
 
 use crate::presence::diff::Snapshot;
-use crate::presence::time::Timestamp;
+use crate::presence::seen::LastSeen;
+use crate::presence::status::StatusText;
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -24,12 +26,15 @@ struct Shown<'a> {
 /// What the user shows, but for its name: the object without its opening brace.
 pub(super) fn body(snapshot: &Snapshot) -> String {
     let statuses: Vec<&str> = snapshot.presences.iter().map(|presence| presence.status.as_str()).collect();
+    let LastSeen { active, online, state } = &snapshot.seen;
+    let said = state.as_ref().map(StatusText::as_str);
+    let known = |seconds| (seconds > 0).then_some(seconds);
     written(&Shown {
         online: !statuses.is_empty(),
-        state: statuses.iter().rev().copied().find(|text| !text.is_empty()),
+        state: said.or_else(|| statuses.iter().rev().copied().find(|text| !text.is_empty())),
         statuses,
-        active: snapshot.times.active.map(Timestamp::as_secs),
-        last_online: snapshot.times.last_online.map(Timestamp::as_secs),
+        active: known(active.as_secs()),
+        last_online: known(online.as_secs()),
     })
 }
 

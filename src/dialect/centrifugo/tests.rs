@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::message::{ClientInfo, Code};
 use super::*;
 use crate::outbox::VisibleConnection;
-use crate::presence::diff::{Presence, Times};
+use crate::presence::diff::Presence;
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::quota::QuotaExceeded;
+use crate::presence::seen::LastSeen;
 use crate::presence::status::{StatusText, Version};
 use crate::presence::time::Timestamp;
 use crate::session::command::{Command, Refusal, Request, Welcome};
@@ -59,7 +60,7 @@ fn snapshot(statuses: &[&str]) -> Snapshot {
         user: UserId::from_name("42"),
         version: Version::default(),
         presences: statuses.iter().map(shown).collect(),
-        times: Times { active: Some(Timestamp::from_micros(1_627_107_289_900_000)), last_online: None },
+        seen: LastSeen { active: Timestamp::from_micros(1_627_107_289_900_000), ..LastSeen::default() },
     }
 }
 

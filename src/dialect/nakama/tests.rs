@@ -4,9 +4,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::outbox::{Frame, Frames, RequestTag};
-use crate::presence::diff::{Diff, Presence, Snapshot, Times};
+use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
+use crate::presence::seen::LastSeen;
 use crate::presence::status::{StatusText, Version};
 use crate::session::command::{Command, Refusal, Reply, Request};
 use crate::session::protocol::{CloseCause, Decoded, Incoming, Protocol};
@@ -41,7 +42,7 @@ fn bob_diff(before: Option<&str>, after: Option<&str>) -> Diff {
 }
 
 fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
-    Snapshot { user: user(id), version: Version::default(), presences, times: Times::default() }
+    Snapshot { user: user(id), version: Version::default(), presences, seen: LastSeen::default() }
 }
 
 fn request(cid: Option<&str>, command: Command) -> Decoded {
@@ -73,7 +74,7 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
             user: UserId::from_uuid(Uuid::from_u128(u128::from(number))),
             version: Version::default(),
             presences: vec![presence(SESSION, "somebody", status)],
-            times: Times::default(),
+            seen: LastSeen::default(),
         })
         .collect()
 }

@@ -65,7 +65,7 @@ async fn an_invisible_user_is_never_online_and_an_update_is_written_down() {
     ghost.hears().await;
     assert_eq!(diary.of("ghost").await, LastSeen::default());
     diary.clock.advance(Duration::from_secs(3));
-    diary.world.engine.mark_active(UserId::from_name("ghost")).unwrap();
+    diary.world.engine.update_status(UserId::from_name("ghost"), None).unwrap();
     diary.world.engine.update_status(UserId::from_name("ghost"), Some(text("dnd"))).unwrap();
     let record = diary.of("ghost").await;
     assert_eq!((record.active.as_secs(), record.online.as_secs(), record.state), (1003, 0, Some(text("dnd"))));

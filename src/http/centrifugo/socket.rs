@@ -56,12 +56,19 @@ fn try_upgrade(request: &HttpRequest, payload: web::Payload, centrifugo: &Centri
     Ok(response)
 }
 
-/// A page may connect whose origin is allowed. What sends none is no page.
+/// A page may connect whose origin is allowed, and one that this server itself has served. What sends none is no page.
 fn may_connect(request: &HttpRequest, centrifugo: &Centrifugo) -> bool {
-    match request.headers().get(header::ORIGIN) {
-        None => true,
-        Some(origin) => origin.to_str().is_ok_and(|origin| centrifugo.allowed_origins.allow(origin)),
-    }
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return true };
+    let allows = |origin: &str| is_own(request, origin) || centrifugo.allowed_origins.allow(origin);
+    origin.to_str().is_ok_and(allows)
+}
+
+/// Whether the origin is the host that the request is for. A page that got there by a name of its own (DNS rebinding)
+/// gains nothing: it is the token that lets a client in, and no cookie.
+fn is_own(request: &HttpRequest, origin: &str) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    matches!((authority, host), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host))
 }
 
 /// The first subprotocol offered that is known here.

@@ -50,7 +50,7 @@ async fn a_client_that_rests_has_a_change_at_once_and_rests_on() {
     let resting = Resting::new();
     assert_eq!(resting.told(1, 0), Told::Done);
     assert!(!resting.address.is_awake());
-    assert_eq!(resting.told(2, 3), Told::Done);
+    assert_eq!(resting.told(2, 4), Told::Done);
     assert_eq!(resting.got(), [wire(), wire()].concat());
 }
 
@@ -58,10 +58,10 @@ async fn a_client_that_rests_has_a_change_at_once_and_rests_on() {
 async fn a_client_that_was_told_something_shortly_before_is_woken_for_more() {
     let resting = Resting::new();
     assert_eq!(resting.told(1, 0), Told::Done);
-    assert_eq!(resting.told(2, 2), Told::Woken);
+    assert_eq!(resting.told(2, 3), Told::Woken);
     assert_eq!(resting.told(3, 100), Told::Waits, "overtook what waits");
     assert_eq!(frames(&resting.address).len(), 2);
-    assert_eq!(resting.told(4, 102), Told::Woken, "the pause counts from the last change told");
+    assert_eq!(resting.told(4, 103), Told::Woken, "the pause counts from the last change told");
     assert_eq!(resting.got(), wire());
 }
 

@@ -9,7 +9,7 @@ use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 use crate::session::action::{Action, Arrival};
-use crate::session::command::{Command, Refusal, Reply, Request, Welcome};
+use crate::session::command::{Refusal, Reply, Welcome};
 use crate::session::entrance::{Entrance, EntranceRules, Turned};
 use crate::session::protocol::{CloseCause, Protocol};
 
@@ -93,7 +93,7 @@ impl State {
         }
     }
 
-    pub(super) fn mark_active(&mut self, tag: RequestTag, status: Option<StatusText>) -> Vec<Action> {
+    pub(super) fn mark_active(&mut self, tag: RequestTag, says: Option<StatusText>) -> Vec<Action> {
         let refusal = match &self.entrance {
             Some(entrance) if !entrance.may_mark_active() => Some(Refusal::NotAvailable),
             Some(entrance) if entrance.user().is_none() => Some(Refusal::NotPermitted),
@@ -102,24 +102,9 @@ impl State {
         if let Some(refusal) = refusal {
             return vec![self.reply(&tag, &Reply::Refused(refusal))];
         }
-        // As over the server API, an empty text is shown, but says nothing.
-        let state = status.clone().filter(|state| !state.as_str().is_empty());
-        self.under_way(tag, Kind::MarkingActive(status));
-        vec![Action::MarkActive(state)]
-    }
-
-    /// The own user has been told that it is active, or the server is too busy for that.
-    pub fn marked(&mut self, result: Result<(), EngineError>, now: Timestamp) -> Vec<Action> {
-        let Some(UnderWay { tag, kind: Kind::MarkingActive(status), .. }) = self.under_way.take() else {
-            return Vec::new();
-        };
-        let mut actions = match (result, status) {
-            (Ok(()), Some(status)) => self.begin(Request { tag, command: Command::SetStatus(Some(status)) }, now),
-            (Ok(()), None) => vec![self.reply(&tag, &Reply::Done)],
-            (Err(_), _) => vec![self.reply(&tag, &Reply::Refused(Refusal::Busy))],
-        };
-        actions.extend(self.proceed(now));
-        actions
+        let done = self.protocol.reply(&tag, &Reply::Done);
+        let id = self.under_way(tag, Kind::MarkingActive(says.clone()));
+        vec![Action::MarkActive { id, says, done }]
     }
 
     /// The visible connections that were asked for have come, or could not be asked for.

@@ -156,7 +156,7 @@ impl Shared {
     }
 
     fn read(&self, users: &[UserId]) -> Result<Vec<LastSeen>, StoreError> {
-        let now = self.clock.now();
+        let now = self.clock.time_of_day();
         // What waits is looked up first: if it reaches the disk meanwhile, taking it in twice changes nothing.
         let waiting: Vec<_> = {
             let inbox = self.inbox.lock();
@@ -223,7 +223,7 @@ impl Writer {
 
     fn commit(&mut self, sightings: &Sightings, closed: bool) -> Result<(), StoreError> {
         let shared = self.shared.clone();
-        let now = shared.clock.now();
+        let now = shared.clock.time_of_day();
         let mut batch = shared.database.batch().durability(Some(PersistMode::SyncData));
         // In the order in which they lie on disk, neighbours are read together.
         let mut ordered: Vec<(&UserId, &Sighting)> = sightings.iter().collect();

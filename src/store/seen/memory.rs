@@ -47,7 +47,7 @@ impl MemorySeen {
 impl SeenStore for MemorySeen {
     fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Sighting)>) -> Result<(), TooManyWaiting> {
         let mut records = self.records.lock();
-        let now = self.clock.now();
+        let now = self.clock.time_of_day();
         let mut result = Ok(());
         if now.since(records.swept) >= SWEEP_EVERY {
             records.users.retain(|_, record| !record.is_expired(now, self.expire));
@@ -70,7 +70,7 @@ impl SeenStore for MemorySeen {
 
     fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
         let records = self.records.lock();
-        let now = self.clock.now();
+        let now = self.clock.time_of_day();
         let record = |user| records.users.get(user).filter(|record| !record.is_expired(now, self.expire));
         ready(Ok(users.iter().map(|user| record(user).cloned().unwrap_or_default()).collect())).boxed()
     }

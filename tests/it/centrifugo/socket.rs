@@ -53,6 +53,9 @@ async fn a_known_subprotocol_is_echoed() {
 async fn pages_connect_from_allowed_origins_only() {
     let closed = World::start();
     assert_eq!(handshake(&closed, &[(ORIGIN, "http://here")]).await.0, StatusCode::FORBIDDEN);
+    let own = closed.server.url("").trim_end_matches('/').to_owned();
+    assert_eq!(handshake(&closed, &[(ORIGIN, &own)]).await.0, StatusCode::SWITCHING_PROTOCOLS, "{own}");
+    assert_eq!(handshake(&closed, &[(ORIGIN, &format!("{own}0"))]).await.0, StatusCode::FORBIDDEN);
     let open = World::with(|config| {
         config.centrifugo.client.allowed_origins = Origins::new(["https://*.example.com"]);
     });

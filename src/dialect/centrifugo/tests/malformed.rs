@@ -121,27 +121,74 @@ fn nonsense() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// A command that is cut, or of which a byte is another.
-fn broken(command: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
-    (0..=command.len(), prop::option::of((0..command.len(), any::<u8>()))).prop_map(move |(length, change)| {
-        let mut bytes = command.to_vec();
-        if let Some((at, byte)) = change {
-            bytes[at] = byte;
+/// Messages of real clients, some with several commands.
+const JSON: &[&[u8]] = &[
+    br#"{"id":3,"rpc":{"method":"update_user_status","data":{"state":"dnd"}}}"#,
+    br#"{"connect":{"token":"tok1","name":"js","version":"1.2.3"},"id":1}
+{"subscribe":{"channel":"status:42","flag":1},"id":2}"#,
+    br#"{"presence":{"channel":"status:42"},"id":5}
+{"presence_stats":{"channel":"status:42"},"id":6}
+{}"#,
+    br#"{"refresh":{"token":"tok2"},"id":7}"#,
+    br#"{"id": 2, "unsubscribe": {"channel": "status:42"}}"#,
+];
+const PROTOBUF: &[&[u8]] = &[
+    b"\x08\x08\x01\x22\x04\x22\x02js\x11\x08\x02\x2a\x0d\x0a\x09status:42\x70\x01",
+    b"\x1c\x08\x03\x6a\x18\x0a\x02{}\x12\x12update_user_status",
+    b"\x00",
+];
+
+/// What happens to a message on a broken way.
+#[derive(Clone, Debug)]
+enum Harm {
+    Change(usize, u8),
+    Insert(usize, u8),
+    Cut(usize),
+    /// A part comes twice: from, to, at.
+    Repeat(usize, usize, usize),
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    let at = || 0..200_usize;
+    prop_oneof![
+        (at(), any::<u8>()).prop_map(|(at, byte)| Harm::Change(at, byte)),
+        (at(), any::<u8>()).prop_map(|(at, byte)| Harm::Insert(at, byte)),
+        at().prop_map(Harm::Cut),
+        (at(), at(), at()).prop_map(|(from, to, at)| Harm::Repeat(from, to, at)),
+    ]
+}
+
+/// A message that has come to some harm. Each harm is done at a place of the message, whatever its length.
+fn broken(messages: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
+    (prop::sample::select(messages), prop::collection::vec(harm(), 1..5)).prop_map(|(message, harms)| {
+        let mut bytes = message.to_vec();
+        for harm in harms {
+            let place = |at: usize| at % (bytes.len() + 1);
+            match harm {
+                Harm::Change(at, byte) => {
+                    let at = place(at);
+                    bytes.splice(at..bytes.len().min(at + 1), [byte]);
+                }
+                Harm::Insert(at, byte) => bytes.insert(place(at), byte),
+                Harm::Cut(at) => bytes.truncate(place(at)),
+                Harm::Repeat(from, to, at) => {
+                    let (from, to, at) = (place(from).min(place(to)), place(from).max(place(to)), place(at));
+                    let part = bytes[from..to].to_vec();
+                    bytes.splice(at..at, part);
+                }
+            }
         }
-        bytes.truncate(length);
         bytes
     })
 }
 
-const JSON: &[u8] = br#"{"id":3,"rpc":{"method":"update_user_status","data":{"state":"dnd"}}}"#;
-const PROTOBUF: &[u8] = b"\x08\x08\x01\x22\x04\x22\x02js\x11\x08\x02\x2a\x0d\x0a\x09status:42\x70\x01";
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
     fn nothing_that_comes_in_json_panics(message in nonsense(), bytes in broken(JSON)) {
         decode(&message);
+        decode(&String::from_utf8_lossy(&bytes));
         Format::Json.protocol().decode(Incoming::Binary(&bytes));
     }
 

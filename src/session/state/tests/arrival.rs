@@ -246,18 +246,18 @@ fn a_user_is_subscribed_to_once_and_within_the_quota() {
 }
 
 #[test]
-fn marking_active_comes_before_the_text_that_goes_with_it() {
+fn marking_active_has_its_turn_and_is_asked_again_when_it_is_lost() {
     let mut state = bob("bob");
-    assert_eq!(says(&mut state, "active"), [Action::MarkActive(None)]);
+    let done = frames("active Done");
+    assert_eq!(says(&mut state, "active"), [Action::MarkActive { id: 2, says: None, done: done.clone() }]);
     assert_eq!(says(&mut state, "active dnd"), [], "it overtook the first");
-    let dnd = StatusText::new("dnd").unwrap();
-    assert_eq!(state.marked(Ok(()), at(0)), [sent("active Done"), Action::MarkActive(Some(dnd))]);
-    let set = state.marked(Ok(()), at(0));
-    assert!(matches!(&set[..], [Action::SetStatus { status: Some(text), .. }] if text.as_str() == "dnd"), "{set:?}");
-    state.drained(&completed(), at(0));
-    says(&mut state, "active dnd");
-    let refused = state.marked(Err(EngineError::Busy), at(0));
-    assert_eq!(refused, [Action::Refuse(frames("active Refused(Busy)"))], "nothing is shown then");
+    let dnd = StatusText::new("dnd").ok();
+    assert_eq!(state.drained(&completed(), at(0)), [Action::MarkActive { id: 3, says: dnd.clone(), done }]);
+    let lost = Drained { abandoned: vec![UserId::from_name("bob")], ..Drained::default() };
+    let again = [Action::AskAgain { id: 3, ask: Ask::MarkActive(dnd) }];
+    assert_eq!(state.drained(&lost, at(0)), again);
+    assert_eq!(state.drained(&lost, at(0)), again);
+    assert_eq!(state.drained(&lost, at(0)), [Action::GiveUp(frames("active Refused(Busy)"))]);
     let mut state = stranger(|rules| rules.may_mark_active = false);
     says(&mut state, "connect bob");
     state.attached(Ok(connection()), at(0));
