@@ -55,7 +55,7 @@ impl World {
         let metrics = Metrics::new();
         let engine = Engine::start(
             &config,
-            Ticks::new(None, Duration::from_secs(27), &Clock::system()),
+            Ports::open(Ticks::new(None, Duration::from_secs(27), &Clock::system())),
             &Clock::system(),
             &metrics,
         );
@@ -132,7 +132,7 @@ impl Device {
         let id = self.request();
         let users: Vec<UserId> = names.iter().map(|name| UserId::from_name(name)).collect();
         self.address.await_follow(id, RequestTag::default(), &users);
-        self.engine.follow(&users, &self.address, id).unwrap();
+        self.engine.follow(UserId::random(), &users, &self.address, id).unwrap();
     }
 
     fn unfollows(&mut self, name: &str) {
@@ -235,7 +235,7 @@ async fn only_the_visible_are_online() {
     let _here = world.connects("here", Some("")).await;
     let _hidden = world.connects("hidden", None).await;
     let users = ["here", "hidden", "nobody"].map(UserId::from_name);
-    let online = world.engine.online(users.to_vec()).await;
+    let online = world.engine.online(None, users.to_vec()).await;
     assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
 }
 
@@ -266,7 +266,7 @@ async fn a_follow_of_a_session_that_has_ended_leaves_nothing_behind() {
     let address = alice.address.clone();
     alice.disconnects();
     let bob = UserId::from_name("bob");
-    world.engine.follow(&[bob], &address, 1).unwrap();
+    world.engine.follow(UserId::random(), &[bob], &address, 1).unwrap();
     world.until(0, |metrics| metrics.engine().mailbox.get()).await;
     world.until(0, |metrics| metrics.engine().users.get()).await;
 }

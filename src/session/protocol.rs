@@ -25,6 +25,8 @@ pub enum Decoded {
     Fatal(Frames, Closing),
     /// The answer to [`Protocol::ping`].
     Pong,
+    /// The next that many answers are to go out as one.
+    Gather(usize),
     /// Several in one message, to be taken in order.
     Batch(Vec<Decoded>),
 }
@@ -70,6 +72,8 @@ pub enum CloseCause {
     TokenExpired,
     /// Clients like this one are not let in.
     NotPermitted,
+    /// The client said goodbye.
+    LoggedOut,
     /// The server cannot take the client in at the moment.
     Busy,
 }

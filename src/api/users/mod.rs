@@ -10,18 +10,19 @@ mod failure;
 mod node;
 mod presence;
 mod status;
+mod ties;
 
 use std::sync::Arc;
 
 pub use batch::{MOST_COMMANDS, Order};
-pub use command::{Command, Reply};
+pub use command::{Command, People, Reply};
 pub use failure::Failure;
 pub use node::{Node, NodeInfo};
 pub use presence::{ConnectionInfo, Disconnection, UserView};
 pub use status::UserStatus;
 
 use super::{ApiError, ErrorKind};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Accounts, Engine, EngineError};
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::store::seen::SeenStore;
@@ -38,6 +39,8 @@ pub struct Users {
     pub engine: Engine,
     /// When users were last seen; none: not kept.
     pub seen: Option<Arc<dyn SeenStore>>,
+    /// What lasts of accounts.
+    pub accounts: Accounts,
     /// Counts.
     pub metrics: Metrics,
     /// This server.

@@ -19,7 +19,8 @@ impl Diary {
         let (clock, metrics) = (Clock::manual(Timestamp::from_secs(1000)), Metrics::new());
         let seen: Arc<dyn SeenStore> = Arc::new(MemorySeen::new(Duration::from_secs(1_000_000), &clock, &metrics));
         let config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
-        let engine = Engine::start(&config, Ticks::new(Some(seen.clone()), interval, &clock), &clock, &metrics);
+        let engine =
+            Engine::start(&config, Ports::open(Ticks::new(Some(seen.clone()), interval, &clock)), &clock, &metrics);
         Self { world: World { engine, metrics, connections: 1.into() }, seen, clock }
     }
 
