@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("auth", &["presence", "config", "metrics", "clock"]),
     ("store", &["presence", "config", "metrics", "clock"]),
     ("webhook", &["presence", "config", "metrics", "clock"]),
-    ("engine", &["outbox", "presence", "store", "webhook", "config", "metrics", "clock"]),
+    ("engine", &["outbox", "presence", "store", "config", "metrics", "clock"]),
     ("session", &["engine", "outbox", "presence", "auth", "config", "metrics", "clock"]),
     ("dialect", &["session", "outbox", "presence"]),
     ("api", &["engine", "outbox", "store", "auth", "presence", "config", "metrics", "clock"]),

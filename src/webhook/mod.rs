@@ -1,4 +1,4 @@
-//! Tells receivers over HTTP of every login, logout and loss, at least once each. Offered by the engine, never awaited.
+//! Tells receivers over HTTP of every login, logout and loss, at least once each. Offered, never awaited.
 //!
 //! [`queue`] holds what waits and decides what is sent when; [`shape`] writes it; [`http`] sends it; here is the handle,
 //! and the task of each receiver that carries the queue's decisions out. Events wait in memory: [`Webhook::drain`] sends
@@ -87,6 +87,11 @@ impl Webhook {
         });
         let receivers = receivers.collect();
         Ok(Self(Arc::new(Inner { receivers, clock: clock.clone() })))
+    }
+
+    /// Whether there is any receiver.
+    pub fn is_on(&self) -> bool {
+        !self.0.receivers.is_empty()
     }
 
     /// Takes a change; returns at once, from any thread. A full queue drops its oldest event, which is counted.
