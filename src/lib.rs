@@ -9,6 +9,7 @@
 //! | [`clock`], [`metrics`], [`config`] | the only reader of time; every metric; every setting |
 //! | [`outbox`] | the bounded queue to one client, which folds when it is full |
 //! | [`auth`], [`store`] | tokens and passwords; accounts, last-seen records, ties between users |
+//! | [`webhook`] | tells receivers of logins, logouts and losses |
 //! | [`engine`] | one actor per user, a supervisor per shard |
 //! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
 //! | [`dialect`] | the wire formats: Nakama's, Centrifugo's, Tencent Chat's |
@@ -36,3 +37,4 @@ pub mod outbox;
 pub mod presence;
 pub mod session;
 pub mod store;
+pub mod webhook;

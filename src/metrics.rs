@@ -91,6 +91,7 @@ struct Inner {
     engine: EngineMetrics,
     seen: SeenMetrics,
     api: ApiMetrics,
+    webhook: WebhookMetrics,
     dialects: Vec<DialectMetrics>,
 }
 
@@ -113,6 +114,23 @@ pub struct EngineMetrics {
     pub mailbox_refused: Counter,
 }
 
+/// What is counted of events for webhook receivers, all receivers together.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookMetrics {
+    /// Events that wait or are under way.
+    pub queued: Gauge,
+    /// Events that a receiver took.
+    pub sent: Counter,
+    /// Attempts that failed.
+    pub failures: Counter,
+    /// Losses that were never told, because the client came back in time.
+    pub undone: Counter,
+    /// Events dropped because too many waited.
+    pub dropped: Counter,
+    /// Events given up after failing for too long.
+    pub dead: Counter,
+}
+
 impl Metrics {
     /// Registers everything, at zero.
     pub fn new() -> Self {
@@ -123,8 +141,10 @@ impl Metrics {
         seen.register(&mut registry);
         let api = ApiMetrics::default();
         api.register(&mut registry);
+        let webhook = WebhookMetrics::default();
+        webhook.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, seen, api, dialects }))
+        Self(Arc::new(Inner { registry, engine, seen, api, webhook, dialects }))
     }
 
     /// What is counted of the server API.
@@ -140,6 +160,11 @@ impl Metrics {
     /// What is counted whatever the dialect.
     pub fn engine(&self) -> &EngineMetrics {
         &self.0.engine
+    }
+
+    /// What is counted of events for webhook receivers.
+    pub fn webhook(&self) -> &WebhookMetrics {
+        &self.0.webhook
     }
 
     /// What is counted for one dialect.
@@ -196,6 +221,17 @@ impl ApiMetrics {
         registry.register("api_calls", "Calls of the server API", self.calls.clone());
         registry.register("api_failures", "Calls of the server API answered with an error", self.failures.clone());
         registry.register("api_keyless", "Requests to the server API without its key", self.keyless.clone());
+    }
+}
+
+impl WebhookMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("webhook_queued", "Events that wait for webhook receivers", self.queued.clone());
+        registry.register("webhook_sent", "Events that webhook receivers took", self.sent.clone());
+        registry.register("webhook_failures", "Attempts at webhook receivers that failed", self.failures.clone());
+        registry.register("webhook_undone", "Losses not told because the client came back", self.undone.clone());
+        registry.register("webhook_dropped", "Events dropped because too many waited", self.dropped.clone());
+        registry.register("webhook_dead", "Events given up after failing for too long", self.dead.clone());
     }
 }
 

@@ -7,6 +7,7 @@ mod im;
 pub mod import;
 mod load;
 pub mod value;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use centrifugo::CentrifugoConfig;
 pub use im::{FollowConfig, FollowPolicy, ImConfig, Names};
 pub use load::{InvalidConfig, Overrides, load};
 use value::{Period, Secret, ranged, secret_or_none};
+pub use webhook::{WebhookConfig, WebhookShape};
 
 /// The commented file with every default.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -49,6 +51,8 @@ pub struct Config {
     pub im: ImConfig,
     /// Who may follow whom.
     pub follow: FollowConfig,
+    /// Who is told of logins, logouts and losses.
+    pub webhook: WebhookConfig,
     /// What is shown to operators and visitors.
     pub operation: OperationConfig,
 }
