@@ -4,6 +4,7 @@
 
 mod directory;
 mod listen;
+mod messenger;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -39,15 +40,18 @@ use crate::outbox::Farewell;
 use crate::presence::privacy::{Audience, Privacy};
 use crate::presence::roster::RosterKind;
 use crate::session::account::AccountRules;
+use crate::session::authenticator::DatedTokens;
 use crate::session::porter::Porter;
 use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
 use crate::store::seen::SeenStore;
 use crate::store::ties::TieStore;
+use crate::webhook::Webhook;
 
 use directory::StoreDirectory;
 pub use listen::Served;
 use listen::serve;
+use messenger::Messenger;
 use stores::Stores;
 
 /// Everything but the listener: what a test server serves too.
@@ -64,6 +68,8 @@ pub struct Parts {
     pub seen: Option<Arc<dyn SeenStore>>,
     /// What ties users to one another.
     pub ties: Arc<dyn TieStore>,
+    /// Receivers of logins, logouts and losses.
+    pub webhook: Webhook,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -74,7 +80,7 @@ impl Parts {
         Self::assemble_with(config, clock, None)
     }
 
-    /// Likewise; this one is told of clients that come and go.
+    /// Likewise; in place of the webhooks, this one is told of clients that come and go.
     pub fn assemble_with(config: &Config, clock: &Clock, porter: Option<Arc<dyn Porter>>) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
         let Stores { accounts: store, seen, ties } = Stores::open(config, clock, &metrics)?;
@@ -93,13 +99,15 @@ impl Parts {
             node,
         });
         let rounds = Rounds::start(clock);
+        let webhook = Webhook::start(&config.webhook, config.im.sdk_app_id, clock, &metrics)?;
+        let porter = porter.or_else(|| Messenger::of(&webhook));
         let services = || Services {
             porter: porter.clone(),
             ..services(config, clock, &metrics, &accounts, &engine, &store, &rounds)
         };
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &store, services())),
-            centrifugo: web::Data::new(centrifugo(config, services())?),
+            centrifugo: web::Data::new(centrifugo(config, clock, services())?),
             im: im(config, services()).map(web::Data::new),
             api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
             swagger: config.http_api.swagger,
@@ -108,7 +116,7 @@ impl Parts {
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, users, engine, store, seen, ties, metrics })
+        Ok(Self { served, users, engine, store, seen, ties, webhook, metrics })
     }
 }
 
@@ -128,6 +136,7 @@ struct Drain {
     store: Arc<dyn Store>,
     seen: Option<Arc<dyn SeenStore>>,
     ties: Arc<dyn TieStore>,
+    webhook: Webhook,
     metrics: Metrics,
     readiness: Readiness,
     /// Where connections are that are nobody's yet.
@@ -138,7 +147,7 @@ struct Drain {
 impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let Parts { served, users, engine, store, seen, ties, metrics } = Parts::assemble(config, clock)?;
+        let Parts { served, users, engine, store, seen, ties, webhook, metrics } = Parts::assemble(config, clock)?;
         let grpc = &config.grpc_api;
         let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
         let grpc = grpc.enabled.then(bound).transpose()?;
@@ -147,7 +156,8 @@ impl App {
         let lobbies = im.into_iter().chain([served.centrifugo.services.clone()]).collect();
         let (server, addresses) = serve(config, served)?;
         let timeout = config.server.drain_timeout.0;
-        let drain = Drain { server: server.handle(), engine, store, seen, ties, metrics, readiness, lobbies, timeout };
+        let drain =
+            Drain { server: server.handle(), engine, store, seen, ties, webhook, metrics, readiness, lobbies, timeout };
         Ok(Self { server, grpc, addresses, drain })
     }
 
@@ -183,7 +193,7 @@ impl App {
 }
 
 impl Drain {
-    /// Takes no new clients, closes every connection with its dialect's word, writes what is under way.
+    /// Takes no new clients, closes every connection with its dialect's word, tells webhook receivers, writes what is under way.
     async fn run(&self, grpc: Option<Running>) -> anyhow::Result<()> {
         log::info!(connections = self.metrics.connections(); "draining");
         self.readiness.set(false);
@@ -200,6 +210,9 @@ impl Drain {
         }
         self.server.stop(false).await;
         self.engine.stop();
+        if tokio::time::timeout(self.timeout, self.webhook.drain()).await.is_err() {
+            log::warn!(events = self.metrics.webhook().queued.get(); "webhook receivers did not take every event in time");
+        }
         if let Some(seen) = &self.seen {
             seen.close().await.context("the user statuses could not be written")?;
         }
@@ -236,11 +249,11 @@ fn nakama(config: &Config, clock: &Clock, store: &Arc<dyn Store>, services: Serv
     Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
 }
 
-fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo> {
+fn centrifugo(config: &Config, clock: &Clock, services: Services) -> anyhow::Result<Centrifugo> {
     let client = &config.centrifugo.client;
     let (ping_interval, pong_timeout) = (client.ping_interval.0, client.pong_timeout.0);
     let rules = EntranceRules {
-        authenticator: Arc::new(ConnectionTokens::new(&client.token)?),
+        authenticator: Arc::new(DatedTokens::new(ConnectionTokens::new(&client.token)?, clock)),
         nobody_without_token: client.allow_anonymous_connect_without_token,
         nobody_with_token: !client.disallow_anonymous_connection_tokens,
         stale_after: client.stale_close_delay.0,

@@ -9,6 +9,7 @@
 //! | [`clock`], [`metrics`], [`config`] | the only reader of time; every metric; every setting |
 //! | [`outbox`] | the bounded queue to one client, which folds when it is full |
 //! | [`auth`], [`store`] | tokens and passwords; accounts, last-seen records, ties between users |
+//! | [`webhook`] | tells receivers of logins, logouts and losses |
 //! | [`cluster`] | several nodes: what they tell each other, in memory and on Redis |
 //! | [`engine`] | one actor per user, a supervisor per shard |
 //! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
@@ -38,3 +39,4 @@ pub mod outbox;
 pub mod presence;
 pub mod session;
 pub mod store;
+pub mod webhook;

@@ -1,5 +1,7 @@
 //! Every metric, with its help text. No label ever comes from user input.
 
+mod cluster;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,8 +11,9 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+pub use cluster::ClusterMetrics;
 
 /// The worlds that clients come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +96,7 @@ struct Inner {
     cluster: ClusterMetrics,
     seen: SeenMetrics,
     api: ApiMetrics,
+    webhook: WebhookMetrics,
     dialects: Vec<DialectMetrics>,
 }
 
@@ -115,78 +119,21 @@ pub struct EngineMetrics {
     pub mailbox_refused: Counter,
 }
 
-/// What is counted about the other nodes and Redis.
-#[derive(Clone, Debug)]
-pub struct ClusterMetrics {
-    /// Seconds since the lease was renewed.
-    pub lease_age: Gauge<f64, AtomicU64>,
-    /// Lives of this node: more than one a Redis means that it was taken for dead, or that Redis was emptied.
-    pub incarnations: Counter,
-    /// Changes that Redis took and told the other nodes.
-    pub published: Counter,
-    /// Users whose records wait to be written.
-    pub waiting: Gauge,
-    /// Users whose other nodes are followed.
-    pub watched: Gauge,
-    /// Events received.
-    pub received: Counter,
-    /// Messages dropped because too many waited.
-    pub dropped: Counter,
-    /// Gaps closed from a bucket's log.
-    pub caught_up: Counter,
-    /// Buckets of which everything was read anew.
-    pub resyncs: Counter,
-    /// Subscriptions made again after a silence or a lost connection.
-    pub resubscribed: Counter,
-    /// Records removed because their node is dead or they lingered long enough.
-    pub reaped: Counter,
-    /// Calls of Redis that failed.
+/// What is counted of events for webhook receivers, all receivers together.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookMetrics {
+    /// Events that wait or are under way.
+    pub queued: Gauge,
+    /// Events that a receiver took.
+    pub sent: Counter,
+    /// Attempts that failed.
     pub failures: Counter,
-    /// How long calls of Redis took, seconds.
-    pub latency: Histogram,
-}
-
-impl Default for ClusterMetrics {
-    fn default() -> Self {
-        let latency = Histogram::new(exponential_buckets(0.000_1, 2.0, 16));
-        let [incarnations, published, received, dropped, caught_up, resyncs, resubscribed, reaped, failures] =
-            std::array::from_fn(|_| Counter::default());
-        let (waiting, watched) = (Gauge::default(), Gauge::default());
-        Self {
-            lease_age: Gauge::default(),
-            incarnations,
-            published,
-            waiting,
-            watched,
-            received,
-            dropped,
-            caught_up,
-            resyncs,
-            resubscribed,
-            reaped,
-            failures,
-            latency,
-        }
-    }
-}
-
-impl ClusterMetrics {
-    fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("cluster");
-        registry.register("lease_age_seconds", "Seconds since the node's lease was renewed", self.lease_age.clone());
-        registry.register("incarnations", "Lives of this node among the others", self.incarnations.clone());
-        registry.register("published", "Changes told to other nodes", self.published.clone());
-        registry.register("waiting", "Users whose records wait to be written", self.waiting.clone());
-        registry.register("watched", "Users whose other nodes are followed", self.watched.clone());
-        registry.register("received", "Events received from other nodes", self.received.clone());
-        registry.register("dropped", "Messages dropped because too many waited", self.dropped.clone());
-        registry.register("caught_up", "Gaps closed from a bucket's log", self.caught_up.clone());
-        registry.register("resyncs", "Buckets read anew", self.resyncs.clone());
-        registry.register("resubscribed", "Subscriptions made again", self.resubscribed.clone());
-        registry.register("reaped", "Records of dead nodes or after lingering removed", self.reaped.clone());
-        registry.register("redis_failures", "Calls of Redis that failed", self.failures.clone());
-        registry.register("redis_latency_seconds", "How long calls of Redis took", self.latency.clone());
-    }
+    /// Losses that were never told, because the client came back in time.
+    pub undone: Counter,
+    /// Events dropped because too many waited.
+    pub dropped: Counter,
+    /// Events given up after failing for too long.
+    pub dead: Counter,
 }
 
 impl Metrics {
@@ -199,10 +146,12 @@ impl Metrics {
         seen.register(&mut registry);
         let api = ApiMetrics::default();
         api.register(&mut registry);
+        let webhook = WebhookMetrics::default();
+        webhook.register(&mut registry);
         let cluster = ClusterMetrics::default();
         cluster.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, cluster, seen, api, dialects }))
+        Self(Arc::new(Inner { registry, engine, cluster, seen, api, webhook, dialects }))
     }
 
     /// What is counted of the server API.
@@ -218,6 +167,11 @@ impl Metrics {
     /// What is counted whatever the dialect.
     pub fn engine(&self) -> &EngineMetrics {
         &self.0.engine
+    }
+
+    /// What is counted of events for webhook receivers.
+    pub fn webhook(&self) -> &WebhookMetrics {
+        &self.0.webhook
     }
 
     /// What is counted about the other nodes and Redis.
@@ -279,6 +233,17 @@ impl ApiMetrics {
         registry.register("api_calls", "Calls of the server API", self.calls.clone());
         registry.register("api_failures", "Calls of the server API answered with an error", self.failures.clone());
         registry.register("api_keyless", "Requests to the server API without its key", self.keyless.clone());
+    }
+}
+
+impl WebhookMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("webhook_queued", "Events that wait for webhook receivers", self.queued.clone());
+        registry.register("webhook_sent", "Events that webhook receivers took", self.sent.clone());
+        registry.register("webhook_failures", "Attempts at webhook receivers that failed", self.failures.clone());
+        registry.register("webhook_undone", "Losses not told because the client came back", self.undone.clone());
+        registry.register("webhook_dropped", "Events dropped because too many waited", self.dropped.clone());
+        registry.register("webhook_dead", "Events given up after failing for too long", self.dead.clone());
     }
 }
 

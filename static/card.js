@@ -37,11 +37,9 @@ export class Card {
     this.element = fromTemplate('card');
     this.element.style.setProperty('--hue', person.hue);
     this.element.dataset.person = person.name;
-    this.element.dataset.world = person.world;
-    this.#part('.world').textContent = person.world === 'centrifugo' ? 'by Centrifugo' : '';
-    // A connection of Centrifugo's is always seen.
-    this.#part('[role=switch]').hidden = person.world === 'centrifugo';
     this.#part('h3').textContent = person.name;
+    this.#part('.world').textContent = person.world.label;
+    this.#part('[role=switch]').hidden = !person.world.canHide;
     this.#part('.avatar').textContent = [...person.name][0].toUpperCase();
     this.#name('[data-do=remove]', `Remove ${person.name}`);
     this.#name('.status input', `Status of ${person.name}`);

@@ -48,7 +48,7 @@ export class Cast extends EventTarget {
 
   /**
    * Adds a person who follows the first and the latest, and whom the latest follows.
-   * @param {string} input the name @param {import('./memory.js').World} world @returns {string | undefined} why not
+   * @param {string} input the name @param {string} [world] a name of worlds.js @returns {string | undefined} why not
    */
   add(input, world) {
     const name = input.trim().slice(0, LONGEST_NAME);

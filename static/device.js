@@ -5,8 +5,6 @@
 import { ErrorReply, Refused } from './nakama.js';
 
 /** @typedef {import('./nakama.js').Presence} Presence */
-/** @typedef {import('./nakama.js').Session} Session */
-/** @typedef {import('./nakama.js').Socket | import('./centrifugo.js').Socket} Socket */
 /** @typedef {import('./memory.js').RememberedDevice} RememberedDevice */
 
 /**
@@ -40,24 +38,25 @@ export class Device extends EventTarget {
   /** The last thing that went wrong, in words. @type {string | undefined} */ problem;
   /** How long until the next attempt, in milliseconds, while `lost`. */ retryIn = 0;
 
-  #open; #signIn; #following;
-  /** @type {Socket | undefined} */ #socket;
+  #signIn; #following; #open;
+  /** @type {import('./nakama.js').Socket | undefined} */ #socket;
   #generation = 0;
   #attempts = 0;
   #timer = 0;
 
   /**
    * @param {RememberedDevice} remembered
-   * @param {{open: (session: Session) => Socket, signIn: () => Promise<Session>, following: () => string[]}} person
+   * @param {{signIn: () => Promise<any>, open: (session: any) => any, following: () => string[]}} person `open` makes a
+   *   socket for the session of a sign-in
    */
-  constructor(remembered, { open, signIn, following }) {
+  constructor(remembered, { signIn, open, following }) {
     super();
     this.label = remembered.label;
     /** The text to show whenever visible. */
     this.status = remembered.status;
     this.invisible = remembered.invisible;
-    this.#open = open;
     this.#signIn = signIn;
+    this.#open = open;
     this.#following = following;
     if (!remembered.dropped) this.connect();
   }

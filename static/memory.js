@@ -8,11 +8,10 @@ const PREFIX = 'hereabouts.';
  * @typedef {{label: string, status: string, invisible: boolean, dropped: boolean}} RememberedDevice
  */
 
-/** A protocol that a person's devices speak. @typedef {'nakama' | 'centrifugo'} World */
-
 /**
- * A person as remembered; `follows` holds names; `username` is a Centrifugo user's id.
- * @typedef {{name: string, hue: number, world?: World, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
+ * A person as remembered: `follows` holds names, `world` is a name of worlds.js; `username` is the user's id where the
+ * world has no names of its own.
+ * @typedef {{name: string, hue: number, world?: string, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
  */
 
 /** The start of every custom id of this browser, made once: two browsers never share a person. */
@@ -46,6 +45,11 @@ export function recallTokenKey() {
 /** @param {string} key */
 export function rememberServerKey(key) {
   remember('serverKey', key);
+}
+
+/** The secret that userSigs are made with, where the server is not in development. @returns {string} */
+export function recallImSecret() {
+  return recall('imSecret') ?? 'development-secret';
 }
 
 /** @returns {'auto' | 'light' | 'dark'} */

@@ -1,6 +1,5 @@
-// The page: wires the cast to its drawings. Start reading here; cast.js, person.js, device.js and,
-// one for each protocol, nakama.js and centrifugo.js are the model, top down; card.js, graph.js and
-// frames.js draw it.
+// The page: wires the cast to its drawings. Start reading here; cast.js, person.js, device.js and
+// worlds.js are the model, top down; card.js, graph.js and frames.js draw it.
 
 import { Card } from './card.js';
 import { Cast } from './cast.js';
@@ -11,6 +10,7 @@ import { recallServerKey, rememberServerKey } from './memory.js';
 import { sentences } from './phrase.js';
 import { Reach } from './reach.js';
 import { wireTheme } from './theme.js';
+import { WORLDS } from './worlds.js';
 
 const ADDRESS = location.origin;
 
@@ -104,6 +104,7 @@ function drawServer() {
 /** Where people come in: adding one, or starting over. */
 function wireDoor() {
   byId('address').textContent = location.host;
+  byId('new-world').append(...Object.entries(WORLDS).map(([name, { label }]) => new Option(label, name)));
   byId('add').addEventListener('submit', (event) => {
     event.preventDefault();
     const input = byId('new-name');

@@ -1,13 +1,12 @@
 // One person: an identity on the server, whom they follow, and the devices they are on. What a device
 // sees and shows is the device's (device.js); who else there is to follow is the cast's (cast.js).
 
-import * as centrifugo from './centrifugo.js';
 import { Device } from './device.js';
-import { randomLetters, randomUuid, recallServerKey, recallTokenKey } from './memory.js';
-import * as nakama from './nakama.js';
+import { Refused } from './nakama.js';
+import { randomLetters, recallServerKey } from './memory.js';
+import { worldOf } from './worlds.js';
 
 /** @typedef {import('./memory.js').RememberedPerson} RememberedPerson */
-/** @typedef {import('./memory.js').World} World */
 /** @typedef {import('./nakama.js').Session} Session */
 
 /** The devices a person may have, in the order they get them. */
@@ -21,7 +20,7 @@ export class Person extends EventTarget {
   /** Who the server says this is, once it has. @type {string | undefined} */ userId;
   /** @type {Device[]} */ devices = [];
 
-  #address; #browser; #idOf; #username;
+  #address; #browser; #idOf; #username; #worldName;
   /** @type {Promise<Session> | undefined} */ #signingIn;
 
   /**
@@ -32,22 +31,23 @@ export class Person extends EventTarget {
     super();
     this.name = remembered.name;
     this.hue = remembered.hue;
-    /** The protocol that their devices speak. @type {World} */
-    this.world = remembered.world ?? 'nakama';
+    /** How they speak to the server. */
+    this.world = worldOf(remembered.world);
+    this.#worldName = remembered.world;
     /** Names of those followed. @type {Set<string>} */
     this.follows = new Set(remembered.follows);
     this.#address = address;
     this.#browser = browser;
     this.#idOf = idOf;
-    this.#username = remembered.username ?? (this.world === 'centrifugo' ? randomUuid() : `${word(this.name)}.${browser}`);
+    this.#username = remembered.username ?? `${word(this.name)}.${browser}`;
     /** Whose turn it is on the card. @type {Device} */
     this.device = remembered.devices.map((device) => this.#plugIn(device))[0];
   }
 
   /** @returns {RememberedPerson} */
   toMemory() {
-    const { name, hue, world, follows, devices } = this;
-    return { name, hue, world, username: this.#username, follows: [...follows], devices: devices.map((device) => device.toMemory()) };
+    const { name, hue, follows, devices } = this;
+    return { name, hue, world: this.#worldName, username: this.#username, follows: [...follows], devices: devices.map((device) => device.toMemory()) };
   }
 
   /** The best that any device of theirs shows: `here` before `invisible` before the rest. */
@@ -99,8 +99,8 @@ export class Person extends EventTarget {
 
   #plugIn(remembered) {
     const device = new Device(remembered, {
-      open: (session) => (this.world === 'centrifugo' ? new centrifugo.Socket(this.#address, session) : new nakama.Socket(this.#address, session.token)),
       signIn: () => this.#signIn(),
+      open: (session) => this.world.connect(this.#address, session),
       following: () => [...this.follows].map(this.#idOf).filter((id) => id !== undefined),
     });
     device.addEventListener('change', () => this.#tell('change'));
@@ -118,18 +118,14 @@ export class Person extends EventTarget {
   }
 
   async #identify() {
-    const session = await (this.world === 'centrifugo' ? centrifugo.sign({ key: recallTokenKey(), userId: this.#username }) : this.#authenticate());
-    this.#recognise(session);
-    return session;
-  }
-
-  async #authenticate() {
     const id = `demo-${this.#browser}-${word(this.name)}`;
     for (let attempts = 1; ; attempts += 1) {
       try {
-        return await nakama.authenticate({ address: this.#address, serverKey: recallServerKey(), id, username: this.#username });
+        const session = await this.world.signIn({ address: this.#address, serverKey: recallServerKey(), id, username: this.#username });
+        this.#recognise(session);
+        return session;
       } catch (error) {
-        const taken = error instanceof nakama.Refused && error.http === 409;
+        const taken = error instanceof Refused && error.http === 409;
         if (!taken || attempts === 3) throw error;
         this.#username = `${word(this.name)}.${randomLetters(8)}`;
       }

@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("outbox", &["presence", "metrics"]),
     ("auth", &["presence", "config", "metrics", "clock"]),
     ("store", &["presence", "config", "metrics", "clock"]),
+    ("webhook", &["presence", "config", "metrics", "clock"]),
     ("cluster", &["presence", "config", "metrics", "clock"]),
     ("engine", &["outbox", "presence", "store", "config", "metrics", "clock"]),
     ("session", &["engine", "outbox", "presence", "auth", "config", "metrics", "clock"]),
@@ -26,8 +27,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "grpc", "api", "session", "engine", "outbox", "store", "auth", "presence", "config", "metrics",
-            "clock",
+            "http", "grpc", "api", "session", "engine", "outbox", "store", "webhook", "auth", "presence", "config",
+            "metrics", "clock",
         ],
     ),
     ("cli", &["app", "auth", "presence", "config", "clock"]),

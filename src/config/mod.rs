@@ -8,6 +8,7 @@ mod im;
 pub mod import;
 mod load;
 pub mod value;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, Login, RedisAddress, Re
 pub use im::{FollowConfig, FollowPolicy, ImConfig, Names};
 pub use load::{InvalidConfig, Overrides, load};
 use value::{Period, Secret, ranged, secret_or_none};
+pub use webhook::{WebhookConfig, WebhookShape};
 
 /// The commented file with every default.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -51,6 +53,8 @@ pub struct Config {
     pub im: ImConfig,
     /// Who may follow whom.
     pub follow: FollowConfig,
+    /// Who is told of logins, logouts and losses.
+    pub webhook: WebhookConfig,
     /// Several nodes on Redis.
     pub cluster: ClusterConfig,
     /// What is shown to operators and visitors.

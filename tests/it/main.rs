@@ -21,4 +21,5 @@ mod porter;
 mod raw;
 mod server_api;
 mod trouble;
+mod webhook;
 mod world;

@@ -50,10 +50,10 @@ export class Visitor {
     await this.page.reload();
   }
 
-  /** @param {string} name @param {'nakama' | 'centrifugo'} [world] */
-  async adds(name, world = 'nakama') {
-    await this.page.getByLabel('Speaks').selectOption(world);
+  /** @param {string} name @param {string} [world] as the page calls it */
+  async adds(name, world = 'Nakama') {
     await this.page.getByLabel('Somebody else').fill(name);
+    await this.page.getByLabel('Speaks').selectOption(world);
     await this.page.getByRole('button', { name: 'Add', exact: true }).click();
   }
 

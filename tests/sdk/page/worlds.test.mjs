@@ -11,7 +11,7 @@ describe('people of Nakama and of Centrifugo', () => {
   /** A first visit with Dora, who is Centrifugo's; Cleo follows her, and she Ada and Cleo. */
   async function visitWithDora() {
     const { visitor, ada, ben, cleo } = await visitFirstCast();
-    await visitor.adds('Dora', 'centrifugo');
+    await visitor.adds('Dora', 'Centrifugo');
     const dora = visitor.person('Dora');
     await dora.isShownAs('here');
     return { visitor, ada, ben, cleo, dora };
@@ -67,7 +67,7 @@ describe('people of Nakama and of Centrifugo', () => {
 
   test('a token signed with another key is refused for good, and never shown', async () => {
     const visitor = await visit({ storage: { tokenKey: 'another key' } });
-    await visitor.adds('Dora', 'centrifugo');
+    await visitor.adds('Dora', 'Centrifugo');
     const dora = visitor.person('Dora');
     await dora.isShownAs('refused');
     await dora.isTold('Invalid token.');

@@ -1,0 +1,29 @@
+mod delivery;
+mod order;
+mod shape;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::change::{Event, Loss, StateChange, Transition};
+use crate::presence::id::UserId;
+use crate::presence::time::Timestamp;
+
+const LOST: Transition = Transition::Disconnect(Loss::LinkClosed);
+
+/// `user` did something on the web; the time is part of the text that receivers get, so it names the change.
+fn change(user: &str, transition: Transition, at: u64) -> StateChange {
+    StateChange {
+        user: UserId::from_name(user),
+        account: user.into(),
+        transition,
+        platform: "Web".into(),
+        client_ip: Some([192, 0, 2, 7].into()),
+        at: Timestamp::from_secs(at),
+    }
+}
+
+fn event(user: &str, transition: Transition, at: u64) -> Arc<Event> {
+    Arc::new(Event { id: Uuid::from_u128(u128::from(at)), change: change(user, transition, at) })
+}
