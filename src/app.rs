@@ -67,7 +67,13 @@ impl Parts {
         let ticks = Ticks::new(seen.clone(), interval, clock);
         let engine = Engine::start(&config.engine, ticks, clock, &metrics);
         let node = Node::new(config.server.address.to_string(), clock);
-        let users = Users { engine: engine.clone(), seen: seen.clone(), metrics: metrics.clone(), node };
+        let users = Users {
+            engine: engine.clone(),
+            seen: seen.clone(),
+            states: config.user_status.state_regex.clone(),
+            metrics: metrics.clone(),
+            node,
+        };
         let users = Arc::new(users);
         let rounds = Rounds::start(clock);
         let services = || services(config, clock, &metrics, &engine, &store, &rounds);
@@ -215,6 +221,7 @@ fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo>
         stale_after: client.stale_close_delay.0,
         expired_grace: client.expired_close_delay.0,
         may_mark_active: config.user_status.enabled && !config.user_status.disable_for_client,
+        states: config.user_status.state_regex.clone(),
         answers_pings: true,
         ping_interval,
         pong_timeout,

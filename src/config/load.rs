@@ -265,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_is_found_anywhere_or_is_none() {
+        let pattern = |text: &str| load_with(&[("HEREABOUTS_USER_STATUS__STATE_REGEX", text)]);
+        let allows = |text: &str, state: &str| pattern(text).unwrap().user_status.state_regex.allows(state);
+        assert!(allows("", "anything") && allows("w", "away") && allows("^(away|dnd)$", "dnd"));
+        assert!(!allows("^(away|dnd)$", "dnd!") && !allows(r"^\p{Lu}", "étage") && allows(r"^\p{Lu}", "Étage"));
+        let line = pattern("(").unwrap_err().to_string();
+        assert!(line.starts_with("user_status.state_regex = \"(\""), "{line}");
+    }
+
+    #[test]
     fn a_pong_is_waited_for_longer_than_a_ping() {
         let line = refusal(&[("HEREABOUTS_SESSION__PONG_TIMEOUT", "10s")]);
         assert!(line.starts_with("session.pong_timeout"), "{line}");

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use centrifugo::CentrifugoConfig;
 pub use load::{InvalidConfig, Overrides, load};
-use value::{Period, Secret, ranged, secret_or_none};
+use value::{Pattern, Period, Secret, ranged, secret_or_none};
 
 /// The commented file with every default.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
@@ -178,6 +178,8 @@ pub struct UserStatusConfig {
     pub expire_interval: Period,
     /// How often a visible user is written down as online.
     pub presence_update_interval: Period,
+    /// What a state has to look like.
+    pub state_regex: Pattern,
     /// Users are not to update their status themselves.
     pub disable_for_client: bool,
 }

@@ -7,7 +7,9 @@ use super::authenticator::{Authenticator, Identity};
 use super::protocol::CloseCause;
 use super::pulse::{Beat, Pulse};
 use crate::auth::connection::TokenError;
+use crate::config::value::Pattern;
 use crate::presence::id::UserId;
+use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
 /// What clients are held to.
@@ -25,6 +27,8 @@ pub struct EntranceRules {
     pub expired_grace: Duration,
     /// Clients may say that their user is active.
     pub may_mark_active: bool,
+    /// What a client may say of its user with that.
+    pub states: Pattern,
     /// The client has to answer pings of the dialect's own; otherwise those of WebSocket do.
     pub answers_pings: bool,
     /// How often it is pinged.
@@ -103,6 +107,11 @@ impl Entrance {
     /// Whether its user may be marked active by it.
     pub fn may_mark_active(&self) -> bool {
         self.rules.may_mark_active
+    }
+
+    /// Whether it may say this of its user. An empty text says nothing.
+    pub fn may_say(&self, text: &StatusText) -> bool {
+        text.as_str().is_empty() || self.rules.states.allows(text.as_str())
     }
 
     /// The client says who it is.

@@ -21,6 +21,7 @@ pub use presence::{ConnectionInfo, Disconnection, UserView};
 pub use status::UserStatus;
 
 use super::{ApiError, ErrorKind};
+use crate::config::value::Pattern;
 use crate::engine::{Engine, EngineError};
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
@@ -38,6 +39,8 @@ pub struct Users {
     pub engine: Engine,
     /// When users were last seen; none: not kept.
     pub seen: Option<Arc<dyn SeenStore>>,
+    /// What a state has to look like.
+    pub states: Pattern,
     /// Counts.
     pub metrics: Metrics,
     /// This server.

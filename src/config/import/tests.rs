@@ -70,12 +70,13 @@ fn a_file_of_version_5_says_the_same_in_flat_names() {
 
 #[test]
 fn toml_is_read_too_and_a_bad_value_is_left_out_with_its_reason() {
-    let text = "[user_status]\nexpire_interval = \"soon\"\nstate_regex = \"x\"\n[http_api]\nkey = 5\n";
+    let text = "[user_status]\nexpire_interval = \"soon\"\nstate_regex = \"(\"\n[client]\nconcurrency = 8\n";
     let imported = import(text, FileFormat::Toml).unwrap();
     let reasons: BTreeMap<&str, &str> =
         imported.left_out.iter().map(|(key, reason)| (key.as_str(), reason.as_str())).collect();
     assert!(reasons["user_status.expire_interval"].contains("a duration"), "{reasons:?}");
-    assert_eq!(reasons["user_status.state_regex"], "there is no such setting here");
+    assert!(reasons["user_status.state_regex"].contains("unclosed group"), "{reasons:?}");
+    assert_eq!(reasons["client.concurrency"], "there is no such setting here");
     let empty = import("{}", FileFormat::Json).unwrap().to_string();
     assert_eq!(empty, "# Nothing in the file has a setting here.\n");
 }

@@ -285,6 +285,7 @@ fn refusal(refusal: &Refusal) -> Code {
         Refusal::AlreadyFollowed => Code::AlreadySubscribed,
         Refusal::TokenExpired => Code::TokenExpired,
         Refusal::NotPermitted => Code::PermissionDenied,
+        Refusal::NotAllowed => Code::BadRequest,
         Refusal::NotAvailable => Code::NotAvailable,
         Refusal::Busy => Code::Internal,
     }

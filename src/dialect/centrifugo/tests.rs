@@ -80,6 +80,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         refused(Refusal::NotPermitted),
         refused(Refusal::AlreadyFollowed),
         refused(Refusal::TooManyFollows(QuotaExceeded { limit: 128, held: 128, asked: 1 })),
+        refused(Refusal::NotAllowed),
         refused(Refusal::NotAvailable),
         refused(Refusal::TokenExpired),
         refused(Refusal::TooFast { limit: 1, retry_after: Duration::from_secs(1) }),

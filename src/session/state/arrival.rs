@@ -97,6 +97,7 @@ impl State {
         let refusal = match &self.entrance {
             Some(entrance) if !entrance.may_mark_active() => Some(Refusal::NotAvailable),
             Some(entrance) if entrance.user().is_none() => Some(Refusal::NotPermitted),
+            Some(entrance) if !says.as_ref().is_none_or(|text| entrance.may_say(text)) => Some(Refusal::NotAllowed),
             Some(_) | None => None,
         };
         if let Some(refusal) = refusal {

@@ -1,6 +1,7 @@
 //! Who sees what of whom, in one world and across two.
 
 use hereabouts::config::Config;
+use hereabouts::config::value::Pattern;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -165,6 +166,22 @@ async fn nobody_in_particular_may_look_and_is_not_seen() {
     let _bob = world.centrifugo("42").await;
     assert_eq!(nobody.subscribes("status:42").await["online"], true);
     assert_eq!(nobody.updates(json!({})).await["error"]["code"], 103);
+}
+
+#[actix_web::test]
+async fn a_state_that_is_not_allowed_changes_nothing() {
+    let world = World::with(|config| config.user_status.state_regex = Pattern::try_from("^(dnd|away)$").unwrap());
+    let mut alice = world.centrifugo("1").await;
+    alice.subscribes("status:42").await;
+    let mut bob = world.centrifugo("42").await;
+    alice.sees("status:42").await;
+    assert_eq!(bob.updates(json!({"state": "dnd"})).await["rpc"], json!({}));
+    assert_eq!(alice.sees("status:42").await["state"], "dnd");
+    let refused = bob.updates(json!({"state": "dnd?"})).await;
+    assert_eq!(refused["error"], json!({"code": 107, "message": "bad request"}));
+    alice.hears_nothing_more().await;
+    assert_eq!(bob.updates(json!({"state": ""})).await["rpc"], json!({}));
+    assert_eq!(alice.sees("status:42").await["statuses"], json!([""]));
 }
 
 #[actix_web::test]

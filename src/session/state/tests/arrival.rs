@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::auth::connection::TokenError;
+use crate::config::value::Pattern;
 use crate::engine::EngineError;
 use crate::presence::id::ConnectionId;
 use crate::session::action::Arrival;
@@ -37,6 +38,7 @@ fn rules() -> EntranceRules {
         stale_after: Duration::from_secs(10),
         expired_grace: Duration::from_secs(25),
         may_mark_active: true,
+        states: Pattern::default(),
         answers_pings: true,
         ping_interval: Duration::from_secs(25),
         pong_timeout: Duration::from_secs(8),
