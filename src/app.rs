@@ -218,6 +218,10 @@ fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo>
         authenticator: Arc::new(ConnectionTokens::new(&client.token)?),
         nobody_without_token: client.allow_anonymous_connect_without_token,
         nobody_with_token: !client.disallow_anonymous_connection_tokens,
+        connections_per_user: match client.user_connection_limit {
+            0 => usize::MAX,
+            limit => limit,
+        },
         stale_after: client.stale_close_delay.0,
         expired_grace: client.expired_close_delay.0,
         may_mark_active: config.user_status.enabled && !config.user_status.disable_for_client,

@@ -21,6 +21,8 @@ use crate::presence::time::Timestamp;
 pub struct Attach {
     pub user: UserId,
     pub address: Address,
+    /// With so many others of its dialect it is refused.
+    pub most: usize,
     /// Gets the user's actor once the connection is part of it.
     pub answer: oneshot::Sender<Result<Addr<UserActor>, EngineError>>,
 }
@@ -140,6 +142,7 @@ impl Mail for Lost {}
 pub enum Routed {
     Attach {
         address: Address,
+        most: usize,
         answer: oneshot::Sender<Result<Addr<UserActor>, EngineError>>,
     },
     Detach {

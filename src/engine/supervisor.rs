@@ -103,9 +103,9 @@ impl Handler<Letter<Attach>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Attach>, _: &mut Self::Context) {
-        let Attach { user, address, answer } = letter.content;
+        let Attach { user, address, most, answer } = letter.content;
         match self.entry(user, self.quota) {
-            Ok(entry) => entry.route(Routed::Attach { address, answer }),
+            Ok(entry) => entry.route(Routed::Attach { address, most, answer }),
             // Whoever asked may be gone; then nobody needs the answer.
             Err(error) => drop(answer.send(Err(error))),
         }

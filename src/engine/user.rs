@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use super::EngineError;
 use super::examination::Examined;
 use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
@@ -128,7 +129,11 @@ impl UserActor {
 
     fn route(&mut self, message: Routed, context: &mut Context<Self>) {
         match message {
-            Routed::Attach { address, answer } => {
+            Routed::Attach { address, most, answer } if self.has_beside(&address) >= most => {
+                // Who asked takes the connection back.
+                drop(answer.send(Err(EngineError::TooManyConnections)));
+            }
+            Routed::Attach { address, most: _, answer } => {
                 if let Some(connection) = address.announce() {
                     self.take(Event::Connected(connection), context);
                 }
@@ -187,6 +192,12 @@ impl UserActor {
             #[cfg(test)]
             Routed::Poison => panic!("poisoned by a test"),
         }
+    }
+
+    /// The connections of the same dialect besides this one.
+    fn has_beside(&self, address: &Address) -> usize {
+        let others = self.presence.addresses().filter(|&other| other != address);
+        others.filter(|other| other.dialect() == address.dialect()).count()
     }
 
     fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {

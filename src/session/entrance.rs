@@ -21,6 +21,8 @@ pub struct EntranceRules {
     pub nobody_without_token: bool,
     /// A token without a user is taken.
     pub nobody_with_token: bool,
+    /// How many connections a user may have.
+    pub connections_per_user: usize,
     /// How long a client may take to say who it is.
     pub stale_after: Duration,
     /// How long an expired token may still be replaced.
@@ -102,6 +104,11 @@ impl Entrance {
     /// Whose session it is, once the client is in; none is nobody in particular.
     pub fn user(&self) -> Option<UserId> {
         self.user
+    }
+
+    /// How many connections its user may have.
+    pub fn connections_per_user(&self) -> usize {
+        self.rules.connections_per_user
     }
 
     /// Whether its user may be marked active by it.

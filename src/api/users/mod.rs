@@ -83,6 +83,7 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
+            EngineError::TooManyConnections => Self::new(ErrorKind::Unavailable, "The user has too many connections."),
             EngineError::Stopped => Self::new(ErrorKind::Unavailable, "The server is stopping."),
         }
     }

@@ -24,6 +24,7 @@ user_status:
   redis_address: localhost:6379
   expire_interval: 24h
 client_presence_update_interval: 20s
+client_user_connection_limit: 3
 swagger: true
 namespaces:
   - name: status
@@ -64,6 +65,7 @@ fn a_file_of_version_5_says_the_same_in_flat_names() {
     assert!(config.http_api.key.as_ref().unwrap().matches(b"api key"));
     assert_eq!(config.user_status.expire_interval.0.as_secs(), 24 * 3600);
     assert_eq!(config.user_status.presence_update_interval.0.as_secs(), 20);
+    assert_eq!(config.centrifugo.client.user_connection_limit, 3);
     assert!(imported.to_string().contains("address = \"0.0.0.0:9001\""), "{imported}");
     assert_eq!(left_out(&imported), ["namespaces", "user_status.redis_address"]);
 }

@@ -302,6 +302,7 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
         CloseCause::BadRequest | CloseCause::BrokenFrames | CloseCause::BrokenText => BAD_REQUEST,
         CloseCause::Stale => Closing::new(3502, "stale"),
         CloseCause::Disconnected => Closing::new(3503, "force disconnect"),
+        CloseCause::TooManyConnections => Closing::new(3504, "connection limit"),
         CloseCause::NotPermitted => Closing::new(3507, "permission denied"),
         CloseCause::MessageTooLarge => Closing::new(1009, "message too large"),
     }

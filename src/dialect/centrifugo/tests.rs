@@ -100,6 +100,7 @@ fn closes_have_codes_that_say_whether_to_come_back_and_reasons() {
         (CloseCause::BrokenText, 3501, "bad request"),
         (CloseCause::Stale, 3502, "stale"),
         (CloseCause::Disconnected, 3503, "force disconnect"),
+        (CloseCause::TooManyConnections, 3504, "connection limit"),
         (CloseCause::NotPermitted, 3507, "permission denied"),
         (CloseCause::MessageTooLarge, 1009, "message too large"),
     ];

@@ -149,6 +149,7 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
         CloseCause::Stale | CloseCause::InvalidToken | CloseCause::TokenExpired | CloseCause::NotPermitted => {
             Closing::new(1000, "invalid token")
         }
+        CloseCause::TooManyConnections => Closing::new(1000, "too many connections"),
         CloseCause::Busy => Closing::new(1000, "server busy"),
     }
 }

@@ -185,6 +185,35 @@ async fn a_state_that_is_not_allowed_changes_nothing() {
 }
 
 #[actix_web::test]
+async fn a_user_has_only_so_many_connections() {
+    let world = World::with(|config| {
+        config.centrifugo.client.user_connection_limit = 2;
+        config.centrifugo.client.allow_anonymous_connect_without_token = true;
+    });
+    let bob = Uuid::from_u128(42).to_string();
+    let mut alice = world.centrifugo("1").await;
+    alice.subscribes(&format!("status:{bob}")).await;
+    let phone = world.centrifugo(&bob).await;
+    let mut laptop = world.centrifugo(&bob).await;
+    for _ in 0..2 {
+        alice.sees(&format!("status:{bob}")).await;
+    }
+    let mut tablet = world.dials("").await;
+    tablet.says(&json!({"id": 1, "connect": {"token": token(&json!({"sub": bob}))}}).to_string()).await;
+    assert_eq!(tablet.hears_close().await, (3504, "connection limit".to_owned()));
+    alice.hears_nothing_more().await;
+    laptop.updates(json!({"state": "still here"})).await;
+    assert_eq!(alice.sees(&format!("status:{bob}")).await["statuses"], json!(["", "still here"]));
+    drop(phone);
+    assert_eq!(alice.sees(&format!("status:{bob}")).await["statuses"], json!(["still here"]));
+    world.centrifugo(&bob).await;
+    for _ in 0..3 {
+        let mut nobody = world.dials("").await;
+        assert!(nobody.asks("connect", json!({})).await["connect"].is_object(), "each is another nobody");
+    }
+}
+
+#[actix_web::test]
 async fn clients_may_be_kept_from_marking_their_users() {
     for switch in [
         |config: &mut Config| config.user_status.disable_for_client = true,
