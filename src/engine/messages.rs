@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::EngineError;
 use super::examination::{Examined, Selection};
 use super::mailbox::Mail;
+use super::ticks::Record;
 use super::user::UserActor;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
@@ -69,7 +70,7 @@ pub struct MarkActive {
 pub struct Subscribe {
     pub ticket: Ticket,
     /// What the store knew of the user.
-    pub record: LastSeen,
+    pub record: Record,
 }
 
 /// What is known of when these users were seen is to be forgotten.

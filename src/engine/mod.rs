@@ -115,12 +115,7 @@ impl Engine {
     /// until then the user's actor knows nothing of it.
     pub fn subscribe(&self, user: UserId, address: &Address, request: u32) {
         let ticket = Ticket::new(address.clone(), request, user);
-        let engine = self.clone();
-        actix::spawn(async move {
-            let record = engine.0.ticks.record(user).await;
-            // Refused, the ticket says so to the outbox.
-            let _refused = engine.supervisor(user).offer(Subscribe { ticket, record });
-        });
+        subscribe(self.0.ticks.clone(), self.supervisor(user).clone(), ticket);
     }
 
     /// Stops telling; each user actor's acknowledgement goes to the outbox under `request`.
@@ -256,4 +251,13 @@ impl Engine {
         }
         result
     }
+}
+
+/// Has a ticket's user told to it, after what is written down of the user has been read.
+fn subscribe(ticks: Ticks, supervisor: Mailbox<Supervisor>, ticket: Ticket) {
+    actix::spawn(async move {
+        let record = ticks.record(ticket.user()).await;
+        // Refused, the ticket says so to the outbox.
+        let _refused = supervisor.offer(Subscribe { ticket, record });
+    });
 }

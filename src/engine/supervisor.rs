@@ -5,7 +5,6 @@ use std::rc::Rc;
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
-use super::EngineError;
 use super::fan_out::FanOuts;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{
@@ -14,6 +13,7 @@ use super::messages::{
 };
 use super::ticks::{Ticks, Visible};
 use super::user::{Surroundings, UserActor};
+use super::{EngineError, subscribe};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::Address;
@@ -204,9 +204,14 @@ impl Handler<Letter<Subscribe>> for Supervisor {
 
     fn handle(&mut self, letter: Letter<Subscribe>, _: &mut Self::Context) {
         let Subscribe { ticket, record } = letter.content;
+        let ticks = self.surroundings.visible.ticks();
+        if !ticks.is_current(&record) {
+            // It may be of somebody who was forgotten while it was read.
+            return subscribe(ticks.clone(), self.surroundings.supervisor.clone(), ticket);
+        }
         // Past the quota the ticket is dropped, which says so.
         if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
-            entry.route(Routed::Subscribe(ticket, record));
+            entry.route(Routed::Subscribe(ticket, record.seen));
         }
     }
 }
@@ -215,6 +220,7 @@ impl Handler<Letter<Forget>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Forget>, _: &mut Self::Context) {
+        self.surroundings.visible.ticks().forgotten();
         for user in letter.content.0 {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Forget);
