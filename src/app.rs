@@ -18,24 +18,32 @@ use actix_web::web;
 use anyhow::Context;
 
 use crate::api::accounts::Accounts;
+use crate::api::online::Online;
 use crate::api::users::{Node, Users};
 use crate::auth::Auth;
 use crate::auth::connection::ConnectionTokens;
 use crate::auth::password::Passwords;
+use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::value::Period;
-use crate::config::{Config, LimitsConfig, SessionConfig};
-use crate::engine::{Engine, Ticks};
+use crate::config::{Config, FollowPolicy, LimitsConfig, SessionConfig};
+use crate::engine::{Accounts as LastingAccounts, DeskRules, Engine, Ports, Ticks, Veil};
 use crate::grpc::{Grpc, Running};
 use crate::http::api::ServerApi;
 use crate::http::centrifugo::Centrifugo;
+use crate::http::im::Im;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
+use crate::presence::privacy::{Audience, Privacy};
+use crate::presence::roster::RosterKind;
+use crate::session::account::AccountRules;
+use crate::session::porter::Porter;
 use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
 use crate::store::seen::SeenStore;
+use crate::store::ties::TieStore;
 
 use directory::StoreDirectory;
 pub use listen::Served;
@@ -54,6 +62,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// When users were last seen; none where that is switched off.
     pub seen: Option<Arc<dyn SeenStore>>,
+    /// What ties users to one another.
+    pub ties: Arc<dyn TieStore>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -61,25 +71,37 @@ pub struct Parts {
 impl Parts {
     /// Opens the store and starts the shards. Needs a running actix system.
     pub fn assemble(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        Self::assemble_with(config, clock, None)
+    }
+
+    /// Likewise; this one is told of clients that come and go.
+    pub fn assemble_with(config: &Config, clock: &Clock, porter: Option<Arc<dyn Porter>>) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
-        let Stores { accounts: store, seen } = Stores::open(config, clock, &metrics)?;
+        let Stores { accounts: store, seen, ties } = Stores::open(config, clock, &metrics)?;
         let interval = config.user_status.presence_update_interval.0;
         let ticks = Ticks::new(seen.clone(), interval, clock);
-        let engine = Engine::start(&config.engine, ticks, clock, &metrics);
+        let veil = veil(config, &*ties)?;
+        let ports = Ports { ticks, veil: veil.clone(), desk: DeskRules::new(ties.clone(), &config.im) };
+        let engine = Engine::start(&config.engine, ports, clock, &metrics);
+        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im, clock);
         let node = Node::new(config.server.address.to_string(), clock);
-        let users = Users {
+        let users = Arc::new(Users {
             engine: engine.clone(),
             seen: seen.clone(),
             states: config.user_status.state_regex.clone(),
+            accounts: accounts.clone(),
             metrics: metrics.clone(),
             node,
-        };
-        let users = Arc::new(users);
+        });
         let rounds = Rounds::start(clock);
-        let services = || services(config, clock, &metrics, &engine, &store, &rounds);
+        let services = || Services {
+            porter: porter.clone(),
+            ..services(config, clock, &metrics, &accounts, &engine, &store, &rounds)
+        };
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &store, services())),
             centrifugo: web::Data::new(centrifugo(config, services())?),
+            im: im(config, services()).map(web::Data::new),
             api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
             swagger: config.http_api.swagger,
             metrics: config.operation.metrics.then(|| metrics.clone()),
@@ -87,7 +109,7 @@ impl Parts {
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, users, engine, store, seen, metrics })
+        Ok(Self { served, users, engine, store, seen, ties, metrics })
     }
 }
 
@@ -106,24 +128,27 @@ struct Drain {
     engine: Engine,
     store: Arc<dyn Store>,
     seen: Option<Arc<dyn SeenStore>>,
+    ties: Arc<dyn TieStore>,
     metrics: Metrics,
     readiness: Readiness,
-    centrifugo: web::Data<Centrifugo>,
+    /// Where connections are that are nobody's yet.
+    lobbies: Vec<Arc<Services>>,
     timeout: Duration,
 }
 
 impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let Parts { served, users, engine, store, seen, metrics } = Parts::assemble(config, clock)?;
+        let Parts { served, users, engine, store, seen, ties, metrics } = Parts::assemble(config, clock)?;
         let grpc = &config.grpc_api;
         let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
         let grpc = grpc.enabled.then(bound).transpose()?;
         let readiness = served.readiness.clone();
-        let centrifugo = served.centrifugo.clone();
+        let im = served.im.as_ref().map(|im| im.services.clone());
+        let lobbies = im.into_iter().chain([served.centrifugo.services.clone()]).collect();
         let (server, addresses) = serve(config, served)?;
         let timeout = config.server.drain_timeout.0;
-        let drain = Drain { server: server.handle(), engine, store, seen, metrics, readiness, centrifugo, timeout };
+        let drain = Drain { server: server.handle(), engine, store, seen, ties, metrics, readiness, lobbies, timeout };
         Ok(Self { server, grpc, addresses, drain })
     }
 
@@ -179,6 +204,7 @@ impl Drain {
         if let Some(seen) = &self.seen {
             seen.close().await.context("the user statuses could not be written")?;
         }
+        self.ties.close().await.context("the ties between users could not be written")?;
         self.store.close().await.context("the store could not be closed")?;
         log::info!("stopped");
         Ok(())
@@ -188,7 +214,7 @@ impl Drain {
         // Again and again, for those that were in the middle of their handshake.
         while self.metrics.connections() > 0 {
             self.engine.close_all(Farewell::Drain);
-            self.centrifugo.services.lobby.close_all(Farewell::Drain);
+            self.lobbies.iter().for_each(|services| services.lobby.close_all(Farewell::Drain));
             for _ in 0..25 {
                 if self.metrics.connections() == 0 {
                     return;
@@ -245,10 +271,45 @@ fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo>
     Ok(Centrifugo { services: Arc::new(services), rules, allowed_origins: client.allowed_origins.clone() })
 }
 
+/// The lists of whom users hide from, as they are on disk.
+fn veil(config: &Config, ties: &dyn TieStore) -> anyhow::Result<Veil> {
+    let audience = match config.follow.policy {
+        FollowPolicy::Anyone => Audience::Anyone,
+        FollowPolicy::Friends => Audience::Friends,
+    };
+    let mut privacy = Privacy::new(audience);
+    for kind in RosterKind::ALL {
+        let rosters = ties.rosters(kind).context("the lists of friends and blocked users could not be read")?;
+        rosters.iter().for_each(|(owner, roster)| privacy.set(kind, *owner, roster));
+    }
+    Ok(Veil::new(privacy))
+}
+
+/// None: there is no secret, so the dialect is off.
+fn im(config: &Config, services: Services) -> Option<Im> {
+    let user_sigs = Arc::new(UserSigs::new(config.im.sdk_app_id, config.im.secret_key.as_ref()?));
+    let heartbeat = config.im.heartbeat_timeout.0;
+    let services = Services {
+        session: SessionConfig {
+            // Several pings fit into the silence that is allowed.
+            ping_interval: Period(heartbeat / 4),
+            pong_timeout: Period(heartbeat),
+            ..config.session.clone()
+        },
+        ..services
+    };
+    let (engine, accounts, clock) = (services.engine.clone(), services.accounts.clone(), services.clock.clone());
+    let online =
+        Online { engine, accounts, user_sigs: user_sigs.clone(), config: config.im.clone(), clock: clock.clone() };
+    let rules = Arc::new(AccountRules { user_sigs, config: config.im.clone(), clock });
+    Some(Im { services: Arc::new(services), rules, online })
+}
+
 fn services(
     config: &Config,
     clock: &Clock,
     metrics: &Metrics,
+    accounts: &LastingAccounts,
     engine: &Engine,
     store: &Arc<dyn Store>,
     rounds: &Arc<Rounds>,
@@ -263,5 +324,7 @@ fn services(
         rounds: rounds.clone(),
         connection_ids: ConnectionIds::new(),
         lobby: Lobby::default(),
+        accounts: accounts.clone(),
+        porter: None,
     }
 }

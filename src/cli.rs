@@ -5,14 +5,18 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::app::App;
 use crate::auth::Auth;
 use crate::auth::token::Vars;
+use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_FILE, Overrides, import, load};
+use crate::presence::account::AccountName;
 use crate::presence::id::{UserId, Username};
 
 /// Exit code for a configuration or argument that is not usable.
@@ -56,6 +60,14 @@ enum Command {
         #[arg(long)]
         username: String,
     },
+    /// Print a userSig of Tencent Chat's dialect, for development.
+    UserSig {
+        /// The userID.
+        user: String,
+        /// How long it is good.
+        #[arg(long, default_value = "180days", value_parser = humantime::parse_duration)]
+        expire: Duration,
+    },
 }
 
 /// Does what the arguments say.
@@ -72,6 +84,10 @@ pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCo
             .map_err(anyhow::Error::from)
             .and_then(|config| token(&config, &user, &username))
             .map(|token| print(&format!("{token}\n"))),
+        Command::UserSig { user, expire } => load()
+            .map_err(anyhow::Error::from)
+            .and_then(|config| user_sig(&config, &user, expire))
+            .map(|text| print(&format!("{text}\n"))),
     };
     done.unwrap_or_else(|error| refuse(&error))
 }
@@ -126,6 +142,12 @@ fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> 
     let username = Username::new(username).map_err(|error| anyhow::anyhow!("--username {username:?}: {error}"))?;
     let auth = Auth::new(&config.nakama, &Clock::system());
     Ok(auth.issue(UserId::from_name(user), &username, Vars::new()).session)
+}
+
+fn user_sig(config: &Config, user: &str, expire: Duration) -> anyhow::Result<String> {
+    let account = AccountName::new(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
+    let secret = config.im.secret_key.as_ref().context("im.secret_key = \"\": a secret is needed to sign")?;
+    Ok(UserSigs::new(config.im.sdk_app_id, secret).make(&account, expire, Clock::system().time_of_day()))
 }
 
 fn print(text: &str) -> ExitCode {

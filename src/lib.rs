@@ -8,10 +8,10 @@
 //! | [`presence`] | the domain: pure, no clock, no IO; one user's machine, diffs that fold, quotas, rates |
 //! | [`clock`], [`metrics`], [`config`] | the only reader of time; every metric; every setting |
 //! | [`outbox`] | the bounded queue to one client, which folds when it is full |
-//! | [`auth`], [`store`] | tokens and passwords; accounts and last-seen records, in memory and on disk |
+//! | [`auth`], [`store`] | tokens and passwords; accounts, last-seen records, ties between users |
 //! | [`engine`] | one actor per user, a supervisor per shard |
 //! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
-//! | [`dialect`] | the wire formats: Nakama's and Centrifugo's |
+//! | [`dialect`] | the wire formats: Nakama's, Centrifugo's, Tencent Chat's |
 //! | [`api`] | one function for each operation of the server, without transport |
 //! | [`http`], [`grpc`] | the faces: routes, codes, the page |
 //! | [`app`], [`cli`] | puts it all together; start, drain, command line |

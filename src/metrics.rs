@@ -18,11 +18,13 @@ pub enum Dialect {
     Nakama,
     /// Centrifugo's client protocol.
     Centrifugo,
+    /// Tencent Chat's user status, over a wire of our own.
+    Im,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 2] = [Self::Nakama, Self::Centrifugo];
+    pub const ALL: [Self; 3] = [Self::Nakama, Self::Centrifugo, Self::Im];
 }
 
 impl EncodeLabelValue for Dialect {
@@ -30,6 +32,7 @@ impl EncodeLabelValue for Dialect {
         match self {
             Self::Nakama => EncodeLabelValue::encode(&"nakama", encoder),
             Self::Centrifugo => EncodeLabelValue::encode(&"centrifugo", encoder),
+            Self::Im => EncodeLabelValue::encode(&"im", encoder),
         }
     }
 }

@@ -11,7 +11,7 @@ use actix_web::rt::System;
 use hereabouts::clock::Clock;
 use hereabouts::config::EngineConfig;
 use hereabouts::dialect::nakama::Format;
-use hereabouts::engine::{Attachment, Engine, Ticks};
+use hereabouts::engine::{Attachment, Engine, Ports, Ticks};
 use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Opening, RequestTag};
 use hereabouts::presence::id::{ConnectionId, UserId};
@@ -60,13 +60,13 @@ impl World {
         let config = EngineConfig { shards: 1, max_users_per_shard: 10 };
         let clock = Clock::manual(Timestamp::from_secs(1));
         let ticks = Ticks::new(None, Duration::from_secs(27), &clock);
-        let engine = Engine::start(&config, ticks, &clock, &metrics);
+        let engine = Engine::start(&config, Ports::open(ticks), &clock, &metrics);
         let user = UserId::from_name("alice");
         let alice = engine.attach(user, address(count, &metrics)).await.unwrap();
         let followers: Vec<Address> = (0..count).map(|number| address(number, &metrics)).collect();
         for follower in &followers {
             follower.await_follow(1, RequestTag::default(), &[user]);
-            engine.follow(&[user], follower, 1).unwrap();
+            engine.follow(UserId::random(), &[user], follower, 1).unwrap();
         }
         let world = Self { engine, alice, followers };
         world.settled().await;
@@ -76,7 +76,7 @@ impl World {
 
     /// Returns when Alice's actor has done all that it was asked before.
     async fn settled(&self) {
-        let known = self.engine.general_statuses(vec![self.alice.user()]).await;
+        let known = self.engine.general_statuses(None, vec![self.alice.user()]).await;
         assert_eq!(known.len(), 1);
     }
 

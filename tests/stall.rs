@@ -6,6 +6,7 @@
 
 use std::alloc::System;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hereabouts::dialect::nakama::Format;
 use hereabouts::metrics::Metrics;
@@ -85,7 +86,8 @@ impl World {
         let event = Event::StatusSet { connection: connection(number), status };
         let user = &mut self.users[number];
         let Some(diff) = user.handle(event, Timestamp::from_secs(1)).notify else { return };
-        let (notification, mut tally) = (Notification::new(diff, user.snapshot()), Tally::default());
+        let (notification, mut tally) =
+            (Notification::new(diff, Arc::new(user.snapshot()), user.snapshot()), Tally::default());
         for follower in user.followers().iter() {
             follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
         }

@@ -3,10 +3,10 @@
 use divan::Bencher;
 use hereabouts::dialect::nakama::Format;
 use hereabouts::outbox::RequestTag;
-use hereabouts::session::protocol::{Decoded, Incoming};
 use prost::encoding::string;
 use serde_json::{Value, json};
 
+use crate::message::{Message, decode, nested};
 use crate::samples;
 
 const FORMATS: [Format; 2] = [Format::Json, Format::Protobuf];
@@ -37,13 +37,13 @@ fn encode_snapshots<const USERS: u32>(bencher: Bencher, format: Format) {
 /// `status_update`.
 #[divan::bench(args = FORMATS)]
 fn decode_update(bencher: Bencher, format: Format) {
-    let text = samples::status(1).as_str().to_owned();
+    let status = samples::status(1).as_str().to_owned();
     let message = match format {
-        Format::Json => Message::json(&json!({ "cid": "17", "status_update": { "status": text } })),
+        Format::Json => text(&json!({ "cid": "17", "status_update": { "status": status } })),
         // A `StringValue` in a `StatusUpdate`.
-        Format::Protobuf => Message::protobuf(STATUS_UPDATE, &nested(FIRST, &strings(&[text]))),
+        Format::Protobuf => binary(STATUS_UPDATE, &nested(FIRST, &strings(&[status]))),
     };
-    decode(bencher, format, &message);
+    decode(bencher, format.protocol(), &message);
 }
 
 /// `status_follow` of as many users by id.
@@ -51,51 +51,23 @@ fn decode_update(bencher: Bencher, format: Format) {
 fn decode_follow<const USERS: u32>(bencher: Bencher, format: Format) {
     let ids: Vec<String> = (0..USERS).map(|number| samples::user(number).to_string()).collect();
     let message = match format {
-        Format::Json => Message::json(&json!({ "cid": "17", "status_follow": { "user_ids": ids } })),
-        Format::Protobuf => Message::protobuf(STATUS_FOLLOW, &strings(&ids)),
+        Format::Json => text(&json!({ "cid": "17", "status_follow": { "user_ids": ids } })),
+        Format::Protobuf => binary(STATUS_FOLLOW, &strings(&ids)),
     };
-    decode(bencher, format, &message);
+    decode(bencher, format.protocol(), &message);
 }
 
-fn decode(bencher: Bencher, format: Format, message: &Message) {
-    let protocol = format.protocol();
-    let decoded = protocol.decode(message.incoming());
-    assert!(matches!(decoded, Decoded::Request(_)), "a benchmark of refusals: {decoded:?}");
-    bencher.bench(|| protocol.decode(divan::black_box(message.incoming())));
+/// An envelope as JSON.
+fn text(envelope: &Value) -> Message {
+    Message::Text(envelope.to_string())
 }
 
-/// A client's message.
-enum Message {
-    Text(String),
-    Binary(Vec<u8>),
-}
-
-impl Message {
-    fn json(envelope: &Value) -> Self {
-        Self::Text(envelope.to_string())
-    }
-
-    /// An envelope with a message in its field of that number.
-    fn protobuf(number: u32, message: &[u8]) -> Self {
-        let mut envelope = Vec::new();
-        string::encode(CID, &"17".to_owned(), &mut envelope);
-        envelope.extend(nested(number, message));
-        Self::Binary(envelope)
-    }
-
-    fn incoming(&self) -> Incoming<'_> {
-        match self {
-            Self::Text(text) => Incoming::Text(text),
-            Self::Binary(bytes) => Incoming::Binary(bytes),
-        }
-    }
-}
-
-/// A message in a field of that number.
-fn nested(number: u32, message: &[u8]) -> Vec<u8> {
-    let mut field = Vec::new();
-    prost::encoding::bytes::encode(number, &message.to_vec(), &mut field);
-    field
+/// An envelope with a message in its field of that number.
+fn binary(number: u32, message: &[u8]) -> Message {
+    let mut envelope = Vec::new();
+    string::encode(CID, &"17".to_owned(), &mut envelope);
+    envelope.extend(nested(number, message));
+    Message::Binary(envelope)
 }
 
 /// A message whose first field is repeated.

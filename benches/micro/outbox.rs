@@ -1,5 +1,7 @@
 //! A change on its way to its followers, and out of their outboxes.
 
+use std::sync::Arc;
+
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use hereabouts::dialect::nakama::Format;
@@ -16,8 +18,9 @@ fn followers(count: u32) -> Vec<Address> {
 #[divan::bench(args = [1, 1_000, 15_000])]
 fn tell_and_drain(bencher: Bencher, count: u32) {
     let (followers, update, after) = (followers(count), samples::update(), samples::updated());
+    let before = Arc::new(samples::updated());
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
-        let notification = Notification::new(update.clone(), after.clone());
+        let notification = Notification::new(update.clone(), before.clone(), after.clone());
         let mut tally = Tally::default();
         for follower in &followers {
             follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
@@ -33,7 +36,7 @@ fn tell_and_drain(bencher: Bencher, count: u32) {
 #[divan::bench(args = [1, 1_000])]
 fn fold(bencher: Bencher, count: u32) {
     let followers = followers(count);
-    let notification = Notification::new(samples::update(), samples::updated());
+    let notification = Notification::new(samples::update(), Arc::new(samples::updated()), samples::updated());
     let mut tally = Tally::default();
     // Past the bound, with some to spare.
     for follower in &followers {

@@ -2,7 +2,7 @@
 
 use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Codec, Opening};
-use hereabouts::presence::diff::{Diff, Presence, Snapshot};
+use hereabouts::presence::diff::{Diff, OwnStatus, Presence, Snapshot};
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
 use hereabouts::presence::seen::LastSeen;
 use hereabouts::presence::status::{StatusText, Version};
@@ -52,7 +52,13 @@ pub fn update() -> Diff {
 /// What the user shows after that.
 pub fn updated() -> Snapshot {
     let update = update();
-    Snapshot { user: update.user, version: update.version, presences: update.joins, seen: LastSeen::default() }
+    Snapshot {
+        user: update.user,
+        version: update.version,
+        presences: update.joins,
+        seen: LastSeen::default(),
+        own: OwnStatus::default(),
+    }
 }
 
 /// What that many users show, each on one connection.
@@ -63,6 +69,7 @@ pub fn snapshots(count: u32) -> Vec<Snapshot> {
             version: Version::default(),
             presences: vec![presence(number, status(number))],
             seen: LastSeen::default(),
+            own: OwnStatus::default(),
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod error;
+pub mod online;
 pub mod users;
 mod validate;
 

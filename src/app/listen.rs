@@ -21,6 +21,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use crate::config::{Config, ServerConfig};
 use crate::http::api::{self, ServerApi};
 use crate::http::centrifugo::{self, Centrifugo};
+use crate::http::im::{self, Im};
 use crate::http::nakama::{self, Nakama};
 use crate::http::operation::{self, Readiness};
 use crate::http::page;
@@ -34,6 +35,8 @@ pub struct Served {
     pub nakama: web::Data<Nakama>,
     /// Centrifugo's endpoint.
     pub centrifugo: web::Data<Centrifugo>,
+    /// Tencent Chat's endpoints; none: switched off.
+    pub im: Option<web::Data<Im>>,
     /// The server API.
     pub api: web::Data<ServerApi>,
     /// Show the page to browse the server API.
@@ -51,6 +54,9 @@ pub struct Served {
 impl Served {
     /// Adds every route.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
+        if let Some(im) = &self.im {
+            config.app_data(im.clone()).service(im::socket()).service(im::rest());
+        }
         config
             .app_data(self.nakama.clone())
             .app_data(self.centrifugo.clone())

@@ -12,27 +12,35 @@ use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
 use crate::store::seen::SeenStore;
 use crate::store::seen::memory::MemorySeen;
+use crate::store::ties::TieStore;
+use crate::store::ties::memory::MemoryTies;
 
 /// What is kept.
 pub struct Stores {
     pub accounts: Arc<dyn Store>,
     /// None: switched off.
     pub seen: Option<Arc<dyn SeenStore>>,
+    pub ties: Arc<dyn TieStore>,
 }
 
 impl Stores {
     pub fn open(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         let expire = config.user_status.expire_interval.0;
-        let (accounts, seen): (Arc<dyn Store>, Arc<dyn SeenStore>) = match config.store.kind {
-            StoreKind::Memory => (Arc::new(MemoryStore::new()), Arc::new(MemorySeen::new(expire, clock, metrics))),
+        let lifetime = config.im.subscription_ttl.0;
+        let (accounts, seen, ties): (Arc<dyn Store>, Arc<dyn SeenStore>, Arc<dyn TieStore>) = match config.store.kind {
+            StoreKind::Memory => {
+                let seen = MemorySeen::new(expire, clock, metrics);
+                (Arc::new(MemoryStore::new()), Arc::new(seen), Arc::new(MemoryTies::new()))
+            }
             StoreKind::Disk => {
                 let path = &config.store.path;
                 let what = || format!("store.path = {:?}", path.display());
                 let store = DiskStore::open(path).with_context(what)?;
                 let seen = store.seen(expire, clock, metrics).with_context(what)?;
-                (Arc::new(store), Arc::new(seen))
+                let ties = store.ties(clock.time_of_day(), lifetime).with_context(what)?;
+                (Arc::new(store), Arc::new(seen), Arc::new(ties))
             }
         };
-        Ok(Self { accounts, seen: config.user_status.enabled.then_some(seen) })
+        Ok(Self { accounts, seen: config.user_status.enabled.then_some(seen), ties })
     }
 }

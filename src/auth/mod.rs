@@ -7,6 +7,7 @@ pub mod connection;
 pub mod password;
 pub mod revocation;
 pub mod token;
+pub mod user_sig;
 
 use crate::clock::Clock;
 use crate::config::NakamaConfig;

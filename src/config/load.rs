@@ -12,11 +12,12 @@ use super::{Config, DEFAULT_FILE};
 const DEFAULT_PATH: &str = "hereabouts.toml";
 
 /// The well-known development keys: (setting, value).
-const DEVELOPMENT_KEYS: [(&str, &str); 4] = [
+const DEVELOPMENT_KEYS: [(&str, &str); 5] = [
     ("nakama.server_key", "defaultkey"),
     ("nakama.encryption_key", "defaultencryptionkey"),
     ("nakama.refresh_encryption_key", "defaultrefreshencryptionkey"),
     ("centrifugo.client.token.hmac_secret_key", "secret"),
+    ("im.secret_key", "development-secret"),
 ];
 
 /// What the command line sets.
@@ -123,8 +124,9 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
     }
     let nakama = &config.nakama;
     let hmac = config.centrifugo.client.token.hmac_secret_key.as_ref();
-    let keys = [Some(&nakama.server_key), Some(&nakama.encryption_key), Some(&nakama.refresh_encryption_key), hmac];
-    for (key, (name, development)) in keys.into_iter().zip(DEVELOPMENT_KEYS) {
+    let nakama = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key].map(Some);
+    let keys = nakama.into_iter().chain([hmac, config.im.secret_key.as_ref()]);
+    for (key, (name, development)) in keys.zip(DEVELOPMENT_KEYS) {
         if key.is_some_and(|key| key.matches(development.as_bytes())) {
             return Err(InvalidConfig(format!(
                 "{name} = \"{development}\": this development key is public; on server.address = {address} expected a key of \
@@ -138,6 +140,7 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::FollowPolicy;
 
     fn load_with(variables: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
         let environment = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -207,6 +210,7 @@ mod tests {
             ("HEREABOUTS_NAKAMA__ENCRYPTION_KEY", "one of my own"),
             ("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "another of my own"),
             ("HEREABOUTS_CENTRIFUGO__CLIENT__TOKEN__HMAC_SECRET_KEY", "a third of my own"),
+            ("HEREABOUTS_IM__SECRET_KEY", "a secret of my own"),
         ];
         assert!(load_with(&own).is_ok());
         let mut without = own;
@@ -272,6 +276,16 @@ mod tests {
         assert!(!allows("^(away|dnd)$", "dnd!") && !allows(r"^\p{Lu}", "étage") && allows(r"^\p{Lu}", "Étage"));
         let line = pattern("(").unwrap_err().to_string();
         assert!(line.starts_with("user_status.state_regex = \"(\""), "{line}");
+    }
+
+    #[test]
+    fn without_a_secret_the_im_dialect_is_off() {
+        let im = load_with(&[("HEREABOUTS_IM__SECRET_KEY", ""), ("HEREABOUTS_IM__ADMINS", "root second")]).unwrap().im;
+        assert!(im.secret_key.is_none());
+        assert!(im.admins.has("root") && im.admins.has("second") && !im.admins.has("administrator"));
+        assert_eq!(load_with(&[]).unwrap().follow.policy, FollowPolicy::Anyone);
+        let line = refusal(&[("HEREABOUTS_FOLLOW__POLICY", "nobody")]);
+        assert!(line.contains("follow.policy") && line.contains("friends"), "{line}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
 pub mod centrifugo;
+mod im;
 pub mod import;
 mod load;
 pub mod value;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use centrifugo::CentrifugoConfig;
+pub use im::{FollowConfig, FollowPolicy, ImConfig, Names};
 pub use load::{InvalidConfig, Overrides, load};
 use value::{Pattern, Period, Secret, ranged, secret_or_none};
 
@@ -43,6 +45,10 @@ pub struct Config {
     pub http_api: HttpApiConfig,
     /// The server API over gRPC.
     pub grpc_api: GrpcApiConfig,
+    /// Tencent Chat's dialect.
+    pub im: ImConfig,
+    /// Who may follow whom.
+    pub follow: FollowConfig,
     /// What is shown to operators and visitors.
     pub operation: OperationConfig,
 }

@@ -2,9 +2,9 @@
 
 use actix::Addr;
 
-use super::messages::{Detach, Leave, SetStatus, StatusChange};
+use super::messages::{Detach, Leave, SetCustom, SetStatus, StatusChange};
 use super::user::UserActor;
-use super::{Engine, EngineError, mailbox};
+use super::{Accounts, Engine, EngineError, mailbox};
 use crate::outbox::{Address, Ticket};
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
@@ -18,17 +18,45 @@ pub struct Attachment {
     address: Address,
     /// The user's actor, as long as it is the one that was attached to.
     actor: Option<Addr<UserActor>>,
+    /// How the connection ends.
+    exit: Exit,
+    /// Whose device this is.
+    account: Option<Accounts>,
 }
 
 impl Attachment {
     /// A hold that is being asked for; dropped before it is granted, it takes the asking back.
     pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
-        Self { engine, user, address, actor: None }
+        Self { engine, user, address, actor: None, exit: Exit::Lost, account: None }
     }
 
     pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
         self.actor = Some(actor);
         self
+    }
+
+    /// The connection is an account's device, and leaves the account when it ends.
+    #[must_use]
+    pub fn of_account(mut self, accounts: Accounts) -> Self {
+        self.account = Some(accounts);
+        self
+    }
+
+    /// The connection ends because the user says goodbye.
+    pub fn log_out(&mut self) {
+        self.exit = Exit::LoggedOut;
+    }
+
+    /// How the connection ends, if it ends now.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Has all devices of the account show this text. The acknowledgement goes to the outbox under `request`, before the
+    /// change does.
+    pub fn set_custom(&self, text: Option<StatusText>, request: u32) -> Result<(), EngineError> {
+        let ticket = Ticket::new(self.address.clone(), request, self.user);
+        self.engine.supervisor(self.user).offer(SetCustom { text, ticket })
     }
 
     /// The user this connection belongs to.
@@ -82,7 +110,10 @@ impl Attachment {
 impl Drop for Attachment {
     fn drop(&mut self) {
         self.address.end();
-        let detach = Detach { user: self.user, address: self.address.clone(), exit: Exit::Lost };
+        let detach = Detach { user: self.user, address: self.address.clone(), exit: self.exit };
         self.engine.supervisor(self.user).deliver(detach);
+        if let Some(accounts) = &self.account {
+            accounts.drop_device(self.user, &self.address);
+        }
     }
 }

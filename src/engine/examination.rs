@@ -1,5 +1,7 @@
 //! What the server's own side may know of a user: all connections, the invisible ones too.
 
+use bytestring::ByteString;
+
 use crate::metrics::Dialect;
 use crate::outbox::Address;
 use crate::presence::general::GeneralStatus;
@@ -27,6 +29,8 @@ pub struct Device {
     pub dialect: Dialect,
     /// `None`: connected but invisible.
     pub status: Option<StatusText>,
+    /// What it says of itself when it opens: JSON.
+    pub info: Option<ByteString>,
 }
 
 impl Examined {
@@ -36,6 +40,7 @@ impl Examined {
             username: connection.username.clone(),
             dialect: connection.address.dialect(),
             status: connection.status.clone(),
+            info: connection.address.info(),
         });
         Self { general: presence.general_status(), devices: devices.collect() }
     }

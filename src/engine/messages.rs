@@ -10,10 +10,12 @@ use super::ticks::Record;
 use super::user::UserActor;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
+use crate::presence::followers::Followers;
 use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::seen::LastSeen;
 use crate::presence::status::StatusText;
+use crate::presence::subscriptions::Told;
 use crate::presence::time::Timestamp;
 
 // ---- to a supervisor ----
@@ -54,7 +56,50 @@ pub struct Leave {
 /// Somebody asks for general statuses. Closing the channel ends the answer.
 pub struct Inspect {
     pub users: Vec<UserId>,
+    /// To whom users may look absent; none: to nobody.
+    pub asker: Option<UserId>,
     pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
+}
+
+/// Somebody asks what these users show. Closing the channel ends the answer.
+pub struct View {
+    pub users: Vec<UserId>,
+    /// To whom users may look absent; none: to nobody.
+    pub asker: Option<UserId>,
+    pub answer: mpsc::UnboundedSender<Snapshot>,
+}
+
+/// An account gives itself a text.
+pub struct SetCustom {
+    pub text: Option<StatusText>,
+    pub ticket: Ticket,
+}
+
+/// Somebody asks for the addresses of a user's connections.
+pub struct Addresses {
+    pub user: UserId,
+    pub answer: oneshot::Sender<Vec<Address>>,
+}
+
+/// A user is to look absent to these, or to be seen by them again.
+pub struct Turn {
+    pub user: UserId,
+    pub addresses: Vec<Address>,
+    pub hide: bool,
+}
+
+/// Devices of an account follow these users, who need not answer. Never refused.
+pub struct Watch {
+    pub users: Vec<UserId>,
+    pub address: Address,
+    pub watcher: UserId,
+}
+
+/// The last device of an account ends; each user says what it has been told last. Never refused.
+pub struct Part {
+    pub users: Vec<UserId>,
+    pub address: Address,
+    pub answer: mpsc::UnboundedSender<(UserId, Told)>,
 }
 
 /// A user did something, as the server's own side has it.
@@ -79,6 +124,8 @@ pub struct Forget(pub Vec<UserId>);
 /// Somebody asks for a user's visible connections.
 pub struct Show {
     pub user: UserId,
+    /// To whom the user may look absent; none: to nobody.
+    pub asker: Option<UserId>,
     pub answer: oneshot::Sender<Vec<VisibleConnection>>,
 }
 
@@ -110,6 +157,8 @@ pub struct Lost {
     /// What its followers were told last.
     pub told: Snapshot,
     pub followers: Vec<Address>,
+    /// Who follows, but is not to see the user.
+    pub hidden: Option<Box<Followers<Address>>>,
     /// Its connections, to be asked what they show.
     pub connections: Vec<Address>,
 }
@@ -121,6 +170,12 @@ pub struct Poison(pub UserId);
 #[cfg(test)]
 impl Mail for Poison {}
 
+impl Mail for View {}
+impl Mail for SetCustom {}
+impl Mail for Addresses {}
+impl Mail for Turn {}
+impl Mail for Watch {}
+impl Mail for Part {}
 impl Mail for Attach {}
 impl Mail for Detach {}
 impl Mail for Follow {}
@@ -139,6 +194,15 @@ impl Mail for Lost {}
 
 // ---- to a user actor ----
 
+/// What a user is asked that changes nothing. Who may not see everything is named.
+pub enum Question {
+    Inspect(Option<UserId>, mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    View(Option<UserId>, mpsc::UnboundedSender<Snapshot>),
+    Show(Option<UserId>, oneshot::Sender<Vec<VisibleConnection>>),
+    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Addresses(oneshot::Sender<Vec<Address>>),
+}
+
 /// What the supervisor routes to a user.
 pub enum Routed {
     Attach {
@@ -153,15 +217,18 @@ pub enum Routed {
     Follow(Ticket),
     Unfollow(Ticket),
     Leave(Address),
-    Inspect(mpsc::UnboundedSender<(UserId, GeneralStatus)>),
+    Watch(Address, UserId),
+    Part(Address, mpsc::UnboundedSender<(UserId, Told)>),
+    SetCustom(Option<StatusText>, Ticket),
+    Conceal(Vec<Address>),
+    Reveal(Vec<Address>),
     Acted {
         at: Timestamp,
         says: Option<StatusText>,
     },
     Subscribe(Ticket, LastSeen),
     Forget,
-    Show(oneshot::Sender<Vec<VisibleConnection>>),
-    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Ask(Question),
     Dismiss(Selection, Farewell),
     Close(Farewell),
     /// Nobody needs the actor: stop.

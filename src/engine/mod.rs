@@ -4,21 +4,27 @@
 //! All messages are on one page, in [`messages`]. [`mailbox`] is the only place that sends. The rules are not here but
 //! in `presence/`; what a session does with a notification is in `outbox/` and `session/`.
 
+mod accounts;
 mod attachment;
+mod desk;
 mod examination;
 mod fan_out;
 mod mailbox;
 mod messages;
+mod reception;
+mod routing;
 mod shard;
 mod supervisor;
 #[cfg(test)]
 mod tests;
 mod ticks;
 mod user;
+mod veil;
 
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use tokio::sync::{mpsc, oneshot};
@@ -27,18 +33,27 @@ use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
+use crate::presence::diff::Snapshot;
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
+use crate::presence::subscriptions::Told;
 use crate::presence::time::Timestamp;
+use crate::store::ties::memory::MemoryTies;
 
+pub use accounts::{AccountError, Accounts, Arrived, Edit, Exits};
 pub use attachment::Attachment;
+pub use desk::DeskRules;
 pub use examination::{Device, Examined, Selection};
 use mailbox::Mailbox;
-use messages::{Attach, CloseAll, Dismiss, Examine, Follow, Forget, Inspect, MarkActive, Show, Subscribe, Unfollow};
+use messages::{
+    Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Forget, Inspect, Leave, MarkActive, Part, Show, Subscribe,
+    Turn, Unfollow, View, Watch,
+};
 use shard::Shard;
 use supervisor::Supervisor;
 pub use ticks::Ticks;
+pub use veil::Veil;
 
 /// Why the engine refuses something. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +73,27 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
+/// All shards, as long as somebody else holds them.
+#[derive(Clone)]
+pub struct WeakEngine(Weak<Inner>);
+
+impl WeakEngine {
+    fn upgrade(&self) -> Option<Engine> {
+        self.0.upgrade().map(Engine)
+    }
+}
+
+/// What the users' actors need of the rest of the server.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where it is written down when users are seen.
+    pub ticks: Ticks,
+    /// Who sees whom.
+    pub veil: Veil,
+    /// What accounts are held to.
+    pub desk: DeskRules,
+}
+
 struct Inner {
     shards: Vec<Shard>,
     /// When users did something, for those who ask later.
@@ -68,14 +104,29 @@ struct Inner {
     hasher: DefaultHashBuilder,
 }
 
+impl Ports {
+    /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
+    pub fn open(ticks: Ticks) -> Self {
+        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window: Duration::from_secs(5) };
+        Self { ticks, veil: Veil::default(), desk }
+    }
+}
+
 impl Engine {
     /// Starts the shards, each on a thread of its own. Needs a running actix system.
-    pub fn start(config: &EngineConfig, ticks: Ticks, clock: &Clock, metrics: &Metrics) -> Self {
+    pub fn start(config: &EngineConfig, ports: Ports, clock: &Clock, metrics: &Metrics) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards };
-        let start = |_| Shard::start(config.max_users_per_shard, ticks.clone(), clock, metrics);
-        let shards = (0..count).map(start).collect();
-        Self(Arc::new(Inner { shards, ticks, draining: AtomicBool::new(false), hasher: DefaultHashBuilder::default() }))
+        Self(Arc::new_cyclic(|engine| {
+            let engine = WeakEngine(engine.clone());
+            let start = |_| Shard::start(config.max_users_per_shard, ports.clone(), engine.clone(), clock, metrics);
+            Inner {
+                shards: (0..count).map(start).collect(),
+                ticks: ports.ticks.clone(),
+                draining: AtomicBool::new(false),
+                hasher: DefaultHashBuilder::default(),
+            }
+        }))
     }
 
     /// Adds a connection to a user. When this returns it is part of the user: whoever follows from here on sees it.
@@ -105,16 +156,22 @@ impl Engine {
     }
 
     /// Has each user's snapshot put into the follower's outbox, and every later diff after it. `request` is the number
-    /// under which the outbox waits for them.
-    pub fn follow(&self, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
-        let tickets = self.by_shard(users.iter().map(|&user| (user, Ticket::new(address.clone(), request, user))));
+    /// under which the outbox waits for them; a user may look absent to `asker`.
+    pub fn follow(&self, asker: UserId, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
+        let ticket = |&user| Ticket::new(address.clone(), request, user).of(asker, None);
+        self.follow_by(users.iter().map(ticket).collect())
+    }
+
+    /// The same for tickets that are there already.
+    fn follow_by(&self, tickets: Vec<Ticket>) -> Result<(), EngineError> {
+        let tickets = self.by_shard(tickets.into_iter().map(|ticket| (ticket.user(), ticket)));
         self.offer_each(tickets, |tickets| Follow { tickets })
     }
 
     /// Likewise, for a follower who is told whole presences: with what is written down of the user. That is read first;
     /// until then the user's actor knows nothing of it.
-    pub fn subscribe(&self, user: UserId, address: &Address, request: u32) {
-        let ticket = Ticket::new(address.clone(), request, user);
+    pub fn subscribe(&self, asker: UserId, user: UserId, address: &Address, request: u32) {
+        let ticket = Ticket::new(address.clone(), request, user).of(asker, None);
         subscribe(self.0.ticks.clone(), self.supervisor(user).clone(), ticket);
     }
 
@@ -124,18 +181,39 @@ impl Engine {
         self.offer_each(tickets, |tickets| Unfollow { tickets })
     }
 
-    /// Which of these users are visible on at least one connection.
-    pub async fn online(&self, users: Vec<UserId>) -> HashSet<UserId> {
-        let statuses = self.general_statuses(users).await;
+    /// Stops telling; nobody waits for it.
+    fn leave(&self, users: &[UserId], address: &Address) {
+        for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
+            supervisor.deliver(Leave::new(users, address));
+        }
+    }
+
+    /// Tells changes of these users from here on, without a snapshot.
+    fn watch(&self, users: &[UserId], address: &Address, watcher: UserId) {
+        for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
+            supervisor.deliver(Watch::new(users, address, watcher));
+        }
+    }
+
+    /// Stops telling; each user says what it told last. Closing the channel ends the answer.
+    fn part(&self, users: &[UserId], address: &Address, answer: &mpsc::UnboundedSender<(UserId, Told)>) {
+        for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
+            supervisor.deliver(Part::new(users, address, answer));
+        }
+    }
+
+    /// Which of these users are visible on at least one connection to `asker`; none: to anybody.
+    pub async fn online(&self, asker: Option<UserId>, users: Vec<UserId>) -> HashSet<UserId> {
+        let statuses = self.general_statuses(asker, users).await;
         statuses.into_iter().filter(|&(_, status)| status == GeneralStatus::Online).map(|(user, _)| user).collect()
     }
 
     /// The general status of those users of whom anything is known; the others are absent from the answer.
-    pub async fn general_statuses(&self, users: Vec<UserId>) -> HashMap<UserId, GeneralStatus> {
+    pub async fn general_statuses(&self, asker: Option<UserId>, users: Vec<UserId>) -> HashMap<UserId, GeneralStatus> {
         let (answer, mut answers) = mpsc::unbounded_channel();
         for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
             // A shard that is too busy to answer leaves its users out.
-            let _refused = shard.offer(Inspect { users, answer: answer.clone() });
+            let _refused = shard.offer(Inspect { users, asker, answer: answer.clone() });
         }
         drop(answer);
         let mut found = HashMap::new();
@@ -145,10 +223,33 @@ impl Engine {
         found
     }
 
-    /// The user's connections that others see, the one that changed last at the end.
-    pub async fn visible(&self, user: UserId) -> Result<Vec<VisibleConnection>, EngineError> {
+    /// What those users show to `asker` of whom anything is known; the others are absent from the answer.
+    async fn views(&self, asker: Option<UserId>, users: &[UserId]) -> Result<HashMap<UserId, Snapshot>, EngineError> {
+        let (answer, mut answers) = mpsc::unbounded_channel();
+        for (shard, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
+            shard.offer(View { users, asker, answer: answer.clone() })?;
+        }
+        drop(answer);
+        let mut found = HashMap::new();
+        while let Some(snapshot) = answers.recv().await {
+            found.insert(snapshot.user, snapshot);
+        }
+        Ok(found)
+    }
+
+    /// Has `owner` look absent to all connections of `other`, or be seen by them.
+    async fn turn(&self, owner: UserId, other: UserId, hide: bool) -> Result<(), EngineError> {
+        let (answer, found) = oneshot::channel();
+        self.supervisor(other).offer(Addresses { user: other, answer })?;
+        // Nobody answers for a user of whom nothing is known.
+        let Ok(addresses) = found.await else { return Ok(()) };
+        self.supervisor(owner).offer(Turn { user: owner, addresses, hide })
+    }
+
+    /// The user's connections that `asker` sees, the one that changed last at the end.
+    pub async fn visible(&self, asker: Option<UserId>, user: UserId) -> Result<Vec<VisibleConnection>, EngineError> {
         let (answer, shown) = oneshot::channel();
-        self.supervisor(user).offer(Show { user, answer })?;
+        self.supervisor(user).offer(Show { user, asker, answer })?;
         // Nobody answers for a user of whom nothing is known.
         Ok(shown.await.unwrap_or_default())
     }

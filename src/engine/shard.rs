@@ -4,7 +4,7 @@ use actix::{Actor, Arbiter, AsyncContext, Context};
 
 use super::mailbox::Mailbox;
 use super::supervisor::Supervisor;
-use super::ticks::Ticks;
+use super::{Ports, WeakEngine};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
@@ -20,13 +20,13 @@ pub struct Shard {
 
 impl Shard {
     /// Starts the thread and the supervisor on it.
-    pub fn start(max_users: usize, ticks: Ticks, clock: &Clock, metrics: &Metrics) -> Self {
+    pub fn start(max_users: usize, ports: Ports, engine: WeakEngine, clock: &Clock, metrics: &Metrics) -> Self {
         let arbiter = Arbiter::new();
         let (clock, metrics) = (clock.clone(), metrics.clone());
         let counted = metrics.clone();
         let actor = Supervisor::start_in_arbiter(&arbiter.handle(), move |context: &mut Context<Supervisor>| {
             let own = Mailbox::new(context.address(), MAILBOX_BOUND, &metrics);
-            Supervisor::new(own, max_users, ticks, clock, metrics)
+            Supervisor::new(own, max_users, ports, engine, clock, metrics)
         });
         Self { arbiter, supervisor: Mailbox::new(actor, MAILBOX_BOUND, &counted) }
     }

@@ -5,15 +5,16 @@ use std::rc::Rc;
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 
+use super::desk::Desk;
 use super::fan_out::FanOuts;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{
-    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Routed,
-    SetStatus, Show, Subscribe, Unfollow,
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Question,
+    Routed, SetStatus, Show, Subscribe, Unfollow,
 };
-use super::ticks::{Ticks, Visible};
+use super::ticks::Visible;
 use super::user::{Surroundings, UserActor};
-use super::{EngineError, subscribe};
+use super::{EngineError, Ports, WeakEngine, subscribe};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::Address;
@@ -23,21 +24,23 @@ use crate::presence::user::{Connection, UserPresence};
 
 /// The supervisor of a shard. It only routes; what a message means to a user is the user actor's business.
 pub struct Supervisor {
-    users: HashMap<UserId, Entry>,
+    pub(super) users: HashMap<UserId, Entry>,
     quota: Quota,
     /// For users who are not here and are only followed: the rest is kept for those who come.
-    follow_quota: Quota,
-    surroundings: Rc<Surroundings>,
+    pub(super) follow_quota: Quota,
+    /// The accounts that are logged in.
+    pub(super) desk: Desk,
+    pub(super) surroundings: Rc<Surroundings>,
 }
 
-struct Entry {
+pub(super) struct Entry {
     actor: Addr<UserActor>,
     /// Messages sent to it from here, to tell whether it is idle or has not seen the last of them yet.
     routed: u64,
 }
 
 impl Entry {
-    fn route(&mut self, message: Routed) {
+    pub(super) fn route(&mut self, message: Routed) {
         self.routed += 1;
         send(&self.actor, message);
     }
@@ -45,19 +48,29 @@ impl Entry {
 
 impl Supervisor {
     /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
-    pub fn new(own: Mailbox<Self>, max_users: usize, ticks: Ticks, clock: Clock, metrics: Metrics) -> Self {
+    pub fn new(
+        own: Mailbox<Self>,
+        max_users: usize,
+        ports: Ports,
+        engine: WeakEngine,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        let Ports { ticks, veil, desk } = ports;
         let (visible, fan_outs) = (Visible::new(ticks), FanOuts::default());
-        let surroundings = Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs });
+        let surroundings =
+            Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs, veil, engine, desk });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
             follow_quota: Quota::new(max_users - max_users / 5),
+            desk: Desk::default(),
             surroundings,
         }
     }
 
     /// The user's entry; starts an actor if there is none, within the quota.
-    fn entry(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
+    pub(super) fn entry(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
         if !self.users.contains_key(&user) {
             quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
             self.surroundings.metrics.engine().users.inc();
@@ -80,7 +93,8 @@ impl Supervisor {
         let connections: Vec<Connection<Address>> = lost.connections.iter().filter_map(Address::announce).collect();
         let followers = lost.followers.into_iter().filter(|follower| !follower.is_ended()).collect();
         let now = self.surroundings.clock.now();
-        let actor = UserActor::recover(lost.told, followers, connections, now, self.surroundings.clone()).start();
+        let actor =
+            UserActor::recover(lost.told, followers, lost.hidden, connections, now, self.surroundings.clone()).start();
         self.surroundings.metrics.engine().users.inc();
         self.users.insert(user, Entry { actor, routed: 0 });
     }
@@ -178,10 +192,10 @@ impl Handler<Letter<Inspect>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Inspect>, _: &mut Self::Context) {
-        let Inspect { users, answer } = letter.content;
+        let Inspect { users, asker, answer } = letter.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Inspect(answer.clone()));
+                entry.route(Routed::Ask(Question::Inspect(asker, answer.clone())));
             }
         }
     }
@@ -236,7 +250,7 @@ impl Handler<Letter<Examine>> for Supervisor {
         let Examine { users, answer } = letter.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Examine(answer.clone()));
+                entry.route(Routed::Ask(Question::Examine(answer.clone())));
             }
         }
     }
@@ -246,10 +260,10 @@ impl Handler<Letter<Show>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Show>, _: &mut Self::Context) {
-        let Show { user, answer } = letter.content;
+        let Show { user, asker, answer } = letter.content;
         // Without an entry the answer is dropped: nobody is visible.
         if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Show(answer));
+            entry.route(Routed::Ask(Question::Show(asker, answer)));
         }
     }
 }

@@ -58,7 +58,7 @@ impl World {
         let metrics = Metrics::new();
         let engine = Engine::start(
             &config,
-            Ticks::new(None, Duration::from_secs(27), &Clock::system()),
+            Ports::open(Ticks::new(None, Duration::from_secs(27), &Clock::system())),
             &Clock::system(),
             &metrics,
         );
@@ -135,14 +135,14 @@ impl Device {
     fn follows_with_record(&mut self, name: &str) {
         let (id, user) = (self.request(), UserId::from_name(name));
         self.address.await_follow(id, RequestTag::default(), &[user]);
-        self.engine.subscribe(user, &self.address, id);
+        self.engine.subscribe(UserId::random(), user, &self.address, id);
     }
 
     fn follows(&mut self, names: &[&str]) {
         let id = self.request();
         let users: Vec<UserId> = names.iter().map(|name| UserId::from_name(name)).collect();
         self.address.await_follow(id, RequestTag::default(), &users);
-        self.engine.follow(&users, &self.address, id).unwrap();
+        self.engine.follow(UserId::random(), &users, &self.address, id).unwrap();
     }
 
     fn unfollows(&mut self, name: &str) {
@@ -245,7 +245,7 @@ async fn only_the_visible_are_online() {
     let _here = world.connects("here", Some("")).await;
     let _hidden = world.connects("hidden", None).await;
     let users = ["here", "hidden", "nobody"].map(UserId::from_name);
-    let online = world.engine.online(users.to_vec()).await;
+    let online = world.engine.online(None, users.to_vec()).await;
     assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
 }
 
@@ -276,7 +276,7 @@ async fn a_follow_of_a_session_that_has_ended_leaves_nothing_behind() {
     let address = alice.address.clone();
     alice.disconnects();
     let bob = UserId::from_name("bob");
-    world.engine.follow(&[bob], &address, 1).unwrap();
+    world.engine.follow(UserId::random(), &[bob], &address, 1).unwrap();
     world.until(0, |metrics| metrics.engine().mailbox.get()).await;
     world.until(0, |metrics| metrics.engine().users.get()).await;
 }

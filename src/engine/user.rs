@@ -1,21 +1,25 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
+mod beside;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
-use super::EngineError;
-use super::examination::Examined;
+use super::desk::DeskRules;
 use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
 use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
 use super::supervisor::Supervisor;
 use super::ticks::Visible;
+use super::veil::Veil;
+use super::{EngineError, WeakEngine};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Pace, Ticket, VisibleConnection};
+use crate::outbox::{Address, Notification, Pace};
 use crate::presence::diff::{Diff, Snapshot};
+use crate::presence::followers::Followers;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
 
@@ -25,6 +29,10 @@ pub struct Surroundings {
     pub clock: Clock,
     pub metrics: Metrics,
     pub visible: Visible,
+    pub veil: Veil,
+    /// The whole engine, for what concerns users of other shards.
+    pub engine: WeakEngine,
+    pub desk: DeskRules,
     pub fan_outs: FanOuts,
 }
 
@@ -33,6 +41,8 @@ pub struct UserActor {
     pub(super) presence: UserPresence<Address>,
     /// What every follower has been told; differs from `presence` only while a change is being told.
     told: Arc<Snapshot>,
+    /// Who follows, but is not to see the user.
+    hidden: Option<Box<Followers<Address>>>,
     /// The supervisor's messages handled so far.
     handled: u64,
     /// Stopped in good order: otherwise its end is a loss.
@@ -46,20 +56,21 @@ impl UserActor {
     /// The actor of a user of whom nothing is known.
     pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
         let told = Arc::new(presence.snapshot());
-        Self { presence, told, handled: 0, retired: false, recovery: None, surroundings }
+        Self { presence, told, hidden: None, handled: 0, retired: false, recovery: None, surroundings }
     }
 
     /// The actor of a user whose last one was lost.
     pub fn recover(
         told: Snapshot,
         followers: Vec<Address>,
+        hidden: Option<Box<Followers<Address>>>,
         connections: Vec<Connection<Address>>,
         now: Timestamp,
         surroundings: Rc<Surroundings>,
     ) -> Self {
         let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
         let told = Arc::new(told);
-        Self { presence, told, handled: 0, retired: false, recovery: Some(effects), surroundings }
+        Self { presence, told, hidden, handled: 0, retired: false, recovery: Some(effects), surroundings }
     }
 
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
@@ -109,7 +120,7 @@ impl UserActor {
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.surroundings.metrics.engine().diffs.inc();
-        let notification = Notification::new(diff, self.presence.snapshot());
+        let notification = Notification::new(diff, self.told.clone(), self.presence.snapshot());
         if self.presence.followers().len() <= SMALL {
             let followers = self.presence.followers().iter();
             let pace = Pace::Gathered(self.surroundings.clock.now());
@@ -134,6 +145,7 @@ impl UserActor {
                 drop(answer.send(Err(EngineError::TooManyConnections)));
             }
             Routed::Attach { address, most: _, answer } => {
+                self.share_custom(&address);
                 if let Some(connection) = address.announce() {
                     self.take(Event::Connected(connection), context);
                 }
@@ -157,29 +169,19 @@ impl UserActor {
                 self.take(Event::Remembered(record), context);
                 self.follow(ticket, context);
             }
+            Routed::Watch(address, watcher) => self.watch(address, watcher),
             Routed::Unfollow(ticket) => {
-                self.take(Event::Unfollowed(ticket.address().clone()), context);
+                self.unfollow(ticket.address());
                 ticket.acknowledge();
             }
             Routed::Leave(address) => {
-                self.take(Event::Unfollowed(address), context);
+                self.unfollow(&address);
             }
-            Routed::Inspect(answer) => {
-                let status = self.presence.general_status();
-                // Who asked may no longer wait.
-                let _asker_gone = answer.send((self.presence.user(), status));
-            }
-            Routed::Show(answer) => {
-                let visible = self.presence.visible();
-                let shown =
-                    visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() }).collect();
-                // Who asked may no longer wait.
-                drop(answer.send(shown));
-            }
-            Routed::Examine(answer) => {
-                // Who asked may no longer wait.
-                let _asker_gone = answer.send((self.presence.user(), Examined::of(&self.presence)));
-            }
+            Routed::Part(address, answer) => self.part(&address, &answer),
+            Routed::SetCustom(text, ticket) => self.set_custom(text, ticket, context),
+            Routed::Conceal(addresses) => self.conceal(&addresses),
+            Routed::Reveal(addresses) => self.reveal(&addresses),
+            Routed::Ask(question) => self.answer(question),
             Routed::Dismiss(selection, farewell) => {
                 let chosen = self.presence.addresses().filter(|address| selection.includes(address.connection()));
                 chosen.for_each(|address| address.close(farewell.clone()));
@@ -211,14 +213,8 @@ impl UserActor {
         self.take(event, context);
     }
 
-    fn follow(&mut self, ticket: Ticket, context: &mut Context<Self>) {
-        if let Some(followed) = self.take(Event::Followed(ticket.address().clone()), context) {
-            ticket.snapshot(followed);
-        }
-    }
-
     fn retire_if_idle(&self) {
-        if self.presence.is_idle() && !self.retired {
+        if self.presence.is_idle() && self.hidden.is_none() && !self.retired {
             let idle = Idle { user: self.presence.user(), handled: self.handled };
             self.surroundings.supervisor.deliver(idle);
         }
@@ -274,6 +270,7 @@ impl Drop for UserActor {
         self.surroundings.supervisor.deliver(Lost {
             told: (*self.told).clone(),
             followers: self.presence.followers().iter().cloned().collect(),
+            hidden: self.hidden.take(),
             connections: self.presence.addresses().cloned().collect(),
         });
     }

@@ -151,7 +151,7 @@ fn in_batch(reply: Reply) -> proto::Reply {
         Reply::Disconnect => proto::Reply { disconnect: Some(proto::DisconnectResult {}), ..empty },
         Reply::GetUserStatus(statuses) => proto::Reply { get_user_status: Some(statuses.into()), ..empty },
         Reply::Info(node) => proto::Reply { info: Some(node.into()), ..empty },
-        Reply::GetPresence(_) | Reply::Connections(_) => {
+        Reply::GetPresence(_) | Reply::Connections(_) | Reply::Altered | Reply::People(..) => {
             let not_here = ApiError::new(ErrorKind::NotFound, "the method is not served over gRPC");
             proto::Reply { error: Some(in_band(not_here)), ..empty }
         }

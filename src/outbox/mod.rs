@@ -35,12 +35,15 @@ use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::metrics::Dialect;
+use crate::presence::account::AccountName;
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::status::StatusText;
 use crate::presence::user::Followed;
 
 pub use address::Address;
-pub use codec::{Codec, Encoding, Frames, Publisher, RequestTag, Topic};
+pub use codec::{
+    CatchUp, Codec, Encoding, Failure, FailureReason, Frames, Listing, ListingKind, Publisher, RequestTag, Topic,
+};
 pub use frame::Frame;
 pub use line::Line;
 use notification::Outcome;
@@ -170,7 +173,7 @@ impl Outbox {
                 return Outcome::Gone;
             }
             if let Some(publisher) = self.codec.publisher() {
-                return state.publish(notification, publisher, self.bound, pace);
+                return state.publish(notification, self.dialect(), publisher, self.bound, pace);
             }
             if diff.is_empty() {
                 return Outcome::Passed;
@@ -228,10 +231,8 @@ impl Outbox {
                 let request = state.request.take().expect("it waited until here");
                 // What waits folded of these users is older than their snapshots: it goes first.
                 request.followed_before().for_each(|user| state.queue.unfold(user, self.codec));
-                if let Some((user, topic)) = request.topic() {
-                    state.name(user, topic);
-                }
-                state.queue.push_all(&request.into_frames(self.codec));
+                request.topics().into_iter().for_each(|(user, topic)| state.name(user, topic));
+                state.answer(&request.into_frames(self.codec), self.codec);
                 state.completed = true;
             }
         }
@@ -283,13 +284,27 @@ impl Outbox {
         self.state.lock().subscriber.as_ref()?.info.clone()
     }
 
-    /// Queues frames of the session's own: a reply or an error.
+    /// Queues frames of the session's own.
     pub fn reply(&self, frames: &[Frame]) {
         self.with_state(|state| {
             if !state.ended {
                 state.queue.push_all(frames);
             }
         });
+    }
+
+    /// Queues the answer to one command; within a batch it waits for the others.
+    pub fn respond(&self, frames: &[Frame]) {
+        self.with_state(|state| {
+            if !state.ended {
+                state.answer(frames, self.codec);
+            }
+        });
+    }
+
+    /// Has the next that many answers wait for one another, to go out as one.
+    pub fn gather(&self, answers: usize) {
+        self.state.lock().gather(answers);
     }
 
     /// Waits for `users` to answer a follow; the reply goes out when all have. With none it goes out at once.
@@ -300,6 +315,27 @@ impl Outbox {
     /// Waits for `user` to answer a follow; from the reply on the client is told of it under `topic`.
     pub fn await_subscription(&self, id: u32, tag: RequestTag, user: UserId, topic: Topic) {
         self.begin(Request::subscribe(id, tag, user, topic));
+    }
+
+    /// Waits for the listed users to answer a follow; from the reply on the client is told of them by its names.
+    pub fn await_listing(&self, id: u32, tag: RequestTag, listing: Listing) {
+        self.begin(Request::list(id, tag, listing));
+    }
+
+    /// From here on the client is told of these users by its names for them.
+    pub fn name_all<'a>(&self, names: impl Iterator<Item = &'a AccountName>) {
+        let mut state = self.state.lock();
+        names.for_each(|name| state.name(name.user(), Topic::of(name)));
+    }
+
+    /// From here on the client is told of these users no longer, and what waits of them is dropped.
+    pub fn unname_all(&self, users: &[UserId]) {
+        self.with_state(|state| {
+            for &user in users {
+                state.unname(user);
+                state.queue.forget(user);
+            }
+        });
     }
 
     /// Waits for that many user actors to take an unfollow, then sends `frames`.
@@ -335,7 +371,7 @@ impl Outbox {
             if !state.ended {
                 state.request = None;
                 state.completed = true;
-                state.queue.push_all(frames);
+                state.answer(frames, self.codec);
             }
         });
     }
@@ -384,7 +420,10 @@ impl Outbox {
     /// The session ends with this close frame: it goes out after what waits, and nothing after it.
     pub fn finish(&self, close: Frame) {
         self.end();
-        self.with_state(|state| state.rare().last = Some(close));
+        self.with_state(|state| {
+            state.flush_batch(self.codec);
+            state.rare().last = Some(close);
+        });
     }
 
     /// The session takes no more; what waits can still be drained.

@@ -14,17 +14,18 @@ use crate::presence::time::Timestamp;
 #[derive(Debug)]
 pub struct Notification {
     diff: Diff,
-    /// For dialects that tell the whole presence.
+    /// What the user showed until now, and shows: for dialects that tell the whole presence.
+    before: Arc<Snapshot>,
     after: Arc<Snapshot>,
-    /// What such dialects say of it, the same in all of them.
-    body: OnceLock<ByteString>,
+    /// What each such dialect says of it.
+    bodies: [OnceLock<ByteString>; Dialect::ALL.len()],
     encoded: [OnceLock<Frames>; Encoding::COUNT],
 }
 
 impl Notification {
-    /// Wraps a diff and what the user shows after it; nothing is encoded yet.
-    pub fn new(diff: Diff, after: Snapshot) -> Self {
-        Self { diff, after: Arc::new(after), body: OnceLock::new(), encoded: Default::default() }
+    /// Wraps a diff and what the user shows before and after it; nothing is encoded yet.
+    pub fn new(diff: Diff, before: Arc<Snapshot>, after: Snapshot) -> Self {
+        Self { diff, before, after: Arc::new(after), bodies: Default::default(), encoded: Default::default() }
     }
 
     /// The change itself.
@@ -37,9 +38,14 @@ impl Notification {
         &self.after
     }
 
-    /// What every follower is published.
-    pub(super) fn body(&self, publisher: &dyn Publisher) -> &str {
-        self.body.get_or_init(|| publisher.body(&self.after))
+    /// Whether the change shows in a publisher's dialect.
+    pub(super) fn shows(&self, publisher: &dyn Publisher) -> bool {
+        publisher.shows(&self.before, &self.after)
+    }
+
+    /// What every follower of a dialect is published.
+    pub(super) fn body(&self, dialect: Dialect, publisher: &dyn Publisher) -> &str {
+        self.bodies[dialect as usize].get_or_init(|| publisher.body(&self.after))
     }
 
     /// The change in a codec's encoding.

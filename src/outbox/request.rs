@@ -2,7 +2,8 @@
 
 use hashbrown::HashMap;
 
-use super::codec::{Codec, Frames, RequestTag, Topic};
+use super::codec::{Codec, Frames, Listing, RequestTag, Topic};
+use crate::presence::account::AccountName;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 use crate::presence::user::Followed;
@@ -19,6 +20,7 @@ pub(super) struct Request {
 
 enum Kind {
     Follow { tag: RequestTag, snapshots: Snapshots, topic: Option<(UserId, Topic)> },
+    List { tag: RequestTag, snapshots: Snapshots, listing: Box<Listing> },
     Unfollow { frames: Frames },
     SetStatus { frames: Frames },
 }
@@ -27,6 +29,23 @@ enum Kind {
 struct Snapshots {
     places: HashMap<UserId, usize>,
     found: Vec<Option<Followed>>,
+}
+
+impl Snapshots {
+    fn of(users: &[UserId]) -> Self {
+        let places = users.iter().enumerate().map(|(place, &user)| (user, place)).collect();
+        Self { places, found: users.iter().map(|_| None).collect() }
+    }
+
+    /// The one of this user, if it has come.
+    fn of_user(&mut self, user: UserId) -> Option<&mut Followed> {
+        let place = *self.places.get(&user)?;
+        self.found[place].as_mut()
+    }
+
+    fn into_list(self) -> Vec<Snapshot> {
+        self.found.into_iter().flatten().map(|followed| followed.snapshot).collect()
+    }
 }
 
 /// Where a request stands after an answer.
@@ -41,9 +60,7 @@ pub(super) enum Settled {
 
 impl Request {
     pub(super) fn follow(id: u32, tag: RequestTag, users: &[UserId]) -> Self {
-        let places = users.iter().enumerate().map(|(place, &user)| (user, place)).collect();
-        let found = users.iter().map(|_| None).collect();
-        Self::new(id, users.len(), Kind::Follow { tag, snapshots: Snapshots { places, found }, topic: None })
+        Self::new(id, users.len(), Kind::Follow { tag, snapshots: Snapshots::of(users), topic: None })
     }
 
     /// A follow of one user, of whom the client is told under this name.
@@ -55,12 +72,34 @@ impl Request {
         request
     }
 
+    /// A follow of these users, of whom the client is told under the listing's names.
+    pub(super) fn list(id: u32, tag: RequestTag, listing: Listing) -> Self {
+        let users: Vec<UserId> = listing.names.iter().map(AccountName::user).collect();
+        let snapshots = Snapshots::of(&users);
+        Self::new(id, users.len(), Kind::List { tag, snapshots, listing: Box::new(listing) })
+    }
+
     /// Who is known to the client by a name from the reply on, and by which.
-    pub(super) fn topic(&self) -> Option<(UserId, Topic)> {
+    pub(super) fn topics(&self) -> Vec<(UserId, Topic)> {
         match &self.kind {
-            Kind::Follow { topic, .. } => topic.clone(),
+            Kind::Follow { topic, .. } => topic.iter().cloned().collect(),
+            Kind::List { listing, .. } => listing.names.iter().map(|name| (name.user(), Topic::of(name))).collect(),
+            Kind::Unfollow { .. } | Kind::SetStatus { .. } => Vec::new(),
+        }
+    }
+
+    fn snapshots(&mut self) -> Option<&mut Snapshots> {
+        match &mut self.kind {
+            Kind::Follow { snapshots, .. } | Kind::List { snapshots, .. } => Some(snapshots),
             Kind::Unfollow { .. } | Kind::SetStatus { .. } => None,
         }
+    }
+
+    /// Takes a presence in place of a snapshot that has not gone out yet. True: the client has to be told it besides.
+    pub(super) fn take_in_whole(&mut self, after: &Snapshot) -> bool {
+        let Some(followed) = self.snapshots().and_then(|snapshots| snapshots.of_user(after.user)) else { return true };
+        followed.snapshot = after.clone();
+        false
     }
 
     pub(super) fn unfollow(id: u32, frames: Frames, count: usize) -> Self {
@@ -85,7 +124,7 @@ impl Request {
 
     /// One user's state has come.
     pub(super) fn snapshot(&mut self, followed: Followed) -> Settled {
-        if let Kind::Follow { snapshots, .. } = &mut self.kind
+        if let Some(snapshots) = self.snapshots()
             && let Some(&place) = snapshots.places.get(&followed.snapshot.user)
         {
             snapshots.found[place] = Some(followed);
@@ -121,9 +160,7 @@ impl Request {
     /// Takes a change into a snapshot that has not gone out yet. True: the client has to be told the change besides,
     /// because it followed the user before.
     pub(super) fn take_in(&mut self, diff: &Diff) -> bool {
-        let Kind::Follow { snapshots, .. } = &mut self.kind else { return true };
-        let place = snapshots.places.get(&diff.user).copied();
-        match place.and_then(|place| snapshots.found[place].as_mut()) {
+        match self.snapshots().and_then(|snapshots| snapshots.of_user(diff.user)) {
             Some(followed) => {
                 followed.snapshot.apply(diff);
                 followed.again
@@ -136,7 +173,7 @@ impl Request {
     pub(super) fn followed_before(&self) -> impl Iterator<Item = UserId> {
         let found = match &self.kind {
             Kind::Follow { snapshots, .. } => snapshots.found.as_slice(),
-            Kind::Unfollow { .. } | Kind::SetStatus { .. } => &[],
+            Kind::List { .. } | Kind::Unfollow { .. } | Kind::SetStatus { .. } => &[],
         };
         found.iter().flatten().filter(|followed| followed.again).map(|followed| followed.snapshot.user)
     }
@@ -144,11 +181,8 @@ impl Request {
     /// The reply.
     pub(super) fn into_frames(self, codec: &dyn Codec) -> Frames {
         match self.kind {
-            Kind::Follow { tag, snapshots, topic: _ } => {
-                let snapshots: Vec<Snapshot> =
-                    snapshots.found.into_iter().flatten().map(|followed| followed.snapshot).collect();
-                codec.followed(&tag, &snapshots)
-            }
+            Kind::Follow { tag, snapshots, topic: _ } => codec.followed(&tag, &snapshots.into_list()),
+            Kind::List { tag, snapshots, listing } => codec.listed(&tag, &listing, &snapshots.into_list()),
             Kind::Unfollow { frames } | Kind::SetStatus { frames } => frames,
         }
     }

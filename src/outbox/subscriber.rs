@@ -4,8 +4,10 @@ use bytestring::ByteString;
 use hashbrown::HashMap;
 
 use super::State;
-use super::codec::{Publisher, Topic};
+use super::codec::{Codec, Publisher, Topic};
+use super::frame::Frame;
 use super::notification::{Notification, Outcome, Pace};
+use crate::metrics::Dialect;
 use crate::presence::id::UserId;
 
 /// A client that is told whole presences.
@@ -15,9 +17,50 @@ pub(super) struct Subscriber {
     topics: HashMap<UserId, Topic>,
     /// What its token has others know of it.
     pub info: Option<ByteString>,
+    /// Answers that go out as one.
+    batch: Option<Batch>,
+}
+
+/// Answers that wait for one another. Bounded by a message's size.
+struct Batch {
+    /// Answers still to come.
+    missing: usize,
+    replies: Vec<Frame>,
+    /// What goes out after them.
+    rest: Vec<Frame>,
 }
 
 impl State {
+    /// Has the next that many answers wait for one another.
+    pub(super) fn gather(&mut self, answers: usize) {
+        let batch = Batch { missing: answers, replies: Vec::new(), rest: Vec::new() };
+        self.subscriber.get_or_insert_default().batch = Some(batch);
+    }
+
+    /// Queues the answer to one command, or has it wait for the others of its batch. An answer has one frame; what follows
+    /// is told besides. None at all: the client wants no answer.
+    pub(super) fn answer(&mut self, frames: &[Frame], codec: &dyn Codec) {
+        let batch = self.subscriber.as_mut().and_then(|subscriber| subscriber.batch.as_mut());
+        let (Some(batch), Some((reply, rest))) = (batch, frames.split_first()) else {
+            return self.queue.push_all(frames);
+        };
+        batch.replies.push(reply.clone());
+        batch.rest.extend_from_slice(rest);
+        batch.missing = batch.missing.saturating_sub(1);
+        if batch.missing == 0 {
+            self.flush_batch(codec);
+        }
+    }
+
+    /// Queues the answers that are there of a batch.
+    pub(super) fn flush_batch(&mut self, codec: &dyn Codec) {
+        let batch = self.subscriber.as_mut().and_then(|subscriber| subscriber.batch.take());
+        if let Some(Batch { replies, rest, .. }) = batch.filter(|batch| !batch.replies.is_empty()) {
+            self.queue.push_all(&codec.joined(&replies));
+            self.queue.push_all(&rest);
+        }
+    }
+
     /// Tells of this user from here on, under this name.
     pub(super) fn name(&mut self, user: UserId, topic: Topic) {
         self.subscriber.get_or_insert_default().topics.insert(user, topic);
@@ -35,19 +78,26 @@ impl State {
     pub(super) fn publish(
         &mut self,
         notification: &Notification,
+        dialect: Dialect,
         publisher: &dyn Publisher,
         bound: usize,
         pace: Pace,
     ) -> Outcome {
+        if self.request.as_mut().is_some_and(|request| !request.take_in_whole(notification.after())) {
+            return Outcome::Queued;
+        }
         let topics = self.subscriber.as_ref().map(|subscriber| &subscriber.topics);
         let Some(topic) = topics.and_then(|topics| topics.get(&notification.diff().user)) else {
             return Outcome::Passed;
         };
+        if !notification.shows(publisher) {
+            return Outcome::Passed;
+        }
         if self.queue.folds(bound) {
             self.queue.fold_whole(topic, notification.after());
             return Outcome::Folded;
         }
-        let publication = publisher.publication(topic, notification.body(publisher));
+        let publication = publisher.publication(topic, notification.body(dialect, publisher));
         self.hand_over(&[publication], pace)
     }
 }

@@ -87,8 +87,15 @@ fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Noti
     let presence = |status| Presence { connection: connection(number), username: None, status: text(status) };
     let version = Version::default().next(Timestamp::from_micros(version));
     let (joins, leaves): (Vec<Presence>, _) = (after.map(presence).into_iter().collect(), before.map(presence));
-    let after = Snapshot { user: user(number), version, presences: joins.clone(), seen: LastSeen::default() };
-    Notification::new(Diff { user: user(number), version, joins, leaves: leaves.into_iter().collect() }, after)
+    let after = Snapshot {
+        user: user(number),
+        version,
+        presences: joins.clone(),
+        seen: LastSeen::default(),
+        own: crate::presence::diff::OwnStatus::default(),
+    };
+    let diff = Diff { user: user(number), version, joins, leaves: leaves.into_iter().collect() };
+    Notification::new(diff, std::sync::Arc::new(after.clone()), after)
 }
 
 fn told(address: &Address, notification: &Notification) {
@@ -212,7 +219,7 @@ impl World {
         let presence = &mut self.users[usize::from(number)];
         let effects = presence.handle(event, Timestamp::from_micros(self.now));
         if let Some(diff) = effects.notify {
-            let notification = Notification::new(diff, presence.snapshot());
+            let notification = Notification::new(diff, std::sync::Arc::new(presence.snapshot()), presence.snapshot());
             for follower in presence.followers().iter() {
                 told(follower, &notification);
             }
@@ -349,6 +356,7 @@ fn a_lost_actor_is_reported_and_the_request_goes_on() {
         version: Version::default(),
         presences: vec![],
         seen: LastSeen::default(),
+        own: crate::presence::diff::OwnStatus::default(),
     };
     let tickets = [1, 2].map(|number| Ticket::new(address.clone(), 7, user(number)));
     let [first, second] = tickets;

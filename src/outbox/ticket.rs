@@ -1,6 +1,7 @@
 //! A user actor's duty to answer a command. Dropped unanswered (the actor was lost), it says so by itself.
 
 use super::Address;
+use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 use crate::presence::user::Followed;
 
@@ -10,13 +11,34 @@ pub struct Ticket {
     address: Address,
     request: u32,
     user: UserId,
+    /// Who asks; none: nobody in particular.
+    asker: Option<UserId>,
+    /// How the user left, where the asker has looked that up.
+    exit: Option<Exit>,
     answered: bool,
 }
 
 impl Ticket {
     /// The duty of `user`'s actor to answer the request of that number.
     pub fn new(address: Address, request: u32, user: UserId) -> Self {
-        Self { address, request, user, answered: false }
+        Self { address, request, user, asker: None, exit: None, answered: false }
+    }
+
+    /// The same on behalf of somebody who knows how the user left.
+    #[must_use]
+    pub fn of(mut self, asker: UserId, exit: Option<Exit>) -> Self {
+        (self.asker, self.exit) = (Some(asker), exit);
+        self
+    }
+
+    /// On whose behalf.
+    pub fn asker(&self) -> Option<UserId> {
+        self.asker
+    }
+
+    /// How the user left, as far as the asker knows.
+    pub fn exit(&self) -> Option<Exit> {
+        self.exit
     }
 
     /// Whose actor has to answer.

@@ -1,5 +1,6 @@
 //! A change of what one user shows, as followers are told it, and how two changes fold into one.
 
+use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
 use super::seen::LastSeen;
 use super::status::{StatusText, Version};
@@ -78,6 +79,15 @@ impl Diff {
     }
 }
 
+/// What is the user's own and no connection's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnStatus {
+    /// How the user was last seen to leave; none: it never was visible, as far as is known.
+    pub exit: Option<Exit>,
+    /// The text it gave itself, for all its devices (Tencent Chat's custom status).
+    pub custom: Option<StatusText>,
+}
+
 /// Everything a user shows at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -89,9 +99,46 @@ pub struct Snapshot {
     pub presences: Vec<Presence>,
     /// When it was last here and did something, and what it said of itself, as far as that is known.
     pub seen: LastSeen,
+    /// What no connection shows by itself.
+    pub own: OwnStatus,
 }
 
 impl Snapshot {
+    /// Of a user of whom nothing is known.
+    pub fn nothing(user: UserId) -> Self {
+        let (version, seen, own) = Default::default();
+        Self { user, version, presences: Vec::new(), seen, own }
+    }
+
+    /// The status over all connections.
+    pub fn general_status(&self) -> GeneralStatus {
+        match self.own.exit {
+            _ if !self.presences.is_empty() => GeneralStatus::Online,
+            Some(Exit::Lost) => GeneralStatus::Offline,
+            Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,
+        }
+    }
+
+    /// Whether the user is here or has ever been.
+    pub fn is_known(&self) -> bool {
+        !self.presences.is_empty() || self.own.exit.is_some()
+    }
+
+    /// The one text that stands for the user: its own, or the newest that a connection shows; empty if there is none.
+    pub fn text(&self) -> &str {
+        let newest =
+            || self.presences.iter().rev().map(|presence| presence.status.as_str()).find(|text| !text.is_empty());
+        let own = self.own.custom.as_ref().map(StatusText::as_str).filter(|text| !text.is_empty());
+        if self.presences.is_empty() { "" } else { own.or_else(newest).unwrap_or_default() }
+    }
+
+    /// What somebody sees to whom the user is to look absent.
+    #[must_use]
+    pub fn concealed(&self) -> Self {
+        let exit = self.own.exit.or_else(|| (!self.presences.is_empty()).then_some(Exit::Lost));
+        Self { presences: Vec::new(), own: OwnStatus { exit, custom: None }, seen: LastSeen::default(), ..self.clone() }
+    }
+
     /// Brings the connections to the state after `diff`; a diff says nothing of when the user was seen.
     pub fn apply(&mut self, diff: &Diff) {
         self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());
@@ -181,7 +228,7 @@ mod tests {
         #[test]
         fn a_snapshot_with_the_diffs_applied_is_the_last_state(states in walk()) {
             let user = UserId::from_name("bob");
-            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), seen: LastSeen::default() };
+            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), seen: LastSeen::default(), own: OwnStatus::default() };
             diffs(&states).iter().for_each(|diff| snapshot.apply(diff));
             snapshot.presences.sort_by_key(|presence| presence.connection);
             prop_assert_eq!(snapshot.presences, presences(&states[states.len() - 1]));

@@ -6,14 +6,20 @@
 //!
 //! Read [`id`], [`status`], [`diff`], then [`user`], the machine of one user.
 
+pub mod account;
+pub mod calls;
 pub mod diff;
 pub mod followers;
 pub mod follows;
 pub mod general;
 pub mod id;
+pub mod privacy;
 pub mod quota;
 pub mod rate;
+pub mod roster;
 pub mod seen;
+pub mod standing;
 pub mod status;
+pub mod subscriptions;
 pub mod time;
 pub mod user;

@@ -5,7 +5,7 @@ mod tests;
 
 use std::hash::Hash;
 
-use super::diff::{Diff, Presence, Snapshot};
+use super::diff::{Diff, OwnStatus, Presence, Snapshot};
 use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
@@ -51,6 +51,13 @@ pub enum Event<F> {
         connection: ConnectionId,
         /// How it ended.
         exit: Exit,
+    },
+    /// The user gives itself a text, which these of its connections show from here on.
+    CustomSet {
+        /// Unknown ones change nothing.
+        connections: Vec<ConnectionId>,
+        /// None takes it back.
+        text: Option<StatusText>,
     },
     /// The user did something.
     Acted {
@@ -100,8 +107,8 @@ pub struct UserPresence<F> {
     connections: Vec<Connection<F>>,
     /// The addresses to tell, the own connections' among them.
     followers: Followers<F>,
-    /// How the user was last seen to leave; none if it never was visible.
-    last_exit: Option<Exit>,
+    /// What no connection shows by itself.
+    own: OwnStatus,
     /// When it was last here and did something, and what it said of itself.
     seen: LastSeen,
 }
@@ -114,7 +121,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             version: Version::default(),
             connections: Vec::new(),
             followers: Followers::default(),
-            last_exit: None,
+            own: OwnStatus::default(),
             seen: LastSeen::default(),
         }
     }
@@ -130,6 +137,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         let mut user = Self::new(told.user);
         user.version = told.version;
         user.seen = told.seen;
+        user.own = told.own;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
@@ -144,6 +152,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             Event::Connected(connection) => self.connect(connection, now),
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
             Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
+            Event::CustomSet { connections, text } => self.set_custom(&connections, text, now),
             Event::Acted { at, by, says } => self.acted(at, by, says, now),
             Event::Remembered(record) => {
                 self.seen.remember(record);
@@ -179,6 +188,23 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         let after = connection.presence();
         self.connections.push(connection);
         self.change(before, after, Exit::Lost, now)
+    }
+
+    /// Told as one change of all these connections.
+    fn set_custom(&mut self, ids: &[ConnectionId], text: Option<StatusText>, now: Timestamp) -> Effects {
+        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        for &id in ids {
+            let Some(index) = self.find(id) else { continue };
+            let mut connection = self.connections.remove(index);
+            leaves.extend(connection.presence());
+            connection.status = Some(text.clone().unwrap_or_else(StatusText::empty));
+            joins.extend(connection.presence());
+            self.connections.push(connection);
+        }
+        if self.is_visible() {
+            self.own.custom = text;
+        }
+        self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
     }
 
     fn disconnect(&mut self, id: ConnectionId, exit: Exit, now: Timestamp) -> Effects {
@@ -221,7 +247,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// The effects of one connection's change. Setting the same status again is told like any other (Nakama does).
     fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
         if before.is_some() && !self.is_visible() {
-            self.last_exit = Some(exit);
+            self.own = OwnStatus { exit: Some(exit), custom: None };
         }
         self.effects(Diff {
             user: self.user,
@@ -261,6 +287,21 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().any(|connection| connection.status.is_some())
     }
 
+    /// Learns how the user left before anything was known of it here; what was seen since counts more.
+    pub fn remember(&mut self, exit: Exit) {
+        self.own.exit.get_or_insert(exit);
+    }
+
+    /// Stops telling an address, without an event; false: it was not told.
+    pub fn exclude(&mut self, follower: &F) -> bool {
+        self.followers.remove(follower)
+    }
+
+    /// Tells an address from here on, without a snapshot.
+    pub fn include(&mut self, follower: F) {
+        self.followers.insert(follower);
+    }
+
     /// Whose presence this is.
     pub fn user(&self) -> UserId {
         self.user
@@ -268,7 +309,13 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// What the user shows.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { user: self.user, version: self.version, presences: self.presences(), seen: self.seen.clone() }
+        Snapshot {
+            user: self.user,
+            version: self.version,
+            presences: self.presences(),
+            seen: self.seen.clone(),
+            own: self.own.clone(),
+        }
     }
 
     /// The connections that others see.
@@ -278,7 +325,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// The status over all connections; an invisible user's is that of an absent one.
     pub fn general_status(&self) -> GeneralStatus {
-        match self.last_exit {
+        match self.own.exit {
             _ if self.is_visible() => GeneralStatus::Online,
             Some(Exit::Lost) => GeneralStatus::Offline,
             Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,

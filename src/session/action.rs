@@ -2,6 +2,7 @@
 
 use bytestring::ByteString;
 
+use super::account::AccountAction;
 use super::protocol::Closing;
 use crate::outbox::{Frames, RequestTag, Topic};
 use crate::presence::id::{UserId, Username};
@@ -38,6 +39,10 @@ pub enum Action {
     },
     /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
     Attach(Arrival),
+    /// What is to be done for an account.
+    Account(AccountAction),
+    /// Have the next that many answers go out as one.
+    Gather(usize),
     /// Have the outbox wait for the own user's acknowledgement and send `done`, then mark the user active.
     MarkActive {
         /// The request's number.
@@ -112,6 +117,8 @@ pub enum Ask {
     Unfollow(Vec<UserId>),
     /// To show a status.
     SetStatus(Option<StatusText>),
+    /// To show a text on all devices of the account.
+    SetCustom(Option<StatusText>),
     /// To be active, and what the user says of itself with it.
     MarkActive(Option<StatusText>),
 }

@@ -4,6 +4,9 @@
 //! polled, and its mailbox does not move. So nobody sends it anything but the body itself, and a stalled peer is cut by
 //! the kernel (`session.stall_timeout`).
 
+mod account;
+mod passage;
+
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
@@ -16,6 +19,7 @@ use super::action::{Action, Arrival, Ask};
 use super::assembly::{Assembly, AssemblyError, Whole};
 use super::gate::Gate;
 use super::input::Input;
+use super::porter::Visitor;
 use super::protocol::{CloseCause, Closing, Incoming};
 use super::services::Services;
 use super::state::State;
@@ -38,6 +42,8 @@ pub struct SessionActor {
     input: Option<Box<Input<Payload>>>,
     /// When the session will be reminded; none: not at all.
     reminder: Option<Timestamp>,
+    /// Only where somebody is told who comes and goes.
+    visitor: Option<Arc<Visitor>>,
     services: Arc<Services>,
 }
 
@@ -84,6 +90,7 @@ impl SessionActor {
             gate,
             input: Some(Box::new(input)),
             reminder: None,
+            visitor: None,
             services,
         }
     }
@@ -97,11 +104,13 @@ impl SessionActor {
 
     fn carry_out_one(&mut self, action: Action, context: &mut Context) {
         match action {
-            Action::Send(frames) => self.address.reply(&frames),
+            Action::Send(frames) => self.address.respond(&frames),
             Action::Refuse(frames) => {
                 self.services.metrics.dialect(self.address.dialect()).refused.inc();
-                self.address.reply(&frames);
+                self.address.respond(&frames);
             }
+            Action::Gather(answers) => self.address.gather(answers),
+            Action::Account(action) => self.account(action, context),
             Action::Resolve(usernames) => self.resolve(usernames, context),
             Action::Follow { id, tag, users } => {
                 self.address.await_follow(id, tag, &users);
@@ -128,7 +137,7 @@ impl SessionActor {
             Action::AskAgain { id, ask } => {
                 let count = match &ask {
                     Ask::Follow(users) | Ask::Unfollow(users) => users.len(),
-                    Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) => 1,
+                    Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) | Ask::SetCustom(_) => 1,
                 };
                 self.address.asked_again(count);
                 self.ask(id, ask);
@@ -150,13 +159,14 @@ impl SessionActor {
         let Some(attachment) = &self.attachment else { return };
         let engine = &self.services.engine;
         let result: Result<(), EngineError> = match ask {
-            Ask::Follow(users) => engine.follow(&users, &self.address, id),
+            Ask::Follow(users) => engine.follow(attachment.user(), &users, &self.address, id),
             Ask::Subscribe(user) => {
-                engine.subscribe(user, &self.address, id);
+                engine.subscribe(attachment.user(), user, &self.address, id);
                 Ok(())
             }
             Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
             Ask::SetStatus(status) => attachment.set_status(status, id),
+            Ask::SetCustom(text) => attachment.set_custom(text, id),
             Ask::MarkActive(says) => attachment.mark_active(says, id),
         };
         if let Err(error) = result {
@@ -188,6 +198,7 @@ impl SessionActor {
         let connection = attached.map(|attachment| {
             // Where the connection has ended meanwhile, the hold on the user ends here.
             self.attachment = Some(attachment).filter(|_| self.state.is_open());
+            self.came();
             self.address.connection()
         });
         let actions = self.state.attached(connection, self.services.clock.now());
@@ -197,7 +208,8 @@ impl SessionActor {
 
     fn show_connections(&self, user: UserId, context: &mut Context) {
         let engine = self.services.engine.clone();
-        let visible = async move { engine.visible(user).await };
+        let asker = self.attachment.as_ref().map(Attachment::user);
+        let visible = async move { engine.visible(asker, user).await };
         context.spawn(visible.into_actor(self).map(|shown, actor, context| {
             let actions = actor.state.shown(shown, actor.services.clock.now());
             actor.carry_out(actions, context);
@@ -221,7 +233,10 @@ impl SessionActor {
     fn let_go(&mut self) {
         self.leave_lobby();
         match self.attachment.take() {
-            Some(attachment) => attachment.leave(self.state.take_follows()),
+            Some(attachment) => {
+                self.went(&attachment);
+                attachment.leave(self.state.take_follows());
+            }
             None => self.address.end(),
         }
     }
@@ -292,6 +307,7 @@ impl Actor for SessionActor {
             self.in_lobby = true;
             self.services.lobby.enter(&self.address);
         }
+        self.came();
         self.keep_reminded();
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
+use super::account::{AccountCommand, AccountReply};
 use crate::outbox::{RequestTag, Topic, VisibleConnection};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
@@ -56,6 +57,8 @@ pub enum Command {
     MarkActive(Option<StatusText>),
     /// Say which of this user's connections others see.
     ShowConnections(UserId),
+    /// What an account asks.
+    Account(AccountCommand),
     /// Nothing: the message needs no answer.
     Nothing,
 }
@@ -83,6 +86,8 @@ pub enum Reply {
     },
     /// The connections that others see, the one that changed last at the end.
     Connections(Vec<VisibleConnection>),
+    /// What an account is answered.
+    Account(AccountReply),
     /// It is not done, and nothing has changed.
     Refused(Refusal),
 }

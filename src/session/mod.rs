@@ -5,9 +5,12 @@
 //! * [`actor`]: carries them out; [`open()`]: starts it on an HTTP upgrade; [`services`]: what it needs;
 //! * [`entrance`]: lets a client in that says who it is by its first message, [`authenticator`] by its token; [`pulse`]: pings
 //!   by the clock; [`lobby`]: the connections that are nobody's yet;
+//! * [`account`]: the API of Tencent Chat's user status, for the dialect that has accounts;
+//! * [`porter`]: who is told of clients that come and go;
 //! * [`input`]: what the client sends, held back by the [`gate`] while a command is under way; [`assembly`]: joins
 //!   fragmented messages; [`output`]: what goes to the client; [`rounds`]: the deadlines of all sessions.
 
+pub mod account;
 mod action;
 mod actor;
 mod assembly;
@@ -19,6 +22,7 @@ mod input;
 mod lobby;
 mod open;
 mod output;
+pub mod porter;
 pub mod protocol;
 mod pulse;
 mod rounds;
@@ -27,6 +31,6 @@ mod state;
 
 pub use entrance::EntranceRules;
 pub use lobby::Lobby;
-pub use open::{OpenError, admit, open};
+pub use open::{OpenError, admit, admit_accounts, open};
 pub use rounds::Rounds;
 pub use services::{ConnectionIds, Directory, LookupFailed, Services};

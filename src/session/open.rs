@@ -1,11 +1,13 @@
 //! Opens a session on an HTTP upgrade.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
 use futures_util::stream;
 
+use super::account::AccountRules;
 use super::actor::SessionActor;
 use super::entrance::EntranceRules;
 use super::gate::Gate;
@@ -48,7 +50,7 @@ pub async fn open(
     let gate = Gate::default();
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
     let address = attachment.address().clone();
-    let actor = SessionActor::new(state, attachment, input, gate, services);
+    let actor = SessionActor::new(state, attachment, input, gate, services).arriving_from(ip(request));
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }
@@ -61,17 +63,44 @@ pub fn admit(
     rules: EntranceRules,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
+    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
+    begin(request, payload, protocol, state, services)
+}
+
+/// Answers a handshake with a session of nobody, until an account logs in.
+pub fn admit_accounts(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    rules: Arc<AccountRules>,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
+    let state = State::of_accounts(protocol, rules, &services.session, &services.limits, services.clock.now());
+    begin(request, payload, protocol, state, services)
+}
+
+fn begin(
+    request: &HttpRequest,
+    payload: web::Payload,
+    protocol: &'static dyn Protocol,
+    state: State,
+    services: Arc<Services>,
+) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
     let connection = services.connection_ids.next(&services.clock);
     let opening = Opening { connection, username: None, status: None };
     let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
     connect(&address, request);
-    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
     let gate = Gate::default();
     let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
-    let actor = SessionActor::unattached(state, address.clone(), input, gate, services);
+    let actor = SessionActor::unattached(state, address.clone(), input, gate, services).arriving_from(ip(request));
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+}
+
+/// Where the client is, as far as is known.
+fn ip(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|address| address.ip())
 }
 
 /// Gives the outbox the socket, if the server says which one it is.

@@ -25,6 +25,8 @@ pub enum Decoded {
     Fatal(Frames, Closing),
     /// The answer to [`Protocol::ping`].
     Pong,
+    /// The next that many answers are to go out as one.
+    Gather(usize),
     /// Several in one message, to be taken in order.
     Batch(Vec<Decoded>),
 }
@@ -72,6 +74,8 @@ pub enum CloseCause {
     NotPermitted,
     /// The client's user has as many connections as it may have.
     TooManyConnections,
+    /// The client said goodbye.
+    LoggedOut,
     /// The server cannot take the client in at the moment.
     Busy,
 }

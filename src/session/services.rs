@@ -6,10 +6,11 @@ use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
 
 use super::lobby::Lobby;
+use super::porter::Porter;
 use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::engine::Engine;
+use crate::engine::{Accounts, Engine};
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
 
@@ -44,6 +45,10 @@ pub struct Services {
     pub connection_ids: ConnectionIds,
     /// Connections that are nobody's yet.
     pub lobby: Lobby,
+    /// What lasts of accounts.
+    pub accounts: Accounts,
+    /// Is told of clients that come and go; none: nobody is.
+    pub porter: Option<Arc<dyn Porter>>,
 }
 
 /// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.

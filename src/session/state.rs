@@ -1,5 +1,6 @@
 //! The rules of a session: what it does with each thing that happens to it. Told the time; does nothing by itself.
 
+pub(super) mod account;
 mod arrival;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::account::{AccountReply, Member};
 use super::action::{Action, Ask};
 use super::command::{Command, Refusal, Reply, Request};
 use super::entrance::{Due, Entrance};
@@ -45,6 +47,12 @@ enum Kind {
     MarkingActive(Option<StatusText>),
     /// A user's connections are being asked for.
     Showing,
+    /// Something is being done for an account.
+    Account,
+    /// An account is being let in.
+    Entering,
+    /// The text of an account.
+    SettingCustom(Option<StatusText>),
 }
 
 /// How far the end of the connection has come.
@@ -61,6 +69,8 @@ pub struct State {
     protocol: &'static dyn Protocol,
     /// None: the client said who it is before the connection opened.
     entrance: Option<Box<Entrance>>,
+    /// Only where accounts log in.
+    member: Option<Box<Member>>,
     timing: Timing,
     follows: Follows,
     /// None: no limit.
@@ -75,6 +85,8 @@ pub struct State {
     /// A ping has gone out since then.
     pinged: bool,
     phase: Phase,
+    /// It ends because nothing was heard of the client.
+    silent: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +110,7 @@ impl State {
         Self {
             protocol,
             entrance: None,
+            member: None,
             timing: Timing {
                 ping_interval: session.ping_interval.0,
                 pong_timeout: session.pong_timeout.0,
@@ -111,6 +124,7 @@ impl State {
             heard: now,
             pinged: false,
             phase: Phase::Open,
+            silent: false,
         }
     }
 
@@ -128,11 +142,17 @@ impl State {
         match decoded {
             Decoded::Batch(batch) => batch.into_iter().flat_map(|one| self.take(one, now)).collect(),
             Decoded::Pong => self.pong(now),
-            Decoded::Request(_) | Decoded::Refused(_) | Decoded::Fatal(..) => {
+            Decoded::Request(_) | Decoded::Refused(_) | Decoded::Fatal(..) | Decoded::Gather(_) => {
+                let mut decoded = decoded;
                 if let Decoded::Request(request) = &decoded
                     && let Some(refusal) = self.refused_by_rate(now)
                 {
-                    return vec![self.reply(&request.tag, &Reply::Refused(refusal))];
+                    let frames = self.protocol.reply(&request.tag, &Reply::Refused(refusal));
+                    if self.member.is_none() {
+                        return vec![Action::Refuse(frames)];
+                    }
+                    // It may be part of a batch, whose answers keep their order.
+                    decoded = Decoded::Refused(frames);
                 }
                 if self.under_way.is_some() {
                     self.waiting.push_back(decoded);
@@ -152,6 +172,7 @@ impl State {
         match decoded {
             Decoded::Request(request) if inside || request.command.connects() => self.begin(request, now),
             Decoded::Refused(frames) if inside => vec![Action::Refuse(frames)],
+            Decoded::Gather(answers) => vec![Action::Gather(answers)],
             Decoded::Request(_) | Decoded::Refused(_) => self.close_because(CloseCause::BadRequest, now),
             Decoded::Fatal(frames, closing) => {
                 let mut actions = vec![Action::Refuse(frames)];
@@ -187,6 +208,7 @@ impl State {
                 self.under_way(tag, Kind::Showing);
                 vec![Action::ShowConnections(user)]
             }
+            Command::Account(command) => self.account(tag, command),
             Command::Ping => vec![self.reply(&tag, &Reply::Pong)],
             Command::SetStatus(status) => {
                 let done = self.protocol.reply(&tag, &Reply::Done);
@@ -282,11 +304,12 @@ impl State {
         under_way.attempts += 1;
         let ask = match &under_way.kind {
             Kind::Resolving(_) | Kind::Arriving | Kind::Showing => return Vec::new(),
-            Kind::Following(_) => match users {
+            Kind::Following(_) | Kind::Account | Kind::Entering => match users {
                 // Whoever says by a message who it is subscribes to one at a time.
                 &[user] if self.entrance.is_some() => Ask::Subscribe(user),
                 users => Ask::Follow(users.to_vec()),
             },
+            Kind::SettingCustom(text) => Ask::SetCustom(text.clone()),
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
             Kind::MarkingActive(says) => Ask::MarkActive(says.clone()),
@@ -307,7 +330,14 @@ impl State {
             }
             // Their actors tell still; the client may ask again.
             Kind::Unfollowing => self.follows.restore(users),
-            Kind::Resolving(_) | Kind::SettingStatus(_) | Kind::Arriving | Kind::MarkingActive(_) | Kind::Showing => {}
+            Kind::Resolving(_)
+            | Kind::SettingStatus(_)
+            | Kind::Arriving
+            | Kind::MarkingActive(_)
+            | Kind::Showing
+            | Kind::Account
+            | Kind::Entering
+            | Kind::SettingCustom(_) => {}
         }
         actions
     }
@@ -328,7 +358,8 @@ impl State {
             Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
                 Action::Send(frames)
             }
-            Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Account(AccountReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Account(_) => Action::Send(frames),
         }
     }
 
@@ -344,6 +375,10 @@ impl State {
                 Due::Ping => return self.protocol.ping().map(|ping| Action::Send(vec![ping])).into_iter().collect(),
                 Due::Close(cause) => return self.close_because(cause, now),
             }
+        }
+        let stranger = self.member.as_ref().and_then(|member| member.login_by());
+        if self.phase == Phase::Open && stranger.is_some_and(|until| until <= now) {
+            return self.close_because(CloseCause::Stale, now);
         }
         match self.phase {
             Phase::Stopped => Vec::new(),
@@ -363,7 +398,10 @@ impl State {
         let silence = self.heard + if self.pinged { self.timing.pong_timeout } else { self.timing.ping_interval };
         match (self.phase, &self.entrance) {
             (Phase::Closing(until), _) => until,
-            (Phase::Open | Phase::Stopped, None) => silence,
+            (Phase::Open | Phase::Stopped, None) => {
+                let stranger = self.member.as_ref().and_then(|member| member.login_by());
+                stranger.map_or(silence, |until| until.min(silence))
+            }
             (Phase::Open | Phase::Stopped, Some(entrance)) => {
                 let due = entrance.deadline();
                 let other = entrance.leaves_pings_to_websocket().then_some(silence);
@@ -374,7 +412,13 @@ impl State {
 
     /// The session closes the connection by itself.
     pub fn close_because(&mut self, cause: CloseCause, now: Timestamp) -> Vec<Action> {
+        self.silent |= cause == CloseCause::Silent;
         self.close(self.protocol.closing(cause), now)
+    }
+
+    /// Whether it ends because nothing was heard of the client.
+    pub fn is_silent(&self) -> bool {
+        self.silent
     }
 
     fn close(&mut self, closing: Closing, now: Timestamp) -> Vec<Action> {

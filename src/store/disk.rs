@@ -19,10 +19,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::account::{Account, LoginKey, ProfileChange};
 use super::rules::{Tables, Write, apply};
 use super::seen::disk::DiskSeen;
+use super::ties::disk::DiskTies;
 use super::{Answer, Store, StoreError};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::presence::id::{UserId, Username};
+use crate::presence::time::Timestamp;
 
 /// Writes committed together at most.
 const GROUP: usize = 512;
@@ -82,6 +84,12 @@ impl DiskStore {
     #[cfg(test)]
     pub fn seen_on_disk(&self) -> usize {
         self.tables.seen.len().unwrap()
+    }
+
+    /// The ties between users in the same database; to be opened once. Subscriptions live for `lifetime` past an account's
+    /// last connection; `now` is the time of day.
+    pub fn ties(&self, now: Timestamp, lifetime: Duration) -> Result<DiskTies, StoreError> {
+        DiskTies::start(self.tables.database.clone(), now, lifetime)
     }
 
     async fn write(&self, write: Write) -> Result<Account, StoreError> {

@@ -1,4 +1,4 @@
-//! Accounts, kept; and when users were last seen, in [`seen`].
+//! Accounts, kept; when users were last seen, in [`seen`]; what ties them to one another, in [`ties`].
 //!
 //! [`Store`] is the port; [`memory`] is the reference, [`disk`] the embedded database. Both obey the same [`rules`], and
 //! one contract suite runs them both. The record of an account is in [`account`].
@@ -10,6 +10,7 @@ pub mod disk;
 pub mod memory;
 mod rules;
 pub mod seen;
+pub mod ties;
 
 use futures_util::future::BoxFuture;
 

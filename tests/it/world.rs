@@ -1,6 +1,7 @@
 //! A server of its own for each test, and people who talk to it in JSON.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_codec::Framed;
@@ -14,6 +15,7 @@ use hereabouts::auth::token::Vars;
 use hereabouts::clock::Clock;
 use hereabouts::config::{Config, Overrides, StoreKind, load};
 use hereabouts::presence::id::{UserId, Username};
+use hereabouts::session::porter::Porter;
 use serde_json::{Value, json};
 
 /// How long anything may take before a test fails: generous, because it is never reached when all is well.
@@ -40,16 +42,45 @@ impl World {
     }
 
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(Clock::system(), change)
+    }
+
+    /// By this clock.
+    pub fn at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
-        let clock = Clock::system();
-        let parts = Parts::assemble(&config, &clock).unwrap();
+        Self::of(&config, clock, None)
+    }
+
+    /// Where this one is told who comes and goes.
+    pub fn of(config: &Config, clock: Clock, porter: Option<Arc<dyn Porter>>) -> Self {
+        let parts = Parts::assemble_with(config, &clock, porter).unwrap();
         let served = parts.served.clone();
         let server = actix_test::start(move || {
             let served = served.clone();
             App::new().configure(move |config| served.configure(config))
         });
         Self { server, clock, parts }
+    }
+
+    /// Until that many users are in memory.
+    pub async fn until_users(&self, count: i64) {
+        self.until(count, || self.parts.metrics.engine().users.get()).await;
+    }
+
+    /// Until that many connections are open.
+    pub async fn until_connections(&self, count: i64) {
+        self.until(count, || self.parts.metrics.connections()).await;
+    }
+
+    async fn until(&self, count: i64, counted: impl Fn() -> i64) {
+        let reached = async {
+            while counted() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, reached).await;
+        assert!(reached.is_ok(), "there are {} instead of {count}", counted());
     }
 
     /// A session token of this name, as a login would give it.
@@ -81,7 +112,7 @@ impl World {
         let client = awc::Client::builder().max_http_version(actix_web::http::Version::HTTP_11).finish();
         let opened = client.ws(self.server.url(path)).max_frame_size(1 << 20).connect().await;
         let (_, socket) = opened.unwrap_or_else(|error| panic!("{name} cannot connect: {error}"));
-        Person { name: name.to_owned(), socket, events: VecDeque::new(), requests: 0 }
+        Person::on(name, socket)
     }
 }
 
@@ -106,6 +137,10 @@ pub struct Person {
 }
 
 impl Person {
+    pub fn on(name: &str, socket: Framed<BoxedSocket, Codec>) -> Self {
+        Self { name: name.to_owned(), socket, events: VecDeque::new(), requests: 0 }
+    }
+
     pub fn id(&self) -> String {
         user(&self.name).to_string()
     }

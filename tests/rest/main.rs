@@ -5,6 +5,7 @@
 
 mod account;
 mod authenticate;
+mod online;
 mod protocol;
 mod server_api;
 mod session;

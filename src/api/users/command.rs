@@ -4,6 +4,7 @@ use super::presence::{ConnectionInfo, Disconnection, UserView};
 use super::status::UserStatus;
 use super::{NodeInfo, Users};
 use crate::api::ApiError;
+use crate::presence::roster::RosterKind;
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,21 @@ pub enum Command {
     Disconnect(Disconnection),
     /// See [`Users::info`].
     Info,
+    /// See [`Users::add_to`].
+    AddTo(RosterKind, People),
+    /// See [`Users::remove_from`].
+    RemoveFrom(RosterKind, People),
+    /// See [`Users::list`].
+    List(RosterKind, String),
+}
+
+/// Some people of somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct People {
+    /// Whose list it is.
+    pub user: String,
+    /// At least one.
+    pub people: Vec<String>,
 }
 
 /// The answer to a [`Command`].
@@ -58,6 +74,10 @@ pub enum Reply {
     Disconnect,
     /// This server.
     Info(NodeInfo),
+    /// Done.
+    Altered,
+    /// In the order in which they were added.
+    People(RosterKind, Vec<String>),
 }
 
 impl Users {
@@ -89,6 +109,15 @@ impl Users {
                 Reply::Disconnect
             }
             Command::Info => Reply::Info(self.info()),
+            Command::AddTo(kind, People { user, people }) => {
+                self.add_to(kind, &user, &people).await?;
+                Reply::Altered
+            }
+            Command::RemoveFrom(kind, People { user, people }) => {
+                self.remove_from(kind, &user, &people).await?;
+                Reply::Altered
+            }
+            Command::List(kind, user) => Reply::People(kind, self.list(kind, &user).await?),
         })
     }
 }

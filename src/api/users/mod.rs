@@ -10,11 +10,12 @@ mod failure;
 mod node;
 mod presence;
 mod status;
+mod ties;
 
 use std::sync::Arc;
 
 pub use batch::{MOST_COMMANDS, Order};
-pub use command::{Command, Reply};
+pub use command::{Command, People, Reply};
 pub use failure::Failure;
 pub use node::{Node, NodeInfo};
 pub use presence::{ConnectionInfo, Disconnection, UserView};
@@ -22,7 +23,7 @@ pub use status::UserStatus;
 
 use super::{ApiError, ErrorKind};
 use crate::config::value::Pattern;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Accounts, Engine, EngineError};
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::store::seen::SeenStore;
@@ -41,6 +42,8 @@ pub struct Users {
     pub seen: Option<Arc<dyn SeenStore>>,
     /// What a state has to look like.
     pub states: Pattern,
+    /// What lasts of accounts.
+    pub accounts: Accounts,
     /// Counts.
     pub metrics: Metrics,
     /// This server.

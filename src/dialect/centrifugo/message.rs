@@ -251,7 +251,8 @@ impl Answer {
                 Self::Presence(visible.iter().map(|each| client_info(tag, each)).collect())
             }
             (Reply::Done, Kind::Unsubscribe) => Self::Unsubscribe,
-            (Reply::Done | Reply::Pong, _) => Self::Rpc,
+            // Accounts are not in this dialect.
+            (Reply::Done | Reply::Pong | Reply::Account(_), _) => Self::Rpc,
         }
     }
 }
@@ -297,6 +298,7 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
         CloseCause::Drain => Closing::new(3001, "shutdown"),
         CloseCause::Busy => Closing::new(3004, "internal server error"),
         CloseCause::TokenExpired => Closing::new(3005, "connection expired"),
+        CloseCause::LoggedOut => Closing::new(3503, "force disconnect"),
         CloseCause::Silent => Closing::new(3012, "no pong"),
         CloseCause::InvalidToken => Closing::new(3500, "invalid token"),
         CloseCause::BadRequest | CloseCause::BrokenFrames | CloseCause::BrokenText => BAD_REQUEST,

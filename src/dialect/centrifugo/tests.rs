@@ -61,6 +61,7 @@ fn snapshot(statuses: &[&str]) -> Snapshot {
         version: Version::default(),
         presences: statuses.iter().map(shown).collect(),
         seen: LastSeen { active: Timestamp::from_micros(1_627_107_289_900_000), ..LastSeen::default() },
+        own: crate::presence::diff::OwnStatus::default(),
     }
 }
 

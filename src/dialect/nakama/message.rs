@@ -150,6 +150,7 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
             Closing::new(1000, "invalid token")
         }
         CloseCause::TooManyConnections => Closing::new(1000, "too many connections"),
+        CloseCause::LoggedOut => Closing::new(1000, "logged out"),
         CloseCause::Busy => Closing::new(1000, "server busy"),
     }
 }
@@ -167,7 +168,9 @@ impl Answer {
             Reply::Pong => Self::Pong,
             // Who is at the other end is known before the socket opens, and connections are not asked for: the others
             // do not come about.
-            Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => Self::Acknowledged,
+            Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) | Reply::Account(_) => {
+                Self::Acknowledged
+            }
             Reply::Refused(refused) => Self::Error(refusal(refused)),
         }
     }

@@ -42,7 +42,13 @@ fn bob_diff(before: Option<&str>, after: Option<&str>) -> Diff {
 }
 
 fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
-    Snapshot { user: user(id), version: Version::default(), presences, seen: LastSeen::default() }
+    Snapshot {
+        user: user(id),
+        version: Version::default(),
+        presences,
+        seen: LastSeen::default(),
+        own: crate::presence::diff::OwnStatus::default(),
+    }
 }
 
 fn request(cid: Option<&str>, command: Command) -> Decoded {
@@ -75,6 +81,7 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
             version: Version::default(),
             presences: vec![presence(SESSION, "somebody", status)],
             seen: LastSeen::default(),
+            own: crate::presence::diff::OwnStatus::default(),
         })
         .collect()
 }

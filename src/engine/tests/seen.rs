@@ -23,7 +23,8 @@ impl Diary {
         let (clock, metrics) = (Clock::manual(Timestamp::from_secs(1000)), Metrics::new());
         let seen: Arc<dyn SeenStore> = Arc::new(MemorySeen::new(Duration::from_secs(1_000_000), &clock, &metrics));
         let config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
-        let engine = Engine::start(&config, Ticks::new(Some(seen.clone()), interval, &clock), &clock, &metrics);
+        let engine =
+            Engine::start(&config, Ports::open(Ticks::new(Some(seen.clone()), interval, &clock)), &clock, &metrics);
         Self { world: World { engine, metrics, connections: 1.into() }, seen, clock }
     }
 
@@ -142,7 +143,7 @@ async fn a_record_that_was_read_before_its_user_was_forgotten_does_not_come_back
     let slow = Arc::new(Slow { seen, reads, gate: Semaphore::new(0) });
     let config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
     let ticks = Ticks::new(Some(slow.clone()), Duration::from_secs(27), &clock);
-    let engine = Engine::start(&config, ticks, &clock, &metrics);
+    let engine = Engine::start(&config, Ports::open(ticks), &clock, &metrics);
     let world = World { engine, metrics, connections: 1.into() };
     let bob = UserId::from_name("bob");
     world.engine.update_status(bob, Some(text("dnd"))).unwrap();

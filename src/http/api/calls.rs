@@ -9,14 +9,16 @@ use super::json::{Malformed, body, value};
 use super::method::Method;
 use super::request::{
     ConnectionsRequest, DeleteUserStatusRequest, DisconnectRequest, GetPresenceRequest, GetUserStatusRequest,
-    InfoRequest, UpdateUserStatusRequest,
+    InfoRequest, ListRequest, PeopleRequest, UpdateUserStatusRequest,
 };
 use super::respond::{answer, json, text};
-use super::response::{ConnectionsResult, EmptyResult, GetPresenceResult, GetUserStatusResult, InfoResult};
+use super::response::{
+    ConnectionsResult, EmptyResult, GetPresenceResult, GetUserStatusResult, InfoResult, PeopleResult,
+};
 use super::{ServerApi, batch as batches, key, legacy as old};
 
 /// Every path with its route.
-pub fn routes() -> [(&'static str, Route); 9] {
+pub fn routes() -> [(&'static str, Route); 15] {
     [
         ("/api/update_user_status", web::post().to(update_user_status)),
         ("/api/get_user_status", web::post().to(get_user_status)),
@@ -25,6 +27,12 @@ pub fn routes() -> [(&'static str, Route); 9] {
         ("/api/connections", web::post().to(connections)),
         ("/api/disconnect", web::post().to(disconnect)),
         ("/api/info", web::post().to(info)),
+        ("/api/friends_add", web::post().to(friends_add)),
+        ("/api/friends_remove", web::post().to(friends_remove)),
+        ("/api/friends_list", web::post().to(friends_list)),
+        ("/api/block", web::post().to(block)),
+        ("/api/unblock", web::post().to(unblock)),
+        ("/api/block_list", web::post().to(block_list)),
         ("/api/batch", web::post().to(batch)),
         ("/api", web::post().to(legacy)),
     ]
@@ -79,6 +87,48 @@ pub async fn disconnect(request: HttpRequest, payload: web::Payload, api: Api) -
     responses((status = 200, body = inline(super::document::Answer<InfoResult>))))]
 pub async fn info(request: HttpRequest, payload: web::Payload, api: Api) -> HttpResponse {
     call(Method::Info, request, payload, api).await
+}
+
+/// Adds friends of a user.
+#[utoipa::path(post, path = "/api/friends_add", request_body = PeopleRequest,
+    responses((status = 200, body = inline(super::document::Answer<EmptyResult>))))]
+pub async fn friends_add(request: HttpRequest, payload: web::Payload, api: Api) -> HttpResponse {
+    call(Method::FriendsAdd, request, payload, api).await
+}
+
+/// Takes friends of a user away.
+#[utoipa::path(post, path = "/api/friends_remove", request_body = PeopleRequest,
+    responses((status = 200, body = inline(super::document::Answer<EmptyResult>))))]
+pub async fn friends_remove(request: HttpRequest, payload: web::Payload, api: Api) -> HttpResponse {
+    call(Method::FriendsRemove, request, payload, api).await
+}
+
+/// The friends of a user.
+#[utoipa::path(post, path = "/api/friends_list", request_body = ListRequest,
+    responses((status = 200, body = inline(super::document::Answer<PeopleResult>))))]
+pub async fn friends_list(request: HttpRequest, payload: web::Payload, api: Api) -> HttpResponse {
+    call(Method::FriendsList, request, payload, api).await
+}
+
+/// Has a user look absent to these, everywhere and at once.
+#[utoipa::path(post, path = "/api/block", request_body = PeopleRequest,
+    responses((status = 200, body = inline(super::document::Answer<EmptyResult>))))]
+pub async fn block(request: HttpRequest, payload: web::Payload, api: Api) -> HttpResponse {
+    call(Method::Block, request, payload, api).await
+}
+
+/// Has a user be seen by these again.
+#[utoipa::path(post, path = "/api/unblock", request_body = PeopleRequest,
+    responses((status = 200, body = inline(super::document::Answer<EmptyResult>))))]
+pub async fn unblock(request: HttpRequest, payload: web::Payload, api: Api) -> HttpResponse {
+    call(Method::Unblock, request, payload, api).await
+}
+
+/// To whom a user looks absent.
+#[utoipa::path(post, path = "/api/block_list", request_body = ListRequest,
+    responses((status = 200, body = inline(super::document::Answer<PeopleResult>))))]
+pub async fn block_list(request: HttpRequest, payload: web::Payload, api: Api) -> HttpResponse {
+    call(Method::BlockList, request, payload, api).await
 }
 
 /// Several calls at once.

@@ -36,6 +36,12 @@ pub struct Answer<T> {
         calls::connections,
         calls::disconnect,
         calls::info,
+        calls::friends_add,
+        calls::friends_remove,
+        calls::friends_list,
+        calls::block,
+        calls::unblock,
+        calls::block_list,
         calls::batch,
         calls::legacy
     ),

@@ -5,9 +5,10 @@ use serde_json::Value;
 use super::json::{Malformed, body};
 use super::request::{
     ConnectionsRequest, DeleteUserStatusRequest, DisconnectRequest, GetPresenceRequest, GetUserStatusRequest,
-    InfoRequest, UpdateUserStatusRequest,
+    InfoRequest, ListRequest, PeopleRequest, UpdateUserStatusRequest,
 };
 use crate::api::users::Command;
+use crate::presence::roster::RosterKind;
 
 /// A method of the server API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,17 @@ pub enum Method {
     GetUserStatus,
     DeleteUserStatus,
     GetPresence,
+    FriendsAdd,
+    FriendsRemove,
+    FriendsList,
+    Block,
+    Unblock,
+    BlockList,
 }
 
 impl Method {
     /// In the order in which Centrifugo looks through a batch's command.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Disconnect,
         Self::Info,
         Self::Connections,
@@ -31,6 +38,12 @@ impl Method {
         Self::GetUserStatus,
         Self::DeleteUserStatus,
         Self::GetPresence,
+        Self::FriendsAdd,
+        Self::FriendsRemove,
+        Self::FriendsList,
+        Self::Block,
+        Self::Unblock,
+        Self::BlockList,
     ];
 
     /// In paths, batches and over the old endpoint.
@@ -43,6 +56,12 @@ impl Method {
             Self::GetUserStatus => "get_user_status",
             Self::DeleteUserStatus => "delete_user_status",
             Self::GetPresence => "get_presence",
+            Self::FriendsAdd => "friends_add",
+            Self::FriendsRemove => "friends_remove",
+            Self::FriendsList => "friends_list",
+            Self::Block => "block",
+            Self::Unblock => "unblock",
+            Self::BlockList => "block_list",
         }
     }
 
@@ -55,7 +74,13 @@ impl Method {
             Self::UpdateUserStatus => Some(15),
             Self::GetUserStatus => Some(16),
             Self::DeleteUserStatus => Some(17),
-            Self::GetPresence => None,
+            Self::GetPresence
+            | Self::FriendsAdd
+            | Self::FriendsRemove
+            | Self::FriendsList
+            | Self::Block
+            | Self::Unblock
+            | Self::BlockList => None,
         }
     }
 
@@ -69,6 +94,12 @@ impl Method {
             Self::GetUserStatus => body::<GetUserStatusRequest>(params)?.into(),
             Self::DeleteUserStatus => body::<DeleteUserStatusRequest>(params)?.into(),
             Self::GetPresence => body::<GetPresenceRequest>(params)?.into(),
+            Self::FriendsAdd => Command::AddTo(RosterKind::Friends, body::<PeopleRequest>(params)?.into()),
+            Self::FriendsRemove => Command::RemoveFrom(RosterKind::Friends, body::<PeopleRequest>(params)?.into()),
+            Self::FriendsList => Command::List(RosterKind::Friends, body::<ListRequest>(params)?.user()),
+            Self::Block => Command::AddTo(RosterKind::Blocked, body::<PeopleRequest>(params)?.into()),
+            Self::Unblock => Command::RemoveFrom(RosterKind::Blocked, body::<PeopleRequest>(params)?.into()),
+            Self::BlockList => Command::List(RosterKind::Blocked, body::<ListRequest>(params)?.user()),
         })
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::json::or_empty;
-use crate::api::users::{Command, Disconnection};
+use crate::api::users::{Command, Disconnection, People};
 
 /// Users who did something just now.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -94,6 +94,43 @@ pub struct Closing {
     /// At most 123 bytes.
     #[serde(deserialize_with = "or_empty")]
     reason: String,
+}
+
+/// People of a user: friends, or who is not to see it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct PeopleRequest {
+    /// Whose list it is.
+    #[serde(deserialize_with = "or_empty")]
+    #[schema(required, example = "42")]
+    user: String,
+    /// 1 to 1000 ids, each of 1 to 32 printable ASCII characters or a UUID.
+    #[serde(deserialize_with = "or_empty")]
+    #[schema(required, example = json!(["43"]))]
+    users: Vec<String>,
+}
+
+impl From<PeopleRequest> for People {
+    fn from(body: PeopleRequest) -> Self {
+        Self { user: body.user, people: body.users }
+    }
+}
+
+/// A user whose list is wanted.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ListRequest {
+    /// Its id.
+    #[serde(deserialize_with = "or_empty")]
+    #[schema(required, example = "42")]
+    user: String,
+}
+
+impl ListRequest {
+    /// Whose.
+    pub fn user(self) -> String {
+        self.user
+    }
 }
 
 /// Nothing to say.

@@ -18,11 +18,19 @@ pub enum ResultBody {
     Presence(GetPresenceResult),
     Connections(ConnectionsResult),
     Info(InfoResult),
+    People(PeopleResult),
 }
 
 /// Done.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EmptyResult {}
+
+/// A user's list, in the order in which people were added.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PeopleResult {
+    /// Always there.
+    users: Vec<String>,
+}
 
 /// One entry for each user asked for, in that order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -168,7 +176,10 @@ impl From<Failure> for ErrorBody {
 impl From<Reply> for ResultBody {
     fn from(reply: Reply) -> Self {
         match reply {
-            Reply::UpdateUserStatus | Reply::DeleteUserStatus | Reply::Disconnect => Self::Empty(EmptyResult {}),
+            Reply::UpdateUserStatus | Reply::DeleteUserStatus | Reply::Disconnect | Reply::Altered => {
+                Self::Empty(EmptyResult {})
+            }
+            Reply::People(_, users) => Self::People(PeopleResult { users }),
             Reply::GetUserStatus(statuses) => {
                 Self::Statuses(GetUserStatusResult { statuses: statuses.into_iter().map(Into::into).collect() })
             }
@@ -213,6 +224,7 @@ impl From<ConnectionInfo> for ConnectionBody {
         let dialect = match dialect {
             Dialect::Nakama => "nakama",
             Dialect::Centrifugo => "centrifugo",
+            Dialect::Im => "im",
         };
         Self { client, user, username, dialect, transport: "websocket", visible: status.is_some(), status }
     }

@@ -16,8 +16,8 @@ struct UsersBody {
 
 /// Accounts by id and username; unknown ones are passed over.
 pub async fn get(request: HttpRequest, nakama: web::Data<Nakama>) -> Result<HttpResponse, Failure> {
-    authorize::caller(&request, &nakama)?;
+    let caller = authorize::caller(&request, &nakama)?;
     let query = Query::of(&request);
-    let users = nakama.accounts.users(&query.all("ids"), &query.all("usernames")).await?;
+    let users = nakama.accounts.users(caller.user, &query.all("ids"), &query.all("usernames")).await?;
     Ok(ok(&UsersBody { users: users.iter().map(UserBody::from).collect() }))
 }

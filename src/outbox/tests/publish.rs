@@ -59,7 +59,7 @@ impl Bob {
         self.1 += 1;
         let effects = self.0.handle(event, Timestamp::from_secs(self.1));
         if let Some(diff) = effects.notify {
-            let notification = Notification::new(diff, self.0.snapshot());
+            let notification = Notification::new(diff, std::sync::Arc::new(self.0.snapshot()), self.0.snapshot());
             self.0.followers().iter().for_each(|follower| told(follower, &notification));
         }
         effects.snapshot

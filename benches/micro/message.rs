@@ -1,0 +1,35 @@
+//! What a client sends, written by hand: no dialect reads its own writing here.
+
+use divan::Bencher;
+use hereabouts::session::protocol::{Decoded, Incoming, Protocol};
+
+/// A client's message.
+pub enum Message {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+}
+
+impl Message {
+    fn incoming(&self) -> Incoming<'_> {
+        match self {
+            Self::Text(text) => Incoming::Text(text),
+            Self::Binary(bytes) => Incoming::Binary(bytes),
+        }
+    }
+}
+
+/// Reads the message, which is a command.
+pub fn decode(bencher: Bencher, protocol: &'static dyn Protocol, message: &Message) {
+    let decoded = protocol.decode(message.incoming());
+    assert!(matches!(decoded, Decoded::Request(_)), "a benchmark of refusals: {decoded:?}");
+    bencher.bench(|| protocol.decode(divan::black_box(message.incoming())));
+}
+
+/// Protobuf: a message in a field of that number.
+pub fn nested(number: u32, message: &[u8]) -> Vec<u8> {
+    let mut field = Vec::new();
+    prost::encoding::bytes::encode(number, &message.to_vec(), &mut field);
+    field
+}

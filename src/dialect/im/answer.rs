@@ -1,0 +1,170 @@
+//! Results, errors and notifications, as they are written.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::code::{Code, Error};
+use crate::outbox::{CatchUp, Failure, FailureReason, Frame, Frames, Listing, ListingKind, RequestTag};
+use crate::presence::diff::Snapshot;
+use crate::presence::general::GeneralStatus;
+use crate::presence::subscriptions::Told;
+use crate::session::account::{AccountReply, AccountStatus};
+use crate::session::command::Reply;
+
+#[derive(Serialize)]
+struct Empty {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LoggedIn<'a> {
+    #[serde(rename = "userID")]
+    user: &'a str,
+    heartbeat_timeout: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    success_user_list: Vec<&'a RawValue>,
+    failure_user_list: Vec<Failed<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Unsubscribed<'a> {
+    failure_user_list: [Failed<'a>; 0],
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    #[serde(rename = "userID")]
+    user: &'a str,
+    code: i32,
+    message: &'static str,
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    code: i32,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Retry>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Retry {
+    limit: usize,
+    count: usize,
+    retry_after_ms: u64,
+}
+
+/// The numbers of Tencent's own typings.
+fn number(general: GeneralStatus) -> u8 {
+    match general {
+        GeneralStatus::Online => 1,
+        GeneralStatus::Offline => 2,
+        GeneralStatus::Unlogined => 3,
+    }
+}
+
+/// A status but for the user's name: the object's end.
+pub(super) fn body(general: GeneralStatus, text: &str) -> String {
+    format!(r#""statusType":{},"customStatus":{}}}"#, number(general), json(text))
+}
+
+/// A whole status.
+pub(super) fn status(name: &str, body: &str) -> String {
+    format!(r#"{{"userID":{},{body}"#, json(name))
+}
+
+/// The notification of these statuses.
+pub(super) fn updated(statuses: &[String]) -> Frame {
+    let list = statuses.join(",");
+    Frame::text(&format!(r#"{{"jsonrpc":"2.0","method":"onUserStatusUpdated","params":[{list}]}}"#))
+}
+
+/// What the session answers.
+pub(super) fn reply(tag: &RequestTag, reply: &Reply) -> Frames {
+    let reply = match reply {
+        Reply::Account(reply) => reply,
+        Reply::Refused(refusal) => return error(tag, &refusal.into()),
+        // What leads to these is not in this dialect.
+        Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
+            return result(tag, &Empty {});
+        }
+    };
+    match reply {
+        AccountReply::Alive | AccountReply::LoggedOut => result(tag, &Empty {}),
+        AccountReply::CustomSet(status) => result(tag, &raw(&written(status))),
+        AccountReply::Statuses(statuses, failures) => lists(tag, statuses.iter().map(written).collect(), failures),
+        AccountReply::Unsubscribed => result(tag, &Unsubscribed { failure_user_list: [] }),
+        AccountReply::Refused(refusal) => error(tag, &refusal.into()),
+    }
+}
+
+fn written(status: &AccountStatus) -> String {
+    self::status(status.name.as_str(), &body(status.general, &status.text))
+}
+
+/// The answer to a login or a subscription, and what a login is told besides.
+pub(super) fn listed(tag: &RequestTag, listing: &Listing, snapshots: &[Snapshot]) -> Frames {
+    let shown = listing.names.iter().zip(snapshots);
+    let statuses = shown.map(|(name, shown)| status(name.as_str(), &body(shown.general_status(), shown.text())));
+    match &listing.kind {
+        ListingKind::Subscription => lists(tag, statuses.collect(), &listing.failures),
+        ListingKind::Login { heartbeat, catch_up } => {
+            let user = listing.names.first().map_or("", |name| name.as_str());
+            let mut frames = result(tag, &LoggedIn { user, heartbeat_timeout: heartbeat.as_secs() });
+            let due = catch_up.iter().zip(snapshots).map(|(catch_up, shown)| is_due(*catch_up, shown));
+            let news: Vec<String> = statuses.zip(due).filter(|&(_, due)| due).map(|(status, _)| status).collect();
+            frames.extend((!news.is_empty()).then(|| updated(&news)));
+            frames
+        }
+    }
+}
+
+fn is_due(catch_up: CatchUp, shown: &Snapshot) -> bool {
+    match catch_up {
+        CatchUp::Nothing => false,
+        CatchUp::IfOnline => shown.general_status() == GeneralStatus::Online,
+        CatchUp::UnlessTold(told) => told != Some(Told::of(shown.general_status(), shown.text())),
+    }
+}
+
+fn lists(tag: &RequestTag, statuses: Vec<String>, failures: &[Failure]) -> Frames {
+    let statuses: Vec<Box<RawValue>> = statuses.iter().map(|status| raw(status)).collect();
+    let failed = failures.iter().map(|failure| {
+        let (code, message) = match failure.reason {
+            FailureReason::Oneself => (Code::InvalidParameter, "invalid parameter: oneself"),
+            FailureReason::NoAccount => (Code::NoAccount, Code::NoAccount.message()),
+        };
+        Failed { user: failure.name.as_str(), code: code as i32, message }
+    });
+    let success_user_list = statuses.iter().map(AsRef::as_ref).collect();
+    result(tag, &Listed { success_user_list, failure_user_list: failed.collect() })
+}
+
+fn result(tag: &RequestTag, result: &impl Serialize) -> Frames {
+    answered(tag, "result", result)
+}
+
+/// An error.
+pub(super) fn error(tag: &RequestTag, error: &Error) -> Frames {
+    let data = error.retry.map(|(limit, retry_after_ms)| Retry { limit, count: limit, retry_after_ms });
+    answered(tag, "error", &Refused { code: error.code as i32, message: &error.message, data })
+}
+
+/// Nothing where no answer is wanted.
+fn answered(tag: &RequestTag, name: &str, body: &impl Serialize) -> Frames {
+    let Some(id) = &tag.0 else { return Vec::new() };
+    vec![Frame::text(&format!(r#"{{"jsonrpc":"2.0","id":{id},"{name}":{}}}"#, json(body)))]
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("these types always serialize")
+}
+
+fn raw(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.to_owned()).expect("it was written here")
+}

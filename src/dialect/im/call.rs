@@ -1,0 +1,102 @@
+//! What the methods' parameters mean.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::code::{Code, Error};
+use crate::presence::account::AccountName;
+use crate::presence::status::StatusText;
+use crate::session::account::{AccountCall, AccountCommand};
+use crate::session::command::Command;
+
+#[derive(Deserialize)]
+struct Login {
+    #[serde(rename = "SDKAppID")]
+    app: u64,
+    #[serde(rename = "userID")]
+    user: String,
+    #[serde(rename = "userSig")]
+    user_sig: String,
+    #[serde(default)]
+    platform: Option<String>,
+}
+
+/// Bytes of a platform's name.
+const LONGEST_PLATFORM: usize = 64;
+
+#[derive(Default, Deserialize)]
+struct SelfStatus {
+    #[serde(rename = "customStatus", default)]
+    custom: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct List {
+    #[serde(rename = "userIDList")]
+    users: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct OptionalList {
+    #[serde(rename = "userIDList", default)]
+    users: Option<Vec<String>>,
+}
+
+/// What a call asks for.
+pub(super) fn interpret(method: String, params: Option<&str>) -> Result<Command, Error> {
+    let call = match method.as_str() {
+        "heartbeat" => return Ok(Command::Account(AccountCommand::Heartbeat)),
+        "login" => return read(params).map(|login| Command::Account(self::login(login))),
+        "logout" => AccountCall::Logout,
+        "setSelfStatus" => set_self_status(optional(params)?),
+        "getUserStatus" => list(read::<List>(params)?.users, AccountCall::Query),
+        "subscribeUserStatus" => list(read::<List>(params)?.users, AccountCall::Subscribe),
+        "unsubscribeUserStatus" => match optional::<OptionalList>(params)?.users {
+            Some(users) => list(users, |names| AccountCall::Unsubscribe(Some(names))),
+            None => AccountCall::Unsubscribe(None),
+        },
+        _ => return Err(Error::of(Code::MethodNotFound)),
+    };
+    Ok(Command::Account(AccountCommand::Call(call)))
+}
+
+fn login(Login { app, user, user_sig, platform }: Login) -> AccountCommand {
+    if platform.as_ref().is_some_and(|platform| platform.len() > LONGEST_PLATFORM) {
+        return AccountCommand::InvalidLogin(format!("platform: at most {LONGEST_PLATFORM} bytes").into());
+    }
+    match AccountName::new(&user) {
+        Ok(name) => AccountCommand::Login { app, name, user_sig: user_sig.into(), platform: platform.map(Into::into) },
+        Err(error) => AccountCommand::InvalidLogin(format!("userID: {error}").into()),
+    }
+}
+
+fn set_self_status(SelfStatus { custom }: SelfStatus) -> AccountCall {
+    match custom.filter(|text| !text.is_empty()).map(|text| StatusText::new(&text)).transpose() {
+        Ok(text) => AccountCall::SetCustom(text),
+        Err(error) => AccountCall::Invalid(format!("customStatus: {error}").into()),
+    }
+}
+
+fn list(users: Vec<String>, call: impl FnOnce(Vec<AccountName>) -> AccountCall) -> AccountCall {
+    let names: Result<Vec<AccountName>, _> = users.iter().map(|user| AccountName::new(user)).collect();
+    names.map_or_else(|error| AccountCall::Invalid(format!("userIDList: {error}").into()), call)
+}
+
+fn read<T: DeserializeOwned>(params: Option<&str>) -> Result<T, Error> {
+    let invalid = || Error::of(Code::InvalidParams);
+    // serde takes lists for structs besides.
+    let params = params.filter(|params| params.starts_with('{')).ok_or_else(invalid)?;
+    serde_json::from_str(params).map_err(|error| {
+        let what = error.to_string();
+        let what = what.split(" at line").next().unwrap_or_default();
+        Error::new(Code::InvalidParams, format!("invalid params: {what}"))
+    })
+}
+
+/// Parameters that may be left out as a whole.
+fn optional<T: DeserializeOwned + Default>(params: Option<&str>) -> Result<T, Error> {
+    match params {
+        None | Some("null") => Ok(T::default()),
+        Some(_) => read(params),
+    }
+}

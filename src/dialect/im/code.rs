@@ -1,0 +1,127 @@
+//! Error codes: JSON-RPC's own for what is no call, Tencent Chat's for calls; and how a close is said.
+
+use bytestring::ByteString;
+
+use crate::session::account::AccountRefusal;
+use crate::session::command::Refusal;
+use crate::session::protocol::{CloseCause, Closing};
+
+/// An error's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    Parse = -32_700,
+    InvalidRequest = -32_600,
+    MethodNotFound = -32_601,
+    InvalidParams = -32_602,
+    /// In the range that JSON-RPC leaves to servers.
+    Busy = -32_000,
+    NotLoggedIn = 6_014,
+    InvalidParameter = 6_017,
+    TooOften = 7_008,
+    Expired = 70_001,
+    BadSignature = 70_003,
+    OtherUser = 70_013,
+    OtherApp = 70_014,
+    NoAccount = 70_107,
+    SwitchedOff = 72_001,
+}
+
+impl Code {
+    /// What it says where there is nothing in particular to say.
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Self::Parse => "parse error",
+            Self::InvalidRequest => "invalid request",
+            Self::MethodNotFound => "method not found",
+            Self::InvalidParams => "invalid params",
+            Self::Busy => "the server is busy",
+            Self::NotLoggedIn => "not logged in",
+            Self::InvalidParameter => "invalid parameter",
+            Self::TooOften => "called too often",
+            Self::Expired => "the userSig is expired",
+            Self::BadSignature => "the userSig is malformed or its signature does not verify",
+            Self::OtherUser => "the userSig is another user's",
+            Self::OtherApp => "the SDKAppID is not this server's",
+            Self::NoAccount => "no such account",
+            Self::SwitchedOff => "the feature is switched off",
+        }
+    }
+}
+
+/// An error as it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Error {
+    pub code: Code,
+    pub message: ByteString,
+    /// The limit, which has been reached, and when to try again, milliseconds.
+    pub retry: Option<(usize, u64)>,
+}
+
+impl Error {
+    /// With the code's own words.
+    pub(super) fn of(code: Code) -> Self {
+        Self::new(code, code.message())
+    }
+
+    pub(super) fn new(code: Code, message: impl Into<ByteString>) -> Self {
+        Self { code, message: message.into(), retry: None }
+    }
+
+    fn too_often(limit: usize, retry_after: std::time::Duration) -> Self {
+        // Rounded up: who waits that long is let in.
+        let millis = u64::try_from(retry_after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        let message = format!("called too often: {limit} of {limit} calls made, try again in {millis} ms");
+        Self { retry: Some((limit, millis)), ..Self::new(Code::TooOften, message) }
+    }
+}
+
+impl From<&AccountRefusal> for Error {
+    fn from(refusal: &AccountRefusal) -> Self {
+        match refusal {
+            AccountRefusal::NotLoggedIn => Self::of(Code::NotLoggedIn),
+            AccountRefusal::Invalid(what) => Self::new(Code::InvalidParameter, format!("invalid parameter: {what}")),
+            AccountRefusal::TooOften { limit, retry_after } => Self::too_often(*limit, *retry_after),
+            AccountRefusal::Expired => Self::of(Code::Expired),
+            AccountRefusal::BadSignature => Self::of(Code::BadSignature),
+            AccountRefusal::OtherUser => Self::of(Code::OtherUser),
+            AccountRefusal::OtherApp => Self::of(Code::OtherApp),
+            AccountRefusal::SwitchedOff => Self::of(Code::SwitchedOff),
+            AccountRefusal::Busy => Self::of(Code::Busy),
+        }
+    }
+}
+
+impl From<&Refusal> for Error {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::TooFast { limit, retry_after } => Self::too_often(*limit, *retry_after),
+            // What leads to these is not in this dialect.
+            Refusal::TooManyFollows(_)
+            | Refusal::AlreadyFollowed
+            | Refusal::TokenExpired
+            | Refusal::NotPermitted
+            | Refusal::NotAllowed
+            | Refusal::NotAvailable
+            | Refusal::Busy => Self::of(Code::Busy),
+        }
+    }
+}
+
+/// RFC 6455's own codes (section 7.4.1).
+pub(super) fn closing(cause: CloseCause) -> Closing {
+    match cause {
+        CloseCause::LoggedOut => Closing::new(1000, "logged out"),
+        CloseCause::Drain => Closing::new(1001, "server shutting down"),
+        CloseCause::Disconnected => Closing::new(1008, "disconnected by the server"),
+        CloseCause::Silent => Closing::new(1008, "silent for too long"),
+        CloseCause::Stale => Closing::new(1008, "nobody logged in"),
+        CloseCause::MessageTooLarge => Closing::new(1009, "message too large"),
+        CloseCause::BrokenFrames => Closing::new(1002, "protocol error"),
+        CloseCause::BrokenText => Closing::new(1007, "a text is no UTF-8"),
+        CloseCause::BadRequest | CloseCause::InvalidToken | CloseCause::TokenExpired | CloseCause::NotPermitted => {
+            Closing::new(1008, "not permitted")
+        }
+        CloseCause::TooManyConnections => Closing::new(1008, "too many connections"),
+        CloseCause::Busy => Closing::new(1013, "server busy"),
+    }
+}

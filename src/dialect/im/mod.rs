@@ -1,0 +1,125 @@
+//! Tencent Chat's user status: its methods, names and codes, in JSON-RPC 2.0 over text frames.
+//!
+//! * [`envelope`]: JSON-RPC itself, requests, batches, errors; * [`call`]: what the methods' parameters mean;
+//! * [`answer`]: results, errors and notifications; * [`code`]: the error codes.
+
+mod answer;
+mod call;
+mod code;
+mod envelope;
+#[cfg(test)]
+mod tests;
+
+use bytestring::ByteString;
+
+use crate::outbox::{Codec, Encoding, Frame, Frames, Listing, Publisher, RequestTag, Topic};
+use crate::presence::diff::{Diff, Snapshot};
+use crate::session::command::{Reply, Request};
+use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use code::Error;
+use envelope::{Message, Unusable};
+
+/// The subprotocol, which is echoed where it is offered.
+pub const SUBPROTOCOL: &str = "jsonrpc";
+
+/// The protocol.
+pub fn protocol() -> &'static dyn Protocol {
+    &Im
+}
+
+struct Im;
+
+/// A message of a batch or alone, and whether it will be answered.
+fn meaning(message: Result<Message<'_>, Unusable>) -> (Decoded, bool) {
+    match message {
+        Ok(message) => {
+            let tag = RequestTag(message.id.map(ByteString::from));
+            let answered = tag.0.is_some();
+            match call::interpret(message.method, message.params) {
+                Ok(command) => (Decoded::Request(Request { tag, command }), answered),
+                Err(error) => (Decoded::Refused(answer::error(&tag, &error)), answered),
+            }
+        }
+        Err(Unusable(code)) => {
+            let nobody = RequestTag(Some("null".into()));
+            (Decoded::Refused(answer::error(&nobody, &Error::of(code))), true)
+        }
+    }
+}
+
+impl Protocol for Im {
+    fn decode(&self, incoming: Incoming<'_>) -> Decoded {
+        let text = match incoming {
+            Incoming::Text(text) => Ok(text),
+            Incoming::Binary(bytes) => std::str::from_utf8(bytes),
+        };
+        let read = text.map_or_else(|_| envelope::Read::One(Err(Unusable::PARSE)), envelope::read);
+        match read {
+            envelope::Read::One(message) => meaning(message).0,
+            envelope::Read::Batch(messages) => {
+                let (mut parts, answered): (Vec<Decoded>, Vec<bool>) = messages.into_iter().map(meaning).unzip();
+                let answers = answered.into_iter().filter(|&answered| answered).count();
+                if answers > 0 {
+                    parts.insert(0, Decoded::Gather(answers));
+                }
+                Decoded::Batch(parts)
+            }
+        }
+    }
+
+    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
+        answer::reply(tag, reply)
+    }
+
+    fn closing(&self, cause: CloseCause) -> Closing {
+        code::closing(cause)
+    }
+
+    fn as_codec(&'static self) -> &'static dyn Codec {
+        self
+    }
+}
+
+impl Codec for Im {
+    fn encoding(&self) -> Encoding {
+        Encoding::ImJson
+    }
+
+    /// Never asked for: changes are told by whole presences.
+    fn diff(&self, _: &Diff) -> Frames {
+        Vec::new()
+    }
+
+    /// Never asked for: what is followed is listed by its names.
+    fn followed(&self, _: &RequestTag, _: &[Snapshot]) -> Frames {
+        Vec::new()
+    }
+
+    fn listed(&self, tag: &RequestTag, listing: &Listing, snapshots: &[Snapshot]) -> Frames {
+        answer::listed(tag, listing, snapshots)
+    }
+
+    fn joined(&self, replies: &[Frame]) -> Frames {
+        let texts: Vec<&str> = replies.iter().filter_map(Frame::as_text).collect();
+        vec![Frame::text(&format!("[{}]", texts.join(",")))]
+    }
+
+    fn publisher(&self) -> Option<&dyn Publisher> {
+        Some(self)
+    }
+}
+
+impl Publisher for Im {
+    fn shows(&self, before: &Snapshot, after: &Snapshot) -> bool {
+        before.general_status() != after.general_status() || before.text() != after.text()
+    }
+
+    /// What stands in a status after the user's name, which followers may write differently.
+    fn body(&self, after: &Snapshot) -> ByteString {
+        answer::body(after.general_status(), after.text()).into()
+    }
+
+    fn publication(&self, topic: &Topic, body: &str) -> Frame {
+        answer::updated(&[answer::status(&topic.0, body)])
+    }
+}

@@ -1,0 +1,281 @@
+//! Accounts: what lasts of a user beyond its connections, for sessions and the server's own side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::reception::{Befriend, CountCall, Depart, Enter, Relist};
+use super::veil::Veil;
+use super::{Engine, EngineError};
+use crate::clock::Clock;
+use crate::config::ImConfig;
+use crate::outbox::{Address, Ticket};
+use crate::presence::account::AccountName;
+use crate::presence::calls::{Call, TooOften};
+use crate::presence::diff::Snapshot;
+use crate::presence::general::Exit;
+use crate::presence::id::UserId;
+use crate::presence::quota::{Quota, QuotaExceeded};
+use crate::presence::roster::{Roster, RosterKind};
+use crate::presence::standing::{Attendance, Change, Standing};
+use crate::presence::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::seen::SeenStore;
+use crate::store::ties::{RosterChange, TieStore};
+
+/// A user that was visible this much later than it logged out has come back by another door since: what a logout itself
+/// leaves behind is no later.
+const AFTER_LOGOUT: Duration = Duration::from_secs(5);
+
+/// Why something was not done for an account. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// The account calls too often.
+    #[error("called too often")]
+    TooOften(TooOften),
+    /// The list would be longer than it may.
+    #[error(transparent)]
+    TooMany(#[from] QuotaExceeded),
+    /// The engine refuses.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The store refuses; that has been logged.
+    #[error("the store failed")]
+    Store,
+}
+
+impl From<StoreError> for AccountError {
+    fn from(error: StoreError) -> Self {
+        log::error!("ties between users: {error}");
+        Self::Store
+    }
+}
+
+/// How users left, of those of whom that is known.
+pub type Exits = HashMap<UserId, Exit>;
+
+/// What lasts of accounts. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    ties: Arc<dyn TieStore>,
+    seen: Option<Arc<dyn SeenStore>>,
+    veil: Veil,
+    config: ImConfig,
+    clock: Clock,
+}
+
+/// A login that has been written down.
+pub struct Arrived {
+    /// What lasts of the account.
+    pub standing: Standing,
+    /// Its friends, where it is told of them unasked.
+    pub friends: Vec<AccountName>,
+    /// How those it follows left.
+    pub exits: Exits,
+}
+
+impl Accounts {
+    /// Over this engine and these stores.
+    pub fn new(
+        engine: Engine,
+        ties: Arc<dyn TieStore>,
+        seen: Option<Arc<dyn SeenStore>>,
+        veil: Veil,
+        config: &ImConfig,
+        clock: &Clock,
+    ) -> Self {
+        Self(Arc::new(Inner { engine, ties, seen, veil, config: config.clone(), clock: clock.clone() }))
+    }
+
+    // ---- for sessions ----
+
+    /// Writes a login down.
+    pub async fn arrive(&self, account: UserId) -> Result<Arrived, AccountError> {
+        let Inner { ties, config, clock, .. } = &*self.0;
+        let change = Change::Arrive { now: clock.time_of_day(), lifetime: config.subscription_ttl.0 };
+        let standing = ties.change(account, change).await?.standing;
+        let friends = match config.friend_status_notification {
+            true => ties.roster(RosterKind::Friends, account).await?.names().to_vec(),
+            false => Vec::new(),
+        };
+        let friends: Vec<AccountName> = friends.into_iter().filter(|name| name.user() != account).collect();
+        let followed = standing.subscriptions.users().chain(friends.iter().map(AccountName::user)).collect();
+        Ok(Arrived { exits: self.exits(followed).await?, standing, friends })
+    }
+
+    /// A device of the account follows what the account follows; `users` are answered to its outbox under `request`.
+    pub fn enter(
+        &self,
+        account: UserId,
+        device: &Address,
+        arrived: Arrived,
+        users: &[UserId],
+        request: u32,
+    ) -> Result<(), EngineError> {
+        let Arrived { standing, friends, exits } = arrived;
+        let tickets = tickets(account, device, users, &exits, request);
+        let enter = Enter { account, device: device.clone(), standing, friends, tickets };
+        self.0.engine.supervisor(account).offer(enter)
+    }
+
+    /// A device of the account is gone. Completes when that is written down.
+    pub async fn depart(&self, account: UserId, device: &Address, exit: Exit) {
+        let (answer, written) = oneshot::channel();
+        let depart = Depart { account, device: device.clone(), exit, answer: Some(answer) };
+        self.0.engine.supervisor(account).deliver(depart);
+        // The engine may stop first.
+        let _stopped = written.await;
+    }
+
+    /// A device of the account is gone; nobody waits.
+    pub fn drop_device(&self, account: UserId, device: &Address) {
+        let depart = Depart { account, device: device.clone(), exit: Exit::Lost, answer: None };
+        self.0.engine.supervisor(account).deliver(depart);
+    }
+
+    /// Whether a user who never logged in is no account.
+    pub fn is_strict(&self) -> bool {
+        self.0.config.strict_accounts
+    }
+
+    /// Counts a call, or refuses it.
+    pub async fn count(&self, account: UserId, call: Call) -> Result<(), AccountError> {
+        let (answer, counted) = oneshot::channel();
+        self.0.engine.supervisor(account).offer(CountCall { account, call, answer })?;
+        counted.await.map_err(|_| EngineError::Stopped)?.map_err(AccountError::TooOften)
+    }
+
+    /// Writes subscriptions down; returns all there are then.
+    pub async fn subscribe(&self, account: UserId, names: Vec<AccountName>) -> Result<Standing, AccountError> {
+        let change = Change::Subscribe { names, limit: self.0.config.subscriptions };
+        Ok(self.0.ties.change(account, change).await?.standing)
+    }
+
+    /// Has the account's devices follow the subscriptions that there are; `users` are answered to the outbox of the device
+    /// that asked, under `request`.
+    pub fn follow(
+        &self,
+        account: UserId,
+        device: &Address,
+        standing: Standing,
+        users: &[UserId],
+        exits: &Exits,
+        request: u32,
+    ) -> Result<(), EngineError> {
+        let tickets = tickets(account, device, users, exits, request);
+        self.0.engine.supervisor(account).offer(Relist { account, standing, tickets, answer: None })
+    }
+
+    /// Ends subscriptions, or all. When this returns no device is told of them any more.
+    pub async fn unsubscribe(&self, account: UserId, users: Option<Vec<UserId>>) -> Result<(), AccountError> {
+        let standing = self.0.ties.change(account, Change::Unsubscribe(users)).await?.standing;
+        let (answer, told) = oneshot::channel();
+        let relist = Relist { account, standing, tickets: Vec::new(), answer: Some(answer) };
+        self.0.engine.supervisor(account).offer(relist)?;
+        told.await.map_err(|_| EngineError::Stopped.into())
+    }
+
+    /// What these users show to somebody, in the order asked; none asks: what anybody may see.
+    pub async fn views(
+        &self,
+        asker: Option<UserId>,
+        users: &[UserId],
+        exits: &Exits,
+    ) -> Result<Vec<Snapshot>, EngineError> {
+        let mut found = self.0.engine.views(asker, users).await?;
+        let shown = |&user: &UserId| {
+            let mut snapshot = found.remove(&user).unwrap_or_else(|| Snapshot::nothing(user));
+            snapshot.own.exit = snapshot.own.exit.or_else(|| exits.get(&user).copied());
+            snapshot
+        };
+        Ok(users.iter().map(shown).collect())
+    }
+
+    /// How these users left, as far as the stores know; those are absent of whom nothing is known.
+    pub async fn exits(&self, users: Vec<UserId>) -> Result<Exits, AccountError> {
+        let attendances = self.0.ties.attendance(users.clone()).await?;
+        let seen = match &self.0.seen {
+            Some(seen) => seen.read(users.clone()).await?.into_iter().map(|last| last.online).collect(),
+            None => vec![Timestamp::default(); users.len()],
+        };
+        let each = users.into_iter().zip(attendances).zip(seen);
+        Ok(each.filter_map(|((user, attendance), online)| Some((user, exit(attendance, online)?))).collect())
+    }
+
+    // ---- for the server's own side ----
+
+    /// Adds people to a user's list, or takes them out; what follows from that has happened when this returns.
+    pub async fn alter(&self, kind: RosterKind, owner: UserId, change: Edit) -> Result<Roster, AccountError> {
+        let Inner { ties, veil, engine, config, .. } = &*self.0;
+        let most = match kind {
+            RosterKind::Friends => config.friends,
+            RosterKind::Blocked => config.blocked,
+        };
+        let (others, change) = match change {
+            Edit::Add(names) => {
+                let users: Vec<UserId> = names.iter().map(AccountName::user).collect();
+                (users, RosterChange::Add(names, Quota::new(most)))
+            }
+            Edit::Remove(users) => (users.clone(), RosterChange::Remove(users)),
+        };
+        let roster = ties.alter(kind, owner, change).await??;
+        veil.set(kind, owner, &roster);
+        for other in others {
+            engine.turn(owner, other, veil.hides(owner, other)).await?;
+        }
+        if kind == RosterKind::Friends && config.friend_status_notification {
+            let friends = roster.names().iter().filter(|name| name.user() != owner).cloned().collect();
+            engine.supervisor(owner).offer(Befriend { account: owner, friends })?;
+        }
+        Ok(roster)
+    }
+
+    /// A user's list.
+    pub async fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, AccountError> {
+        Ok(self.0.ties.roster(kind, owner).await?)
+    }
+}
+
+/// A change of a user's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Add these, all or none.
+    Add(Vec<AccountName>),
+    /// Take these out.
+    Remove(Vec<UserId>),
+}
+
+fn tickets(account: UserId, device: &Address, users: &[UserId], exits: &Exits, request: u32) -> Vec<Ticket> {
+    let ticket = |&user: &UserId| Ticket::new(device.clone(), request, user).of(account, exits.get(&user).copied());
+    users.iter().map(ticket).collect()
+}
+
+/// How a user left by its logins, and by when it was last visible at all.
+fn exit(attendance: Attendance, online: Timestamp) -> Option<Exit> {
+    match attendance {
+        Attendance::In | Attendance::Lost(_) => Some(Exit::Lost),
+        Attendance::LoggedOut(at) if online > at + AFTER_LOGOUT => Some(Exit::Lost),
+        Attendance::LoggedOut(_) => Some(Exit::LoggedOut),
+        Attendance::Never => (online > Timestamp::default()).then_some(Exit::Lost),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_here_after_a_logout_was_lost_since() {
+        let at = Timestamp::from_secs;
+        assert_eq!(exit(Attendance::Never, at(0)), None);
+        assert_eq!(exit(Attendance::Never, at(7)), Some(Exit::Lost), "by another door");
+        assert_eq!(exit(Attendance::In, at(0)), Some(Exit::Lost));
+        assert_eq!(exit(Attendance::LoggedOut(at(100)), at(101)), Some(Exit::LoggedOut), "its own end");
+        assert_eq!(exit(Attendance::LoggedOut(at(100)), at(200)), Some(Exit::Lost));
+    }
+}

@@ -1,0 +1,34 @@
+//! `GET /im`: opens a session of nobody, until an account logs in.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::Im;
+use crate::dialect::im::{SUBPROTOCOL, protocol};
+use crate::metrics::Dialect;
+use crate::session::admit_accounts;
+
+/// Opens a session, or says in plain text why not.
+pub async fn upgrade(request: HttpRequest, payload: web::Payload, im: web::Data<Im>) -> HttpResponse {
+    match admit_accounts(&request, payload, protocol(), im.rules.clone(), im.services.clone()) {
+        Ok(mut response) => {
+            if offers_subprotocol(&request) {
+                let name = header::HeaderValue::from_static(SUBPROTOCOL);
+                response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+            }
+            response
+        }
+        Err(error) => {
+            im.services.metrics.dialect(Dialect::Im).refused.inc();
+            HttpResponse::build(StatusCode::BAD_REQUEST)
+                .content_type("text/plain; charset=utf-8")
+                .body(format!("{error}\n"))
+        }
+    }
+}
+
+fn offers_subprotocol(request: &HttpRequest) -> bool {
+    let offered = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let names = offered.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    names.map(str::trim).any(|name| name == SUBPROTOCOL)
+}

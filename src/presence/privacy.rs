@@ -1,0 +1,101 @@
+//! Who sees whom.
+
+use std::collections::{HashMap, HashSet};
+
+use super::id::UserId;
+use super::roster::{Roster, RosterKind};
+
+/// Who may follow a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// Whom the user does not block.
+    #[default]
+    Anyone,
+    /// Who is on the user's list of friends besides.
+    Friends,
+}
+
+/// Whom users hide from, in memory: about 24 bytes for each entry of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Privacy {
+    audience: Audience,
+    /// Without empty lists.
+    blocked: HashMap<UserId, HashSet<UserId>>,
+    /// Kept where only friends see; without empty lists.
+    friends: HashMap<UserId, HashSet<UserId>>,
+}
+
+impl Privacy {
+    /// Nobody blocks, nobody has friends.
+    pub fn new(audience: Audience) -> Self {
+        Self { audience, ..Self::default() }
+    }
+
+    /// Takes a user's list as it is now.
+    pub fn set(&mut self, kind: RosterKind, owner: UserId, roster: &Roster) {
+        let lists = match (kind, self.audience) {
+            (RosterKind::Blocked, _) => &mut self.blocked,
+            (RosterKind::Friends, Audience::Friends) => &mut self.friends,
+            (RosterKind::Friends, Audience::Anyone) => return,
+        };
+        if roster.names().is_empty() {
+            lists.remove(&owner);
+        } else {
+            lists.insert(owner, roster.users().collect());
+        }
+    }
+
+    /// Whether `owner` is to look absent to `other`.
+    pub fn hides(&self, owner: UserId, other: UserId) -> bool {
+        let has =
+            |lists: &HashMap<UserId, HashSet<UserId>>| lists.get(&owner).is_some_and(|list| list.contains(&other));
+        let strange = match self.audience {
+            Audience::Anyone => false,
+            Audience::Friends => !has(&self.friends),
+        };
+        owner != other && (strange || has(&self.blocked))
+    }
+
+    /// Whether everybody sees everybody, which most servers can say at once.
+    pub fn is_open(&self) -> bool {
+        self.audience == Audience::Anyone && self.blocked.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presence::account::AccountName;
+
+    fn roster(names: &[&str]) -> Roster {
+        Roster::new(names.iter().map(|name| AccountName::new(name).unwrap()).collect())
+    }
+
+    fn user(name: &str) -> UserId {
+        UserId::from_name(name)
+    }
+
+    #[test]
+    fn whom_a_user_blocks_it_hides_from_and_from_nobody_else() {
+        let mut privacy = Privacy::new(Audience::Anyone);
+        assert!(privacy.is_open());
+        privacy.set(RosterKind::Blocked, user("alice"), &roster(&["mallory", "alice"]));
+        assert!(privacy.hides(user("alice"), user("mallory")) && !privacy.is_open());
+        assert!(!privacy.hides(user("mallory"), user("alice")), "it is not mutual");
+        assert!(!privacy.hides(user("alice"), user("bob")));
+        assert!(!privacy.hides(user("alice"), user("alice")), "from oneself");
+        privacy.set(RosterKind::Blocked, user("alice"), &roster(&[]));
+        assert!(!privacy.hides(user("alice"), user("mallory")) && privacy.is_open());
+    }
+
+    #[test]
+    fn where_only_friends_see_all_others_do_not() {
+        let mut privacy = Privacy::new(Audience::Friends);
+        assert!(privacy.hides(user("alice"), user("bob")) && !privacy.is_open());
+        privacy.set(RosterKind::Friends, user("alice"), &roster(&["bob"]));
+        assert!(!privacy.hides(user("alice"), user("bob")));
+        assert!(privacy.hides(user("bob"), user("alice")), "it is not mutual");
+        privacy.set(RosterKind::Blocked, user("alice"), &roster(&["bob"]));
+        assert!(privacy.hides(user("alice"), user("bob")), "a blocked friend");
+    }
+}

@@ -1,0 +1,84 @@
+//! A list of people that a user keeps: its friends, or whom it blocks.
+
+use super::account::AccountName;
+use super::id::UserId;
+use super::quota::{Quota, QuotaExceeded};
+
+/// The lists there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RosterKind {
+    /// Whose changes the user is told without asking, and who may follow it where only friends may.
+    Friends,
+    /// Who sees the user absent.
+    Blocked,
+}
+
+impl RosterKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Friends, Self::Blocked];
+}
+
+/// A list of people by their names, in the order in which they were added; each user is there once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster(Vec<AccountName>);
+
+impl Roster {
+    /// These.
+    pub fn new(names: Vec<AccountName>) -> Self {
+        Self(names)
+    }
+
+    /// Adds those that are not there, all or none.
+    pub fn add(&mut self, names: &[AccountName], quota: Quota) -> Result<(), QuotaExceeded> {
+        let known: std::collections::HashSet<UserId> = self.users().collect();
+        let mut seen = std::collections::HashSet::new();
+        let fresh: Vec<&AccountName> =
+            names.iter().filter(|name| !known.contains(&name.user()) && seen.insert(name.user())).collect();
+        quota.check(self.0.len(), fresh.len())?;
+        self.0.extend(fresh.into_iter().cloned());
+        Ok(())
+    }
+
+    /// Takes these out.
+    pub fn remove(&mut self, users: &[UserId]) {
+        self.0.retain(|name| !users.contains(&name.user()));
+    }
+
+    /// Who is on it.
+    pub fn users(&self) -> impl Iterator<Item = UserId> {
+        self.0.iter().map(AccountName::user)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> &[AccountName] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<AccountName> {
+        names.iter().map(|name| AccountName::new(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn each_is_there_once_and_past_the_quota_nobody_is_added() {
+        let (mut roster, quota) = (Roster::default(), Quota::new(3));
+        assert_eq!(roster.add(&names(&["bob", "carol", "bob"]), quota), Ok(()));
+        let refused = roster.add(&names(&["bob", "dave", "eve"]), quota);
+        assert_eq!(refused, Err(QuotaExceeded { limit: 3, held: 2, asked: 2 }));
+        assert_eq!(roster.names(), names(&["bob", "carol"]));
+        roster.remove(&[UserId::from_name("bob"), UserId::from_name("nobody")]);
+        assert_eq!(roster.names(), names(&["carol"]));
+    }
+
+    #[test]
+    fn a_user_of_two_names_is_there_once() {
+        let mut roster = Roster::default();
+        let uuid = "f13ead91-7889-4f81-afd8-ab814be9a6d0";
+        roster.add(&names(&[uuid, &uuid.replace('-', "")]), Quota::new(9)).unwrap();
+        assert_eq!(roster.names(), names(&[uuid]));
+    }
+}

@@ -1,0 +1,178 @@
+//! Whom an account subscribes to: a list that outlives its connections, of limited length, the earliest dropped.
+
+use std::collections::HashSet;
+
+use super::account::AccountName;
+use super::general::GeneralStatus;
+use super::id::UserId;
+
+/// A digest of what an account was told last of somebody, to see whether that has changed since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told(pub u64);
+
+impl Told {
+    /// Of a general status and a text. FNV-1a: what is on disk has to be the same in every build.
+    pub fn of(general: GeneralStatus, text: &str) -> Self {
+        let digest =
+            std::iter::once(general as u8).chain(text.bytes()).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+        Self(digest)
+    }
+}
+
+/// One subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Whom, by the name the account gave.
+    pub name: AccountName,
+    /// What it was told last when it went offline; none: unknown.
+    pub told: Option<Told>,
+}
+
+/// The subscriptions of one account, the earliest first; each user is there once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subscriptions(Vec<Subscription>);
+
+impl Subscriptions {
+    /// These, the earliest first.
+    pub fn new(subscriptions: Vec<Subscription>) -> Self {
+        Self(subscriptions)
+    }
+
+    /// Subscribes to these, in this order; who was subscribed to already counts as subscribed to just now. Past `limit`
+    /// the earliest are dropped. Returns those that were there before and are not any more.
+    pub fn add(&mut self, names: &[AccountName], limit: usize) -> Vec<UserId> {
+        let before: HashSet<UserId> = self.users().collect();
+        for name in names {
+            let user = name.user();
+            self.0.retain(|known| known.name.user() != user);
+            self.0.push(Subscription { name: name.clone(), told: None });
+        }
+        let excess = self.0.len().saturating_sub(limit);
+        self.0.drain(..excess).map(|dropped| dropped.name.user()).filter(|user| before.contains(user)).collect()
+    }
+
+    /// Ends the subscriptions to these, or all; returns those that there were.
+    pub fn remove(&mut self, users: Option<&[UserId]>) -> Vec<UserId> {
+        let Some(users) = users else { return std::mem::take(&mut self.0).iter().map(|one| one.name.user()).collect() };
+        let (removed, kept) = std::mem::take(&mut self.0).into_iter().partition(|one| users.contains(&one.name.user()));
+        self.0 = kept;
+        let removed: Vec<Subscription> = removed;
+        removed.into_iter().map(|one| one.name.user()).collect()
+    }
+
+    /// Notes what the account was told last.
+    pub fn note(&mut self, told: &[(UserId, Told)]) {
+        for one in &mut self.0 {
+            let user = one.name.user();
+            one.told = told.iter().find(|(known, _)| *known == user).map(|&(_, told)| told);
+        }
+    }
+
+    /// Who is subscribed to, the earliest first.
+    pub fn users(&self) -> impl Iterator<Item = UserId> {
+        self.0.iter().map(|one| one.name.user())
+    }
+
+    /// All of them, the earliest first.
+    pub fn as_slice(&self) -> &[Subscription] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name(number: u8) -> AccountName {
+        AccountName::new(&format!("user-{number}")).unwrap()
+    }
+
+    fn names(numbers: &[u8]) -> Vec<AccountName> {
+        numbers.iter().copied().map(name).collect()
+    }
+
+    fn listed(subscriptions: &Subscriptions) -> Vec<&str> {
+        subscriptions.as_slice().iter().map(|one| one.name.as_str()).collect()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(Vec<u8>),
+        Remove(Vec<u8>),
+        Clear,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let numbers = || prop::collection::vec(0..12_u8, 0..8);
+        prop_oneof![6 => numbers().prop_map(Step::Add), 3 => numbers().prop_map(Step::Remove), 1 => Just(Step::Clear)]
+    }
+
+    /// Everything ever subscribed to, with a number for when; the list is worked out from it each time.
+    #[derive(Default)]
+    struct Naive(std::collections::BTreeMap<u8, u32>, u32);
+
+    impl Naive {
+        fn list(&self) -> Vec<u8> {
+            let mut list: Vec<(u32, u8)> = self.0.iter().map(|(&user, &when)| (when, user)).collect();
+            list.sort_unstable();
+            list.into_iter().map(|(_, user)| user).collect()
+        }
+
+        fn add(&mut self, users: &[u8], limit: usize) -> Vec<u8> {
+            let before = self.list();
+            for &user in users {
+                self.1 += 1;
+                self.0.insert(user, self.1);
+                if self.0.len() > limit {
+                    let earliest = self.list()[0];
+                    self.0.remove(&earliest);
+                }
+            }
+            before.into_iter().filter(|user| !self.0.contains_key(user)).collect()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_what_a_naive_list_is(steps in prop::collection::vec(step(), 0..60), limit in 1..9_usize) {
+            let (mut subscriptions, mut naive) = (Subscriptions::default(), Naive::default());
+            for step in steps {
+                match step {
+                    Step::Add(users) => {
+                        let mut dropped = subscriptions.add(&names(&users), limit);
+                        let mut expected: Vec<UserId> =
+                            naive.add(&users, limit).into_iter().map(|user| name(user).user()).collect();
+                        dropped.sort_unstable();
+                        expected.sort_unstable();
+                        prop_assert_eq!(dropped, expected);
+                    }
+                    Step::Remove(users) => {
+                        let ids: Vec<UserId> = users.iter().map(|&user| name(user).user()).collect();
+                        subscriptions.remove(Some(&ids));
+                        naive.0.retain(|user, _| !users.contains(user));
+                    }
+                    Step::Clear => {
+                        let removed = subscriptions.remove(None);
+                        prop_assert_eq!(removed.len(), naive.0.len());
+                        naive.0.clear();
+                    }
+                }
+                let expected: Vec<AccountName> = names(&naive.list());
+                prop_assert_eq!(listed(&subscriptions), expected.iter().map(AccountName::as_str).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn the_earliest_is_dropped_and_who_is_asked_for_again_is_the_latest() {
+        let mut subscriptions = Subscriptions::default();
+        assert_eq!(subscriptions.add(&names(&[1, 2, 3]), 3), []);
+        assert_eq!(subscriptions.add(&names(&[1]), 3), []);
+        assert_eq!(subscriptions.add(&names(&[4]), 3), [name(2).user()]);
+        assert_eq!(listed(&subscriptions), ["user-3", "user-1", "user-4"]);
+    }
+}

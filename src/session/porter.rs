@@ -1,0 +1,52 @@
+//! Who is told of every client that comes and goes, whatever the dialect: for those outside the server.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytestring::ByteString;
+
+use crate::presence::id::UserId;
+use crate::presence::time::Timestamp;
+
+/// Is told of clients. Never waited for: what takes time has to be done elsewhere.
+pub trait Porter: Send + Sync {
+    /// A client came or went. Those of one user are told in their order.
+    fn passed(&self, passage: Passage);
+}
+
+/// A client that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// Whose it is.
+    pub user: UserId,
+    /// Who came.
+    pub visitor: Arc<Visitor>,
+    /// What happened.
+    pub passing: Passing,
+    /// The time of day.
+    pub at: Timestamp,
+}
+
+/// A client, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visitor {
+    /// The user's id as its own world writes it.
+    pub account: String,
+    /// What the client said of itself: JSON, with `platform` where an account said on what it runs.
+    pub info: Option<ByteString>,
+    /// Where the client is, as far as is known.
+    pub ip: Option<IpAddr>,
+}
+
+/// What happened to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// It is part of its user.
+    Came,
+    /// It said goodbye.
+    LoggedOut,
+    /// Its line was closed.
+    Closed,
+    /// It was silent for too long.
+    Silent,
+}

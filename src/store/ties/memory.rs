@@ -1,0 +1,96 @@
+//! Ties in memory: the reference that the other store is held against. Gone at exit.
+
+use futures_util::FutureExt;
+use futures_util::future::ready;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+
+use super::writer::{Tables, alter, change};
+use super::{Changed, RosterChange, TieStore};
+use crate::presence::id::UserId;
+use crate::presence::quota::QuotaExceeded;
+use crate::presence::roster::{Roster, RosterKind};
+use crate::presence::standing::{Attendance, Change, Standing};
+use crate::store::{Answer, StoreError};
+
+/// Ties in memory.
+#[derive(Default)]
+pub struct MemoryTies(Mutex<Maps>);
+
+#[derive(Default)]
+struct Maps {
+    standings: HashMap<UserId, Standing>,
+    rosters: HashMap<(RosterKind, UserId), Roster>,
+    closed: bool,
+}
+
+impl MemoryTies {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn write<T: Send + 'static>(&self, write: impl FnOnce(&mut Maps) -> Result<T, StoreError>) -> Answer<'_, T> {
+        let mut maps = self.0.lock();
+        let result = if maps.closed { Err(StoreError::Closed) } else { write(&mut maps) };
+        ready(result).boxed()
+    }
+}
+
+impl TieStore for MemoryTies {
+    fn change(&self, account: UserId, what: Change) -> Answer<'_, Changed> {
+        self.write(|maps| change(maps, account, what))
+    }
+
+    fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>> {
+        let maps = self.0.lock();
+        let of = |account| maps.standings.get(account).map_or(Attendance::Never, |standing| standing.attendance);
+        ready(Ok(accounts.iter().map(of).collect())).boxed()
+    }
+
+    fn alter(
+        &self,
+        kind: RosterKind,
+        owner: UserId,
+        change: RosterChange,
+    ) -> Answer<'_, Result<Roster, QuotaExceeded>> {
+        self.write(|maps| alter(maps, kind, owner, change))
+    }
+
+    fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster> {
+        ready(Tables::roster(&*self.0.lock(), kind, owner)).boxed()
+    }
+
+    fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
+        let maps = self.0.lock();
+        let of_kind = maps.rosters.iter().filter(|((known, _), _)| *known == kind);
+        Ok(of_kind.map(|((_, owner), roster)| (*owner, roster.clone())).collect())
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        self.0.lock().closed = true;
+        ready(Ok(())).boxed()
+    }
+}
+
+impl Tables for Maps {
+    fn standing(&self, account: UserId) -> Result<Standing, StoreError> {
+        Ok(self.standings.get(&account).cloned().unwrap_or_default())
+    }
+
+    fn put_standing(&mut self, account: UserId, standing: &Standing) {
+        self.standings.insert(account, standing.clone());
+    }
+
+    fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError> {
+        Ok(self.rosters.get(&(kind, owner)).cloned().unwrap_or_default())
+    }
+
+    fn put_roster(&mut self, kind: RosterKind, owner: UserId, roster: &Roster) {
+        if roster.names().is_empty() {
+            self.rosters.remove(&(kind, owner));
+        } else {
+            self.rosters.insert((kind, owner), roster.clone());
+        }
+    }
+}

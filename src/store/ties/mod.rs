@@ -1,0 +1,58 @@
+//! What ties users to one another and lasts: an account's standing (logins, subscriptions), friends, blocks.
+//!
+//! [`TieStore`] is the port; [`memory`] is the reference, [`disk`] the embedded database. Both carry out the changes by the
+//! rules of `presence/`, and one contract suite runs them both.
+
+#[cfg(test)]
+mod contract;
+pub mod disk;
+pub mod memory;
+mod record;
+mod writer;
+
+use super::{Answer, StoreError};
+use crate::presence::account::AccountName;
+use crate::presence::id::UserId;
+use crate::presence::quota::{Quota, QuotaExceeded};
+use crate::presence::roster::{Roster, RosterKind};
+use crate::presence::standing::{Attendance, Change, Standing};
+
+/// A change of a user's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RosterChange {
+    /// Add these, all or none.
+    Add(Vec<AccountName>, Quota),
+    /// Take these out.
+    Remove(Vec<UserId>),
+}
+
+/// A standing after a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// The standing.
+    pub standing: Standing,
+    /// To whom the account subscribes no longer.
+    pub dropped: Vec<UserId>,
+}
+
+/// Keeps standings and lists. What a write has answered is kept, whatever happens then.
+pub trait TieStore: Send + Sync {
+    /// Changes an account's standing. Of one account, changes happen in the order in which they are asked for.
+    fn change(&self, account: UserId, change: Change) -> Answer<'_, Changed>;
+
+    /// Where these accounts are by their logins, in the order asked.
+    fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>>;
+
+    /// Changes a list; returns it after the change.
+    fn alter(&self, kind: RosterKind, owner: UserId, change: RosterChange)
+    -> Answer<'_, Result<Roster, QuotaExceeded>>;
+
+    /// A user's list.
+    fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster>;
+
+    /// Every list of a kind that is not empty. For the start: it blocks.
+    fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError>;
+
+    /// Writes what is under way and takes no more.
+    fn close(&self) -> Answer<'_, ()>;
+}

@@ -1,0 +1,62 @@
+"""userSigs of Tencent's own package let accounts in, and those of the server's command line are what that package makes."""
+
+import base64
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+import zlib
+
+import TLSSigAPIv2
+from server import Server
+from websockets.sync.client import connect
+
+APP = 1400000000
+SECRET = "development-secret"
+
+
+def login(server, user, user_sig):
+    """The answer to a login."""
+    with connect(f"ws://{server.http}/im", subprotocols=["jsonrpc"]) as socket:
+        params = {"SDKAppID": APP, "userID": user, "userSig": user_sig, "platform": "Web"}
+        socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "login", "params": params}))
+        return json.loads(socket.recv(timeout=20))
+
+
+class UserSig(unittest.TestCase):
+    def test_what_the_package_makes_lets_in(self):
+        package = TLSSigAPIv2.TLSSigAPIv2(APP, SECRET)
+        with Server() as server:
+            for made in (package.gen_sig("alice"), package.gen_sig_with_userbuf("alice", 60, b"room")):
+                answer = login(server, "alice", made)
+                self.assertEqual(answer["result"], {"userID": "alice", "heartbeatTimeout": 400})
+            for user, made, code in (
+                ("bob", package.gen_sig("alice"), 70013),
+                ("alice", package.gen_sig("alice", 0), 70001),
+                ("alice", TLSSigAPIv2.TLSSigAPIv2(APP, "other").gen_sig("alice"), 70003),
+                ("alice", TLSSigAPIv2.TLSSigAPIv2(APP + 1, SECRET).gen_sig("alice"), 70014),
+            ):
+                self.assertEqual(login(server, user, made)["error"]["code"], code)
+
+    def test_what_the_server_makes_is_what_the_package_makes(self):
+        binary = os.path.abspath(os.environ["HEREABOUTS_BINARY"])
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HEREABOUTS_")}
+        with tempfile.TemporaryDirectory() as folder:
+            made = subprocess.check_output(
+                [binary, "user-sig", "alice", "--expire", "1h"], cwd=folder, env=environment, text=True
+            )
+        packed = made.strip().replace("*", "+").replace("-", "/").replace("_", "=")
+        document = json.loads(zlib.decompress(base64.b64decode(packed)))
+        signature = document.pop("TLS.sig")
+        time = document.pop("TLS.time")
+        self.assertEqual(
+            document, {"TLS.ver": "2.0", "TLS.identifier": "alice", "TLS.sdkappid": APP, "TLS.expire": 3600}
+        )
+        package = TLSSigAPIv2.TLSSigAPIv2(APP, SECRET)
+        signed = package._TLSSigAPIv2__hmacsha256("alice", time, 3600)
+        self.assertEqual(signature, signed.decode())
+
+
+if __name__ == "__main__":
+    unittest.main()
