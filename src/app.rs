@@ -40,6 +40,7 @@ use crate::outbox::Farewell;
 use crate::presence::privacy::{Audience, Privacy};
 use crate::presence::roster::RosterKind;
 use crate::session::account::AccountRules;
+use crate::session::authenticator::DatedTokens;
 use crate::session::porter::Porter;
 use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
 use crate::store::Store;
@@ -106,7 +107,7 @@ impl Parts {
         };
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &store, services())),
-            centrifugo: web::Data::new(centrifugo(config, services())?),
+            centrifugo: web::Data::new(centrifugo(config, clock, services())?),
             im: im(config, services()).map(web::Data::new),
             api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
             swagger: config.http_api.swagger,
@@ -248,11 +249,11 @@ fn nakama(config: &Config, clock: &Clock, store: &Arc<dyn Store>, services: Serv
     Nakama { accounts, auth, server_key: config.nakama.server_key.clone(), services: Arc::new(services) }
 }
 
-fn centrifugo(config: &Config, services: Services) -> anyhow::Result<Centrifugo> {
+fn centrifugo(config: &Config, clock: &Clock, services: Services) -> anyhow::Result<Centrifugo> {
     let client = &config.centrifugo.client;
     let (ping_interval, pong_timeout) = (client.ping_interval.0, client.pong_timeout.0);
     let rules = EntranceRules {
-        authenticator: Arc::new(ConnectionTokens::new(&client.token)?),
+        authenticator: Arc::new(DatedTokens::new(ConnectionTokens::new(&client.token)?, clock)),
         nobody_without_token: client.allow_anonymous_connect_without_token,
         nobody_with_token: !client.disallow_anonymous_connection_tokens,
         stale_after: client.stale_close_delay.0,

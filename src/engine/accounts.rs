@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use super::reception::{Befriend, CountCall, Depart, Enter, Relist};
 use super::veil::Veil;
@@ -24,6 +24,9 @@ use crate::presence::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::seen::SeenStore;
 use crate::store::ties::{RosterChange, TieStore};
+
+/// Locks of those who change lists.
+const ALTERING: usize = 64;
 
 /// A user that was visible this much later than it logged out has come back by another door since: what a logout itself
 /// leaves behind is no later.
@@ -67,6 +70,8 @@ struct Inner {
     veil: Veil,
     config: ImConfig,
     clock: Clock,
+    /// Held while a list is changed; users share them, evenly.
+    altering: [Mutex<()>; ALTERING],
 }
 
 /// A login that has been written down.
@@ -89,7 +94,16 @@ impl Accounts {
         config: &ImConfig,
         clock: &Clock,
     ) -> Self {
-        Self(Arc::new(Inner { engine, ties, seen, veil, config: config.clone(), clock: clock.clone() }))
+        let (config, clock) = (config.clone(), clock.clone());
+        Self(Arc::new(Inner {
+            engine,
+            ties,
+            seen,
+            veil,
+            config,
+            clock,
+            altering: [const { Mutex::const_new(()) }; ALTERING],
+        }))
     }
 
     // ---- for sessions ----
@@ -187,9 +201,12 @@ impl Accounts {
         users: &[UserId],
         exits: &Exits,
     ) -> Result<Vec<Snapshot>, EngineError> {
-        let mut found = self.0.engine.views(asker, users).await?;
+        let found = self.0.engine.views(asker, users).await?;
         let shown = |&user: &UserId| {
-            let mut snapshot = found.remove(&user).unwrap_or_else(|| Snapshot::nothing(user));
+            let mut snapshot = found.get(&user).cloned().unwrap_or_else(|| Snapshot::nothing(user));
+            if asker.is_some_and(|asker| self.0.veil.hides(user, asker)) {
+                return snapshot.concealed();
+            }
             snapshot.own.exit = snapshot.own.exit.or_else(|| exits.get(&user).copied());
             snapshot
         };
@@ -211,7 +228,7 @@ impl Accounts {
 
     /// Adds people to a user's list, or takes them out; what follows from that has happened when this returns.
     pub async fn alter(&self, kind: RosterKind, owner: UserId, change: Edit) -> Result<Roster, AccountError> {
-        let Inner { ties, veil, engine, config, .. } = &*self.0;
+        let Inner { ties, veil, engine, config, altering, .. } = &*self.0;
         let most = match kind {
             RosterKind::Friends => config.friends,
             RosterKind::Blocked => config.blocked,
@@ -223,6 +240,8 @@ impl Accounts {
             }
             Edit::Remove(users) => (users.clone(), RosterChange::Remove(users)),
         };
+        // What is written first takes effect first, also in memory.
+        let _turn = altering[usize::from(owner.uuid().as_bytes()[0]) % ALTERING].lock().await;
         let roster = ties.alter(kind, owner, change).await??;
         veil.set(kind, owner, &roster);
         for other in others {

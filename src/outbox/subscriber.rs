@@ -28,12 +28,14 @@ struct Batch {
     replies: Vec<Frame>,
     /// What goes out after them.
     rest: Vec<Frame>,
+    /// Changes meanwhile, the latest of each user: they are later than what the answers say, and go out last.
+    changes: Vec<(UserId, Frame)>,
 }
 
 impl State {
     /// Has the next that many answers wait for one another.
     pub(super) fn gather(&mut self, answers: usize) {
-        let batch = Batch { missing: answers, replies: Vec::new(), rest: Vec::new() };
+        let batch = Batch { missing: answers, replies: Vec::new(), rest: Vec::new(), changes: Vec::new() };
         self.subscriber.get_or_insert_default().batch = Some(batch);
     }
 
@@ -55,10 +57,12 @@ impl State {
     /// Queues the answers that are there of a batch.
     pub(super) fn flush_batch(&mut self, codec: &dyn Codec) {
         let batch = self.subscriber.as_mut().and_then(|subscriber| subscriber.batch.take());
-        if let Some(Batch { replies, rest, .. }) = batch.filter(|batch| !batch.replies.is_empty()) {
+        let Some(Batch { replies, rest, changes, missing: _ }) = batch else { return };
+        if !replies.is_empty() {
             self.queue.push_all(&codec.joined(&replies));
-            self.queue.push_all(&rest);
         }
+        self.queue.push_all(&rest);
+        changes.iter().for_each(|(_, change)| self.queue.push_all(std::slice::from_ref(change)));
     }
 
     /// Tells of this user from here on, under this name.
@@ -70,6 +74,9 @@ impl State {
     pub(super) fn unname(&mut self, user: UserId) {
         if let Some(subscriber) = &mut self.subscriber {
             subscriber.topics.remove(&user);
+            if let Some(batch) = &mut subscriber.batch {
+                batch.changes.retain(|(changed, _)| *changed != user);
+            }
         }
     }
 
@@ -93,11 +100,18 @@ impl State {
         if !notification.shows(publisher) {
             return Outcome::Passed;
         }
-        if self.queue.folds(bound) {
+        let gathering = self.subscriber.as_ref().is_some_and(|subscriber| subscriber.batch.is_some());
+        if !gathering && self.queue.folds(bound) {
             self.queue.fold_whole(topic, notification.after());
             return Outcome::Folded;
         }
         let publication = publisher.publication(topic, notification.body(dialect, publisher));
+        if let Some(batch) = self.subscriber.as_mut().and_then(|subscriber| subscriber.batch.as_mut()) {
+            let user = notification.diff().user;
+            batch.changes.retain(|(changed, _)| *changed != user);
+            batch.changes.push((user, publication));
+            return Outcome::Queued;
+        }
         self.hand_over(&[publication], pace)
     }
 }

@@ -132,11 +132,12 @@ impl Snapshot {
         if self.presences.is_empty() { "" } else { own.or_else(newest).unwrap_or_default() }
     }
 
-    /// What somebody sees to whom the user is to look absent.
+    /// What somebody sees to whom the user is to look absent: always the same, so that it tells nothing of comings and
+    /// goings.
     #[must_use]
     pub fn concealed(&self) -> Self {
-        let exit = self.own.exit.or_else(|| (!self.presences.is_empty()).then_some(Exit::Lost));
-        Self { presences: Vec::new(), own: OwnStatus { exit, custom: None }, seen: LastSeen::default(), ..self.clone() }
+        let own = OwnStatus { exit: Some(Exit::Lost), custom: None };
+        Self { presences: Vec::new(), own, seen: LastSeen::default(), ..self.clone() }
     }
 
     /// Brings the connections to the state after `diff`; a diff says nothing of when the user was seen.

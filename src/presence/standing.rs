@@ -91,6 +91,10 @@ impl Standing {
         match change {
             Change::Arrive { now, lifetime } => {
                 let dropped = self.expire(now, lifetime);
+                if self.attendance == Attendance::In {
+                    // It has been told more since that was noted.
+                    self.subscriptions.forget_told();
+                }
                 self.attendance = Attendance::In;
                 self.logins += 1;
                 dropped
@@ -130,6 +134,7 @@ impl Standing {
     pub fn interrupt(&mut self, now: Timestamp) {
         if self.attendance == Attendance::In {
             self.attendance = Attendance::Lost(now);
+            self.subscriptions.forget_told();
         }
     }
 }

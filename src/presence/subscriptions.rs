@@ -1,6 +1,6 @@
 //! Whom an account subscribes to: a list that outlives its connections, of limited length, the earliest dropped.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::account::AccountName;
 use super::general::GeneralStatus;
@@ -44,11 +44,17 @@ impl Subscriptions {
     /// the earliest are dropped. Returns those that were there before and are not any more.
     pub fn add(&mut self, names: &[AccountName], limit: usize) -> Vec<UserId> {
         let before: HashSet<UserId> = self.users().collect();
-        for name in names {
-            let user = name.user();
-            self.0.retain(|known| known.name.user() != user);
-            self.0.push(Subscription { name: name.clone(), told: None });
-        }
+        // The last of a name counts. Each user is worked out of its name once: that is a hash.
+        let mut asked = HashSet::new();
+        let mut added: Vec<Subscription> = names
+            .iter()
+            .rev()
+            .filter(|name| asked.insert(name.user()))
+            .map(|name| Subscription { name: name.clone(), told: None })
+            .collect();
+        added.reverse();
+        self.0.retain(|known| !asked.contains(&known.name.user()));
+        self.0.append(&mut added);
         let excess = self.0.len().saturating_sub(limit);
         self.0.drain(..excess).map(|dropped| dropped.name.user()).filter(|user| before.contains(user)).collect()
     }
@@ -64,10 +70,15 @@ impl Subscriptions {
 
     /// Notes what the account was told last.
     pub fn note(&mut self, told: &[(UserId, Told)]) {
+        let told: HashMap<UserId, Told> = told.iter().copied().collect();
         for one in &mut self.0 {
-            let user = one.name.user();
-            one.told = told.iter().find(|(known, _)| *known == user).map(|&(_, told)| told);
+            one.told = told.get(&one.name.user()).copied();
         }
+    }
+
+    /// What the account was told last is not known any more.
+    pub fn forget_told(&mut self) {
+        self.0.iter_mut().for_each(|one| one.told = None);
     }
 
     /// Who is subscribed to, the earliest first.

@@ -3,12 +3,13 @@
 use bytestring::ByteString;
 
 use crate::auth::connection::{ConnectionTokens, TokenError};
+use crate::clock::Clock;
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
 /// Reads tokens.
 pub trait Authenticator: Send + Sync {
-    /// Whose token this is.
+    /// Whose token this is. `now` is the time that the session measures by, and so is the time in the answer.
     fn authenticate(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError>;
 }
 
@@ -25,14 +26,28 @@ pub struct Identity {
     pub expires: Option<Timestamp>,
 }
 
-impl Authenticator for ConnectionTokens {
+/// Tokens as Centrifugo has them. They are dated by the time of day; a connection's deadlines are not.
+pub struct DatedTokens {
+    tokens: ConnectionTokens,
+    clock: Clock,
+}
+
+impl DatedTokens {
+    /// These tokens, read by this clock's time of day.
+    pub fn new(tokens: ConnectionTokens, clock: &Clock) -> Self {
+        Self { tokens, clock: clock.clone() }
+    }
+}
+
+impl Authenticator for DatedTokens {
     fn authenticate(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
-        let claims = self.verify(token, now)?;
+        let today = self.clock.time_of_day();
+        let claims = self.tokens.verify(token, today)?;
         Ok(Identity {
             user: (!claims.user.is_empty()).then(|| UserId::from_name(&claims.user)),
             username: Username::new(&claims.user).ok(),
             info: claims.info.map(ByteString::from),
-            expires: claims.expires,
+            expires: claims.expires.map(|expires| now + expires.since(today)),
         })
     }
 }

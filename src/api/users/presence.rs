@@ -8,7 +8,7 @@ use crate::api::{ApiError, ErrorKind};
 use crate::engine::{Device, Selection};
 use crate::metrics::Dialect;
 use crate::outbox::Farewell;
-use crate::presence::general::GeneralStatus;
+use crate::presence::general::{Exit, GeneralStatus};
 use crate::presence::id::ConnectionId;
 use crate::presence::seen::LastSeen;
 
@@ -103,12 +103,13 @@ impl Users {
             Some(seen) => seen.read(users.clone()).await.map_err(unreadable)?,
             None => vec![LastSeen::default(); users.len()],
         };
+        let exits = self.accounts.exits(users.clone()).await?;
         let found = self.engine.examine(users.clone()).await?;
         let views = names.into_iter().zip(users).zip(records).map(|((name, user), record)| {
             let examined = found.get(&user);
             let visible = examined.iter().flat_map(|examined| &examined.devices).filter(|one| one.status.is_some());
             let connections = visible.map(|device| ConnectionInfo::new(&name, device.clone())).collect();
-            let general = general(examined.map(|examined| examined.general), &record);
+            let general = general(examined.map(|examined| examined.general), exits.get(&user).copied());
             UserView { connections, general, last: UserStatus::new(name, &record) }
         });
         Ok(views.collect())
@@ -146,10 +147,10 @@ impl Users {
     }
 }
 
-/// A user whose actor has retired, or who has invisible connections only, was online if it is remembered so.
-fn general(found: Option<GeneralStatus>, record: &LastSeen) -> GeneralStatus {
-    match found.unwrap_or(GeneralStatus::Unlogined) {
-        GeneralStatus::Unlogined if record.online.as_secs() > 0 => GeneralStatus::Offline,
-        status @ (GeneralStatus::Online | GeneralStatus::Offline | GeneralStatus::Unlogined) => status,
+/// A user whose actor has retired, or who has invisible connections only, is as it left.
+fn general(found: Option<GeneralStatus>, exit: Option<Exit>) -> GeneralStatus {
+    match (found.unwrap_or(GeneralStatus::Unlogined), exit) {
+        (GeneralStatus::Unlogined, Some(Exit::Lost)) => GeneralStatus::Offline,
+        (status @ (GeneralStatus::Online | GeneralStatus::Offline | GeneralStatus::Unlogined), _) => status,
     }
 }

@@ -132,3 +132,19 @@ fn times_alone_are_told_in_whole_presences_but_not_as_a_diff() {
     assert_eq!(frames(&alice), ["reply bob: ", "bob: "]);
     assert_eq!(frames(&nakama), Vec::<String>::new());
 }
+
+#[test]
+fn changes_among_the_answers_of_a_batch_go_out_after_them_the_latest_of_each_user() {
+    let address = subscriber(1000);
+    let mut bob = Bob::new();
+    bob.sets(1);
+    address.gather(2);
+    bob.is_followed(&address, "bob");
+    bob.sets(2);
+    bob.sets(3);
+    assert_eq!(frames(&address), Vec::<String>::new(), "told before the batch is answered");
+    address.respond(&[Frame::text("second")]);
+    let [answers @ .., change] = &frames(&address)[..] else { panic!("nothing came") };
+    assert_eq!(answers, ["reply bob: status-1", "second"]);
+    assert_eq!(change, "bob: status-3");
+}

@@ -26,13 +26,15 @@ pub struct Waiting {
     writing: Arc<Sightings>,
     /// Of the text in `filling`.
     bytes: usize,
+    /// Of the text in `writing`.
+    writing_bytes: usize,
 }
 
 impl Waiting {
     /// Takes a sighting in. False: it was refused.
     pub fn add(&mut self, user: UserId, sighting: Sighting) -> bool {
         let added = sighting.text_bytes();
-        if added > 0 && self.bytes + added > MOST_BYTES {
+        if added > 0 && self.bytes + self.writing_bytes + added > MOST_BYTES {
             return false;
         }
         if let Some(waiting) = self.filling.get_mut(&user) {
@@ -53,11 +55,13 @@ impl Waiting {
     pub fn begin(&mut self) -> Arc<Sightings> {
         if self.writing.is_empty() {
             self.writing = Arc::new(std::mem::take(&mut self.filling));
+            self.writing_bytes = self.bytes;
         } else {
             let writing = Arc::make_mut(&mut self.writing);
             for (user, sighting) in self.filling.drain() {
                 writing.entry(user).or_default().then(sighting);
             }
+            self.writing_bytes = writing.values().map(Sighting::text_bytes).sum();
         }
         self.bytes = 0;
         self.writing.clone()
@@ -66,6 +70,7 @@ impl Waiting {
     /// It has been written.
     pub fn end(&mut self) {
         self.writing = Arc::default();
+        self.writing_bytes = 0;
     }
 
     /// What waits of a user: (what is being written, what comes after it).
@@ -119,6 +124,10 @@ mod tests {
         assert!(!waiting.add(user(most), says(&text)));
         assert!(waiting.add(user(most), Sighting::online(Timestamp::from_secs(1))));
         waiting.begin();
+        assert!(!waiting.add(user(most), says(&text)), "what is being written counts");
+        waiting.begin();
+        assert!(!waiting.add(user(most), says(&text)), "what could not be written counts");
+        waiting.end();
         assert!(waiting.add(user(most), says(&text)));
     }
 
