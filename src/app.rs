@@ -94,6 +94,7 @@ impl Parts {
         let users = Arc::new(Users {
             engine: engine.clone(),
             seen: seen.clone(),
+            states: config.user_status.state_regex.clone(),
             accounts: accounts.clone(),
             metrics: metrics.clone(),
             node,
@@ -256,9 +257,14 @@ fn centrifugo(config: &Config, clock: &Clock, services: Services) -> anyhow::Res
         authenticator: Arc::new(DatedTokens::new(ConnectionTokens::new(&client.token)?, clock)),
         nobody_without_token: client.allow_anonymous_connect_without_token,
         nobody_with_token: !client.disallow_anonymous_connection_tokens,
+        connections_per_user: match client.user_connection_limit {
+            0 => usize::MAX,
+            limit => limit,
+        },
         stale_after: client.stale_close_delay.0,
         expired_grace: client.expired_close_delay.0,
         may_mark_active: config.user_status.enabled && !config.user_status.disable_for_client,
+        states: config.user_status.state_regex.clone(),
         answers_pings: true,
         ping_interval,
         pong_timeout,

@@ -27,8 +27,8 @@ export function retryDelay(attempt, random = Math.random) {
 }
 
 /**
- * Events: `change`, `frame` (detail: Frame), `presence` (detail: {joins, leaves, at}), `refused` (the server
- * key is wrong).
+ * Events: `change`, `frame` (detail: Frame), `presence` (detail: {joins, leaves, at}), `own` (detail: {status}:
+ * what all devices of the user show), `refused` (the server key is wrong).
  */
 export class Device extends EventTarget {
   /** @type {Line} */ line = 'dropped';
@@ -172,9 +172,18 @@ export class Device extends EventTarget {
     });
     on('frame', (frame) => this.#tell('frame', frame));
     on('presence', (event) => this.#learn(event));
+    on('own', (event) => this.#adopt(event));
     on('refusal', (error) => this.#fail(error));
     on('close', ({ reason, error }) => this.#fail(error ?? new Error(reason || 'the line closed')));
     return socket;
+  }
+
+  /** The user shows this on all devices, whichever of them said so. */
+  #adopt({ status }) {
+    this.status = status;
+    this.shown = status;
+    this.#tell('own', { status });
+    this.#tell('change');
   }
 
   #learn({ joins, leaves, at }) {

@@ -85,8 +85,10 @@ export class ImSocket extends EventTarget {
     });
   }
 
-  /** Says of each user what they were and what they are. */
+  /** Says of each other user what they were and what they are, and what the user shows on all devices. */
   #learn(statuses) {
+    const own = statuses.find(({ userID }) => undashed(userID) === this.#userID);
+    if (own) this.#tell('own', { status: own.customStatus });
     const others = statuses.filter(({ userID }) => undashed(userID) !== this.#userID);
     const changes = others.map((status) => ({ id: dashed(status.userID), after: presence(status) }));
     const event = {
@@ -99,7 +101,9 @@ export class ImSocket extends EventTarget {
 
   #note({ direction, text, at }) {
     const message = JSON.parse(text);
-    this.#tell('frame', { direction, text, envelope: direction === 'out' ? this.#asking(message) : this.#hearing(message), at });
+    // A userSig lets whoever reads it in: it is not for the log.
+    const shown = text.replace(/("userSig":")[^"]*/, '$1…');
+    this.#tell('frame', { direction, text: shown, envelope: direction === 'out' ? this.#asking(message) : this.#hearing(message), at });
   }
 
   #asking({ id, method, params }) {
@@ -112,7 +116,10 @@ export class ImSocket extends EventTarget {
   }
 
   #hearing({ id, method, params, result, error }) {
-    if (method) return { status_presence_event: { joins: params.map(presence).filter(Boolean), leaves: params.filter((status) => !presence(status)).map(absence) } };
+    if (method) {
+      const before = (status) => this.#known.get(dashed(status.userID)) ?? (presence(status) ? undefined : absence(status));
+      return { status_presence_event: { joins: params.map(presence).filter(Boolean), leaves: params.map(before).filter(Boolean) } };
+    }
     const { name } = this.#asked.get(id) ?? {};
     this.#asked.delete(id);
     const cid = String(id);

@@ -60,7 +60,8 @@ export class Person extends EventTarget {
   addDevice() {
     const label = DEVICE_LABELS.find((each) => this.devices.every((device) => device.label !== each));
     if (!label) return;
-    this.device = this.#plugIn({ label, status: '', invisible: false, dropped: false });
+    const status = this.world.sharesStatus ? this.device.status : '';
+    this.device = this.#plugIn({ label, status, invisible: false, dropped: false });
     this.#tell('change');
   }
 
@@ -104,11 +105,17 @@ export class Person extends EventTarget {
       following: () => [...this.follows].map(this.#idOf).filter((id) => id !== undefined),
     });
     device.addEventListener('change', () => this.#tell('change'));
+    device.addEventListener('own', ({ detail }) => this.#share(detail));
     for (const type of ['frame', 'presence', 'refused']) {
       device.addEventListener(type, ({ detail }) => this.#tell(type, { ...detail, device }));
     }
     this.devices.push(device);
     return device;
+  }
+
+  /** Those that are away come back with what the others show. */
+  #share({ status }) {
+    for (const device of this.devices) if (device.line !== 'open') device.status = status;
   }
 
   /** Devices that connect at the same moment share one sign-in: it may be creating the account. */

@@ -54,7 +54,7 @@ export function list(items) {
 
 function asking(envelope, nameOf) {
   if (isKeepAlive(envelope)) return 'ping' in envelope || 'presence_stats' in envelope ? 'ping' : 'pong';
-  if (envelope.connect) return 'let me in';
+  if (envelope.connect || envelope.login) return 'let me in';
   if (envelope.subscribe) return `follow ${names([channelUser(envelope.subscribe)], nameOf)}`;
   if (envelope.unsubscribe) return `unfollow ${names([channelUser(envelope.unsubscribe)], nameOf)}`;
   if (envelope.rpc) return `show ${quote(envelope.rpc.data.state)}`;

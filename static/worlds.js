@@ -6,7 +6,8 @@ import { randomUuid, recallTokenKey } from './memory.js';
 import { Socket, authenticate } from './nakama.js';
 
 /**
- * @typedef {{label: string, canHide: boolean, signIn: (who: any) => Promise<any>, connect: (address: string, session: any) => any}} World
+ * `sharesStatus`: a status is the user's, on all devices.
+ * @typedef {{label: string, canHide: boolean, sharesStatus?: boolean, signIn: (who: any) => Promise<any>, connect: (address: string, session: any) => any}} World
  */
 
 /** By the name that is remembered of them. @type {Record<string, World>} */
@@ -26,6 +27,7 @@ export const WORLDS = {
   im: {
     label: 'Tencent Chat',
     canHide: false,
+    sharesStatus: true,
     signIn: signInIm,
     connect: (address, { token }) => new ImSocket(address, token),
   },

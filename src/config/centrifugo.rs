@@ -39,6 +39,9 @@ pub struct CentrifugoClientConfig {
     /// Channels of one connection.
     #[serde(deserialize_with = "ranged::<1, 100_000, _, _>")]
     pub channel_limit: usize,
+    /// Connections of one user; 0 is no limit.
+    #[serde(deserialize_with = "ranged::<0, 1_000_000, _, _>")]
+    pub user_connection_limit: usize,
     /// Keys of connection tokens.
     pub token: CentrifugoTokenConfig,
 }

@@ -281,6 +281,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_is_found_anywhere_or_is_none() {
+        let pattern = |text: &str| load_with(&[("HEREABOUTS_USER_STATUS__STATE_REGEX", text)]);
+        let allows = |text: &str, state: &str| pattern(text).unwrap().user_status.state_regex.allows(state);
+        assert!(allows("", "anything") && allows("w", "away") && allows("^(away|dnd)$", "dnd"));
+        assert!(!allows("^(away|dnd)$", "dnd!") && !allows(r"^\p{Lu}", "étage") && allows(r"^\p{Lu}", "Étage"));
+        let line = pattern("(").unwrap_err().to_string();
+        assert!(line.starts_with("user_status.state_regex = \"(\""), "{line}");
+    }
+
+    #[test]
     fn without_a_secret_the_im_dialect_is_off() {
         let im = load_with(&[("HEREABOUTS_IM__SECRET_KEY", ""), ("HEREABOUTS_IM__ADMINS", "root second")]).unwrap().im;
         assert!(im.secret_key.is_none());

@@ -19,7 +19,7 @@ use centrifugo::CentrifugoConfig;
 pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, Login, RedisAddress, RedisKind};
 pub use im::{FollowConfig, FollowPolicy, ImConfig, Names};
 pub use load::{InvalidConfig, Overrides, load};
-use value::{Period, Secret, ranged, secret_or_none};
+use value::{Pattern, Period, Secret, ranged, secret_or_none};
 pub use webhook::{WebhookConfig, WebhookShape};
 
 /// The commented file with every default.
@@ -192,6 +192,8 @@ pub struct UserStatusConfig {
     pub expire_interval: Period,
     /// How often a visible user is written down as online.
     pub presence_update_interval: Period,
+    /// What a state has to look like.
+    pub state_regex: Pattern,
     /// Users are not to update their status themselves.
     pub disable_for_client: bool,
 }

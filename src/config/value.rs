@@ -1,8 +1,10 @@
 //! The kinds of value that settings have. Each names what it allows when it refuses something.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use regex::Regex;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use subtle::ConstantTimeEq;
 
@@ -85,6 +87,33 @@ pub fn secret_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
         return Err(refusal());
     }
     Ok((!text.is_empty()).then(|| Secret(text.into_boxed_str())))
+}
+
+/// A regular expression that texts are held to; the empty one holds them to nothing. Takes time in proportion to the
+/// text, whatever it says. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Pattern(Option<Arc<Regex>>);
+
+impl Pattern {
+    /// Whether it is found in the text.
+    pub fn allows(&self, text: &str) -> bool {
+        self.0.as_ref().is_none_or(|regex| regex.is_match(text))
+    }
+}
+
+impl TryFrom<&str> for Pattern {
+    type Error = regex::Error;
+
+    fn try_from(text: &str) -> Result<Self, regex::Error> {
+        let regex = (!text.is_empty()).then(|| Regex::new(text)).transpose()?;
+        Ok(Self(regex.map(Arc::new)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(String::deserialize(deserializer)?.as_str()).map_err(D::Error::custom)
+    }
 }
 
 /// Reads a whole number from `MIN` to `MAX`.

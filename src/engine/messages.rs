@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::EngineError;
 use super::examination::{Examined, Selection};
 use super::mailbox::Mail;
+use super::ticks::Record;
 use super::user::UserActor;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
@@ -23,6 +24,8 @@ use crate::presence::time::Timestamp;
 pub struct Attach {
     pub user: UserId,
     pub address: Address,
+    /// With so many others of its dialect it is refused.
+    pub most: usize,
     /// Gets the user's actor once the connection is part of it.
     pub answer: oneshot::Sender<Result<Addr<UserActor>, EngineError>>,
 }
@@ -112,7 +115,7 @@ pub struct MarkActive {
 pub struct Subscribe {
     pub ticket: Ticket,
     /// What the store knew of the user.
-    pub record: LastSeen,
+    pub record: Record,
 }
 
 /// What is known of when these users were seen is to be forgotten.
@@ -204,6 +207,7 @@ pub enum Question {
 pub enum Routed {
     Attach {
         address: Address,
+        most: usize,
         answer: oneshot::Sender<Result<Addr<UserActor>, EngineError>>,
     },
     Detach {

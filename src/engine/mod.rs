@@ -61,6 +61,9 @@ pub enum EngineError {
     /// A supervisor's mailbox is full, or its shard holds as many users as it may.
     #[error("the server is busy")]
     Busy,
+    /// The user has as many connections as it may have.
+    #[error("the user has too many connections")]
+    TooManyConnections,
     /// The engine has stopped.
     #[error("the server is stopping")]
     Stopped,
@@ -128,11 +131,16 @@ impl Engine {
 
     /// Adds a connection to a user. When this returns it is part of the user: whoever follows from here on sees it.
     pub async fn attach(&self, user: UserId, address: Address) -> Result<Attachment, EngineError> {
+        self.attach_within(usize::MAX, user, address).await
+    }
+
+    /// Likewise, unless the user has `most` others of the same dialect.
+    pub async fn attach_within(&self, most: usize, user: UserId, address: Address) -> Result<Attachment, EngineError> {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(EngineError::Stopped);
         }
         let (answer, mut attached) = oneshot::channel();
-        self.supervisor(user).offer(Attach { user, address: address.clone(), answer })?;
+        self.supervisor(user).offer(Attach { user, address: address.clone(), most, answer })?;
         // From here on the connection is taken back if it is not granted, or if nobody waits for it any more.
         let attachment = Attachment::pending(self.clone(), user, address.clone());
         // An actor that is lost before it answers is replaced: ask again.
@@ -141,7 +149,7 @@ impl Engine {
                 return result.map(|actor| attachment.with(actor));
             }
             let (answer, again) = oneshot::channel();
-            self.supervisor(user).offer(Attach { user, address: address.clone(), answer })?;
+            self.supervisor(user).offer(Attach { user, address: address.clone(), most, answer })?;
             attached = again;
         }
         Err(EngineError::Stopped)
@@ -164,12 +172,7 @@ impl Engine {
     /// until then the user's actor knows nothing of it.
     pub fn subscribe(&self, asker: UserId, user: UserId, address: &Address, request: u32) {
         let ticket = Ticket::new(address.clone(), request, user).of(asker, None);
-        let engine = self.clone();
-        actix::spawn(async move {
-            let record = engine.0.ticks.record(user).await;
-            // Refused, the ticket says so to the outbox.
-            let _refused = engine.supervisor(user).offer(Subscribe { ticket, record });
-        });
+        subscribe(self.0.ticks.clone(), self.supervisor(user).clone(), ticket);
     }
 
     /// Stops telling; each user actor's acknowledgement goes to the outbox under `request`.
@@ -349,4 +352,13 @@ impl Engine {
         }
         result
     }
+}
+
+/// Has a ticket's user told to it, after what is written down of the user has been read.
+fn subscribe(ticks: Ticks, supervisor: Mailbox<Supervisor>, ticket: Ticket) {
+    actix::spawn(async move {
+        let record = ticks.record(ticket.user()).await;
+        // Refused, the ticket says so to the outbox.
+        let _refused = supervisor.offer(Subscribe { ticket, record });
+    });
 }

@@ -14,7 +14,7 @@ use super::messages::{
 };
 use super::ticks::Visible;
 use super::user::{Surroundings, UserActor};
-use super::{EngineError, Ports, WeakEngine};
+use super::{EngineError, Ports, WeakEngine, subscribe};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::Address;
@@ -117,9 +117,9 @@ impl Handler<Letter<Attach>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Attach>, _: &mut Self::Context) {
-        let Attach { user, address, answer } = letter.content;
+        let Attach { user, address, most, answer } = letter.content;
         match self.entry(user, self.quota) {
-            Ok(entry) => entry.route(Routed::Attach { address, answer }),
+            Ok(entry) => entry.route(Routed::Attach { address, most, answer }),
             // Whoever asked may be gone; then nobody needs the answer.
             Err(error) => drop(answer.send(Err(error))),
         }
@@ -218,9 +218,14 @@ impl Handler<Letter<Subscribe>> for Supervisor {
 
     fn handle(&mut self, letter: Letter<Subscribe>, _: &mut Self::Context) {
         let Subscribe { ticket, record } = letter.content;
+        let ticks = self.surroundings.visible.ticks();
+        if !ticks.is_current(&record) {
+            // It may be of somebody who was forgotten while it was read.
+            return subscribe(ticks.clone(), self.surroundings.supervisor.clone(), ticket);
+        }
         // Past the quota the ticket is dropped, which says so.
         if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
-            entry.route(Routed::Subscribe(ticket, record));
+            entry.route(Routed::Subscribe(ticket, record.seen));
         }
     }
 }
@@ -229,6 +234,7 @@ impl Handler<Letter<Forget>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Forget>, _: &mut Self::Context) {
+        self.surroundings.visible.ticks().forgotten();
         for user in letter.content.0 {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Forget);

@@ -15,7 +15,8 @@ use crate::outbox::{Codec, Drained, Encoding, Frame, Frames, Opening, RequestTag
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, Username};
 
-/// Writes what followers are told as short words: `+bob:away`, `-bob:away`, `reply[bob:away]`.
+/// Writes what followers are told as short words: `+bob:away`, `-bob:away`, `reply[bob:away]`; in a reply also what the
+/// user said: `reply["dnd"]`.
 struct Words;
 
 fn word(presence: &Presence) -> String {
@@ -35,7 +36,9 @@ impl Codec for Words {
     }
 
     fn followed(&self, _: &RequestTag, snapshots: &[Snapshot]) -> Frames {
-        let words: Vec<String> = snapshots.iter().flat_map(|snapshot| snapshot.presences.iter().map(word)).collect();
+        let said = |snapshot: &Snapshot| snapshot.seen.state.as_ref().map(|state| format!("\"{}\"", state.as_str()));
+        let words = |snapshot: &Snapshot| snapshot.presences.iter().map(word).chain(said(snapshot)).collect::<Vec<_>>();
+        let words: Vec<String> = snapshots.iter().flat_map(words).collect();
         vec![Frame::text(&format!("reply[{}]", words.join(" ")))]
     }
 }
@@ -126,6 +129,13 @@ impl Device {
     fn request(&mut self) -> u32 {
         self.requests += 1;
         self.requests
+    }
+
+    /// Follows as those do who are told whole presences.
+    fn follows_with_record(&mut self, name: &str) {
+        let (id, user) = (self.request(), UserId::from_name(name));
+        self.address.await_follow(id, RequestTag::default(), &[user]);
+        self.engine.subscribe(UserId::random(), user, &self.address, id);
     }
 
     fn follows(&mut self, names: &[&str]) {

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hashbrown::HashSet;
@@ -22,12 +23,22 @@ pub struct Ticks {
     seen: Option<Arc<dyn SeenStore>>,
     interval: Duration,
     clock: Clock,
+    /// How often users were forgotten: a record that was read before may be of such a one.
+    forgettings: Arc<AtomicU64>,
+}
+
+/// What was written down of a user when it was read.
+pub struct Record {
+    /// Nothing where it could not be read.
+    pub seen: LastSeen,
+    /// How often users had been forgotten before it was read.
+    forgettings: u64,
 }
 
 impl Ticks {
     /// Into this store; a visible user every `interval`.
     pub fn new(seen: Option<Arc<dyn SeenStore>>, interval: Duration, clock: &Clock) -> Self {
-        Self { seen, interval, clock: clock.clone() }
+        Self { seen, interval, clock: clock.clone(), forgettings: Arc::default() }
     }
 
     /// Notes that a user did something, and what it said of itself.
@@ -38,8 +49,23 @@ impl Ticks {
         self.seen.as_ref().map_or(Ok(()), |seen| seen.note(&mut std::iter::once((user, sighting)))).map(|()| at)
     }
 
-    /// What is written down of a user: nothing where that cannot be read.
-    pub async fn record(&self, user: UserId) -> LastSeen {
+    /// What is written down of a user.
+    pub async fn record(&self, user: UserId) -> Record {
+        let forgettings = self.forgettings.load(Ordering::Acquire);
+        Record { seen: self.read(user).await, forgettings }
+    }
+
+    /// Users are forgotten: the store has done it, and their actors are told next.
+    pub fn forgotten(&self) {
+        self.forgettings.fetch_add(1, Ordering::Release);
+    }
+
+    /// Whether nobody was forgotten since the record was read.
+    pub fn is_current(&self, record: &Record) -> bool {
+        record.forgettings == self.forgettings.load(Ordering::Acquire)
+    }
+
+    async fn read(&self, user: UserId) -> LastSeen {
         let Some(seen) = &self.seen else { return LastSeen::default() };
         match seen.read(vec![user]).await {
             Ok(mut records) => records.pop().unwrap_or_default(),
@@ -69,6 +95,11 @@ impl Visible {
     pub fn new(ticks: Ticks) -> Self {
         let count = usize::try_from(ticks.interval.as_secs()).unwrap_or(usize::MAX).clamp(1, 3600);
         Self { ticks, slots: (0..count).map(|_| RefCell::default()).collect() }
+    }
+
+    /// Where the users are written down.
+    pub fn ticks(&self) -> &Ticks {
+        &self.ticks
     }
 
     /// The time between two slots.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
-use super::WeakEngine;
 use super::desk::DeskRules;
 use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
@@ -15,6 +14,7 @@ use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
 use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use super::veil::Veil;
+use super::{EngineError, WeakEngine};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::outbox::{Address, Notification, Pace};
@@ -140,7 +140,11 @@ impl UserActor {
 
     fn route(&mut self, message: Routed, context: &mut Context<Self>) {
         match message {
-            Routed::Attach { address, answer } => {
+            Routed::Attach { address, most, answer } if self.has_beside(&address) >= most => {
+                // Who asked takes the connection back.
+                drop(answer.send(Err(EngineError::TooManyConnections)));
+            }
+            Routed::Attach { address, most: _, answer } => {
                 self.share_custom(&address);
                 if let Some(connection) = address.announce() {
                     self.take(Event::Connected(connection), context);
@@ -190,6 +194,12 @@ impl UserActor {
             #[cfg(test)]
             Routed::Poison => panic!("poisoned by a test"),
         }
+    }
+
+    /// The connections of the same dialect besides this one.
+    fn has_beside(&self, address: &Address) -> usize {
+        let others = self.presence.addresses().filter(|&other| other != address);
+        others.filter(|other| other.dialect() == address.dialect()).count()
     }
 
     fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {

@@ -102,6 +102,8 @@ pub struct Arrival {
     pub status: Option<StatusText>,
     /// What others may know of the connection: JSON.
     pub info: Option<ByteString>,
+    /// How many connections the user may have, this one included.
+    pub most: usize,
 }
 
 /// What a request asks of user actors.

@@ -184,12 +184,12 @@ impl SessionActor {
     }
 
     fn attach(&self, arrival: Arrival, context: &mut Context) {
-        let Arrival { user, username, status, info } = arrival;
+        let Arrival { user, username, status, info, most } = arrival;
         self.address.identify(username, status, info);
         // Whoever is nobody has a user of its own, which nobody knows.
         let user = user.unwrap_or_else(UserId::random);
         let (engine, address) = (self.services.engine.clone(), self.address.clone());
-        let attach = async move { engine.attach(user, address).await };
+        let attach = async move { engine.attach_within(most, user, address).await };
         context.spawn(attach.into_actor(self).map(|attached, actor, context| actor.attached(attached, context)));
     }
 

@@ -121,6 +121,8 @@ pub enum Refusal {
     TokenExpired,
     /// Whoever this is, it is not for them.
     NotPermitted,
+    /// The text is none that a client may say of its user.
+    NotAllowed,
     /// It is switched off.
     NotAvailable,
     /// The server cannot take it at the moment.

@@ -7,7 +7,9 @@ use super::authenticator::{Authenticator, Identity};
 use super::protocol::CloseCause;
 use super::pulse::{Beat, Pulse};
 use crate::auth::connection::TokenError;
+use crate::config::value::Pattern;
 use crate::presence::id::UserId;
+use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
 /// What clients are held to.
@@ -19,12 +21,16 @@ pub struct EntranceRules {
     pub nobody_without_token: bool,
     /// A token without a user is taken.
     pub nobody_with_token: bool,
+    /// How many connections a user may have.
+    pub connections_per_user: usize,
     /// How long a client may take to say who it is.
     pub stale_after: Duration,
     /// How long an expired token may still be replaced.
     pub expired_grace: Duration,
     /// Clients may say that their user is active.
     pub may_mark_active: bool,
+    /// What a client may say of its user with that.
+    pub states: Pattern,
     /// The client has to answer pings of the dialect's own; otherwise those of WebSocket do.
     pub answers_pings: bool,
     /// How often it is pinged.
@@ -100,9 +106,19 @@ impl Entrance {
         self.user
     }
 
+    /// How many connections its user may have.
+    pub fn connections_per_user(&self) -> usize {
+        self.rules.connections_per_user
+    }
+
     /// Whether its user may be marked active by it.
     pub fn may_mark_active(&self) -> bool {
         self.rules.may_mark_active
+    }
+
+    /// Whether it may say this of its user. An empty text says nothing.
+    pub fn may_say(&self, text: &StatusText) -> bool {
+        text.as_str().is_empty() || self.rules.states.allows(text.as_str())
     }
 
     /// The client says who it is.

@@ -72,6 +72,8 @@ pub enum CloseCause {
     TokenExpired,
     /// Clients like this one are not let in.
     NotPermitted,
+    /// The client's user has as many connections as it may have.
+    TooManyConnections,
     /// The client said goodbye.
     LoggedOut,
     /// The server cannot take the client in at the moment.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hereabouts::config::value::{Pattern, Secret};
 use serde_json::json;
 
 use crate::world::{Asking, World};
@@ -9,7 +10,7 @@ use crate::world::{Asking, World};
 const KEY: &str = "a key of the tests";
 
 fn world() -> World {
-    World::with(|config| config.http_api.key = Some(hereabouts::config::value::Secret::new(KEY)))
+    World::with(|config| config.http_api.key = Some(Secret::new(KEY)))
 }
 
 fn call(world: &World, method: &str) -> Asking {
@@ -47,6 +48,20 @@ async fn an_update_without_a_state_keeps_the_last_one_and_makes_nobody_online() 
     let answer = call(&world, "get_user_status").json(json!({"users": ["42"]})).is(200).await;
     let kept = json!({"user": "42", "active": 1_795_220_283, "state": "dnd"});
     assert_eq!(answer, json!({"result": {"statuses": [kept]}}));
+}
+
+#[actix_web::test]
+async fn a_state_is_held_to_the_pattern_of_the_settings() {
+    let world = World::with(|config| {
+        config.http_api.key = Some(Secret::new(KEY));
+        config.user_status.state_regex = Pattern::try_from("^(dnd|away)$").unwrap();
+    });
+    call(&world, "update_user_status").json(json!({"users": ["42"], "state": "dnd"})).is(200).await;
+    let answer = call(&world, "update_user_status").json(json!({"users": ["42"], "state": "dnd?"})).is(200).await;
+    assert_eq!(answer["error"]["code"], 107, "{answer}");
+    call(&world, "update_user_status").json(json!({"users": ["42"], "state": ""})).is(200).await;
+    let answer = call(&world, "get_user_status").json(json!({"users": ["42"]})).is(200).await;
+    assert_eq!(answer["result"]["statuses"][0]["state"], "dnd", "{answer}");
 }
 
 #[actix_web::test]

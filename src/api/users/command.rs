@@ -68,7 +68,7 @@ pub enum Reply {
     DeleteUserStatus,
     /// One for each user asked for, in that order.
     GetPresence(Vec<UserView>),
-    /// In the order in which they came.
+    /// The one that changed last at the end.
     Connections(Vec<ConnectionInfo>),
     /// Done.
     Disconnect,

@@ -22,6 +22,7 @@ pub use presence::{ConnectionInfo, Disconnection, UserView};
 pub use status::UserStatus;
 
 use super::{ApiError, ErrorKind};
+use crate::config::value::Pattern;
 use crate::engine::{Accounts, Engine, EngineError};
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
@@ -39,6 +40,8 @@ pub struct Users {
     pub engine: Engine,
     /// When users were last seen; none: not kept.
     pub seen: Option<Arc<dyn SeenStore>>,
+    /// What a state has to look like.
+    pub states: Pattern,
     /// What lasts of accounts.
     pub accounts: Accounts,
     /// Counts.
@@ -83,6 +86,7 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
+            EngineError::TooManyConnections => Self::new(ErrorKind::Unavailable, "The user has too many connections."),
             EngineError::Stopped => Self::new(ErrorKind::Unavailable, "The server is stopping."),
         }
     }

@@ -34,6 +34,9 @@ impl Users {
         let users = some_users(names)?;
         let state = StatusText::new(state).map_err(|error| ApiError::invalid(format!("state: {error}")))?;
         let state = (!state.as_str().is_empty()).then_some(state);
+        if state.as_ref().is_some_and(|state| !self.states.allows(state.as_str())) {
+            return Err(ApiError::invalid("state: not one that user_status.state_regex allows"));
+        }
         for user in users {
             self.engine.update_status(user, state.clone())?;
         }

@@ -24,6 +24,7 @@ user_status:
   redis_address: localhost:6379
   expire_interval: 24h
 client_presence_update_interval: 20s
+client_user_connection_limit: 3
 swagger: true
 namespaces:
   - name: status
@@ -64,18 +65,20 @@ fn a_file_of_version_5_says_the_same_in_flat_names() {
     assert!(config.http_api.key.as_ref().unwrap().matches(b"api key"));
     assert_eq!(config.user_status.expire_interval.0.as_secs(), 24 * 3600);
     assert_eq!(config.user_status.presence_update_interval.0.as_secs(), 20);
+    assert_eq!(config.centrifugo.client.user_connection_limit, 3);
     assert!(imported.to_string().contains("address = \"0.0.0.0:9001\""), "{imported}");
     assert_eq!(left_out(&imported), ["namespaces", "user_status.redis_address"]);
 }
 
 #[test]
 fn toml_is_read_too_and_a_bad_value_is_left_out_with_its_reason() {
-    let text = "[user_status]\nexpire_interval = \"soon\"\nstate_regex = \"x\"\n[http_api]\nkey = 5\n";
+    let text = "[user_status]\nexpire_interval = \"soon\"\nstate_regex = \"(\"\n[client]\nconcurrency = 8\n";
     let imported = import(text, FileFormat::Toml).unwrap();
     let reasons: BTreeMap<&str, &str> =
         imported.left_out.iter().map(|(key, reason)| (key.as_str(), reason.as_str())).collect();
     assert!(reasons["user_status.expire_interval"].contains("a duration"), "{reasons:?}");
-    assert_eq!(reasons["user_status.state_regex"], "there is no such setting here");
+    assert!(reasons["user_status.state_regex"].contains("unclosed group"), "{reasons:?}");
+    assert_eq!(reasons["client.concurrency"], "there is no such setting here");
     let empty = import("{}", FileFormat::Json).unwrap().to_string();
     assert_eq!(empty, "# Nothing in the file has a setting here.\n");
 }

@@ -286,6 +286,7 @@ fn refusal(refusal: &Refusal) -> Code {
         Refusal::AlreadyFollowed => Code::AlreadySubscribed,
         Refusal::TokenExpired => Code::TokenExpired,
         Refusal::NotPermitted => Code::PermissionDenied,
+        Refusal::NotAllowed => Code::BadRequest,
         Refusal::NotAvailable => Code::NotAvailable,
         Refusal::Busy => Code::Internal,
     }
@@ -303,6 +304,7 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
         CloseCause::BadRequest | CloseCause::BrokenFrames | CloseCause::BrokenText => BAD_REQUEST,
         CloseCause::Stale => Closing::new(3502, "stale"),
         CloseCause::Disconnected => Closing::new(3503, "force disconnect"),
+        CloseCause::TooManyConnections => Closing::new(3504, "connection limit"),
         CloseCause::NotPermitted => Closing::new(3507, "permission denied"),
         CloseCause::MessageTooLarge => Closing::new(1009, "message too large"),
     }

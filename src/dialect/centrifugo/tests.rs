@@ -81,6 +81,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         refused(Refusal::NotPermitted),
         refused(Refusal::AlreadyFollowed),
         refused(Refusal::TooManyFollows(QuotaExceeded { limit: 128, held: 128, asked: 1 })),
+        refused(Refusal::NotAllowed),
         refused(Refusal::NotAvailable),
         refused(Refusal::TokenExpired),
         refused(Refusal::TooFast { limit: 1, retry_after: Duration::from_secs(1) }),
@@ -100,6 +101,7 @@ fn closes_have_codes_that_say_whether_to_come_back_and_reasons() {
         (CloseCause::BrokenText, 3501, "bad request"),
         (CloseCause::Stale, 3502, "stale"),
         (CloseCause::Disconnected, 3503, "force disconnect"),
+        (CloseCause::TooManyConnections, 3504, "connection limit"),
         (CloseCause::NotPermitted, 3507, "permission denied"),
         (CloseCause::MessageTooLarge, 1009, "message too large"),
     ];

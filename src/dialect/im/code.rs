@@ -100,6 +100,7 @@ impl From<&Refusal> for Error {
             | Refusal::AlreadyFollowed
             | Refusal::TokenExpired
             | Refusal::NotPermitted
+            | Refusal::NotAllowed
             | Refusal::NotAvailable
             | Refusal::Busy => Self::of(Code::Busy),
         }
@@ -120,6 +121,7 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
         CloseCause::BadRequest | CloseCause::InvalidToken | CloseCause::TokenExpired | CloseCause::NotPermitted => {
             Closing::new(1008, "not permitted")
         }
+        CloseCause::TooManyConnections => Closing::new(1008, "too many connections"),
         CloseCause::Busy => Closing::new(1013, "server busy"),
     }
 }

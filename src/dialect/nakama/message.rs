@@ -131,6 +131,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Error {
         Refusal::AlreadyFollowed => Error::new(ErrorCode::BadInput, "Already followed"),
         Refusal::TokenExpired => Error::new(ErrorCode::BadInput, "Token expired"),
         Refusal::NotPermitted => Error::new(ErrorCode::BadInput, "Not permitted"),
+        Refusal::NotAllowed => Error::new(ErrorCode::BadInput, "Status not allowed"),
         Refusal::NotAvailable => Error::new(ErrorCode::RuntimeException, "Not available"),
         Refusal::Busy => Error::new(ErrorCode::RuntimeException, "Server busy, try again"),
     }
@@ -148,6 +149,7 @@ pub(super) fn closing(cause: CloseCause) -> Closing {
         CloseCause::Stale | CloseCause::InvalidToken | CloseCause::TokenExpired | CloseCause::NotPermitted => {
             Closing::new(1000, "invalid token")
         }
+        CloseCause::TooManyConnections => Closing::new(1000, "too many connections"),
         CloseCause::LoggedOut => Closing::new(1000, "logged out"),
         CloseCause::Busy => Closing::new(1000, "server busy"),
     }

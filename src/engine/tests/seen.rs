@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+
 use super::*;
-use crate::presence::seen::LastSeen;
+use crate::presence::seen::{LastSeen, Sighting};
 use crate::presence::time::Timestamp;
-use crate::store::seen::SeenStore;
+use crate::store::Answer;
 use crate::store::seen::memory::MemorySeen;
+use crate::store::seen::{SeenStore, TooManyWaiting};
 
 struct Diary {
     world: World,
@@ -98,4 +102,63 @@ async fn whoever_stays_is_written_down_every_interval_also_after_its_actor_was_r
     diary.clock.advance(Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(diary.online("person-0").await < 1005, "written down after it had gone");
+}
+
+/// A store whose answers wait until they are let go.
+struct Slow {
+    seen: MemorySeen,
+    reads: UnboundedSender<()>,
+    gate: Semaphore,
+}
+
+impl SeenStore for Slow {
+    fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Sighting)>) -> Result<(), TooManyWaiting> {
+        self.seen.note(sightings)
+    }
+
+    fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
+        async {
+            let answer = self.seen.read(users).await;
+            self.reads.send(()).unwrap();
+            self.gate.acquire().await.unwrap().forget();
+            answer
+        }
+        .boxed()
+    }
+
+    fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
+        self.seen.forget(users)
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        self.seen.close()
+    }
+}
+
+#[actix_web::test]
+async fn a_record_that_was_read_before_its_user_was_forgotten_does_not_come_back() {
+    let (clock, metrics) = (Clock::manual(Timestamp::from_secs(1000)), Metrics::new());
+    let (reads, mut read) = unbounded_channel();
+    let seen = MemorySeen::new(Duration::from_secs(1_000_000), &clock, &metrics);
+    let slow = Arc::new(Slow { seen, reads, gate: Semaphore::new(0) });
+    let config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
+    let ticks = Ticks::new(Some(slow.clone()), Duration::from_secs(27), &clock);
+    let engine = Engine::start(&config, Ports::open(ticks), &clock, &metrics);
+    let world = World { engine, metrics, connections: 1.into() };
+    let bob = UserId::from_name("bob");
+    world.engine.update_status(bob, Some(text("dnd"))).unwrap();
+
+    let mut alice = world.connects("alice", None).await;
+    alice.follows_with_record("bob");
+    read.recv().await;
+    slow.forget(vec![bob]).await.unwrap();
+    world.engine.forget(vec![bob]).unwrap();
+    slow.gate.add_permits(2);
+    assert_eq!(alice.hears().await, "reply[]");
+
+    world.engine.update_status(bob, Some(text("away"))).unwrap();
+    let mut carol = world.connects("carol", None).await;
+    slow.gate.add_permits(1);
+    carol.follows_with_record("bob");
+    assert_eq!(carol.hears().await, "reply[\"away\"]");
 }

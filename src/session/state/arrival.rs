@@ -39,11 +39,12 @@ impl State {
         };
         match entrance.knock(token, now) {
             Ok(identity) => {
+                let most = entrance.connections_per_user();
                 self.under_way(tag, Kind::Arriving);
                 // Whoever is nobody is not seen.
                 let status = identity.user.map(|_| StatusText::empty());
                 let (user, username, info) = (identity.user, identity.username, identity.info);
-                vec![Action::Attach(Arrival { user, username, status, info })]
+                vec![Action::Attach(Arrival { user, username, status, info, most })]
             }
             Err(Turned::Expired) => vec![self.reply(&tag, &Reply::Refused(Refusal::TokenExpired))],
             Err(Turned::Away(cause)) => self.close_because(cause, now),
@@ -61,6 +62,7 @@ impl State {
                 actions
             }
             (Err(EngineError::Busy), _) => self.close_because(CloseCause::Busy, now),
+            (Err(EngineError::TooManyConnections), _) => self.close_because(CloseCause::TooManyConnections, now),
             (Err(EngineError::Stopped), _) => self.close_because(CloseCause::Drain, now),
             (Ok(_), _) => Vec::new(),
         }
@@ -97,6 +99,7 @@ impl State {
         let refusal = match &self.entrance {
             Some(entrance) if !entrance.may_mark_active() => Some(Refusal::NotAvailable),
             Some(entrance) if entrance.user().is_none() => Some(Refusal::NotPermitted),
+            Some(entrance) if !says.as_ref().is_none_or(|text| entrance.may_say(text)) => Some(Refusal::NotAllowed),
             Some(_) | None => None,
         };
         if let Some(refusal) = refusal {

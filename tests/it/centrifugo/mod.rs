@@ -1,6 +1,7 @@
 //! Centrifugo's clients (sections 1 and 2 of its protocol), and how they and Nakama's see each other.
 
 pub mod client;
+mod sdk;
 mod seen;
 mod socket;
 mod status;

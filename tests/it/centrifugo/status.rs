@@ -1,6 +1,7 @@
 //! Who sees what of whom, in one world and across two.
 
 use hereabouts::config::Config;
+use hereabouts::config::value::Pattern;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -165,6 +166,51 @@ async fn nobody_in_particular_may_look_and_is_not_seen() {
     let _bob = world.centrifugo("42").await;
     assert_eq!(nobody.subscribes("status:42").await["online"], true);
     assert_eq!(nobody.updates(json!({})).await["error"]["code"], 103);
+}
+
+#[actix_web::test]
+async fn a_state_that_is_not_allowed_changes_nothing() {
+    let world = World::with(|config| config.user_status.state_regex = Pattern::try_from("^(dnd|away)$").unwrap());
+    let mut alice = world.centrifugo("1").await;
+    alice.subscribes("status:42").await;
+    let mut bob = world.centrifugo("42").await;
+    alice.sees("status:42").await;
+    assert_eq!(bob.updates(json!({"state": "dnd"})).await["rpc"], json!({}));
+    assert_eq!(alice.sees("status:42").await["state"], "dnd");
+    let refused = bob.updates(json!({"state": "dnd?"})).await;
+    assert_eq!(refused["error"], json!({"code": 107, "message": "bad request"}));
+    alice.hears_nothing_more().await;
+    assert_eq!(bob.updates(json!({"state": ""})).await["rpc"], json!({}));
+    assert_eq!(alice.sees("status:42").await["statuses"], json!([""]));
+}
+
+#[actix_web::test]
+async fn a_user_has_only_so_many_connections() {
+    let world = World::with(|config| {
+        config.centrifugo.client.user_connection_limit = 2;
+        config.centrifugo.client.allow_anonymous_connect_without_token = true;
+    });
+    let bob = Uuid::from_u128(42).to_string();
+    let mut alice = world.centrifugo("1").await;
+    alice.subscribes(&format!("status:{bob}")).await;
+    let phone = world.centrifugo(&bob).await;
+    let mut laptop = world.centrifugo(&bob).await;
+    for _ in 0..2 {
+        alice.sees(&format!("status:{bob}")).await;
+    }
+    let mut tablet = world.dials("").await;
+    tablet.says(&json!({"id": 1, "connect": {"token": token(&json!({"sub": bob}))}}).to_string()).await;
+    assert_eq!(tablet.hears_close().await, (3504, "connection limit".to_owned()));
+    alice.hears_nothing_more().await;
+    laptop.updates(json!({"state": "still here"})).await;
+    assert_eq!(alice.sees(&format!("status:{bob}")).await["statuses"], json!(["", "still here"]));
+    drop(phone);
+    assert_eq!(alice.sees(&format!("status:{bob}")).await["statuses"], json!(["still here"]));
+    world.centrifugo(&bob).await;
+    for _ in 0..3 {
+        let mut nobody = world.dials("").await;
+        assert!(nobody.asks("connect", json!({})).await["connect"].is_object(), "each is another nobody");
+    }
 }
 
 #[actix_web::test]

@@ -55,6 +55,30 @@ describe('people who speak Tencent Chat’s API on the demo page', () => {
     await ada.sees('Ben', 'from the laptop');
   });
 
+  test('a device that comes in or back shows what the others do', async () => {
+    const { visitor, ada, ben } = await visitOfTheirOwn();
+    const shown = (text) => visitor.waitsFor(`Ben’s card keeping ${text}`, (wanted) => document.querySelector('.card[data-person=Ben] .status input').value === wanted, text);
+    await ben.setsStatus('on the laptop');
+    await ada.sees('Ben', 'on the laptop');
+    await ben.addsDevice();
+    await shown('on the laptop');
+    await ben.setsStatus('on both');
+    await ada.sees('Ben', 'on both');
+    await ben.dropsTheLine();
+    await ben.turnsTo('laptop');
+    await shown('on both');
+    await ben.setsStatus('without the phone');
+    await ada.sees('Ben', 'without the phone');
+    await ben.turnsTo('phone');
+    await shown('without the phone');
+    await ben.comesBack();
+    await ben.isShownAs('here');
+    await visitor.waitsFor('Ben’s phone showing what the laptop does', () =>
+      document.querySelector('.card[data-person=Ben] .shows').textContent === '“without the phone”',
+    );
+    await ada.sees('Ben', 'without the phone');
+  });
+
   test('what is too long is refused, and nothing else happens', async () => {
     const { ada, ben } = await visitOfTheirOwn();
     await ben.setsStatus('x'.repeat(101));
@@ -68,9 +92,12 @@ describe('people who speak Tencent Chat’s API on the demo page', () => {
   test('nobody of them can be invisible, and the frames are told in words', async () => {
     const { visitor, ben } = await visitOfTheirOwn();
     assert.equal(await ben.card.getByRole('switch', { name: 'Invisible' }).count(), 0);
-    await visitor.waitsFor('Ben’s news in words', () =>
-      [...document.querySelectorAll('#frames li[data-person=Ada] .what')].some(({ textContent }) => /^Ben shows “”$/.test(textContent)),
-    );
+    await ben.setsStatus('in words');
+    for (const words of ['let me in', 'follow Ben', 'Ben: “” → “in words”']) {
+      await visitor.waitsFor(words, (words) => [...document.querySelectorAll('#frames li[data-person=Ada] .what')].some(({ textContent }) => textContent === words), words);
+    }
+    const sent = await visitor.frames('[data-person=Ada]');
+    assert.ok(sent.some((text) => text.includes('"userSig":"…"')) && sent.every((text) => !text.includes('eJ')), sent.join('\n'));
   });
 
   test('both worlds see each other', async () => {

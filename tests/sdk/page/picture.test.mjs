@@ -1,5 +1,5 @@
 // Pictures of the page at a moment worth looking at: news on its way along the arrows, one person on two
-// devices, one just gone invisible. Written to `out/` beside the tests.
+// devices, one just gone invisible, one of another world. Written to `out/` beside the tests.
 
 import { mkdir } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
@@ -33,6 +33,7 @@ describe('pictures of the demo page', () => {
       const visitor = await Visitor.open(browser, server.url, options);
       await pose(visitor);
       await visitor.page.screenshot({ path: `${OUT}${name}.png` });
+      await visitor.page.locator('#door').screenshot({ path: `${OUT}${name}-door.png` });
       await visitor.close();
     });
   }
@@ -42,7 +43,7 @@ describe('pictures of the demo page', () => {
 async function pose(visitor) {
   const [ada, ben, cleo, dov] = ['Ada', 'Ben', 'Cleo', 'Dov'].map((name) => visitor.person(name));
   await visitor.everybodyIsHere('Ada', 'Ben', 'Cleo');
-  await visitor.adds('Dov');
+  await visitor.adds('Dov', 'Tencent Chat');
   await dov.setsStatus('drawing the graph');
   await cleo.sees('Dov', 'drawing the graph');
   await ben.togglesFollowing('Dov');

@@ -129,6 +129,11 @@ class PersonOnPage {
     await this.card.getByRole('button', { name: `Add a device for ${this.name}` }).click();
   }
 
+  /** Has the card show another device of theirs. */
+  async turnsTo(label) {
+    await this.card.locator('.devices').getByRole('button', { name: new RegExp(`^${label}`) }).click();
+  }
+
   async removesDevice(label) {
     await this.card.getByRole('button', { name: `Remove the ${label} of ${this.name}` }).click();
   }

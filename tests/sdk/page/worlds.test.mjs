@@ -1,4 +1,4 @@
-// People of two protocols on one page: each sees the other, by its own protocol.
+// People of several protocols on one page: each sees the others, by its own protocol.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -73,5 +73,36 @@ describe('people of Nakama and of Centrifugo', () => {
     await dora.isTold('Invalid token.');
     const sent = await visitor.frames('[data-person=Dora]');
     assert.ok(sent.some((text) => text.includes('"connect"')) && sent.every((text) => !text.includes('eyJ')), sent.join('\n'));
+  });
+});
+
+describe('people of Nakama, Centrifugo and Tencent Chat', () => {
+  const { visitFirstCast } = setStage();
+
+  test('see each other, and come back after a reload as who they were', async () => {
+    const { visitor, ben, cleo } = await visitFirstCast();
+    await visitor.adds('Dora', 'Centrifugo');
+    await visitor.adds('Eli', 'Tencent Chat');
+    const [dora, eli] = [visitor.person('Dora'), visitor.person('Eli')];
+    await dora.sees('Eli', 'here');
+    await eli.sees('Dora', 'here');
+    await eli.sees('Ada', 'writing the manual');
+    await dora.setsStatus('reading');
+    await eli.sees('Dora', 'reading');
+    await eli.setsStatus('cooking');
+    await dora.sees('Eli', 'cooking');
+    await ben.togglesFollowing('Eli');
+    await ben.sees('Eli', 'cooking');
+    await cleo.sees('Dora', 'reading');
+    await eli.addsDevice();
+    await eli.dropsTheLine();
+    await ben.sees('Eli', 'cooking');
+    await visitor.reload();
+    await dora.sees('Eli', 'cooking');
+    await eli.sees('Dora', 'reading');
+    await ben.sees('Eli', 'cooking');
+    await eli.leaves();
+    await dora.sees('Ada', 'writing the manual');
+    assert.equal(await dora.card.locator('.sees li[data-person=Eli]').count(), 0);
   });
 });

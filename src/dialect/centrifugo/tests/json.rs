@@ -139,6 +139,7 @@ fn refusals_are_errors_of_the_request() {
         r#"{"code":103,"message":"permission denied"}"#,
         r#"{"code":105,"message":"already subscribed"}"#,
         r#"{"code":106,"message":"limit exceeded"}"#,
+        r#"{"code":107,"message":"bad request"}"#,
         r#"{"code":108,"message":"not available"}"#,
         r#"{"code":109,"message":"token expired"}"#,
         r#"{"code":111,"message":"too many requests","temporary":true}"#,

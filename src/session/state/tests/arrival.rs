@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::auth::connection::TokenError;
+use crate::config::value::Pattern;
 use crate::engine::EngineError;
 use crate::presence::id::ConnectionId;
 use crate::session::action::Arrival;
@@ -34,9 +35,11 @@ fn rules() -> EntranceRules {
         authenticator: Arc::new(Names),
         nobody_without_token: false,
         nobody_with_token: true,
+        connections_per_user: 3,
         stale_after: Duration::from_secs(10),
         expired_grace: Duration::from_secs(25),
         may_mark_active: true,
+        states: Pattern::default(),
         answers_pings: true,
         ping_interval: Duration::from_secs(25),
         pong_timeout: Duration::from_secs(8),
@@ -85,6 +88,7 @@ fn a_client_comes_in_by_its_first_message_and_what_it_said_besides_follows_in_or
         username: Some(Username::new("bob").unwrap()),
         status: Some(StatusText::empty()),
         info: None,
+        most: 3,
     };
     assert_eq!(actions, [Action::Attach(arrival)]);
     assert!(state.is_behind());
@@ -157,7 +161,11 @@ fn a_client_that_says_nothing_is_stale() {
 
 #[test]
 fn a_server_that_cannot_take_the_client_in_says_so() {
-    for (error, reason) in [(EngineError::Busy, "Busy"), (EngineError::Stopped, "Drain")] {
+    for (error, reason) in [
+        (EngineError::Busy, "Busy"),
+        (EngineError::TooManyConnections, "TooManyConnections"),
+        (EngineError::Stopped, "Drain"),
+    ] {
         let mut state = stranger(|_| {});
         says(&mut state, "connect bob, ping");
         assert_eq!(closed(&state.attached(Err(error), at(0))), reason);
