@@ -30,9 +30,12 @@ class Device {
   /** How often it came in. */ arrivals = 0;
   /** Codes with which lines were closed. */ closes = [];
 
-  /** @param {{history: import('./history.mjs').History, gate: object, name: string, linger?: number}} options */
-  constructor({ history, gate, name, linger = 0 }) {
-    Object.assign(this, { history, gate, name, linger });
+  /**
+   * @param {{history: import('./history.mjs').History, gate: object, name: string, linger?: number, isHeld?: boolean}} options
+   *   with `isHeld` a lost line is no absence, and whoever is back shows what it showed before
+   */
+  constructor({ history, gate, name, linger = 0, isHeld = false }) {
+    Object.assign(this, { history, gate, name, linger, isHeld });
     /** Whom it follows. @type {string[]} */ this.followed = [];
   }
 
@@ -61,7 +64,7 @@ class Device {
   ends(code) {
     this.closes.push(code);
     this.line?.lost();
-    if (this.isHere && !this.isLeaving) this.history.goes(this.user, `line lost (${code})`, this.linger);
+    if (this.isHere && !this.isLeaving && !this.isHeld) this.history.goes(this.user, `line lost (${code})`, this.linger);
     this.isHere = false;
   }
 
@@ -98,9 +101,8 @@ class NakamaDevice extends Device {
     if (isOver) throw new Error('lost at once');
     this.begins();
     if (this.followed.length) await this.asks();
-    this.number += 1;
-    this.history.shows(this.user, this.number);
-    await this.tells(this.number);
+    if (!this.isHeld || !this.number) return this.shows();
+    return this.tells(this.number);
   }
 
   async #connectsAgain() {
@@ -174,9 +176,11 @@ class CentrifugoDevice extends Device {
 
   #begins() {
     this.begins();
+    // Who is held shows nothing: another connection of this world begins with nothing.
+    if (this.isHeld && this.arrivals > 1) return;
     // What it showed last is kept by the server, and which of it has come in is not known.
     this.history.shows(this.user);
-    this.shows().catch(() => {});
+    if (!this.isHeld) this.shows().catch(() => {});
   }
 
   async tells(number) {
@@ -238,8 +242,10 @@ class ImDevice extends Device {
 
   #begins() {
     this.begins();
-    this.history.shows(this.user);
-    this.shows().catch(() => {});
+    if (!this.isHeld || this.arrivals === 1) {
+      this.history.shows(this.user);
+      this.shows().catch(() => {});
+    }
     if (this.followed.length) this.asks().catch(() => {});
   }
 
@@ -281,18 +287,20 @@ const DEVICES = { nakama: NakamaDevice, centrifugo: CentrifugoDevice, im: ImDevi
 /**
  * Users spread over gates and dialects in turn, each following all the others (or the first few of them).
  * @param {import('node:test').TestContext | undefined} t has them leave
- * @param {{history: object, gates: object[], count: number, dialects?: string[], linger?: number, followed?: number}} options
+ * @param {{history: object, gates: object[], count: number, dialects?: string[], linger?: number, isHeld?: boolean, followed?: number}} options
  */
-export async function gathers(t, { history, gates, count, dialects = DIALECTS, linger = 0, followed = count }) {
+export async function gathers(t, { history, gates, count, dialects = DIALECTS, linger, isHeld, followed = count }) {
   const crowd = Array.from({ length: count }, (_, at) => {
     const dialect = dialects[at % dialects.length];
     const gate = gates[Math.floor(at / dialects.length) % gates.length];
-    return Object.assign(new DEVICES[dialect]({ history, gate, name: `${dialect}${at}`, linger }), { home: gates.indexOf(gate) });
+    return Object.assign(new DEVICES[dialect]({ history, gate, name: `${dialect}${at}`, linger, isHeld }), { home: gates.indexOf(gate) });
   });
   t?.after(() => disperses(crowd));
   await Promise.all(crowd.map((device) => device.enters()));
   const users = crowd.map(({ user }) => user);
-  await Promise.all(crowd.map((device, at) => device.follows(users.filter((_, other) => other !== at).slice(0, followed))));
+  // Everybody follows those who come after it.
+  const others = (at) => [...users.slice(at + 1), ...users.slice(0, at)];
+  await Promise.all(crowd.map((device, at) => device.follows(others(at).slice(0, followed))));
   return crowd;
 }
 

@@ -30,6 +30,11 @@ export class Gate {
     return [...this.#lines.values()].filter((line) => !node || line.node === node).length;
   }
 
+  /** Sends new lines to these nodes, the first of them that takes them. @param {...object} nodes */
+  turnsTo(...nodes) {
+    this.#nodes = nodes;
+  }
+
   /** Loses every line without a word to either end, as a router that restarts does. */
   cuts() {
     for (const [near, { far }] of this.#lines) {

@@ -75,14 +75,46 @@ export class History {
     return this.#views.size;
   }
 
-  /** Waits until every follower sees what is so. @param {number} deadline in milliseconds */
-  async settles(deadline) {
-    let settled;
-    const done = new Promise((resolve) => (settled = resolve));
-    const look = () => this.#differing.size === 0 && settled();
+  /** What was told unasked so far. */
+  told = 0;
+
+  /** How often followers saw one of these users go. @param {string[]} users */
+  departures(users) {
+    let count = 0;
+    for (const { user, seen } of this.#views.values()) {
+      if (users.includes(user)) count += seen.filter(({ numbers }, at) => !numbers.length && seen[at - 1]?.numbers.length).length;
+    }
+    return count;
+  }
+
+  /**
+   * Waits until every follower sees what is so.
+   * @param {number} deadline in milliseconds
+   * @param {(follower: string, user: string) => boolean} [counts] which views have to
+   */
+  async settles(deadline, counts = () => true) {
+    const differing = () => [...this.#differing].filter(({ line, user }) => counts(line.follower, user));
+    const isSettled = () => differing().length === 0;
+    const complaint = () => new Error(`not settled after ${deadline} ms:\n${this.#differences(differing()).slice(0, 20).join('\n')}`);
+    await this.#waits(isSettled, deadline, complaint);
+  }
+
+  /**
+   * Waits until followers have seen these users go so often.
+   * @param {string[]} users @param {number} count @param {number} deadline in milliseconds
+   */
+  async departs(users, count, deadline) {
+    const complaint = () => new Error(`${this.departures(users)} departures were seen after ${deadline} ms, not ${count}`);
+    await this.#waits(() => this.departures(users) >= count, deadline, complaint);
+  }
+
+  async #waits(holds, deadline, complaint) {
+    let end;
+    const done = new Promise((resolve) => (end = resolve));
+    const look = () => holds() && end();
     this.#waiters.add(look);
     look();
-    await within(deadline, done, () => new Error(`not settled after ${deadline} ms:\n${this.#differences().slice(0, 20).join('\n')}`)).finally(() => this.#waiters.delete(look));
+    await within(deadline, done, complaint).finally(() => this.#waiters.delete(look));
   }
 
   /**
@@ -149,8 +181,8 @@ export class History {
     return span.number === undefined ? numbers.length === 0 : numbers.length === 1 && agrees(span, numbers[0]);
   }
 
-  #differences() {
-    return [...this.#differing].map((view) => `${view.line.name} of ${view.user}: ends otherwise\n${this.#told(view, this.#truth.get(view.user) ?? [])}`);
+  #differences(views = [...this.#differing]) {
+    return views.map((view) => `${view.line.name} of ${view.user}: ends otherwise\n${this.#told(view, this.#truth.get(view.user) ?? [])}`);
   }
 
   #twice({ twice }) {
@@ -217,6 +249,7 @@ class Line {
 
   constructor(history, name) {
     this.history = history;
+    this.follower = name;
     this.name = `${name}#${(Line.#last += 1)}`;
   }
 
@@ -227,7 +260,9 @@ class Line {
 
   /** Something told unasked. @param {(number | null)[]} numbers */
   told(user, numbers) {
-    if (!this.isLost) this.history.seen(this, user, numbers, false);
+    if (this.isLost) return;
+    this.history.told += 1;
+    this.history.seen(this, user, numbers, false);
   }
 
   /** Nothing is seen on it any longer. */
