@@ -5,6 +5,7 @@
 mod directory;
 mod listen;
 mod messenger;
+mod nodes;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::value::Period;
 use crate::config::{Config, FollowPolicy, LimitsConfig, SessionConfig};
-use crate::engine::{Accounts as LastingAccounts, DeskRules, Engine, Ports, Ticks, Veil};
+use crate::engine::{Accounts as LastingAccounts, DeskRules, Engine, Nodes, Ports, Ticks, Veil};
 use crate::grpc::{Grpc, Running};
 use crate::http::api::ServerApi;
 use crate::http::centrifugo::Centrifugo;
@@ -42,7 +43,7 @@ use crate::presence::roster::RosterKind;
 use crate::session::account::AccountRules;
 use crate::session::authenticator::DatedTokens;
 use crate::session::porter::Porter;
-use crate::session::{ConnectionIds, EntranceRules, Lobby, Rounds, Services};
+use crate::session::{ConnectionIds, EntranceRules, Linger, Lobby, Rounds, Services};
 use crate::store::Store;
 use crate::store::seen::SeenStore;
 use crate::store::ties::TieStore;
@@ -52,6 +53,7 @@ use directory::StoreDirectory;
 pub use listen::Served;
 use listen::serve;
 use messenger::Messenger;
+use nodes::Watch;
 use stores::Stores;
 
 /// Everything but the listener: what a test server serves too.
@@ -62,6 +64,8 @@ pub struct Parts {
     pub users: Arc<Users>,
     /// The users.
     pub engine: Engine,
+    /// The other nodes; none: there are none.
+    pub nodes: Option<Nodes>,
     /// The accounts.
     pub store: Arc<dyn Store>,
     /// When users were last seen; none where that is switched off.
@@ -82,12 +86,23 @@ impl Parts {
 
     /// Likewise; in place of the webhooks, this one is told of clients that come and go.
     pub fn assemble_with(config: &Config, clock: &Clock, porter: Option<Arc<dyn Porter>>) -> anyhow::Result<Self> {
-        let metrics = Metrics::new();
+        Self::assemble_among(None, config, clock, Metrics::new(), porter)
+    }
+
+    /// Likewise, as one of several nodes.
+    pub fn assemble_among(
+        nodes: Option<Nodes>,
+        config: &Config,
+        clock: &Clock,
+        metrics: Metrics,
+        porter: Option<Arc<dyn Porter>>,
+    ) -> anyhow::Result<Self> {
         let Stores { accounts: store, seen, ties } = Stores::open(config, clock, &metrics)?;
         let interval = config.user_status.presence_update_interval.0;
         let ticks = Ticks::new(seen.clone(), interval, clock);
         let veil = veil(config, &*ties)?;
-        let ports = Ports { ticks, veil: veil.clone(), desk: DeskRules::new(ties.clone(), &config.im) };
+        let desk = DeskRules::new(ties.clone(), &config.im);
+        let ports = Ports { ticks, veil: veil.clone(), desk, nodes: nodes.clone() };
         let engine = Engine::start(&config.engine, ports, clock, &metrics);
         let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im, clock);
         let node = Node::new(config.server.address.to_string(), clock);
@@ -117,7 +132,7 @@ impl Parts {
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, users, engine, store, seen, ties, webhook, metrics })
+        Ok(Self { served, users, engine, nodes, store, seen, ties, webhook, metrics })
     }
 }
 
@@ -127,6 +142,7 @@ pub struct App {
     /// None: not served.
     grpc: Option<Grpc>,
     addresses: Vec<SocketAddr>,
+    watch: Watch,
     drain: Drain,
 }
 
@@ -134,6 +150,7 @@ pub struct App {
 struct Drain {
     server: ServerHandle,
     engine: Engine,
+    nodes: Option<Nodes>,
     store: Arc<dyn Store>,
     seen: Option<Arc<dyn SeenStore>>,
     ties: Arc<dyn TieStore>,
@@ -143,12 +160,17 @@ struct Drain {
     /// Where connections are that are nobody's yet.
     lobbies: Vec<Arc<Services>>,
     timeout: Duration,
+    /// For so long other nodes show clients on that this one sent away.
+    linger: Duration,
 }
 
 impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
-    pub fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let Parts { served, users, engine, store, seen, ties, webhook, metrics } = Parts::assemble(config, clock)?;
+    pub async fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        let metrics = Metrics::new();
+        let nodes = nodes::join(config, clock, &metrics).await?;
+        let parts = Parts::assemble_among(nodes, config, clock, metrics, None)?;
+        let Parts { served, users, engine, nodes, store, seen, ties, webhook, metrics } = parts;
         let grpc = &config.grpc_api;
         let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
         let grpc = grpc.enabled.then(bound).transpose()?;
@@ -156,10 +178,29 @@ impl App {
         let im = served.im.as_ref().map(|im| im.services.clone());
         let lobbies = im.into_iter().chain([served.centrifugo.services.clone()]).collect();
         let (server, addresses) = serve(config, served)?;
-        let timeout = config.server.drain_timeout.0;
-        let drain =
-            Drain { server: server.handle(), engine, store, seen, ties, webhook, metrics, readiness, lobbies, timeout };
-        Ok(Self { server, grpc, addresses, drain })
+        let watch = Watch {
+            nodes: nodes.clone(),
+            engine: engine.clone(),
+            metrics: metrics.clone(),
+            readiness: readiness.clone(),
+            clock: clock.clone(),
+            isolated_close: config.cluster.isolated_close.0,
+        };
+        let drain = Drain {
+            server: server.handle(),
+            engine,
+            nodes,
+            store,
+            seen,
+            ties,
+            webhook,
+            metrics,
+            readiness,
+            lobbies,
+            timeout: config.server.drain_timeout.0,
+            linger: config.presence.drain_linger.0,
+        };
+        Ok(Self { server, grpc, addresses, watch, drain })
     }
 
     /// Where it listens.
@@ -174,7 +215,7 @@ impl App {
 
     /// Serves until `stop` completes, then drains.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, grpc, drain, addresses } = self;
+        let Self { server, grpc, watch, drain, addresses } = self;
         if let Some(grpc) = &grpc {
             log::info!("listening for gRPC on {}", grpc.address());
         }
@@ -187,6 +228,7 @@ impl App {
         tokio::select! {
             ended = &mut serving => return ended.context("the HTTP server failed")?.context("the HTTP server failed"),
             () = stop => {}
+            () = watch.run() => {}
         }
         drain.run(grpc).await?;
         serving.await.context("the HTTP server failed")?.context("the HTTP server failed")
@@ -210,6 +252,12 @@ impl Drain {
             log::warn!("not every gRPC call ended in time");
         }
         self.server.stop(false).await;
+        if let Some(nodes) = &self.nodes {
+            self.engine.settle().await;
+            if let Err(error) = nodes.backplane.close(self.linger).await {
+                log::warn!("the other nodes could not be told of the stop: {error}");
+            }
+        }
         self.engine.stop();
         if tokio::time::timeout(self.timeout, self.webhook.drain()).await.is_err() {
             log::warn!(events = self.metrics.webhook().queued.get(); "webhook receivers did not take every event in time");
@@ -224,6 +272,10 @@ impl Drain {
     }
 
     async fn close_all(&self) {
+        if self.nodes.is_some() {
+            // Some time is left for those who take their close slowly.
+            nodes::send_away(&self.engine, self.timeout * 3 / 4).await;
+        }
         // Again and again, for those that were in the middle of their handshake.
         while self.metrics.connections() > 0 {
             self.engine.close_all(Farewell::Drain);
@@ -279,6 +331,7 @@ fn centrifugo(config: &Config, clock: &Clock, services: Services) -> anyhow::Res
             ..config.session.clone()
         },
         limits: LimitsConfig { follows_per_session: client.channel_limit, ..config.limits.clone() },
+        linger: Linger { broken: config.presence.linger_of(config.presence.linger_centrifugo), ..services.linger },
         ..services
     };
     Ok(Centrifugo { services: Arc::new(services), rules, allowed_origins: client.allowed_origins.clone() })
@@ -309,6 +362,7 @@ fn im(config: &Config, services: Services) -> Option<Im> {
             pong_timeout: Period(heartbeat),
             ..config.session.clone()
         },
+        linger: Linger { broken: config.presence.linger_of(config.presence.linger_im), ..services.linger },
         ..services
     };
     let (engine, accounts, clock) = (services.engine.clone(), services.accounts.clone(), services.clock.clone());
@@ -327,6 +381,8 @@ fn services(
     store: &Arc<dyn Store>,
     rounds: &Arc<Rounds>,
 ) -> Services {
+    // Where there are no others, nobody is left to be shown anything.
+    let drained = if config.cluster.is_on() { config.presence.drain_linger.0 } else { Duration::ZERO };
     Services {
         engine: engine.clone(),
         directory: Arc::new(StoreDirectory(store.clone())),
@@ -339,5 +395,6 @@ fn services(
         lobby: Lobby::default(),
         accounts: accounts.clone(),
         porter: None,
+        linger: Linger { broken: config.presence.linger_of(config.presence.linger_nakama), drained },
     }
 }

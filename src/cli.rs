@@ -94,7 +94,7 @@ pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCo
 
 fn serve(config: &Config) -> ExitCode {
     let served = actix_web::rt::System::new().block_on(async {
-        let app = App::build(config, &Clock::system())?;
+        let app = App::build(config, &Clock::system()).await?;
         app.run(stop_signal()).await
     });
     match served {

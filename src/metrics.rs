@@ -29,6 +29,20 @@ pub enum Dialect {
 impl Dialect {
     /// Every dialect.
     pub const ALL: [Self; 3] = [Self::Nakama, Self::Centrifugo, Self::Im];
+
+    /// Its number, as other nodes are told; never 0.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Nakama => 1,
+            Self::Centrifugo => 2,
+            Self::Im => 3,
+        }
+    }
+
+    /// The dialect of this number; none for what this version does not know.
+    pub fn numbered(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.number() == number)
+    }
 }
 
 impl EncodeLabelValue for Dialect {

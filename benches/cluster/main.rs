@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use comfy_table::Table;
 use hereabouts::clock::Clock;
-use hereabouts::cluster::record::{Record, RemoteConnection};
+use hereabouts::cluster::record::Record;
 use hereabouts::cluster::redis::RedisBackplane;
 use hereabouts::cluster::{Backplane, List, Listener, Order, Overflow};
 use hereabouts::config::{Overrides, load};
 use hereabouts::metrics::Metrics;
+use hereabouts::presence::elsewhere::RemoteConnection;
 use hereabouts::presence::general::Exit;
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
 use hereabouts::presence::quota::Quota;
@@ -72,9 +73,11 @@ fn record(user: UserId, text: &str) -> Record {
         shown_as: None,
         username: Some(Username::new("somebody").unwrap()),
         status: Some(StatusText::new(text).unwrap()),
+        since: hereabouts::presence::time::Timestamp::default(),
         kind: 0,
+        info: None,
     };
-    Record { connections: vec![connection], lingering: false }
+    Record { connections: vec![connection], ..Record::default() }
 }
 
 /// Measures some work of as many operations and adds a row.

@@ -60,7 +60,7 @@ fn follow_and_unfollow(bencher: Bencher, followers: u32) {
 /// A visible connection ends, the user's only one.
 #[divan::bench]
 fn leave(bencher: Bencher) {
-    let gone = Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost };
+    let gone = Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost, stay: None };
     bencher
         .with_inputs(|| user(Some(samples::status(0)), 1).0)
         .bench_local_refs(|user| user.handle(gone.clone(), Timestamp::from_secs(1)));

@@ -202,7 +202,7 @@ impl Accounts {
     /// The caller's own account.
     pub async fn account(&self, caller: UserId) -> Result<AccountView, ApiError> {
         let account = self.store.account(caller).await?.ok_or(StoreError::NoAccount)?;
-        let online = !self.engine.online(None, vec![caller]).await.is_empty();
+        let online = !self.engine.online(None, vec![caller]).await?.is_empty();
         Ok(AccountView { account, online })
     }
 
@@ -249,7 +249,7 @@ impl Accounts {
         users.extend(self.store.user_ids(usernames).await?);
         let mut seen = HashSet::new();
         users.retain(|&user| seen.insert(user));
-        let online = self.engine.online(Some(caller), users.clone()).await;
+        let online = self.engine.online(Some(caller), users.clone()).await?;
         let mut found = Vec::new();
         for user in users {
             if let Some(account) = self.store.account(user).await? {

@@ -14,10 +14,9 @@ use super::node::{Incarnation, NodeInfo};
 use super::record::Record;
 use super::slot::Buckets;
 use super::view::{Stored, Table};
-use super::{
-    Answer, Backplane, BackplaneError, CallWindow, List, Listener, Order, Overflow, Remote, Seen, Sighting, Standing,
-};
+use super::{Answer, Backplane, BackplaneError, CallWindow, List, Listener, Order, Overflow, Seen, Sighting, Standing};
 use crate::clock::Clock;
+use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 use crate::presence::quota::{Quota, QuotaExceeded};
@@ -146,7 +145,7 @@ impl MemoryBackplane {
 
 impl Backplane for MemoryBackplane {
     fn announce(&self, user: UserId, record: Record) {
-        if record.connections.is_empty() {
+        if record.is_empty() {
             return self.withdraw(user, Exit::Lost);
         }
         self.put(user, record.encode().into(), None);

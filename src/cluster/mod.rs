@@ -18,7 +18,7 @@
 //! | it retires | [`Backplane::unwatch`]; it may retire only without local connections and followers |
 //!
 //! What a user shows is its local connections and the remote ones. A remote connection with the id (or the
-//! [`record::RemoteConnection::shown`] id) of a local one is left out: the local one is newer. A connection that comes
+//! [`RemoteConnection::shown`](crate::presence::elsewhere::RemoteConnection::shown) id) of a local one is left out: the local one is newer. A connection that comes
 //! while a remote one lingers takes its place: it is announced with `shown_as` the lingering one's shown id, and nobody
 //! sees a leave or a join unless the status differs. The version followers are told is the actor's own, which grows with
 //! every change it tells: a view on any node goes only forward, because the actor fetches states in their order.
@@ -51,13 +51,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use hashbrown::HashMap;
 
+use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::quota::{Quota, QuotaExceeded};
 use crate::presence::status::StatusText;
-use event::BucketClock;
 use node::NodeInfo;
-use record::{Record, RemoteConnection};
+use record::Record;
 
 /// Requests that wait for Redis at a time.
 pub const MAX_REQUESTS: usize = 4096;
@@ -84,19 +84,6 @@ pub enum BackplaneError {
 
 /// The answer of a [`Backplane`], later.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, BackplaneError>>;
-
-/// What the other nodes have of a user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Remote {
-    /// Grows with every change, but for a Redis that lost something.
-    pub version: BucketClock,
-    /// Their connections, visible and invisible, sorted by the id that is shown.
-    pub connections: Vec<RemoteConnection>,
-    /// The shown ids of those that linger: whoever comes now takes the place of one.
-    pub lingering: Vec<ConnectionId>,
-    /// How a connection of the user was last seen to end, on any node.
-    pub last_exit: Option<Exit>,
-}
 
 /// How this node stands to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +113,8 @@ pub enum Order {
     Close {
         /// Which one; none: all.
         connection: Option<ConnectionId>,
+        /// But not these; at most [`Order::MAX_SPARED`] are sent.
+        except: Vec<ConnectionId>,
         /// The close code, where the dialect has codes.
         code: u32,
         /// The reason, for people; at most [`Order::MAX_REASON_BYTES`] are sent.
@@ -136,6 +125,9 @@ pub enum Order {
 impl Order {
     /// The longest reason, bytes.
     pub const MAX_REASON_BYTES: usize = 256;
+
+    /// The most connections that are spared.
+    pub const MAX_SPARED: usize = 1000;
 }
 
 /// The lists that belong to an account, wherever it is connected.

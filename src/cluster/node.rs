@@ -38,6 +38,8 @@ impl fmt::Display for Incarnation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeInfo {
+    /// Another at each start.
+    pub uid: String,
     /// Its name, which lasts over restarts.
     pub name: String,
     /// The version of this program.

@@ -8,11 +8,14 @@
 //! | `L` | only before another: the user lingers, its line is lost and may come back |
 //! | 1 | the message below |
 
+use bytestring::ByteString;
 use prost::Message;
 use uuid::Uuid;
 
+use crate::presence::elsewhere::{Custom, RemoteConnection};
 use crate::presence::id::{ConnectionId, Username};
 use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
 
 const LINGERING: u8 = b'L';
 const FORMAT: u8 = 1;
@@ -20,30 +23,11 @@ const FORMAT: u8 = 1;
 /// The most connections of one user that a node tells of; those past it are left out.
 pub const MAX_CONNECTIONS: usize = 256;
 
+/// What a connection said of itself is left out where it is longer, bytes.
+pub const MAX_INFO_BYTES: usize = 2048;
+
 /// The longest record that is read, bytes: [`MAX_CONNECTIONS`] with the longest names and texts.
-const MAX_BYTES: usize = MAX_CONNECTIONS * 2400;
-
-/// One connection, as other nodes are told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteConnection {
-    /// Which one.
-    pub id: ConnectionId,
-    /// The id it is shown under, where it took the place of one that lingered: nobody is to see a change.
-    pub shown_as: Option<ConnectionId>,
-    /// The name it was opened with.
-    pub username: Option<Username>,
-    /// `None`: connected but invisible.
-    pub status: Option<StatusText>,
-    /// Where it comes from and what it is, by the engine's own numbers; 0 where nothing is said.
-    pub kind: u32,
-}
-
-impl RemoteConnection {
-    /// The id that followers know it by.
-    pub fn shown(&self) -> ConnectionId {
-        self.shown_as.unwrap_or(self.id)
-    }
-}
+const MAX_BYTES: usize = MAX_CONNECTIONS * (2400 + MAX_INFO_BYTES);
 
 /// A node's connections of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +36,10 @@ pub struct Record {
     pub connections: Vec<RemoteConnection>,
     /// Their lines are lost; they are shown until a deadline, in case the user comes back.
     pub lingering: bool,
+    /// Shown ids of those that linger on other nodes and are not to be shown any more.
+    pub spent: Vec<ConnectionId>,
+    /// The text that the user gave itself, as far as the node knows.
+    pub custom: Custom,
 }
 
 /// Why a record cannot be read.
@@ -69,6 +57,13 @@ pub enum UnreadableRecord {
 struct Packed {
     #[prost(message, repeated, tag = "1")]
     connections: Vec<PackedConnection>,
+    /// Microseconds since the Unix epoch; 0: the user never gave itself a text.
+    #[prost(uint64, tag = "2")]
+    custom_since: u64,
+    #[prost(string, optional, tag = "3")]
+    custom: Option<String>,
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    spent: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -83,6 +78,11 @@ struct PackedConnection {
     shown_as: Vec<u8>,
     #[prost(uint32, tag = "5")]
     kind: u32,
+    /// Microseconds since the Unix epoch.
+    #[prost(fixed64, tag = "6")]
+    since: u64,
+    #[prost(string, optional, tag = "7")]
+    info: Option<String>,
 }
 
 /// Whether a packed record is of somebody who lingers.
@@ -91,10 +91,17 @@ pub fn is_lingering(packed: &[u8]) -> bool {
 }
 
 impl Record {
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty() && self.spent.is_empty()
+    }
+
     /// Packs it.
     pub fn encode(&self) -> Vec<u8> {
         let connections = self.connections.iter().take(MAX_CONNECTIONS).map(pack).collect();
-        let packed = Packed { connections };
+        let custom = self.custom.text.as_ref().map(|text| text.as_str().to_owned());
+        let spent = self.spent.iter().take(MAX_CONNECTIONS).map(|id| id.uuid().as_bytes().to_vec()).collect();
+        let packed = Packed { connections, custom_since: self.custom.since.as_micros(), custom, spent };
         let mut bytes = Vec::with_capacity(packed.encoded_len() + 2);
         if self.lingering {
             bytes.push(LINGERING);
@@ -119,7 +126,11 @@ impl Record {
         }
         let packed = Packed::decode(bytes).map_err(|_| UnreadableRecord::Damaged)?;
         let connections: Option<Vec<_>> = packed.connections.iter().take(MAX_CONNECTIONS).map(unpack).collect();
-        Ok(Self { connections: connections.ok_or(UnreadableRecord::Damaged)?, lingering })
+        let text = packed.custom.as_deref().map(StatusText::new).transpose().map_err(|_| UnreadableRecord::Damaged)?;
+        let custom = Custom { text, since: Timestamp::from_micros(packed.custom_since) };
+        let spent: Option<Vec<_>> = packed.spent.iter().take(MAX_CONNECTIONS).map(|id| read_id(id)).collect();
+        let (connections, spent) = connections.zip(spent).ok_or(UnreadableRecord::Damaged)?;
+        Ok(Self { connections, lingering, spent, custom })
     }
 }
 
@@ -130,17 +141,24 @@ fn pack(connection: &RemoteConnection) -> PackedConnection {
         status: connection.status.as_ref().map(|status| status.as_str().to_owned()),
         shown_as: connection.shown_as.map_or_else(Vec::new, |id| id.uuid().as_bytes().to_vec()),
         kind: connection.kind,
+        since: connection.since.as_micros(),
+        info: connection.info.as_ref().filter(|info| info.len() <= MAX_INFO_BYTES).map(|info| info.to_string()),
     }
 }
 
+fn read_id(bytes: &[u8]) -> Option<ConnectionId> {
+    Uuid::from_slice(bytes).ok().map(ConnectionId::from_uuid)
+}
+
 fn unpack(packed: &PackedConnection) -> Option<RemoteConnection> {
-    let id = |bytes: &[u8]| Uuid::from_slice(bytes).ok().map(ConnectionId::from_uuid);
     Some(RemoteConnection {
-        id: id(&packed.id)?,
-        shown_as: if packed.shown_as.is_empty() { None } else { Some(id(&packed.shown_as)?) },
+        id: read_id(&packed.id)?,
+        shown_as: if packed.shown_as.is_empty() { None } else { Some(read_id(&packed.shown_as)?) },
         username: packed.username.as_deref().map(Username::new).transpose().ok()?,
         status: packed.status.as_deref().map(StatusText::new).transpose().ok()?,
         kind: packed.kind,
+        since: Timestamp::from_micros(packed.since),
+        info: packed.info.as_deref().map(ByteString::from),
     })
 }
 
@@ -154,9 +172,24 @@ mod tests {
         let id = any::<u128>().prop_map(|number| ConnectionId::from_uuid(Uuid::from_u128(number)));
         let name = prop::option::of("[^\\pC]{1,30}".prop_map(|text| Username::new(&text).unwrap()));
         let status = prop::option::of("\\PC{0,40}".prop_map(|text| StatusText::new(&text).unwrap()));
-        (id.clone(), prop::option::of(id), name, status, any::<u32>()).prop_map(
-            |(id, shown_as, username, status, kind)| RemoteConnection { id, shown_as, username, status, kind },
+        let since = any::<u64>().prop_map(Timestamp::from_micros);
+        let info = prop::option::of("\\PC{0,40}".prop_map(ByteString::from));
+        (id.clone(), prop::option::of(id), name, status, any::<u32>(), since, info).prop_map(
+            |(id, shown_as, username, status, kind, since, info)| RemoteConnection {
+                id,
+                shown_as,
+                username,
+                status,
+                since,
+                kind,
+                info,
+            },
         )
+    }
+
+    fn custom() -> impl Strategy<Value = Custom> {
+        let text = prop::option::of("\\PC{0,40}".prop_map(|text| StatusText::new(&text).unwrap()));
+        (text, any::<u64>()).prop_map(|(text, since)| Custom { text, since: Timestamp::from_micros(since) })
     }
 
     proptest! {
@@ -164,8 +197,10 @@ mod tests {
         fn a_record_is_read_as_it_was_written(
             connections in prop::collection::vec(connection(), 0..6),
             lingering in any::<bool>(),
+            custom in custom(),
+            spent in prop::collection::vec(connection().prop_map(|connection| connection.id), 0..3),
         ) {
-            let record = Record { connections, lingering };
+            let record = Record { connections, lingering, spent, custom };
             prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
 
@@ -184,10 +219,12 @@ mod tests {
             shown_as: None,
             username: Some(Username::new("alice").unwrap()),
             status: Some(StatusText::new("away").unwrap()),
-            kind: 0,
+            since: Timestamp::from_secs(1_795_220_273),
+            kind: 1,
+            info: None,
         };
-        let record = Record { connections: vec![connection], lingering: false };
-        assert_eq!(record.encode().len(), 34);
+        let record = Record { connections: vec![connection], ..Record::default() };
+        assert_eq!(record.encode().len(), 45);
         assert_eq!(record.encode()[0], 1, "the format");
     }
 

@@ -6,17 +6,19 @@
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::{Mutex, RwLock};
 
+use super::Listener;
 use super::event::{BucketClock, Change, Event};
 use super::node::Incarnation;
-use super::record::{Record, RemoteConnection, UnreadableRecord};
+use super::record::{Record, UnreadableRecord};
 use super::slot::{Bucket, Buckets};
-use super::{Listener, Remote};
+use crate::presence::elsewhere::{Custom, Remote, RemoteConnection};
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 
@@ -227,10 +229,15 @@ impl Watched {
 /// back) counts once; where one took the place of another that lingers, only the one that is there counts.
 fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &Stored) -> Remote {
     let mut all: Vec<(bool, Incarnation, RemoteConnection)> = Vec::new();
+    let (mut custom, mut spent) = (Custom::default(), Vec::new());
     for (incarnation, packed) in records {
         match Record::decode(packed) {
             Ok(record) => {
                 let lingering = record.lingering;
+                if record.custom.since > custom.since {
+                    custom = record.custom;
+                }
+                spent.extend(record.spent);
                 all.extend(record.connections.into_iter().map(|connection| (lingering, *incarnation, connection)));
             }
             Err(UnreadableRecord::UnknownFormat(format)) => {
@@ -239,8 +246,14 @@ fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &S
             Err(UnreadableRecord::Damaged) => log::warn!(incarnation:% = incarnation; "a damaged record is left out"),
         }
     }
-    // Who is there before who lingers, the latest life of a node first.
-    all.sort_by(|one, other| (one.0, other.1, one.2.id).cmp(&(other.0, one.1, other.2.id)));
+    // Who is there before who lingers; of two that took one place the first by its id; of two that linger the later; the
+    // latest life of a node first.
+    let rank = |(lingering, incarnation, one): &(bool, Incarnation, RemoteConnection)| {
+        let later = lingering.then_some(Reverse((one.since, one.id)));
+        (*lingering, later, one.id, Reverse(*incarnation))
+    };
+    all.sort_by_key(rank);
+    all.retain(|(lingering, _, connection)| !lingering || !spent.contains(&connection.shown()));
     let mut shown = HashSet::new();
     all.retain(|(_, _, connection)| shown.insert(connection.shown()));
     all.sort_by_key(|(_, _, connection)| connection.shown());
@@ -250,6 +263,8 @@ fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &S
         version: stored.version,
         connections: all.into_iter().map(|(.., connection)| connection).collect(),
         lingering,
+        spent,
         last_exit: stored.last_exit,
+        custom,
     }
 }

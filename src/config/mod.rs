@@ -7,6 +7,7 @@ mod cluster;
 mod im;
 pub mod import;
 mod load;
+mod presence;
 pub mod value;
 mod webhook;
 
@@ -19,6 +20,7 @@ use centrifugo::CentrifugoConfig;
 pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, Login, RedisAddress, RedisKind};
 pub use im::{FollowConfig, FollowPolicy, ImConfig, Names};
 pub use load::{InvalidConfig, Overrides, load};
+pub use presence::{PresenceConfig, Span};
 use value::{Pattern, Period, Secret, ranged, secret_or_none};
 pub use webhook::{WebhookConfig, WebhookShape};
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub grpc_api: GrpcApiConfig,
     /// Tencent Chat's dialect.
     pub im: ImConfig,
+    /// How long users are shown on whose line broke.
+    pub presence: PresenceConfig,
     /// Who may follow whom.
     pub follow: FollowConfig,
     /// Who is told of logins, logouts and losses.

@@ -1,5 +1,7 @@
 //! One connection's hold on its user.
 
+use std::time::Duration;
+
 use actix::Addr;
 
 use super::messages::{Detach, Leave, SetCustom, SetStatus, StatusChange};
@@ -20,6 +22,8 @@ pub struct Attachment {
     actor: Option<Addr<UserActor>>,
     /// How the connection ends.
     exit: Exit,
+    /// For so long the connection is shown on.
+    stay: Duration,
     /// Whose device this is.
     account: Option<Accounts>,
 }
@@ -27,7 +31,7 @@ pub struct Attachment {
 impl Attachment {
     /// A hold that is being asked for; dropped before it is granted, it takes the asking back.
     pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
-        Self { engine, user, address, actor: None, exit: Exit::Lost, account: None }
+        Self { engine, user, address, actor: None, exit: Exit::Lost, stay: Duration::ZERO, account: None }
     }
 
     pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
@@ -45,6 +49,11 @@ impl Attachment {
     /// The connection ends because the user says goodbye.
     pub fn log_out(&mut self) {
         self.exit = Exit::LoggedOut;
+    }
+
+    /// The connection ends in a way after which it is shown on for `span`: the client may come back.
+    pub fn stay(&mut self, span: Duration) {
+        self.stay = span;
     }
 
     /// How the connection ends, if it ends now.
@@ -110,7 +119,8 @@ impl Attachment {
 impl Drop for Attachment {
     fn drop(&mut self) {
         self.address.end();
-        let detach = Detach { user: self.user, address: self.address.clone(), exit: self.exit };
+        let stay = if self.exit == Exit::Lost { self.stay } else { Duration::ZERO };
+        let detach = Detach { user: self.user, address: self.address.clone(), exit: self.exit, stay };
         self.engine.supervisor(self.user).deliver(detach);
         if let Some(accounts) = &self.account {
             accounts.drop_device(self.user, &self.address);

@@ -35,14 +35,23 @@ pub struct Device {
 
 impl Examined {
     pub(super) fn of(presence: &UserPresence<Address>) -> Self {
-        let devices = presence.connections().iter().map(|connection| Device {
-            connection: connection.id,
+        let here = presence.connections().iter().map(|connection| Device {
+            connection: presence.shown(connection.id),
             username: connection.username.clone(),
             dialect: connection.address.dialect(),
             status: connection.status.clone(),
             info: connection.address.info(),
         });
-        Self { general: presence.general_status(), devices: devices.collect() }
+        let elsewhere = presence.others().filter_map(|connection| {
+            Some(Device {
+                connection: connection.shown(),
+                username: connection.username.clone(),
+                dialect: Dialect::numbered(connection.kind)?,
+                status: connection.status.clone(),
+                info: connection.info.clone(),
+            })
+        });
+        Self { general: presence.general_status(), devices: elsewhere.chain(here).collect() }
     }
 }
 
@@ -56,8 +65,9 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Whether this connection is among them.
-    pub fn includes(&self, connection: ConnectionId) -> bool {
-        self.only.is_none_or(|only| only == connection) && !self.except.contains(&connection)
+    /// Whether this connection, which may be shown under the id of another, is among them.
+    pub fn includes(&self, connection: ConnectionId, shown: ConnectionId) -> bool {
+        let is_it = |id: ConnectionId| id == connection || id == shown;
+        self.only.is_none_or(is_it) && !self.except.iter().copied().any(is_it)
     }
 }

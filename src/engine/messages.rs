@@ -1,5 +1,7 @@
 //! Every message of the engine, on one page.
 
+use std::time::Duration;
+
 use actix::{Addr, Message};
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,7 +13,7 @@ use super::user::UserActor;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
 use crate::presence::followers::Followers;
-use crate::presence::general::{Exit, GeneralStatus};
+use crate::presence::general::Exit;
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::seen::LastSeen;
 use crate::presence::status::StatusText;
@@ -35,6 +37,8 @@ pub struct Detach {
     pub user: UserId,
     pub address: Address,
     pub exit: Exit,
+    /// For so long it is shown on.
+    pub stay: Duration,
 }
 
 /// Somebody follows these users.
@@ -51,14 +55,6 @@ pub struct Unfollow {
 pub struct Leave {
     pub users: Vec<UserId>,
     pub address: Address,
-}
-
-/// Somebody asks for general statuses. Closing the channel ends the answer.
-pub struct Inspect {
-    pub users: Vec<UserId>,
-    /// To whom users may look absent; none: to nobody.
-    pub asker: Option<UserId>,
-    pub answer: mpsc::UnboundedSender<(UserId, GeneralStatus)>,
 }
 
 /// Somebody asks what these users show. Closing the channel ends the answer.
@@ -142,8 +138,17 @@ pub struct Dismiss {
     pub farewell: Farewell,
 }
 
-/// Every connection is to be closed.
-pub struct CloseAll(pub Farewell);
+/// Every connection of some users is to be closed.
+pub struct CloseAll {
+    /// Of those whose ids fall into this one.
+    pub portion: u32,
+    /// Of so many.
+    pub portions: u32,
+    pub farewell: Farewell,
+}
+
+/// Each user says that everything before this has been handled. Closing the channel ends the answer.
+pub struct Settle(pub mpsc::UnboundedSender<()>);
 
 /// A user actor has nothing left to remember.
 pub struct Idle {
@@ -181,7 +186,6 @@ impl Mail for Detach {}
 impl Mail for Follow {}
 impl Mail for Unfollow {}
 impl Mail for Leave {}
-impl Mail for Inspect {}
 impl Mail for MarkActive {}
 impl Mail for Subscribe {}
 impl Mail for Forget {}
@@ -189,6 +193,7 @@ impl Mail for Show {}
 impl Mail for Examine {}
 impl Mail for Dismiss {}
 impl Mail for CloseAll {}
+impl Mail for Settle {}
 impl Mail for Idle {}
 impl Mail for Lost {}
 
@@ -196,11 +201,11 @@ impl Mail for Lost {}
 
 /// What a user is asked that changes nothing. Who may not see everything is named.
 pub enum Question {
-    Inspect(Option<UserId>, mpsc::UnboundedSender<(UserId, GeneralStatus)>),
     View(Option<UserId>, mpsc::UnboundedSender<Snapshot>),
     Show(Option<UserId>, oneshot::Sender<Vec<VisibleConnection>>),
     Examine(mpsc::UnboundedSender<(UserId, Examined)>),
     Addresses(oneshot::Sender<Vec<Address>>),
+    Settle(mpsc::UnboundedSender<()>),
 }
 
 /// What the supervisor routes to a user.
@@ -213,7 +218,10 @@ pub enum Routed {
     Detach {
         connection: ConnectionId,
         exit: Exit,
+        stay: Duration,
     },
+    /// What other nodes have of the user has changed.
+    Elsewhere,
     Follow(Ticket),
     Unfollow(Ticket),
     Leave(Address),

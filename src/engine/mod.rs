@@ -11,6 +11,7 @@ mod examination;
 mod fan_out;
 mod mailbox;
 mod messages;
+mod nodes;
 mod reception;
 mod routing;
 mod shard;
@@ -47,9 +48,10 @@ pub use desk::DeskRules;
 pub use examination::{Device, Examined, Selection};
 use mailbox::Mailbox;
 use messages::{
-    Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Forget, Inspect, Leave, MarkActive, Part, Show, Subscribe,
+    Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Forget, Leave, MarkActive, Part, Settle, Show, Subscribe,
     Turn, Unfollow, View, Watch,
 };
+pub use nodes::{Ear, Nodes};
 use shard::Shard;
 use supervisor::Supervisor;
 pub use ticks::Ticks;
@@ -64,6 +66,9 @@ pub enum EngineError {
     /// The user has as many connections as it may have.
     #[error("the user has too many connections")]
     TooManyConnections,
+    /// Other nodes cannot be asked just now.
+    #[error("other nodes cannot be asked just now")]
+    Unavailable,
     /// The engine has stopped.
     #[error("the server is stopping")]
     Stopped,
@@ -92,23 +97,29 @@ pub struct Ports {
     pub veil: Veil,
     /// What accounts are held to.
     pub desk: DeskRules,
+    /// The other nodes; none: there are none.
+    pub nodes: Option<Nodes>,
 }
 
 struct Inner {
     shards: Vec<Shard>,
     /// When users did something, for those who ask later.
     ticks: Ticks,
+    /// Who sees whom.
+    veil: Veil,
     /// No new connections are taken.
     draining: AtomicBool,
     /// Chooses a user's shard; seeded at random, so that nobody outside can crowd one.
     hasher: DefaultHashBuilder,
+    /// The other nodes; none: there are none.
+    nodes: Option<Nodes>,
 }
 
 impl Ports {
     /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
     pub fn open(ticks: Ticks) -> Self {
         let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window: Duration::from_secs(5) };
-        Self { ticks, veil: Veil::default(), desk }
+        Self { ticks, veil: Veil::default(), desk, nodes: None }
     }
 }
 
@@ -119,12 +130,17 @@ impl Engine {
         let count = if config.shards == 0 { cores } else { config.shards };
         Self(Arc::new_cyclic(|engine| {
             let engine = WeakEngine(engine.clone());
+            if let Some(nodes) = &ports.nodes {
+                nodes.ear.belongs_to(engine.clone());
+            }
             let start = |_| Shard::start(config.max_users_per_shard, ports.clone(), engine.clone(), clock, metrics);
             Inner {
                 shards: (0..count).map(start).collect(),
                 ticks: ports.ticks.clone(),
+                veil: ports.veil.clone(),
                 draining: AtomicBool::new(false),
                 hasher: DefaultHashBuilder::default(),
+                nodes: ports.nodes.clone(),
             }
         }))
     }
@@ -203,24 +219,10 @@ impl Engine {
     }
 
     /// Which of these users are visible on at least one connection to `asker`; none: to anybody.
-    pub async fn online(&self, asker: Option<UserId>, users: Vec<UserId>) -> HashSet<UserId> {
-        let statuses = self.general_statuses(asker, users).await;
-        statuses.into_iter().filter(|&(_, status)| status == GeneralStatus::Online).map(|(user, _)| user).collect()
-    }
-
-    /// The general status of those users of whom anything is known; the others are absent from the answer.
-    pub async fn general_statuses(&self, asker: Option<UserId>, users: Vec<UserId>) -> HashMap<UserId, GeneralStatus> {
-        let (answer, mut answers) = mpsc::unbounded_channel();
-        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
-            // A shard that is too busy to answer leaves its users out.
-            let _refused = shard.offer(Inspect { users, asker, answer: answer.clone() });
-        }
-        drop(answer);
-        let mut found = HashMap::new();
-        while let Some((user, status)) = answers.recv().await {
-            found.insert(user, status);
-        }
-        found
+    pub async fn online(&self, asker: Option<UserId>, users: Vec<UserId>) -> Result<HashSet<UserId>, EngineError> {
+        let views = self.views(asker, &users).await?;
+        let online = views.into_iter().filter(|(_, shown)| shown.general_status() == GeneralStatus::Online);
+        Ok(online.map(|(user, _)| user).collect())
     }
 
     /// What those users show to `asker` of whom anything is known; the others are absent from the answer.
@@ -233,6 +235,11 @@ impl Engine {
         let mut found = HashMap::new();
         while let Some(snapshot) = answers.recv().await {
             found.insert(snapshot.user, snapshot);
+        }
+        for other in self.elsewhere(users, &found).await? {
+            let hides = asker.is_some_and(|asker| self.0.veil.hides(other.user(), asker));
+            let shown = other.snapshot();
+            found.insert(other.user(), if hides { shown.concealed() } else { shown });
         }
         Ok(found)
     }
@@ -250,15 +257,20 @@ impl Engine {
     pub async fn visible(&self, asker: Option<UserId>, user: UserId) -> Result<Vec<VisibleConnection>, EngineError> {
         let (answer, shown) = oneshot::channel();
         self.supervisor(user).offer(Show { user, asker, answer })?;
-        // Nobody answers for a user of whom nothing is known.
-        Ok(shown.await.unwrap_or_default())
+        if let Ok(shown) = shown.await {
+            return Ok(shown);
+        }
+        // Nobody answers for a user of whom nothing is known here.
+        let others = self.elsewhere([&user], &HashMap::<_, ()>::new()).await?;
+        let hides = asker.is_some_and(|asker| self.0.veil.hides(user, asker));
+        Ok(others.iter().filter(|_| !hides).flat_map(user::beside::visible_connections).collect())
     }
 
     /// Everything about those users of whom anything is known; the others are absent from the answer. It has the
     /// invisible connections too: not for clients.
     pub async fn examine(&self, users: Vec<UserId>) -> Result<HashMap<UserId, Examined>, EngineError> {
         let (answer, mut answers) = mpsc::unbounded_channel();
-        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
+        for (shard, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
             shard.offer(Examine { users, answer: answer.clone() })?;
         }
         drop(answer);
@@ -266,12 +278,16 @@ impl Engine {
         while let Some((user, examined)) = answers.recv().await {
             found.insert(user, examined);
         }
+        let others = self.elsewhere(&users, &found).await?;
+        found.extend(others.iter().map(|other| (other.user(), Examined::of(other))));
         Ok(found)
     }
 
-    /// Has some connections of a user closed. They are gone a moment later.
-    pub fn disconnect(&self, user: UserId, selection: Selection, farewell: Farewell) -> Result<(), EngineError> {
-        self.supervisor(user).offer(Dismiss { user, selection, farewell })
+    /// Has some connections of a user closed, on all nodes. They are gone a moment later.
+    pub async fn disconnect(&self, user: UserId, selection: Selection, farewell: Farewell) -> Result<(), EngineError> {
+        let dismiss = Dismiss { user, selection: selection.clone(), farewell: farewell.clone() };
+        self.supervisor(user).offer(dismiss)?;
+        self.disconnect_elsewhere(user, selection, farewell).await
     }
 
     /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
@@ -301,9 +317,22 @@ impl Engine {
 
     /// Has every connection closed.
     pub fn close_all(&self, farewell: Farewell) {
+        self.close_portion(0, 1, farewell);
+    }
+
+    /// Has every connection of one in `portions` users closed: another user for another `portion`.
+    pub fn close_portion(&self, portion: u32, portions: u32, farewell: Farewell) {
         for shard in &self.0.shards {
-            shard.supervisor().deliver(CloseAll(farewell.clone()));
+            shard.supervisor().deliver(CloseAll { portion, portions, farewell: farewell.clone() });
         }
+    }
+
+    /// Completes when every user has handled what was sent before.
+    pub async fn settle(&self) {
+        let (answer, mut answers) = mpsc::unbounded_channel();
+        self.0.shards.iter().for_each(|shard| shard.supervisor().deliver(Settle(answer.clone())));
+        drop(answer);
+        while answers.recv().await.is_some() {}
     }
 
     /// Stops the shards' threads; what is still on them is dropped.

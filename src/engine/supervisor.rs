@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
+use tokio::sync::oneshot;
 
 use super::desk::Desk;
 use super::fan_out::FanOuts;
 use super::mailbox::{Letter, Mailbox, send};
 use super::messages::{
-    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Question,
-    Routed, SetStatus, Show, Subscribe, Unfollow,
+    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Leave, Lost, MarkActive, Question, Routed,
+    SetStatus, Settle, Show, Subscribe, Unfollow,
 };
 use super::ticks::Visible;
 use super::user::{Surroundings, UserActor};
@@ -37,6 +38,8 @@ pub(super) struct Entry {
     actor: Addr<UserActor>,
     /// Messages sent to it from here, to tell whether it is idle or has not seen the last of them yet.
     routed: u64,
+    /// The actor waits until it is known what other nodes have of the user.
+    pub(super) loading: Option<oneshot::Sender<()>>,
 }
 
 impl Entry {
@@ -56,10 +59,10 @@ impl Supervisor {
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
-        let Ports { ticks, veil, desk } = ports;
+        let Ports { ticks, veil, desk, nodes } = ports;
         let (visible, fan_outs) = (Visible::new(ticks), FanOuts::default());
         let surroundings =
-            Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs, veil, engine, desk });
+            Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs, veil, engine, desk, nodes });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
@@ -74,10 +77,19 @@ impl Supervisor {
         if !self.users.contains_key(&user) {
             quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
             self.surroundings.metrics.engine().users.inc();
-            let actor = UserActor::new(UserPresence::new(user), self.surroundings.clone()).start();
-            self.users.insert(user, Entry { actor, routed: 0 });
+            let (loading, known) = self.watch(user).unzip();
+            let actor = UserActor::new(UserPresence::new(user), known, self.surroundings.clone()).start();
+            self.users.insert(user, Entry { actor, routed: 0, loading });
         }
         Ok(self.users.get_mut(&user).expect("found or started above"))
+    }
+
+    /// Has other nodes tell of a user; the channel says when it is known what they have. None: there are none, or they
+    /// cannot be reached.
+    fn watch(&self, user: UserId) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
+        let nodes = self.surroundings.nodes.as_ref()?;
+        nodes.backplane.watch(user);
+        nodes.are_reached().then(oneshot::channel)
     }
 
     fn remove(&mut self, user: UserId) -> Option<Entry> {
@@ -96,7 +108,7 @@ impl Supervisor {
         let actor =
             UserActor::recover(lost.told, followers, lost.hidden, connections, now, self.surroundings.clone()).start();
         self.surroundings.metrics.engine().users.inc();
-        self.users.insert(user, Entry { actor, routed: 0 });
+        self.users.insert(user, Entry { actor, routed: 0, loading: None });
     }
 }
 
@@ -130,9 +142,9 @@ impl Handler<Letter<Detach>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<Detach>, _: &mut Self::Context) {
-        let Detach { user, address, exit } = letter.content;
+        let Detach { user, address, exit, stay } = letter.content;
         if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Detach { connection: address.connection(), exit });
+            entry.route(Routed::Detach { connection: address.connection(), exit, stay });
         }
     }
 }
@@ -183,19 +195,6 @@ impl Handler<Letter<Leave>> for Supervisor {
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Leave(address.clone()));
-            }
-        }
-    }
-}
-
-impl Handler<Letter<Inspect>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, letter: Letter<Inspect>, _: &mut Self::Context) {
-        let Inspect { users, asker, answer } = letter.content;
-        for user in users {
-            if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Ask(Question::Inspect(asker, answer.clone())));
             }
         }
     }
@@ -283,8 +282,21 @@ impl Handler<Letter<CloseAll>> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, letter: Letter<CloseAll>, _: &mut Self::Context) {
-        let CloseAll(farewell) = letter.content;
-        self.users.values_mut().for_each(|entry| entry.route(Routed::Close(farewell.clone())));
+        let CloseAll { portion, portions, farewell } = letter.content;
+        for (user, entry) in &mut self.users {
+            if u32::from(user.uuid().as_bytes()[15]) % portions == portion {
+                entry.route(Routed::Close(farewell.clone()));
+            }
+        }
+    }
+}
+
+impl Handler<Letter<Settle>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Settle>, _: &mut Self::Context) {
+        let Settle(answer) = letter.content;
+        self.users.values_mut().for_each(|entry| entry.route(Routed::Ask(Question::Settle(answer.clone()))));
     }
 }
 
@@ -298,6 +310,9 @@ impl Handler<Letter<Idle>> for Supervisor {
             && let Some(mut entry) = self.remove(user)
         {
             entry.route(Routed::Retire);
+            if let Some(nodes) = &self.surroundings.nodes {
+                nodes.backplane.unwatch(user);
+            }
         }
     }
 }

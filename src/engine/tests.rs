@@ -245,7 +245,7 @@ async fn only_the_visible_are_online() {
     let _here = world.connects("here", Some("")).await;
     let _hidden = world.connects("hidden", None).await;
     let users = ["here", "hidden", "nobody"].map(UserId::from_name);
-    let online = world.engine.online(None, users.to_vec()).await;
+    let online = world.engine.online(None, users.to_vec()).await.unwrap();
     assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
 }
 

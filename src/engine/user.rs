@@ -1,25 +1,32 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
-mod beside;
+pub(super) mod beside;
+mod elsewhere;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
+use tokio::sync::oneshot;
 
 use super::desk::DeskRules;
+use super::examination::Selection;
 use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::mailbox::Mailbox;
 use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
+use super::nodes::Nodes;
 use super::supervisor::Supervisor;
 use super::ticks::Visible;
 use super::veil::Veil;
 use super::{EngineError, WeakEngine};
 use crate::clock::Clock;
+use crate::cluster::record::Record;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Pace};
+use crate::outbox::{Address, Farewell, Notification, Pace};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::followers::Followers;
+use crate::presence::general::Exit;
+use crate::presence::id::ConnectionId;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
 
@@ -34,6 +41,8 @@ pub struct Surroundings {
     pub engine: WeakEngine,
     pub desk: DeskRules,
     pub fan_outs: FanOuts,
+    /// None: there are no other nodes.
+    pub nodes: Option<Nodes>,
 }
 
 /// One user.
@@ -49,14 +58,34 @@ pub struct UserActor {
     retired: bool,
     /// What the actor has to do first, if it stands in for a lost one.
     recovery: Option<Effects>,
+    /// Comes when it is known what other nodes have of the user; none: there is nothing to wait for.
+    loading: Option<oneshot::Receiver<()>>,
+    /// What other nodes have been told; none: nothing.
+    announced: Option<Box<Record>>,
+    /// It will look whether those are over that are shown on.
+    awaits_lapse: bool,
     pub(super) surroundings: Rc<Surroundings>,
 }
 
 impl UserActor {
     /// The actor of a user of whom nothing is known.
-    pub fn new(presence: UserPresence<Address>, surroundings: Rc<Surroundings>) -> Self {
-        let told = Arc::new(presence.snapshot());
-        Self { presence, told, hidden: None, handled: 0, retired: false, recovery: None, surroundings }
+    pub fn new(
+        presence: UserPresence<Address>,
+        loading: Option<oneshot::Receiver<()>>,
+        surroundings: Rc<Surroundings>,
+    ) -> Self {
+        Self {
+            told: Arc::new(presence.snapshot()),
+            presence,
+            hidden: None,
+            handled: 0,
+            retired: false,
+            recovery: None,
+            loading,
+            announced: None,
+            awaits_lapse: false,
+            surroundings,
+        }
     }
 
     /// The actor of a user whose last one was lost.
@@ -68,23 +97,31 @@ impl UserActor {
         now: Timestamp,
         surroundings: Rc<Surroundings>,
     ) -> Self {
-        let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, now);
-        let told = Arc::new(told);
-        Self { presence, told, hidden, handled: 0, retired: false, recovery: Some(effects), surroundings }
+        let remote = surroundings.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(told.user));
+        let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, remote, now);
+        let mut actor = Self::new(presence, None, surroundings);
+        actor.told = Arc::new(told);
+        actor.hidden = hidden;
+        actor.recovery = Some(effects);
+        // Whatever it was that they were told.
+        actor.announced = Some(Box::default());
+        actor
     }
 
     /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
     fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
-        let (connected, visible) = (self.is_connected(), self.presence.is_visible());
+        let (connected, visible) = (self.is_connected(), self.presence.is_visible_here());
+        let exit = if let Event::Disconnected { exit, .. } = &event { *exit } else { Exit::Lost };
         self.see();
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
         self.see();
-        if self.presence.is_visible() != visible {
+        if self.presence.is_visible_here() != visible {
             self.write_down();
         }
         if self.is_connected() != connected {
             self.count_connected(!connected);
         }
+        self.follow_up(exit, context);
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
@@ -101,7 +138,7 @@ impl UserActor {
     /// Has it written down that the user is online from here on, or no longer.
     fn write_down(&self) {
         let (visible, user) = (&self.surroundings.visible, self.presence.user());
-        if self.presence.is_visible() { visible.appears(user) } else { visible.disappears(user) }
+        if self.presence.is_visible_here() { visible.appears(user) } else { visible.disappears(user) }
     }
 
     fn is_connected(&self) -> bool {
@@ -152,9 +189,8 @@ impl UserActor {
                 // Who asked may have gone; its detachment is under way then.
                 drop(answer.send(Ok(context.address())));
             }
-            Routed::Detach { connection, exit } => {
-                self.take(Event::Disconnected { connection, exit }, context);
-            }
+            Routed::Detach { connection, exit, stay } => self.detach(connection, exit, stay, context),
+            Routed::Elsewhere => self.look_elsewhere(context),
             Routed::SetStatus(update) => self.set_status(update, context),
             Routed::Acted { at, says } => {
                 self.take(Event::Acted { at, by: None, says }, context);
@@ -182,10 +218,7 @@ impl UserActor {
             Routed::Conceal(addresses) => self.conceal(&addresses),
             Routed::Reveal(addresses) => self.reveal(&addresses),
             Routed::Ask(question) => self.answer(question),
-            Routed::Dismiss(selection, farewell) => {
-                let chosen = self.presence.addresses().filter(|address| selection.includes(address.connection()));
-                chosen.for_each(|address| address.close(farewell.clone()));
-            }
+            Routed::Dismiss(selection, farewell) => self.dismiss(&selection, &farewell, context),
             Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell.clone())),
             Routed::Retire => {
                 self.retired = true;
@@ -196,10 +229,20 @@ impl UserActor {
         }
     }
 
-    /// The connections of the same dialect besides this one.
+    /// The connections of the same dialect besides this one, on all nodes.
     fn has_beside(&self, address: &Address) -> usize {
         let others = self.presence.addresses().filter(|&other| other != address);
-        others.filter(|other| other.dialect() == address.dialect()).count()
+        let elsewhere = self.presence.live_others().filter(|other| other.kind == address.dialect().number());
+        others.filter(|other| other.dialect() == address.dialect()).count() + elsewhere.count()
+    }
+
+    fn dismiss(&mut self, selection: &Selection, farewell: &Farewell, context: &mut Context<Self>) {
+        let includes = |id: ConnectionId| selection.includes(id, self.presence.shown(id));
+        let chosen = self.presence.addresses().filter(|address| includes(address.connection()));
+        chosen.for_each(|address| address.close(farewell.clone()));
+        if *selection == Selection::default() {
+            self.take(Event::Dropped, context);
+        }
     }
 
     fn set_status(&mut self, update: SetStatus, context: &mut Context<Self>) {
@@ -225,7 +268,11 @@ impl Actor for UserActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        if let Some(known) = self.loading.take() {
+            self.await_others(known, context);
+        }
         let Some(Effects { snapshot: _, notify, retire }) = self.recovery.take() else { return };
+        self.follow_up(Exit::Lost, context);
         self.write_down();
         if self.is_connected() {
             self.count_connected(true);

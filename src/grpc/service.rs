@@ -214,19 +214,18 @@ impl From<Vec<UserStatus>> for proto::GetUserStatusResult {
     }
 }
 
-impl From<NodeInfo> for proto::InfoResult {
-    fn from(node: NodeInfo) -> Self {
-        let NodeInfo { uid, name, version, clients, users, uptime } = node;
-        let node = proto::NodeResult {
+impl From<Vec<NodeInfo>> for proto::InfoResult {
+    fn from(nodes: Vec<NodeInfo>) -> Self {
+        let node = |NodeInfo { uid, name, version, clients, users, uptime }| proto::NodeResult {
             uid,
             name,
-            version: version.into(),
+            version,
             num_clients: clients,
             num_users: users,
             num_channels: 0,
             uptime,
             num_subs: 0,
         };
-        Self { nodes: vec![node] }
+        Self { nodes: nodes.into_iter().map(node).collect() }
     }
 }

@@ -86,6 +86,8 @@ impl Address {
             id: self.connection,
             username: state.username.clone(),
             status: state.status.clone(),
+            since: Timestamp::default(),
+            kind: self.dialect().number(),
             address: self.clone(),
         })
     }

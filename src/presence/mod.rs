@@ -9,6 +9,7 @@
 pub mod account;
 pub mod calls;
 pub mod diff;
+pub mod elsewhere;
 pub mod followers;
 pub mod follows;
 pub mod general;

@@ -1,11 +1,13 @@
 //! The machine of one user: aggregates the statuses of its connections and keeps the addresses of its followers.
 
+mod elsewhere;
 #[cfg(test)]
 mod tests;
 
 use std::hash::Hash;
 
 use super::diff::{Diff, OwnStatus, Presence, Snapshot};
+use super::elsewhere::{Elsewhere, Remote, Stay};
 use super::followers::Followers;
 use super::general::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
@@ -22,15 +24,12 @@ pub struct Connection<F> {
     pub username: Option<Username>,
     /// `None`: connected but invisible. The empty text: here, nothing to say.
     pub status: Option<StatusText>,
+    /// Since when it shows that.
+    pub since: Timestamp,
+    /// The world it comes from, by the engine's own numbers.
+    pub kind: u32,
     /// Where it is reached; also follows its own user (Nakama's self-follow).
     pub address: F,
-}
-
-impl<F> Connection<F> {
-    fn presence(&self) -> Option<Presence> {
-        let status = self.status.clone()?;
-        Some(Presence { connection: self.id, username: self.username.clone(), status })
-    }
 }
 
 /// What happens to a user.
@@ -51,6 +50,19 @@ pub enum Event<F> {
         connection: ConnectionId,
         /// How it ended.
         exit: Exit,
+        /// It is shown on for a while, if it is shown; none: it is not.
+        stay: Option<Stay>,
+    },
+    /// The time of connections that are shown on is over, if it is.
+    Lapsed,
+    /// Connections that are shown on are to be gone.
+    Dropped,
+    /// This is what other nodes have of the user from here on.
+    Elsewhere {
+        /// What they have.
+        remote: Remote,
+        /// Connections here that show the text which the user gave itself.
+        devices: Vec<ConnectionId>,
     },
     /// The user gives itself a text, which these of its connections show from here on.
     CustomSet {
@@ -111,6 +123,8 @@ pub struct UserPresence<F> {
     own: OwnStatus,
     /// When it was last here and did something, and what it said of itself.
     seen: LastSeen,
+    /// Connections without a line here; none where there are no other nodes and nobody's line broke.
+    elsewhere: Option<Box<Elsewhere>>,
 }
 
 impl<F: Clone + Eq + Hash> UserPresence<F> {
@@ -123,6 +137,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             followers: Followers::default(),
             own: OwnStatus::default(),
             seen: LastSeen::default(),
+            elsewhere: None,
         }
     }
 
@@ -132,6 +147,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         told: Snapshot,
         followers: Vec<F>,
         connections: Vec<Connection<F>>,
+        remote: Option<Remote>,
         now: Timestamp,
     ) -> (Self, Effects) {
         let mut user = Self::new(told.user);
@@ -141,6 +157,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
+        user.elsewhere = remote.map(|remote| Box::new(Elsewhere::from(remote)));
         let diff = Diff::between(told.user, user.version.next(now), &told.presences, &user.presences());
         let effects = user.effects(diff);
         (user, effects)
@@ -151,7 +168,10 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         match event {
             Event::Connected(connection) => self.connect(connection, now),
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
-            Event::Disconnected { connection, exit } => self.disconnect(connection, exit, now),
+            Event::Disconnected { connection, exit, stay } => self.disconnect(connection, exit, stay, now),
+            Event::Lapsed => self.lapse(Some(now), now),
+            Event::Dropped => self.lapse(None, now),
+            Event::Elsewhere { remote, devices } => self.take_remote(remote, &devices, now),
             Event::CustomSet { connections, text } => self.set_custom(&connections, text, now),
             Event::Acted { at, by, says } => self.acted(at, by, says, now),
             Event::Remembered(record) => {
@@ -167,51 +187,75 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         }
     }
 
-    fn connect(&mut self, connection: Connection<F>, now: Timestamp) -> Effects {
+    fn connect(&mut self, mut connection: Connection<F>, now: Timestamp) -> Effects {
         self.followers.insert(connection.address.clone());
-        let (id, after) = (connection.id, connection.presence());
-        let before = match self.find(id) {
-            Some(index) => std::mem::replace(&mut self.connections[index], connection).presence(),
-            None => {
-                self.connections.push(connection);
-                None
-            }
-        };
-        self.change(before, after, Exit::Lost, now)
+        connection.since = self.later(now);
+        let index = self.find(connection.id);
+        let before = index.and_then(|index| self.presence_of(&self.connections[index]));
+        match index {
+            Some(index) => self.connections[index] = connection,
+            None => self.connections.push(connection),
+        }
+        let index = index.unwrap_or(self.connections.len() - 1);
+        self.appear(index, before, now)
     }
 
     fn set_status(&mut self, id: ConnectionId, status: Option<StatusText>, now: Timestamp) -> Effects {
         let Some(index) = self.find(id) else { return self.quiet() };
         let mut connection = self.connections.remove(index);
-        let before = connection.presence();
+        let before = self.presence_of(&connection);
         connection.status = status;
-        let after = connection.presence();
+        connection.since = self.later(now);
         self.connections.push(connection);
-        self.change(before, after, Exit::Lost, now)
+        self.appear(self.connections.len() - 1, before, now)
+    }
+
+    /// The change of a connection that showed `before`, or took the place of one that did.
+    fn appear(&mut self, index: usize, before: Option<Presence>, now: Timestamp) -> Effects {
+        let predecessor = if before.is_none() { self.take_place(index) } else { None };
+        let after = self.presence_of(&self.connections[index]);
+        if predecessor.is_some() && predecessor == after {
+            return self.quiet();
+        }
+        self.change(before.or(predecessor), after, Exit::Lost, now)
     }
 
     /// Told as one change of all these connections.
     fn set_custom(&mut self, ids: &[ConnectionId], text: Option<StatusText>, now: Timestamp) -> Effects {
         let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        let since = self.later(now);
         for &id in ids {
             let Some(index) = self.find(id) else { continue };
             let mut connection = self.connections.remove(index);
-            leaves.extend(connection.presence());
+            leaves.extend(self.presence_of(&connection));
             connection.status = Some(text.clone().unwrap_or_else(StatusText::empty));
-            joins.extend(connection.presence());
+            connection.since = since;
+            joins.extend(self.presence_of(&connection));
             self.connections.push(connection);
         }
         if self.is_visible() {
             self.own.custom = text;
+            if let Some(elsewhere) = &mut self.elsewhere {
+                elsewhere.custom_since = since;
+            }
         }
         self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
     }
 
-    fn disconnect(&mut self, id: ConnectionId, exit: Exit, now: Timestamp) -> Effects {
+    fn disconnect(&mut self, id: ConnectionId, exit: Exit, stay: Option<Stay>, now: Timestamp) -> Effects {
         let Some(index) = self.find(id) else { return self.quiet() };
         let connection = self.connections.remove(index);
         self.followers.remove(&connection.address);
-        self.change(connection.presence(), None, exit, now)
+        let before = self.presence_of(&connection);
+        if before.is_some()
+            && let Some(stay) = stay.filter(|_| self.elsewhere.as_ref().is_none_or(|known| known.has_room()))
+        {
+            return self.keep(&connection, stay, now);
+        }
+        if let Some(elsewhere) = &mut self.elsewhere {
+            elsewhere.vacate(id);
+        }
+        self.change(before, None, exit, now)
     }
 
     /// One change, whether a text comes with it or not.
@@ -273,8 +317,17 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.connections.iter().position(|connection| connection.id == id)
     }
 
+    fn presence_of(&self, connection: &Connection<F>) -> Option<Presence> {
+        let status = connection.status.clone()?;
+        let shown = self.elsewhere.as_ref().map_or(connection.id, |elsewhere| elsewhere.shown(connection.id));
+        Some(Presence { connection: shown, username: connection.username.clone(), status })
+    }
+
     fn presences(&self) -> Vec<Presence> {
-        self.connections.iter().filter_map(Connection::presence).collect()
+        match &self.elsewhere {
+            None => self.connections.iter().filter_map(|connection| self.presence_of(connection)).collect(),
+            Some(_) => self.stamped().into_iter().map(|(_, presence)| presence).collect(),
+        }
     }
 
     /// Remembers that the user is visible at this time of day.
@@ -282,8 +335,13 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         Sighting::online(at).apply(&mut self.seen);
     }
 
-    /// At least one connection is visible.
+    /// At least one connection is visible, wherever its line is.
     pub fn is_visible(&self) -> bool {
+        self.is_visible_here() || self.others().any(|connection| connection.status.is_some())
+    }
+
+    /// At least one connection with a line here is visible.
+    pub fn is_visible_here(&self) -> bool {
         self.connections.iter().any(|connection| connection.status.is_some())
     }
 
@@ -318,7 +376,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         }
     }
 
-    /// The connections that others see.
+    /// The connections here that others see.
     pub fn visible(&self) -> impl Iterator<Item = &Connection<F>> {
         self.connections.iter().filter(|connection| connection.status.is_some())
     }
@@ -332,9 +390,10 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         }
     }
 
-    /// Nobody is connected and nobody follows.
+    /// Nobody is connected here and nobody follows.
     pub fn is_idle(&self) -> bool {
-        self.connections.is_empty() && self.followers.is_empty()
+        let nobody_stays = self.elsewhere.as_ref().is_none_or(|elsewhere| elsewhere.is_idle());
+        self.connections.is_empty() && self.followers.is_empty() && nobody_stays
     }
 
     /// Everybody who is told.

@@ -233,7 +233,8 @@ impl SessionActor {
     fn let_go(&mut self) {
         self.leave_lobby();
         match self.attachment.take() {
-            Some(attachment) => {
+            Some(mut attachment) => {
+                attachment.stay(self.services.linger.after(self.state.ending()));
                 self.went(&attachment);
                 attachment.leave(self.state.take_follows());
             }

@@ -33,4 +33,4 @@ pub use entrance::EntranceRules;
 pub use lobby::Lobby;
 pub use open::{OpenError, admit, admit_accounts, open};
 pub use rounds::Rounds;
-pub use services::{ConnectionIds, Directory, LookupFailed, Services};
+pub use services::{ConnectionIds, Directory, Linger, LookupFailed, Services};

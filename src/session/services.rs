@@ -1,6 +1,7 @@
 //! What every session needs of the rest of the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
@@ -8,6 +9,7 @@ use uuid::{ContextV1, Uuid};
 use super::lobby::Lobby;
 use super::porter::Porter;
 use super::rounds::Rounds;
+use super::state::Ending;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::engine::{Accounts, Engine};
@@ -49,6 +51,28 @@ pub struct Services {
     pub accounts: Accounts,
     /// Is told of clients that come and go; none: nobody is.
     pub porter: Option<Arc<dyn Porter>>,
+    /// How long clients are shown on that may come back.
+    pub linger: Linger,
+}
+
+/// How long clients are shown on that may come back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Linger {
+    /// After their line broke.
+    pub broken: Duration,
+    /// After the server stopped.
+    pub drained: Duration,
+}
+
+impl Linger {
+    /// After this end.
+    pub fn after(self, ending: Ending) -> Duration {
+        match ending {
+            Ending::Broken | Ending::Silent => self.broken,
+            Ending::Drained => self.drained,
+            Ending::Closed => Duration::ZERO,
+        }
+    }
 }
 
 /// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.

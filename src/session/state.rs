@@ -85,8 +85,21 @@ pub struct State {
     /// A ping has gone out since then.
     pinged: bool,
     phase: Phase,
-    /// It ends because nothing was heard of the client.
-    silent: bool,
+    /// How it ends, if it ends now.
+    ending: Ending,
+}
+
+/// How a session ends, as to its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The line broke: nobody closed it.
+    Broken,
+    /// Nothing was heard of the client.
+    Silent,
+    /// One side closed it.
+    Closed,
+    /// The server stops.
+    Drained,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +137,7 @@ impl State {
             heard: now,
             pinged: false,
             phase: Phase::Open,
-            silent: false,
+            ending: Ending::Broken,
         }
     }
 
@@ -176,7 +189,7 @@ impl State {
             Decoded::Request(_) | Decoded::Refused(_) => self.close_because(CloseCause::BadRequest, now),
             Decoded::Fatal(frames, closing) => {
                 let mut actions = vec![Action::Refuse(frames)];
-                actions.extend(self.close(closing, now));
+                actions.extend(self.close(closing, Ending::Closed, now));
                 actions
             }
             // Taken apart, or not a matter of turns.
@@ -285,12 +298,14 @@ impl State {
             actions.extend(self.abandoned(&drained.abandoned));
         }
         if let Some(farewell) = &drained.farewell {
-            let closing = match farewell {
-                Farewell::Drain => self.protocol.closing(CloseCause::Drain),
-                Farewell::Disconnected => self.protocol.closing(CloseCause::Disconnected),
-                Farewell::Dismissed(told) => Closing { code: told.0, reason: told.1.to_string().into() },
-            };
-            actions.extend(self.close(closing, now));
+            actions.extend(match farewell {
+                Farewell::Drain => self.close_because(CloseCause::Drain, now),
+                Farewell::Disconnected => self.close_because(CloseCause::Disconnected, now),
+                Farewell::Dismissed(told) => {
+                    let closing = Closing { code: told.0, reason: told.1.to_string().into() };
+                    self.close(closing, Ending::Closed, now)
+                }
+            });
         }
         actions
     }
@@ -412,19 +427,26 @@ impl State {
 
     /// The session closes the connection by itself.
     pub fn close_because(&mut self, cause: CloseCause, now: Timestamp) -> Vec<Action> {
-        self.silent |= cause == CloseCause::Silent;
-        self.close(self.protocol.closing(cause), now)
+        let ending = if cause == CloseCause::Silent {
+            Ending::Silent
+        } else if cause == CloseCause::Drain {
+            Ending::Drained
+        } else {
+            Ending::Closed
+        };
+        self.close(self.protocol.closing(cause), ending, now)
     }
 
-    /// Whether it ends because nothing was heard of the client.
-    pub fn is_silent(&self) -> bool {
-        self.silent
+    /// How it ends, if it ends now.
+    pub fn ending(&self) -> Ending {
+        self.ending
     }
 
-    fn close(&mut self, closing: Closing, now: Timestamp) -> Vec<Action> {
+    fn close(&mut self, closing: Closing, ending: Ending, now: Timestamp) -> Vec<Action> {
         if self.phase != Phase::Open {
             return Vec::new();
         }
+        self.ending = ending;
         self.phase = Phase::Closing(now + self.timing.close_timeout);
         self.waiting.clear();
         vec![Action::Close(closing)]
@@ -433,8 +455,8 @@ impl State {
     /// The client's close frame came: the first, to be echoed, or the answer to the session's own.
     pub fn client_closes(&mut self, code: Option<u16>, now: Timestamp) -> Vec<Action> {
         let mut actions = match code {
-            Some(code) => self.close(Closing { code, reason: "".into() }, now),
-            None => self.close(Closing::new(1000, ""), now),
+            Some(code) => self.close(Closing { code, reason: "".into() }, Ending::Closed, now),
+            None => self.close(Closing::new(1000, ""), Ending::Closed, now),
         };
         actions.extend(self.stop());
         actions

@@ -109,12 +109,12 @@ async fn who_is_back_elsewhere_before_the_deadline_was_never_gone() {
         one.backplane.linger(alice, Duration::from_secs(3));
         eventually("lingers", || two.backplane.remote(alice).is_some_and(|remote| !remote.lingering.is_empty())).await;
         let shown_as = Some(connection("here").id);
-        let back = hereabouts::cluster::record::RemoteConnection {
+        let back = hereabouts::presence::elsewhere::RemoteConnection {
             id: connection("another").id,
             shown_as,
             ..connection("here")
         };
-        two.backplane.announce(alice, Record { connections: vec![back.clone()], lingering: false });
+        two.backplane.announce(alice, Record { connections: vec![back.clone()], ..Record::default() });
         world.pass(Duration::from_millis(3001));
         // From here to the end of the lingering record the view shows the same one connection.
         eventually("the lingering record is removed", || {
@@ -190,7 +190,8 @@ async fn an_order_reaches_every_node() {
         two.announces(alice, &["heard two"]);
         one.sees(alice, &["heard two"]).await;
         two.sees(alice, &["heard one"]).await;
-        let order = Order::Close { connection: Some(connection("x").id), code: 3005, reason: "go".into() };
+        let order =
+            Order::Close { connection: Some(connection("x").id), except: Vec::new(), code: 3005, reason: "go".into() };
         one.backplane.order(alice, order.clone()).await.unwrap();
         for node in [&one, &two] {
             let mut orders = Vec::new();

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use hereabouts::clock::Clock;
 use hereabouts::cluster::memory::{MemoryBackplane, MemoryHub};
-use hereabouts::cluster::record::{Record, RemoteConnection};
+use hereabouts::cluster::record::Record;
 use hereabouts::cluster::redis::{RedisBackplane, StartError};
-use hereabouts::cluster::{Backplane, Listener, Order, Remote};
+use hereabouts::cluster::{Backplane, Listener, Order};
 use hereabouts::config::{Config, Overrides, load};
 use hereabouts::metrics::Metrics;
+use hereabouts::presence::elsewhere::{Remote, RemoteConnection};
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
@@ -63,7 +64,7 @@ impl Node {
     /// Has `user` be connected here, once for each text.
     pub fn announces(&self, user: UserId, texts: &[&str]) {
         let connections = texts.iter().map(|text| connection(text)).collect();
-        self.backplane.announce(user, Record { connections, lingering: false });
+        self.backplane.announce(user, Record { connections, ..Record::default() });
     }
 
     /// What the other nodes show, by text, sorted; nothing while it is not known.
@@ -114,7 +115,9 @@ pub fn connection(text: &str) -> RemoteConnection {
         shown_as: None,
         username: Some(Username::new("alice").unwrap()),
         status: Some(StatusText::new(text).unwrap()),
+        since: hereabouts::presence::time::Timestamp::default(),
         kind: 0,
+        info: None,
     }
 }
 

@@ -30,7 +30,7 @@ impl Server {
         config.grpc_api.enabled = true;
         config.grpc_api.address = "127.0.0.1:0".parse().unwrap();
         change(&mut config);
-        let app = App::build(&config, &Clock::system()).unwrap();
+        let app = App::build(&config, &Clock::system()).await.unwrap();
         let address = app.grpc_address().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = actix_web::rt::spawn(app.run(async {

@@ -77,7 +77,7 @@ async fn a_drain_closes_every_socket_with_a_reason_and_ends_in_good_order() {
     let world = World::start();
     let mut config = config();
     config.server.address = "127.0.0.1:0".parse().unwrap();
-    let app = App::build(&config, &Clock::system()).unwrap();
+    let app = App::build(&config, &Clock::system()).await.unwrap();
     let address = app.addresses()[0];
     let (stop, stopped) = oneshot::channel::<()>();
     let running = actix_web::rt::spawn(app.run(async {

@@ -128,7 +128,7 @@ async fn a_drain_tells_of_everybody_it_closed_before_it_ends() {
     let issuer = World::start();
     let mut config = receiver.config(3600);
     config.server.address = "127.0.0.1:0".parse().unwrap();
-    let app = App::build(&config, &Clock::system()).unwrap();
+    let app = App::build(&config, &Clock::system()).await.unwrap();
     let address = app.addresses()[0];
     let (stop, stopped) = oneshot::channel::<()>();
     let running = actix_web::rt::spawn(app.run(async {

@@ -73,7 +73,7 @@ pub enum Reply {
     /// Done.
     Disconnect,
     /// This server.
-    Info(NodeInfo),
+    Info(Vec<NodeInfo>),
     /// Done.
     Altered,
     /// In the order in which they were added.
@@ -105,10 +105,10 @@ impl Users {
             Command::GetPresence { users } => Reply::GetPresence(self.get_presence(users).await?),
             Command::Connections { user } => Reply::Connections(self.connections(&user).await?),
             Command::Disconnect(disconnection) => {
-                self.disconnect(&disconnection)?;
+                self.disconnect(&disconnection).await?;
                 Reply::Disconnect
             }
-            Command::Info => Reply::Info(self.info()),
+            Command::Info => Reply::Info(self.info().await),
             Command::AddTo(kind, People { user, people }) => {
                 self.add_to(kind, &user, &people).await?;
                 Reply::Altered

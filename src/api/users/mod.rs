@@ -87,6 +87,9 @@ impl From<EngineError> for ApiError {
         match error {
             EngineError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
             EngineError::TooManyConnections => Self::new(ErrorKind::Unavailable, "The user has too many connections."),
+            EngineError::Unavailable => {
+                Self::new(ErrorKind::Unavailable, "Other nodes cannot be asked just now, try again.")
+            }
             EngineError::Stopped => Self::new(ErrorKind::Unavailable, "The server is stopping."),
         }
     }

@@ -25,10 +25,10 @@ impl Node {
 pub struct NodeInfo {
     /// Another at each start.
     pub uid: String,
-    /// Where it listens.
+    /// Its own name; of a node that is alone, where it listens.
     pub name: String,
     /// Of this software.
-    pub version: &'static str,
+    pub version: String,
     /// Open connections, of all dialects.
     pub clients: u32,
     /// Users with at least one of them.
@@ -37,14 +37,34 @@ pub struct NodeInfo {
     pub uptime: u32,
 }
 
+/// How a version of this software is written.
+fn version(number: &str) -> String {
+    format!("{number} hereabouts")
+}
+
 impl Users {
-    /// This server.
-    pub fn info(&self) -> NodeInfo {
+    /// All nodes that are known to be alive. One that cannot reach the others knows only itself.
+    pub async fn info(&self) -> Vec<NodeInfo> {
+        let Some(nodes) = self.engine.nodes().await else { return vec![self.own_info()] };
+        let now = self.node.clock.time_of_day().as_secs();
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let info = |node: crate::cluster::node::NodeInfo| NodeInfo {
+            uid: node.uid,
+            name: node.name,
+            version: version(&node.version),
+            clients: count(node.connections),
+            users: count(node.users),
+            uptime: count(now.saturating_sub(node.started)),
+        };
+        nodes.into_iter().map(info).collect()
+    }
+
+    fn own_info(&self) -> NodeInfo {
         let Node { uid, name, started, clock } = &self.node;
         NodeInfo {
             uid: uid.clone(),
             name: name.clone(),
-            version: concat!(env!("CARGO_PKG_VERSION"), " hereabouts"),
+            version: version(env!("CARGO_PKG_VERSION")),
             clients: u32::try_from(self.metrics.connections()).unwrap_or(0),
             users: u32::try_from(self.metrics.engine().connected.get()).unwrap_or(0),
             uptime: u32::try_from(clock.now().since(*started).as_secs()).unwrap_or(u32::MAX),

@@ -124,7 +124,7 @@ impl Users {
     }
 
     /// Has connections of a user closed. That there is none is no error.
-    pub fn disconnect(&self, which: &Disconnection) -> Result<(), ApiError> {
+    pub async fn disconnect(&self, which: &Disconnection) -> Result<(), ApiError> {
         let user = user(&which.user)?;
         let farewell = which.farewell()?;
         if !which.session.is_empty() {
@@ -143,7 +143,7 @@ impl Users {
             },
         };
         let except = which.whitelist.iter().filter_map(|text| id(text)).collect();
-        Ok(self.engine.disconnect(user, Selection { only, except }, farewell)?)
+        Ok(self.engine.disconnect(user, Selection { only, except }, farewell).await?)
     }
 }
 

@@ -42,12 +42,11 @@ use super::node::NodeInfo;
 use super::record::Record;
 use super::slot::Buckets;
 use super::view::Table;
-use super::{
-    Answer, Backplane, BackplaneError, CallWindow, List, Listener, Order, Overflow, Remote, Seen, Sighting, Standing,
-};
+use super::{Answer, Backplane, BackplaneError, CallWindow, List, Listener, Order, Overflow, Seen, Sighting, Standing};
 use crate::clock::Clock;
 use crate::config::ClusterConfig;
 use crate::metrics::Metrics;
+use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 use crate::presence::quota::{Quota, QuotaExceeded};
@@ -136,8 +135,7 @@ impl RedisBackplane {
 
 impl Backplane for RedisBackplane {
     fn announce(&self, user: UserId, record: Record) {
-        let wish =
-            if record.connections.is_empty() { Wish::Gone(Exit::Lost) } else { Wish::Here(record.encode().into()) };
+        let wish = if record.is_empty() { Wish::Gone(Exit::Lost) } else { Wish::Here(record.encode().into()) };
         self.shard(user).local.wish(user, wish);
     }
 

@@ -50,8 +50,8 @@ pub async fn start(
     let places: Vec<usize> = buckets.all().map(|bucket| buckets.place(bucket, &names)).collect();
     let table = Arc::new(Table::new(buckets.clone(), listener.clone()));
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let started = clock.time_of_day().as_secs();
-    let (info, _) = watch::channel(NodeInfo { name: node.to_owned(), version, started, ..NodeInfo::default() });
+    let (uid, started) = (uuid::Uuid::new_v4().to_string(), clock.time_of_day().as_secs());
+    let (info, _) = watch::channel(NodeInfo { uid, name: node.to_owned(), version, started, ..NodeInfo::default() });
     let parts = Parts { config, clock, metrics, table: &table, listener: &listener, buckets: &buckets, info: &info };
 
     let mut hearts = Vec::new();

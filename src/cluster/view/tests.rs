@@ -4,6 +4,7 @@ use super::*;
 use crate::cluster::Order;
 use crate::presence::id::ConnectionId;
 use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
 
 /// An engine that takes as many notices as it has room for.
 #[derive(Default)]
@@ -44,12 +45,14 @@ fn connection(number: u128, status: &str) -> RemoteConnection {
         shown_as: None,
         username: None,
         status: Some(StatusText::new(status).unwrap()),
+        since: Timestamp::default(),
         kind: 0,
+        info: None,
     }
 }
 
 fn packed(connections: Vec<RemoteConnection>, lingering: bool) -> Bytes {
-    Record { connections, lingering }.encode().into()
+    Record { connections, lingering, ..Record::default() }.encode().into()
 }
 
 fn event(clock: BucketClock, user: UserId, incarnation: u64, value: Bytes) -> Event {

@@ -14,22 +14,31 @@ use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
 use crate::presence::subscriptions::Told;
-use crate::presence::user::{Event, Followed};
+use crate::presence::user::{Event, Followed, UserPresence};
+
+/// The connections of a user that others see, those with a line here at the end.
+pub fn visible_connections(presence: &UserPresence<Address>) -> Vec<VisibleConnection> {
+    let others = presence.others().filter(|other| other.status.is_some());
+    let elsewhere = others.map(|other| VisibleConnection { connection: other.shown(), info: other.info.clone() });
+    let here = presence
+        .visible()
+        .map(|each| VisibleConnection { connection: presence.shown(each.id), info: each.address.info() });
+    elsewhere.chain(here).collect()
+}
 
 impl UserActor {
     /// Answers a question. Who asked may no longer wait.
     pub(super) fn answer(&self, question: Question) {
         let user = self.presence.user();
         let _asker_waits = match question {
-            Question::Inspect(asker, answer) => answer.send((user, self.seen_by_user(asker).general_status())).is_ok(),
             Question::View(asker, answer) => answer.send(self.seen_by_user(asker)).is_ok(),
+            Question::Settle(answer) => answer.send(()).is_ok(),
             Question::Examine(answer) => answer.send((user, Examined::of(&self.presence))).is_ok(),
             Question::Addresses(answer) => answer.send(self.presence.addresses().cloned().collect()).is_ok(),
             Question::Show(asker, answer) => {
                 let hides = asker.is_some_and(|asker| self.hides(asker));
-                let visible = self.presence.visible().filter(|_| !hides);
-                let shown = visible.map(|each| VisibleConnection { connection: each.id, info: each.address.info() });
-                answer.send(shown.collect()).is_ok()
+                let shown = if hides { Vec::new() } else { visible_connections(&self.presence) };
+                answer.send(shown).is_ok()
             }
         };
     }
@@ -135,7 +144,7 @@ impl UserActor {
         tally.record(&self.surroundings.metrics);
     }
 
-    fn accounts(&self) -> Vec<Address> {
+    pub(super) fn accounts(&self) -> Vec<Address> {
         self.presence.addresses().filter(|address| address.dialect() == Dialect::Im).cloned().collect()
     }
 

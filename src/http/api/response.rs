@@ -136,9 +136,9 @@ pub struct InfoResult {
 pub struct NodeBody {
     /// Another at each start.
     uid: String,
-    /// Where it listens.
+    /// Its own name; of a node that is alone, where it listens.
     name: String,
-    version: &'static str,
+    version: String,
     /// Open connections.
     num_clients: u32,
     /// Users with a connection.
@@ -192,7 +192,7 @@ impl From<Reply> for ResultBody {
                 };
                 Self::Connections(ConnectionsResult { connections: connections.into_iter().map(keyed).collect() })
             }
-            Reply::Info(node) => Self::Info(InfoResult { nodes: vec![node.into()] }),
+            Reply::Info(nodes) => Self::Info(InfoResult { nodes: nodes.into_iter().map(Into::into).collect() }),
         }
     }
 }

@@ -20,7 +20,14 @@ fn text(status: &str) -> Option<StatusText> {
 }
 
 fn connection(number: u8, status: Option<StatusText>) -> Connection<u8> {
-    Connection { id: id(number), username: Some(Username::new("bob").unwrap()), status, address: 100 + number }
+    Connection {
+        id: id(number),
+        username: Some(Username::new("bob").unwrap()),
+        status,
+        since: at(0),
+        kind: 0,
+        address: 100 + number,
+    }
 }
 
 fn at(secs: u64) -> Timestamp {
@@ -107,7 +114,7 @@ impl World {
             }
             Step::Disconnect(number) => {
                 self.truth.remove(&id(*number));
-                Event::Disconnected { connection: id(*number), exit: Exit::Lost }
+                Event::Disconnected { connection: id(*number), exit: Exit::Lost, stay: None }
             }
             Step::Follow(follower) => Event::Followed(*follower),
             Step::Unfollow(follower) => {
@@ -170,7 +177,7 @@ proptest! {
                 connections.push(connection(number, status.clone()));
             }
         }
-        let (machine, effects) = UserPresence::recover(told.clone(), followers, connections, at(0));
+        let (machine, effects) = UserPresence::recover(told.clone(), followers, connections, None, at(0));
         let unchanged = Follower::starts_with(&Followed { snapshot: told, again: false }).view == world.visible();
         prop_assert_eq!(effects.notify.is_none(), unchanged, "told although nothing changed, or the other way round");
         world.machine = machine;
@@ -209,7 +216,7 @@ fn a_connection_is_told_of_its_own_user_until_it_ends() {
     user.handle(Event::Connected(connection(0, None)), at(1));
     user.handle(Event::Connected(connection(1, text("two"))), at(2));
     assert_eq!(user.followers().len(), 2);
-    let effects = user.handle(Event::Disconnected { connection: id(1), exit: Exit::Lost }, at(3));
+    let effects = user.handle(Event::Disconnected { connection: id(1), exit: Exit::Lost, stay: None }, at(3));
     assert_eq!(effects.notify.expect("a leave").leaves[0].status.as_str(), "two");
     assert_eq!(user.followers().iter().copied().collect::<Vec<_>>(), [100]);
 }
@@ -225,7 +232,7 @@ fn the_general_status_tells_loss_from_logout_and_nothing_of_the_invisible() {
     user.handle(Event::StatusSet { connection: id(0), status: None }, at(3));
     assert_eq!(user.general_status(), GeneralStatus::Offline, "invisible looks like a loss");
     user.handle(Event::StatusSet { connection: id(0), status: text("hi") }, at(4));
-    user.handle(Event::Disconnected { connection: id(0), exit: Exit::LoggedOut }, at(5));
+    user.handle(Event::Disconnected { connection: id(0), exit: Exit::LoggedOut, stay: None }, at(5));
     assert_eq!(user.general_status(), GeneralStatus::Unlogined);
 }
 
@@ -257,7 +264,7 @@ fn what_a_user_says_of_itself_is_one_change_with_its_text_and_is_kept() {
     assert_eq!(snapshot.seen.state, text("dnd"), "an empty text says nothing");
     let told = user.handle(says(None, "busy"), at(4)).notify.expect("followers are told");
     assert!(told.is_empty(), "the server's own side shows nothing: {told:?}");
-    user.handle(Event::Disconnected { connection: id(0), exit: Exit::Lost }, at(5));
+    user.handle(Event::Disconnected { connection: id(0), exit: Exit::Lost, stay: None }, at(5));
     assert_eq!((user.snapshot().seen.state, user.snapshot().seen.active), (text("busy"), at(7)));
     assert!(user.handle(Event::Forgotten, at(6)).notify.is_some_and(|told| told.is_empty()));
     assert_eq!(user.snapshot().seen, LastSeen::default());

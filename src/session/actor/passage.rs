@@ -9,6 +9,7 @@ use crate::metrics::Dialect;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 use crate::session::porter::{Passage, Passing, Visitor};
+use crate::session::state::Ending;
 
 impl SessionActor {
     /// The client is there.
@@ -38,8 +39,10 @@ impl SessionActor {
         let Some(visitor) = self.visitor.take() else { return };
         let passing = match attachment.exit() {
             Exit::LoggedOut => Passing::LoggedOut,
-            Exit::Lost if self.state.is_silent() => Passing::Silent,
-            Exit::Lost => Passing::Closed,
+            Exit::Lost => match self.state.ending() {
+                Ending::Silent => Passing::Silent,
+                Ending::Broken | Ending::Closed | Ending::Drained => Passing::Closed,
+            },
         };
         self.tell_porter(attachment.user(), visitor, passing);
     }

@@ -61,7 +61,7 @@ impl State {
                 actions.extend(self.proceed(now));
                 actions
             }
-            (Err(EngineError::Busy), _) => self.close_because(CloseCause::Busy, now),
+            (Err(EngineError::Busy | EngineError::Unavailable), _) => self.close_because(CloseCause::Busy, now),
             (Err(EngineError::TooManyConnections), _) => self.close_because(CloseCause::TooManyConnections, now),
             (Err(EngineError::Stopped), _) => self.close_because(CloseCause::Drain, now),
             (Ok(_), _) => Vec::new(),

@@ -96,22 +96,26 @@ struct PackedClose {
     code: u32,
     #[prost(string, tag = "3")]
     reason: String,
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    except: Vec<Vec<u8>>,
 }
 
 /// Packs an order.
 pub fn pack(order: Order) -> Vec<u8> {
-    let Order::Close { connection, code, mut reason } = order;
+    let Order::Close { connection, except, code, mut reason } = order;
     let end = (0..=Order::MAX_REASON_BYTES.min(reason.len())).rev().find(|&end| reason.is_char_boundary(end));
     reason.truncate(end.unwrap_or(0));
     let connection = connection.map_or_else(Vec::new, |id| id.uuid().as_bytes().to_vec());
-    PackedOrder { close: Some(PackedClose { connection, code, reason }) }.encode_to_vec()
+    let except = except.iter().take(Order::MAX_SPARED).map(|id| id.uuid().as_bytes().to_vec()).collect();
+    PackedOrder { close: Some(PackedClose { connection, code, reason, except }) }.encode_to_vec()
 }
 
 fn unpack(bytes: &Bytes) -> Option<Order> {
-    let PackedClose { connection, code, reason } = PackedOrder::decode(&bytes[..]).ok()?.close?;
-    let connection =
-        if connection.is_empty() { None } else { Some(ConnectionId::from_uuid(Uuid::from_slice(&connection).ok()?)) };
-    Some(Order::Close { connection, code, reason })
+    let PackedClose { connection, code, reason, except } = PackedOrder::decode(&bytes[..]).ok()?.close?;
+    let id = |bytes: &Vec<u8>| Uuid::from_slice(bytes).ok().map(ConnectionId::from_uuid);
+    let connection = if connection.is_empty() { None } else { Some(id(&connection)?) };
+    let except: Option<Vec<ConnectionId>> = except.iter().take(Order::MAX_SPARED).map(id).collect();
+    Some(Order::Close { connection, except: except?, code, reason })
 }
 
 /// Hands an order to the engine.
@@ -130,10 +134,11 @@ mod tests {
     #[test]
     fn an_order_is_read_as_it_was_packed_with_a_reason_of_bounded_length() {
         for connection in [None, Some(ConnectionId::from_uuid(Uuid::from_u128(5)))] {
-            let order = Order::Close { connection, code: 3005, reason: "bye".into() };
+            let except = vec![ConnectionId::from_uuid(Uuid::from_u128(6))];
+            let order = Order::Close { connection, except, code: 3005, reason: "bye".into() };
             assert_eq!(unpack(&pack(order.clone()).into()), Some(order));
         }
-        let long = Order::Close { connection: None, code: 1, reason: "é".repeat(500) };
+        let long = Order::Close { connection: None, except: Vec::new(), code: 1, reason: "é".repeat(500) };
         let Some(Order::Close { reason, .. }) = unpack(&pack(long).into()) else { panic!("unreadable") };
         assert_eq!(reason, "é".repeat(128));
         assert_eq!(unpack(&Bytes::from_static(b"\xff")), None);

@@ -1,0 +1,152 @@
+//! What the engine does where there are other nodes: hears the backplane, and asks it about users who are not here.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix::Handler;
+use hashbrown::HashMap;
+
+use super::examination::Selection;
+use super::mailbox::{Letter, Mail};
+use super::messages::{Dismiss, Routed};
+use super::supervisor::Supervisor;
+use super::{Engine, EngineError, WeakEngine};
+use crate::cluster::node::NodeInfo;
+use crate::cluster::{Backplane, Listener, Order, Standing};
+use crate::outbox::{Address, Farewell};
+use crate::presence::elsewhere::Remote;
+use crate::presence::id::UserId;
+use crate::presence::time::Timestamp;
+use crate::presence::user::{Event, UserPresence};
+
+/// The other nodes.
+#[derive(Clone)]
+pub struct Nodes {
+    /// The way to them.
+    pub backplane: Arc<dyn Backplane>,
+    /// Hears it for the engine.
+    pub ear: Ear,
+    /// How long a user who is asked for the first time waits for what other nodes have of it.
+    pub patience: Duration,
+}
+
+/// Hears the backplane for an engine that starts after it. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Ear(Arc<OnceLock<WeakEngine>>);
+
+impl Ear {
+    /// From here on the engine is told.
+    pub(super) fn belongs_to(&self, engine: WeakEngine) {
+        let first = self.0.set(engine).is_ok();
+        debug_assert!(first, "an ear belongs to one engine");
+    }
+
+    fn engine(&self) -> Option<Engine> {
+        self.0.get()?.upgrade()
+    }
+}
+
+impl Listener for Ear {
+    fn changed(&self, user: UserId) -> bool {
+        self.engine().is_some_and(|engine| engine.supervisor(user).offer(Changed(user)).is_ok())
+    }
+
+    fn ordered(&self, user: UserId, order: Order) -> bool {
+        let Some(engine) = self.engine() else { return false };
+        match order {
+            Order::Close { connection, except, code, reason } => {
+                let selection = Selection { only: connection, except };
+                let farewell = match u16::try_from(code) {
+                    Ok(0) | Err(_) => Farewell::Disconnected,
+                    Ok(code) => Farewell::Dismissed(Arc::new((code, reason.into()))),
+                };
+                engine.supervisor(user).offer(Dismiss { user, selection, farewell }).is_ok()
+            }
+        }
+    }
+}
+
+/// What other nodes have of a user has changed, or is known for the first time.
+pub struct Changed(UserId);
+
+impl Mail for Changed {}
+
+impl Handler<Letter<Changed>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Changed>, _: &mut Self::Context) {
+        let Changed(user) = letter.content;
+        // Without an entry nobody wants to know.
+        let Some(entry) = self.users.get_mut(&user) else { return };
+        // The actor looks by itself once it is known. It may have given up waiting: it is told like any other then.
+        if entry.loading.take().is_none_or(|loading| loading.send(()).is_err()) {
+            entry.route(Routed::Elsewhere);
+        }
+    }
+}
+
+impl Nodes {
+    /// Whether what other nodes have will be known soon.
+    pub(super) fn are_reached(&self) -> bool {
+        match self.backplane.standing() {
+            Standing::Joined => true,
+            Standing::Degraded | Standing::Isolated => false,
+        }
+    }
+}
+
+impl Engine {
+    /// What other nodes have of those users of whom nothing is known here; there is nothing where there are no other nodes.
+    pub(super) async fn elsewhere<T>(
+        &self,
+        users: impl IntoIterator<Item = &UserId>,
+        known: &HashMap<UserId, T>,
+    ) -> Result<Vec<UserPresence<Address>>, EngineError> {
+        let Some(nodes) = &self.0.nodes else { return Ok(Vec::new()) };
+        let missing: Vec<UserId> = users.into_iter().filter(|user| !known.contains_key(*user)).copied().collect();
+        if missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = nodes.backplane.look(missing).await.map_err(|error| {
+            log::debug!("other nodes could not be asked: {error}");
+            EngineError::Unavailable
+        })?;
+        Ok(found.into_iter().map(|(user, remote)| presence(user, remote)).collect())
+    }
+
+    /// Has other nodes close some connections of a user.
+    pub(super) async fn disconnect_elsewhere(
+        &self,
+        user: UserId,
+        selection: Selection,
+        farewell: Farewell,
+    ) -> Result<(), EngineError> {
+        let Some(nodes) = &self.0.nodes else { return Ok(()) };
+        let (code, reason) = match farewell {
+            Farewell::Drain | Farewell::Disconnected => (0, String::new()),
+            Farewell::Dismissed(told) => (told.0.into(), told.1.to_string()),
+        };
+        let order = Order::Close { connection: selection.only, except: selection.except, code, reason };
+        nodes.backplane.order(user, order).await.map_err(|error| {
+            log::warn!("other nodes could not be told to disconnect a user: {error}");
+            EngineError::Unavailable
+        })
+    }
+
+    /// All nodes, this one among them; none: there are no others, or they cannot be asked just now.
+    pub async fn nodes(&self) -> Option<Vec<NodeInfo>> {
+        match self.0.nodes.as_ref()?.backplane.nodes().await {
+            Ok(nodes) => Some(nodes),
+            Err(error) => {
+                log::debug!("the other nodes are not known: {error}");
+                None
+            }
+        }
+    }
+}
+
+fn presence(user: UserId, remote: Remote) -> UserPresence<Address> {
+    let mut presence = UserPresence::new(user);
+    presence.handle(Event::Elsewhere { remote, devices: Vec::new() }, Timestamp::default());
+    presence
+}

@@ -1,0 +1,99 @@
+//! What a user shows that has no line here: on other nodes, or for a while after a line broke.
+
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{ActorFutureExt, AsyncContext, Context};
+use tokio::sync::oneshot;
+
+use super::UserActor;
+use crate::cluster::record::Record;
+use crate::outbox::Address;
+use crate::presence::elsewhere::Stay;
+use crate::presence::general::Exit;
+use crate::presence::id::ConnectionId;
+use crate::presence::status::StatusText;
+use crate::presence::user::Event;
+
+/// A lapse is looked for no sooner than this.
+const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+impl UserActor {
+    /// Handles nothing until it is known what other nodes have, or that this takes too long: it comes later then.
+    pub(super) fn await_others(&mut self, known: oneshot::Receiver<()>, context: &mut Context<Self>) {
+        let Some(nodes) = &self.surroundings.nodes else { return };
+        let waiting = tokio::time::timeout(nodes.patience, known);
+        context.wait(wrap_future(waiting).map(|_, actor: &mut Self, context| actor.look_elsewhere(context)));
+    }
+
+    /// Takes in what other nodes have.
+    pub(super) fn look_elsewhere(&mut self, context: &mut Context<Self>) {
+        let remote = self.surroundings.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(self.presence.user()));
+        let Some(remote) = remote else { return };
+        let devices = self.accounts();
+        let known = self.presence.custom().since;
+        let connections = devices.iter().map(|device| device.connection()).collect();
+        self.take(Event::Elsewhere { remote, devices: connections }, context);
+        let custom = self.presence.custom();
+        if custom.since > known {
+            let shown = custom.text.unwrap_or_else(StatusText::empty);
+            devices.iter().for_each(|device| device.set_status(Some(shown.clone())));
+        }
+    }
+
+    /// A line ended, after which the connection is shown on for `span`.
+    pub(super) fn detach(&mut self, connection: ConnectionId, exit: Exit, span: Duration, context: &mut Context<Self>) {
+        let address = || self.presence.addresses().find(|address| address.connection() == connection);
+        let stay = (!span.is_zero()).then(|| Stay { span, info: address().and_then(|address| address.info()) });
+        self.take(Event::Disconnected { connection, exit, stay }, context);
+    }
+
+    /// Other nodes and the time: what they have to be told of a change here.
+    pub(super) fn follow_up(&mut self, exit: Exit, context: &mut Context<Self>) {
+        self.tell_others(exit);
+        self.await_lapse(context);
+    }
+
+    fn tell_others(&mut self, exit: Exit) {
+        let Some(nodes) = &self.surroundings.nodes else { return };
+        let user = self.presence.user();
+        let lingering = self.presence.connections().is_empty();
+        let record = Record {
+            connections: self.presence.for_others(|address: &Address| address.info()),
+            lingering: lingering && self.presence.lapses().is_some(),
+            spent: self.presence.spent(),
+            custom: self.presence.custom(),
+        };
+        let known = self.announced.as_deref();
+        if record.is_empty() {
+            if known.is_some() {
+                nodes.backplane.withdraw(user, exit);
+                self.announced = None;
+            }
+            return;
+        }
+        if known == Some(&record) {
+            return;
+        }
+        let end = self.presence.lapses().filter(|_| record.lingering).map(|(_, end)| end);
+        nodes.backplane.announce(user, Record { lingering: false, ..record.clone() });
+        if let Some(end) = end {
+            nodes.backplane.linger(user, end.since(self.surroundings.clock.now()));
+        }
+        self.announced = Some(Box::new(record));
+    }
+
+    /// Comes back when the first that is shown on is over.
+    fn await_lapse(&mut self, context: &mut Context<Self>) {
+        let Some((first, _)) = self.presence.lapses() else { return };
+        if std::mem::replace(&mut self.awaits_lapse, true) {
+            return;
+        }
+        let wait = first.since(self.surroundings.clock.now()).max(SHORTEST_WAIT);
+        context.run_later(wait, |actor, context| {
+            actor.awaits_lapse = false;
+            actor.take(Event::Lapsed, context);
+            actor.retire_if_idle();
+        });
+    }
+}
