@@ -5,18 +5,24 @@ import { describe, test } from 'node:test';
 
 import { centrifuge } from '../sdk/harness/centrifuge.mjs';
 import { changed, joined, left, peopleIn } from '../sdk/harness/people.mjs';
-import { eventually } from '../sdk/harness/wait.mjs';
 import { Chatter, ONLINE } from './harness/chat.mjs';
 import { gathers } from './harness/crowd.mjs';
 import { Gate } from './harness/gate.mjs';
 import { History } from './harness/history.mjs';
 import { startNodes } from './harness/nodes.mjs';
 import { Redis } from './harness/redis.mjs';
+import { until } from './harness/until.mjs';
 
 const SOON = 10_000;
 
 /** How long the drain of a node lasts in these tests, in milliseconds. */
 const DRAIN = 6000;
+
+/** Waits until everybody has a line. */
+function allAreBack(crowd) {
+  const away = () => crowd.filter(({ isHere }) => !isHere);
+  return until(() => away().length === 0, () => `all are back; away: ${away().map(({ name }) => name)}`);
+}
 
 describe('three nodes that restart one after another', { concurrency: true }, () => {
   test('are noticed by nobody', async (t) => {
@@ -29,7 +35,7 @@ describe('three nodes that restart one after another', { concurrency: true }, ()
     const told = history.told;
     for (const node of nodes) {
       await node.drains();
-      await eventually(() => crowd.filter(({ isHere }) => !isHere).length, (away) => away === 0, 'all are back', SOON);
+      await allAreBack(crowd);
       await node.starts();
     }
     await history.settles(SOON);
@@ -56,7 +62,7 @@ describe('three nodes that restart one after another', { concurrency: true }, ()
     }
     assert.equal((await fetch(`${nodes[0].url}/ready`)).status, 200);
     const draining = nodes[0].drains();
-    await eventually(() => closed.length, (count) => count > 0, 'the first is sent away');
+    await until(() => closed.length > 0, () => 'the first is sent away');
     const ready = await fetch(`${nodes[0].url}/ready`).then(({ status }) => status, () => 'not there');
     assert.ok(ready === 503 || ready === 'not there', String(ready));
     await draining;
@@ -64,7 +70,7 @@ describe('three nodes that restart one after another', { concurrency: true }, ()
     assert.ok(span > DRAIN / 4 && span < DRAIN * 1.5, `sent away within ${span} ms`);
     const codes = new Set(closed.filter(({ name }) => name.startsWith('centrifugo')).map(({ code }) => code));
     assert.deepEqual([...codes], [3001]);
-    await eventually(() => crowd.filter(({ isHere }) => !isHere).length, (away) => away === 0, 'all are back', SOON);
+    await allAreBack(crowd);
     await history.settles(SOON);
   });
 });

@@ -13,6 +13,7 @@ import { gathers } from './harness/crowd.mjs';
 import { History } from './harness/history.mjs';
 import { startNodes } from './harness/nodes.mjs';
 import { Redis, reshard, startRedisCluster, startSentinel } from './harness/redis.mjs';
+import { until } from './harness/until.mjs';
 
 /** How long everybody may take to be at the truth once Redis is well, in milliseconds. */
 const RECOVERY = 20_000;
@@ -72,7 +73,7 @@ class Trouble {
   /** Every node has said so in a log line, and counted it. */
   async isTold(line, metric) {
     for (const node of this.nodes) {
-      await eventually(() => node.log(), (log) => line.test(log), `${node.name} logs ${line}`);
+      await until(() => line.test(node.log()), () => `${node.name} logs ${line}, but:\n${node.log()}`);
       if (metric) assert.ok((await node.metric(metric)) > 0, `${node.name} counts it in ${metric}`);
     }
   }
@@ -185,7 +186,7 @@ describe('a request that needs Redis', () => {
     await socket.connect(await client.authenticateCustom('somebody of these tests'));
     t.after(() => socket.disconnect());
     await redis.kill();
-    await eventually(() => node.log(), (log) => AWAY.test(log), 'redis is missed');
+    await until(() => AWAY.test(node.log()), () => 'redis is missed');
 
     const { error } = await node.asked('get_presence', { users: ['stranger'] });
     assert.equal(error?.code, 100, JSON.stringify(error));

@@ -15,6 +15,9 @@ globalThis.WebSocket = class extends globalThis.WebSocket {
   }
 };
 
+/** Nakama's SDK looks here for a console when its heartbeat gets no answer. */
+globalThis.window ??= {};
+
 /** The longest a client waits before it tries again, in milliseconds. */
 const RETRY = 400;
 
