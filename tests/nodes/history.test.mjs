@@ -48,6 +48,22 @@ describe('a history is well', () => {
     assert.deepEqual(faults(), []);
   });
 
+  test('when a new connection goes before the lost one is known to be lost', () => {
+    const { history, line, pass, faults } = scene();
+    history.shows('bob', 1);
+    line.snapshot('bob', [1]);
+    history.goes('bob', 'its node froze');
+    pass(1000);
+    history.shows('bob', 2);
+    line.told('bob', [1, 2]);
+    pass(1000);
+    history.goes('bob', 'line lost');
+    line.told('bob', [1]);
+    pass(1000);
+    line.told('bob', []);
+    assert.deepEqual(faults(), []);
+  });
+
   test('when an absence is told just after its end', () => {
     const { history, line, pass, faults } = scene();
     history.shows('bob', 1);
@@ -79,6 +95,21 @@ describe('a history is well', () => {
     history.goes('bob', 'logout');
     pass(60_000);
     history.line('alice').snapshot('bob', []);
+    assert.deepEqual(faults(), []);
+  });
+
+  test('when an absence is told late because news are held up', () => {
+    const { history, line, pass, faults } = scene();
+    history.shows('bob', 1);
+    line.snapshot('bob', [1]);
+    const over = history.trouble('redis stalls', 5000, { delays: true });
+    history.goes('bob', 'line lost');
+    pass(60);
+    history.shows('bob', 2);
+    pass(5000);
+    over();
+    line.told('bob', []);
+    line.told('bob', [2]);
     assert.deepEqual(faults(), []);
   });
 
@@ -122,6 +153,19 @@ describe('a history has a fault', () => {
     assert.deepEqual(faults(), ['alice of bob: goes backwards from 2 to 1']);
   });
 
+  test('when one of two connections goes backwards', () => {
+    const { history, line, pass, faults } = scene();
+    for (const number of [1, 2]) history.shows('bob', number);
+    line.snapshot('bob', [2]);
+    history.goes('bob', 'its node was killed');
+    for (const number of [3, 4]) history.shows('bob', number);
+    pass(10);
+    line.told('bob', [2, 4]);
+    line.told('bob', [2, 3]);
+    line.told('bob', [4]);
+    assert.deepEqual(faults(), ['alice of bob: goes backwards from 4 to 3']);
+  });
+
   test('when the same is told twice', () => {
     const { history, line, pass, faults } = scene();
     history.shows('bob', 1);
@@ -148,6 +192,7 @@ describe('a history has a fault', () => {
     const { history, line, pass, faults } = scene();
     history.shows('bob', 1);
     line.snapshot('bob', [1]);
+    history.trouble('a node is dead', 5000);
     history.goes('bob', 'its node was killed');
     pass(1000);
     history.shows('bob', 2);
@@ -228,7 +273,7 @@ describe('a history has a fault', () => {
     history.shows('bob', 1);
     line.snapshot('bob', [9]);
     line.told('bob', [1]);
-    assert.deepEqual(faults(), ['alice of bob: goes backwards from 9 to 1', 'alice of bob: sees [9] from 0.000 s to 0.000 s, which was never so']);
+    assert.deepEqual(faults(), ['alice of bob: sees [9] from 0.000 s to 0.000 s, which was never so']);
   });
 
   test('when the end is another than what is so', () => {

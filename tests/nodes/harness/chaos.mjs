@@ -124,11 +124,11 @@ class Run {
         return this.#during('a node is dead', {}, async () => {
           await node.kill();
           await lasts(ms);
-          await node.starts();
+          await this.#starts(node);
         });
       case 'freeze':
         // Who is on it may be anybody: whoever came while another node was away has stayed.
-        return this.#during('a node stands still', { excused: nodes.flatMap((_, at) => users(at)), from: LEASE }, async () => {
+        return this.#during('a node stands still', { delays: true, excused: nodes.flatMap((_, at) => users(at)), from: LEASE }, async () => {
           node.freeze();
           await lasts(ms);
           node.thaw();
@@ -137,16 +137,16 @@ class Run {
         return this.#during('a node restarts', {}, async () => {
           await node.drains();
           await lasts(ms);
-          await node.starts();
+          await this.#starts(node);
         });
       case 'redis restarts':
-        return this.#during('redis restarts', {}, async () => {
+        return this.#during('redis restarts', { delays: true }, async () => {
           await redis.kill();
           await lasts(ms);
           await redis.starts();
         });
       case 'redis stalls':
-        return this.#during('redis stalls', {}, async () => {
+        return this.#during('redis stalls', { delays: true }, async () => {
           redis.freeze();
           await lasts(ms);
           redis.thaw();
@@ -158,6 +158,18 @@ class Run {
         return gates[index].cuts();
       default:
         throw new Error(`${kind} is not known`);
+    }
+  }
+
+  /** As a supervisor does: again and again, for a node does not start without Redis. */
+  async #starts(node) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await node.starts();
+      } catch (error) {
+        if (attempt === 20) throw error;
+        await lasts(500);
+      }
     }
   }
 

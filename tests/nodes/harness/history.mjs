@@ -1,6 +1,6 @@
 // What every follower saw of everybody and when, beside what was so; and what must hold of the two after any run:
 //
-// * forward: what a follower sees of a user is never older than what it saw of it before, and is told once;
+// * forward: what a follower sees of a connection is never older than what it saw of it before, and is told once;
 // * cause: nobody is seen to go without a cause, and not after having come back;
 // * bound: whatever a follower sees was so no longer ago than the bound (no ghosts, nothing missed);
 // * end: in the end everybody sees what is so.
@@ -55,11 +55,11 @@ export class History {
   /**
    * Something is broken, until the returned function is called: bounds are counted from `recovery` ms after that.
    * @param {string} what @param {number} recovery
-   * @param {{excused?: string[], from?: number}} [options] users who may be seen to go meanwhile, from so many ms after
-   *   the beginning
+   * @param {{delays?: boolean, excused?: string[], from?: number}} [options] `delays`: news may be held up by it;
+   *   `excused`: users who may be seen to go meanwhile, from so many ms after the beginning
    */
-  trouble(what, recovery, { excused = [], from = 0 } = {}) {
-    const trouble = { what, from: this.#now(), to: Infinity, recovery };
+  trouble(what, recovery, { delays = false, excused = [], from = 0 } = {}) {
+    const trouble = { what, from: this.#now(), to: Infinity, recovery, delays };
     this.#troubles.push(trouble);
     for (const user of excused) this.#excuses.push({ user, trouble, from });
     return () => (trouble.to = this.#now());
@@ -126,7 +126,7 @@ export class History {
     const faults = [...this.#found];
     for (const view of this.#views.values()) {
       const truth = this.#truth.get(view.user) ?? [];
-      const told = [backwards(view), this.#twice(view), this.#causeless(view, truth), this.#stale(view, truth, end, bound)];
+      const told = [backwards(view, truth), this.#twice(view), this.#causeless(view, truth), this.#stale(view, truth, end, bound)];
       for (const fault of told.filter(Boolean)) faults.push(`${view.line.name} of ${view.user}: ${fault}\n${this.#told(view, truth)}`);
     }
     return [...faults, ...this.#differences()];
@@ -193,10 +193,23 @@ export class History {
   #causeless({ seen, user }, truth) {
     const wrong = seen.find(({ at, numbers }, index) => {
       if (numbers.length || !seen[index - 1]?.numbers.length) return false;
-      const isCaused = truth.some((span) => span.number === undefined && span.from + (span.linger ?? 0) - EARLY <= at && at <= span.to + ON_THE_WAY);
+      const isCaused = truth.some((span) => span.number === undefined && span.from + (span.linger ?? 0) - EARLY <= at && at <= this.#heardBy(span));
       return !isCaused && !this.#isExcused(user, at);
     });
     return wrong && `goes without a cause at ${this.#time(wrong.at)}`;
+  }
+
+  /** Until when an absence may be told. */
+  #heardBy({ from, to }) {
+    let by = to + ON_THE_WAY;
+    for (const trouble of this.#troublesInOrder()) {
+      if (trouble.delays && trouble.from <= by && trouble.to >= from) by = Math.max(by, trouble.to + ON_THE_WAY);
+    }
+    return by;
+  }
+
+  #troublesInOrder() {
+    return [...this.#troubles].sort((a, b) => a.from - b.from);
   }
 
   #isExcused(user, at) {
@@ -225,7 +238,7 @@ export class History {
   #deadline(wasSo, truth, bound) {
     const absence = truth.find(({ from, number }) => from === wasSo && number === undefined);
     let deadline = wasSo + bound + (absence?.linger ?? 0);
-    for (const { from, to, recovery } of [...this.#troubles].sort((a, b) => a.from - b.from)) {
+    for (const { from, to, recovery } of this.#troublesInOrder()) {
       if (from <= deadline && to + recovery >= wasSo) deadline = Math.max(deadline, to + recovery + bound);
     }
     return deadline;
@@ -273,13 +286,24 @@ class Line {
   }
 }
 
-/** The first time that something older is seen than before. */
-function backwards({ seen }) {
-  let newest = -1;
+/**
+ * The first time that something older is seen of a connection than before. Every absence of a user ends a connection;
+ * while its node does not know that, it stands beside the next and may be seen after it.
+ */
+function backwards({ seen }, truth) {
+  const connections = new Map();
+  let connection = 0;
+  for (const { number } of truth) {
+    if (number === undefined) connection += 1;
+    else if (number !== null) connections.set(number, connection);
+  }
+  const newest = new Map();
   for (const { numbers } of seen) {
-    const highest = Math.max(-1, ...numbers.filter((number) => number !== null));
-    if (highest >= 0 && highest < newest) return `goes backwards from ${newest} to ${highest}`;
-    newest = Math.max(newest, highest);
+    for (const number of numbers.filter((each) => each !== null)) {
+      const whose = connections.get(number);
+      if (number < newest.get(whose)) return `goes backwards from ${newest.get(whose)} to ${number}`;
+      newest.set(whose, number);
+    }
   }
   return undefined;
 }
