@@ -60,7 +60,7 @@ impl From<StoreError> for ApiError {
             StoreError::NoAccount => Self::new(ErrorKind::NotFound, "Account not found."),
             StoreError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
             StoreError::Unavailable(reason) => {
-                log::warn!("an account could not be read or written: {reason}");
+                log::debug!("the store cannot be reached: {reason}");
                 Self::new(ErrorKind::Unavailable, "The server is busy, try again.")
             }
             StoreError::Closed => Self::new(ErrorKind::Unavailable, "The server is stopping."),
