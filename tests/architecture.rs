@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["presence"]),
     ("outbox", &["presence", "metrics"]),
     ("auth", &["presence", "config", "metrics", "clock"]),
-    ("store", &["presence", "config", "metrics", "clock"]),
+    ("store", &["cluster", "presence", "config", "metrics", "clock"]),
     ("webhook", &["presence", "config", "metrics", "clock"]),
     ("cluster", &["presence", "config", "metrics", "clock"]),
     ("engine", &["outbox", "presence", "store", "cluster", "config", "metrics", "clock"]),

@@ -59,6 +59,10 @@ impl From<StoreError> for ApiError {
             StoreError::LoginTaken => Self::new(ErrorKind::Internal, "Error finding or creating user account."),
             StoreError::NoAccount => Self::new(ErrorKind::NotFound, "Account not found."),
             StoreError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
+            StoreError::Unavailable(reason) => {
+                log::debug!("the store cannot be reached: {reason}");
+                Self::new(ErrorKind::Unavailable, "The server is busy, try again.")
+            }
             StoreError::Closed => Self::new(ErrorKind::Unavailable, "The server is stopping."),
             StoreError::Damaged(_) | StoreError::UnknownFormat(_) | StoreError::InUse | StoreError::Database(_) => {
                 log::error!("an account could not be read or written: {error}");

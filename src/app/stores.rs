@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
+use crate::store::redis::RedisStores;
 use crate::store::seen::SeenStore;
 use crate::store::seen::memory::MemorySeen;
 use crate::store::ties::TieStore;
@@ -25,6 +26,9 @@ pub struct Stores {
 
 impl Stores {
     pub fn open(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
+        if config.cluster.is_on() {
+            return Self::open_shared(config, clock, metrics);
+        }
         let expire = config.user_status.expire_interval.0;
         let lifetime = config.im.subscription_ttl.0;
         let (accounts, seen, ties): (Arc<dyn Store>, Arc<dyn SeenStore>, Arc<dyn TieStore>) = match config.store.kind {
@@ -42,5 +46,14 @@ impl Stores {
             }
         };
         Ok(Self { accounts, seen: config.user_status.enabled.then_some(seen), ties })
+    }
+
+    /// Several nodes have the same, whatever kind of store one alone would have.
+    fn open_shared(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
+        let expire = config.user_status.expire_interval.0;
+        let RedisStores { accounts, ties, seen } =
+            RedisStores::open(&config.cluster, expire, clock, metrics).context("cluster.redis")?;
+        let seen: Option<Arc<dyn SeenStore>> = if config.user_status.enabled { Some(Arc::new(seen)) } else { None };
+        Ok(Self { accounts: Arc::new(accounts), seen, ties: Arc::new(ties) })
     }
 }

@@ -1,4 +1,4 @@
-//! A user actor that panics, seen from real sockets.
+//! What the parts do together, seen from real sockets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,6 +14,11 @@ use crate::auth::token::Vars;
 use crate::clock::Clock;
 use crate::config::{Overrides, StoreKind, load};
 use crate::presence::id::{UserId, Username};
+use crate::presence::seen::Sighting;
+use crate::presence::standing::{Attendance, Change};
+use crate::presence::time::Timestamp;
+use crate::store::account::{Account, LoginKey};
+use crate::store::redis::tests::OnRedis;
 
 type Socket = Framed<BoxedSocket, Codec>;
 
@@ -105,4 +110,25 @@ async fn sessions_get_over_user_actors_that_panic_while_they_work() {
         believe(&mut view, &hears(&mut alice).await);
     }
     parts.engine.stop();
+}
+
+#[actix_web::test]
+async fn servers_with_a_redis_keep_the_same() {
+    let shared = OnRedis::start(1);
+    let assemble = || Parts::assemble(&shared.config, &Clock::system()).unwrap();
+    let (one, two) = (assemble(), assemble());
+    let now = Clock::system().time_of_day();
+    let alice = Account::new(Username::new("alice").unwrap(), LoginKey::Custom("alice".into()), None, now);
+    one.store.create(alice.clone()).await.unwrap();
+    assert_eq!(two.store.find(LoginKey::Custom("alice".into())).await.unwrap().as_ref(), Some(&alice));
+    let lifetime = Duration::from_secs(3600);
+    one.ties.change(alice.id, Change::Arrive { now, lifetime }).await.unwrap();
+    assert_eq!(two.ties.attendance(vec![alice.id]).await.unwrap(), [Attendance::In]);
+    let [first, second] = [one.seen.clone().unwrap(), two.seen.clone().unwrap()];
+    first.note(&mut std::iter::once((alice.id, Sighting::online(now)))).unwrap();
+    first.close().await.unwrap();
+    let online = second.read(vec![alice.id]).await.unwrap()[0].online;
+    assert_eq!(online, Timestamp::from_secs(now.as_secs()));
+    one.engine.stop();
+    two.engine.stop();
 }

@@ -11,7 +11,12 @@
 //! | `P:{t}:c` | channel | its events as they happen |
 //! | `P:{t}:s:<list>:<user>` | sorted set | a list that belongs to the account: ids as bytes, in the order they came |
 //! | `P:{t}:r:<window>:<user>` | list | the times of the latest calls |
-//! | `P:{t}:t:<user>` | hash | when the user was last seen, and its state |
+//! | `P:{t}:t:<user>` | hash | when the user was last seen: `a` active, `o` online, `s` its state |
+//! | `P:{t}:a:<user>` | string | the user's account, if it signed up here |
+//! | `P:{t}:m:<name>` | string | who has a name that is unique (`t` is the name's bucket), see [`crate::store::redis`] |
+//! | `P:{t}:s:<user>` | string | the account's standing |
+//! | `P:{t}:p:<kind>:<user>` | string | its list of friends or blocked users |
+//! | `P:{t}:p:<kind>` | set | the users of the bucket that have such a list, ids as bytes |
 //! | `P:{n}:…` | | leases of nodes: `lease`, `dead`, `retired`, `names`, `meta`, `clock`, `epoch`, `inc`, `layout` |
 
 use super::node::Incarnation;
@@ -67,6 +72,12 @@ impl Keys {
     /// A key of one user, of some kind.
     pub fn of_user(&self, user: UserId, kind: &str) -> String {
         format!("{}:{}", self.of_bucket(self.buckets.of(user), kind), user.uuid().simple())
+    }
+
+    /// The key of a unique name, and its bucket.
+    pub fn name(&self, name: &str) -> (Bucket, String) {
+        let bucket = self.buckets.of_name(name);
+        (bucket, self.of_bucket(bucket, &format!("m:{name}")))
     }
 
     /// The users of an incarnation in a bucket.

@@ -78,8 +78,16 @@ impl Buckets {
 
     /// The bucket of a user. Must never change: it says where what is stored is found.
     pub fn of(&self, user: UserId) -> Bucket {
-        let hash = crc32fast::hash(user.uuid().as_bytes());
-        let bucket = hash % u32::try_from(self.tags.len()).expect("made from a u16");
+        self.of_bytes(user.uuid().as_bytes())
+    }
+
+    /// The bucket of a name. Must never change either.
+    pub fn of_name(&self, name: &str) -> Bucket {
+        self.of_bytes(name.as_bytes())
+    }
+
+    fn of_bytes(&self, bytes: &[u8]) -> Bucket {
+        let bucket = crc32fast::hash(bytes) % u32::try_from(self.tags.len()).expect("made from a u16");
         Bucket(u16::try_from(bucket).expect("below the number of buckets"))
     }
 

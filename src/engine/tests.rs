@@ -1,5 +1,6 @@
 //! The engine's actors with plain outboxes in place of sessions.
 
+mod nodes;
 mod seen;
 
 use std::sync::Arc;
@@ -55,13 +56,13 @@ impl World {
     }
 
     fn with(config: EngineConfig) -> Self {
-        let metrics = Metrics::new();
-        let engine = Engine::start(
-            &config,
-            Ports::open(Ticks::new(None, Duration::from_secs(27), &Clock::system())),
-            &Clock::system(),
-            &metrics,
-        );
+        Self::among(None, config)
+    }
+
+    fn among(nodes: Option<Nodes>, config: EngineConfig) -> Self {
+        let (metrics, clock) = (Metrics::new(), Clock::system());
+        let ports = Ports { nodes, ..Ports::open(Ticks::new(None, Duration::from_secs(27), &clock)) };
+        let engine = Engine::start(&config, ports, &clock, &metrics);
         Self { engine, metrics, connections: 1.into() }
     }
 

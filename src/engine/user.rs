@@ -6,7 +6,7 @@ mod elsewhere;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, SpawnHandle};
 use tokio::sync::oneshot;
 
 use super::desk::DeskRules;
@@ -62,8 +62,8 @@ pub struct UserActor {
     loading: Option<oneshot::Receiver<()>>,
     /// What other nodes have been told; none: nothing.
     announced: Option<Box<Record>>,
-    /// It will look whether those are over that are shown on.
-    awaits_lapse: bool,
+    /// When it will look whether those are over that are shown on.
+    lapse: Option<(Timestamp, SpawnHandle)>,
     pub(super) surroundings: Rc<Surroundings>,
 }
 
@@ -83,7 +83,7 @@ impl UserActor {
             recovery: None,
             loading,
             announced: None,
-            awaits_lapse: false,
+            lapse: None,
             surroundings,
         }
     }

@@ -81,6 +81,11 @@ impl Sighting {
         }
     }
 
+    /// All that was known before is forgotten first.
+    pub fn forgets(&self) -> bool {
+        self.forget
+    }
+
     /// Bytes of text in it.
     pub fn text_bytes(&self) -> usize {
         self.state.as_ref().map_or(0, |state| state.as_str().len())

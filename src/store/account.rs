@@ -16,6 +16,18 @@ pub enum LoginKey {
     Email(String),
 }
 
+impl LoginKey {
+    /// A letter for its kind, then its text: what it is called in a table of all kinds.
+    pub fn tagged(&self) -> String {
+        let (kind, text) = match self {
+            Self::Custom(text) => ('c', text),
+            Self::Device(text) => ('d', text),
+            Self::Email(text) => ('e', text),
+        };
+        format!("{kind}{text}")
+    }
+}
+
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {

@@ -5,7 +5,7 @@
 //! thousand sign-ups at once cost a few syncs. At most [`WAITING`] writes wait; further callers wait for a place.
 //! Reads go to the database directly, off the threads that serve clients.
 
-mod record;
+pub(super) mod record;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -114,7 +114,7 @@ impl Store for DiskStore {
     }
 
     fn find(&self, key: LoginKey) -> Answer<'_, Option<Account>> {
-        self.read(move |tables| match tables.get_id(&tables.logins, &login_key(&key))? {
+        self.read(move |tables| match tables.get_id(&tables.logins, key.tagged().as_bytes())? {
             Some(user) => tables.account(user),
             None => Ok(None),
         })
@@ -215,16 +215,6 @@ fn id(bytes: &[u8]) -> Result<UserId, StoreError> {
     Ok(UserId::from_uuid(uuid))
 }
 
-/// The key of a login: a letter for its kind, then its text.
-fn login_key(key: &LoginKey) -> Vec<u8> {
-    let (kind, text) = match key {
-        LoginKey::Custom(text) => (b'c', text),
-        LoginKey::Device(text) => (b'd', text),
-        LoginKey::Email(text) => (b'e', text),
-    };
-    std::iter::once(kind).chain(text.bytes()).collect()
-}
-
 /// The tables with the writes of a group on top that are not committed yet.
 struct Pending<'a> {
     tables: &'a OnDisk,
@@ -263,7 +253,7 @@ impl Tables for Pending<'_> {
     fn by_login(&self, key: &LoginKey) -> Result<Option<UserId>, StoreError> {
         match self.logins.get(key) {
             Some(&user) => Ok(Some(user)),
-            None => self.tables.get_id(&self.tables.logins, &login_key(key)),
+            None => self.tables.get_id(&self.tables.logins, key.tagged().as_bytes()),
         }
     }
 
@@ -281,7 +271,7 @@ impl Tables for Pending<'_> {
     }
 
     fn put_login(&mut self, key: &LoginKey, user: UserId) {
-        self.batch.insert(&self.tables.logins, login_key(key), *user.uuid().as_bytes());
+        self.batch.insert(&self.tables.logins, key.tagged(), *user.uuid().as_bytes());
         self.logins.insert(key.clone(), user);
     }
 

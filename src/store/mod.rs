@@ -1,13 +1,14 @@
 //! Accounts, kept; when users were last seen, in [`seen`]; what ties them to one another, in [`ties`].
 //!
-//! [`Store`] is the port; [`memory`] is the reference, [`disk`] the embedded database. Both obey the same [`rules`], and
-//! one contract suite runs them both. The record of an account is in [`account`].
+//! [`Store`] is the port; [`memory`] is the reference, [`disk`] the embedded database, both by the same [`rules`]; [`redis`]
+//! is what several nodes share. One contract suite runs them all. The record of an account is in [`account`].
 
 pub mod account;
 #[cfg(test)]
 mod contract;
 pub mod disk;
 pub mod memory;
+pub mod redis;
 mod rules;
 pub mod seen;
 pub mod ties;
@@ -17,7 +18,7 @@ use futures_util::future::BoxFuture;
 use crate::presence::id::{UserId, Username};
 use account::{Account, LoginKey, ProfileChange};
 
-/// Why the store did not do what it was asked. Nothing has changed then.
+/// Why the store did not do what it was asked. Nothing has changed then, but for [`StoreError::Unavailable`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another account logs in with this key.
@@ -44,6 +45,9 @@ pub enum StoreError {
     /// Too much waits to be written: the disk is stuck or far too slow.
     #[error("too much waits to be written")]
     Busy,
+    /// Redis is away or answers too late: to be asked again. Of a write, nobody knows whether it was made.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

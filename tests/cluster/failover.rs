@@ -58,13 +58,13 @@ async fn a_master_that_steps_down_and_lives_on_as_a_replica_is_left() {
 }
 
 /// A Redis Cluster on loopback.
-struct RedisCluster {
-    servers: Vec<RedisServer>,
+pub struct RedisCluster {
+    pub servers: Vec<RedisServer>,
 }
 
 impl RedisCluster {
     /// Masters with equal ranges of slots, and as many replicas of them as given.
-    async fn start(masters: usize, replicas: usize) -> Self {
+    pub async fn start(masters: usize, replicas: usize) -> Self {
         let arguments =
             ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
         let servers: Vec<RedisServer> = (0..masters + replicas).map(|_| RedisServer::with(&arguments)).collect();
@@ -103,7 +103,7 @@ impl RedisCluster {
         nodes.lines().filter(|line| line.contains(" connected")).count()
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         let hosts: Vec<String> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
         format!("redis+cluster://{}", hosts.join(","))
     }
@@ -113,7 +113,13 @@ impl RedisCluster {
     }
 
     /// Moves a slot and what is in it.
-    fn migrate(&self, slot: u16, from: usize, to: usize) {
+    pub fn migrate(&self, slot: u16, from: usize, to: usize) {
+        self.begin_migration(slot, from, to);
+        self.end_migration(slot, from, to);
+    }
+
+    /// Moves what is in a slot, which stays the first master's.
+    pub fn begin_migration(&self, slot: u16, from: usize, to: usize) {
         let (slot, ids) = (slot.to_string(), [self.id(from), self.id(to)]);
         let () = self.servers[to].command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &ids[0]]);
         let () = self.servers[from].command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &ids[1]]);
@@ -127,8 +133,13 @@ impl RedisCluster {
                 let _moved: String = self.servers[from].command(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]);
             }
         }
+    }
+
+    /// Has everybody know that the slot has moved.
+    pub fn end_migration(&self, slot: u16, from: usize, to: usize) {
+        let (slot, id) = (slot.to_string(), self.id(to));
         for server in [to, from] {
-            let () = self.servers[server].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &ids[1]]);
+            let () = self.servers[server].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id]);
         }
     }
 

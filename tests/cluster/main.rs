@@ -10,5 +10,6 @@ mod proxy;
 mod scripts;
 mod server;
 mod start;
+mod stores;
 mod trouble;
 mod world;

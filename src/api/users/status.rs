@@ -4,6 +4,7 @@ use super::{MOST_USERS, Users, some_users, users};
 use crate::api::{ApiError, ErrorKind};
 use crate::presence::seen::LastSeen;
 use crate::presence::status::StatusText;
+use crate::store::StoreError;
 
 /// What is kept of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +62,18 @@ impl Users {
     }
 }
 
-pub(super) fn unreadable(error: crate::store::StoreError) -> ApiError {
-    log::error!("user statuses could not be read or written: {error}");
-    ApiError::new(ErrorKind::Internal, "user statuses could not be read or written")
+pub(super) fn unreadable(error: StoreError) -> ApiError {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Busy | StoreError::Closed => error.into(),
+        StoreError::LoginTaken
+        | StoreError::UsernameTaken
+        | StoreError::NoAccount
+        | StoreError::Damaged(_)
+        | StoreError::UnknownFormat(_)
+        | StoreError::InUse
+        | StoreError::Database(_) => {
+            log::error!("user statuses could not be read or written: {error}");
+            ApiError::new(ErrorKind::Internal, "user statuses could not be read or written")
+        }
+    }
 }

@@ -10,6 +10,7 @@
 //! | [`subscriber`], [`reader`] | hears and reads what other nodes' users show |
 //! | [`sweeper`] | removes what dead nodes have and who lingered; ticks |
 //! | [`requests`] | lists, windows, times, nodes |
+//! | [`storage`] | calls of the stores, on a thread of their own |
 //!
 //! Two threads: `heart` renews the leases, `backplane` does everything else. Callers only put wishes down and are woken.
 
@@ -22,6 +23,7 @@ mod requests;
 pub mod script;
 mod shard;
 mod startup;
+pub mod storage;
 mod subscriber;
 mod sweeper;
 mod threads;

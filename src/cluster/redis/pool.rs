@@ -98,11 +98,11 @@ impl Pool {
     pub async fn call(&self, slot: Slot, call: &Call<'_>) -> Result<Value, BackplaneError> {
         let begin = self.clock.now();
         let mut failure = None;
-        let mut asking: Option<Host> = None;
+        // Where the answer said to go on, and whether that server is to be asked as a favour.
+        let mut redirected: Option<(Host, bool)> = None;
         for _ in 0..REDIRECTIONS {
-            let redirected = asking.take();
-            let result = match &redirected {
-                Some(host) => self.send(host, call, true).await,
+            let result = match redirected.take() {
+                Some((host, asking)) => self.send(&host, call, asking).await,
                 None => self.send_to_master(slot, call).await,
             };
             let error = match result {
@@ -114,15 +114,14 @@ impl Pool {
                 Err(error) => error,
             };
             match error.kind() {
-                ErrorKind::Server(ServerErrorKind::Ask) => {
-                    asking = error.redirect_node().map(|(name, port)| (name.to_owned(), port));
-                }
+                ErrorKind::Server(ServerErrorKind::Ask) => redirected = redirection(&error).map(|host| (host, true)),
                 // Not carried out: the slot is another's, or its server is no master any more.
+                ErrorKind::Server(ServerErrorKind::Moved) => {
+                    self.forget_topology().await;
+                    redirected = redirection(&error).map(|host| (host, false));
+                }
                 ErrorKind::Server(
-                    ServerErrorKind::Moved
-                    | ServerErrorKind::ReadOnly
-                    | ServerErrorKind::ClusterDown
-                    | ServerErrorKind::MasterDown,
+                    ServerErrorKind::ReadOnly | ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown,
                 ) => self.forget_topology().await,
                 _ => {
                     failure = Some(error);
@@ -218,6 +217,14 @@ impl Pool {
     }
 }
 
+/// Where an answer says to go on. None: it names nobody, so the topology has to be asked for.
+fn redirection(error: &RedisError) -> Option<Host> {
+    // "host:port", and the slot. An IPv6 address is not in brackets.
+    let (address, _slot) = error.redirect_node()?;
+    let (name, port) = address.rsplit_once(':')?;
+    (!name.is_empty()).then_some((name.to_owned(), port.parse().ok()?))
+}
+
 async fn attempt(line: &mut MultiplexedConnection, call: &Call<'_>, asking: bool) -> RedisResult<Value> {
     if asking {
         let mut pipeline = redis::pipe();
@@ -249,5 +256,23 @@ pub fn classify(error: &RedisError) -> BackplaneError {
         | (_, Some("NOAUTH" | "WRONGPASS" | "NOREPLICAS" | "MISCONF")) => BackplaneError::Unavailable(text),
         (ErrorKind::Server(_) | ErrorKind::Extension, _) => BackplaneError::Refused(text),
         _ => BackplaneError::Unavailable(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirection_names_a_server_or_nobody() {
+        let moved = |text: &str| {
+            let kind = ErrorKind::Server(ServerErrorKind::Moved);
+            redirection(&RedisError::from((kind, "moved", text.to_owned())))
+        };
+        assert_eq!(moved("3999 127.0.0.1:6381"), Some(("127.0.0.1".to_owned(), 6381)));
+        assert_eq!(moved("3999 ::1:6381"), Some(("::1".to_owned(), 6381)));
+        for nobody in ["3999 :6381", "3999", "3999 host", "3999 host:port"] {
+            assert_eq!(moved(nobody), None, "{nobody}");
+        }
     }
 }

@@ -30,7 +30,7 @@ struct Beating {
 }
 
 /// One thread with a runtime of its own. It ends when `work` does.
-fn spawn<F: Future<Output = ()>>(name: &str, work: impl FnOnce() -> F + Send + 'static) -> Result<(), StartError> {
+pub fn spawn<F: Future<Output = ()>>(name: &str, work: impl FnOnce() -> F + Send + 'static) -> Result<(), StartError> {
     let failed = |error: std::io::Error| StartError::Thread(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let thread = std::thread::Builder::new().name(name.to_owned());

@@ -86,14 +86,17 @@ impl UserActor {
     /// Comes back when the first that is shown on is over.
     fn await_lapse(&mut self, context: &mut Context<Self>) {
         let Some((first, _)) = self.presence.lapses() else { return };
-        if std::mem::replace(&mut self.awaits_lapse, true) {
-            return;
+        match self.lapse {
+            Some((due, _)) if due <= first => return,
+            Some((_, later)) => drop(context.cancel_future(later)),
+            None => {}
         }
         let wait = first.since(self.surroundings.clock.now()).max(SHORTEST_WAIT);
-        context.run_later(wait, |actor, context| {
-            actor.awaits_lapse = false;
+        let waiting = context.run_later(wait, |actor, context| {
+            actor.lapse = None;
             actor.take(Event::Lapsed, context);
             actor.retire_if_idle();
         });
+        self.lapse = Some((first, waiting));
     }
 }

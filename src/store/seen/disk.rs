@@ -11,11 +11,11 @@ use std::time::Duration;
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use futures_util::FutureExt;
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::inbox::{self, Batch, Inbox};
 use super::record::{decode, encode};
-use super::waiting::{Sightings, Waiting};
+use super::waiting::Sightings;
 use super::{SeenStore, TooManyWaiting};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -46,23 +46,6 @@ struct Shared {
     metrics: Metrics,
 }
 
-type Asker = oneshot::Sender<Result<(), StoreError>>;
-
-#[derive(Default)]
-struct Inbox {
-    waiting: Waiting,
-    /// Who wants to know when what waits is on disk.
-    asking: Vec<Asker>,
-    closed: bool,
-}
-
-impl Inbox {
-    fn close(&mut self) -> bool {
-        self.closed = true;
-        true
-    }
-}
-
 impl DiskSeen {
     /// Starts the writer. A record is forgotten `expire` after its last update.
     pub(in crate::store) fn start(
@@ -82,37 +65,11 @@ impl DiskSeen {
             .map_err(|error| StoreError::Database(error.to_string()))?;
         Ok(Self { shared })
     }
-
-    /// Completes when everything that waits is on disk. False from `first`: there is no room for it.
-    async fn flush(&self, first: impl FnOnce(&mut Inbox) -> bool + Send) -> Result<(), StoreError> {
-        let (answer, answered) = oneshot::channel();
-        {
-            let mut inbox = self.shared.inbox.lock();
-            if inbox.closed {
-                return Err(StoreError::Closed);
-            }
-            if !first(&mut inbox) {
-                return Err(StoreError::Busy);
-            }
-            inbox.asking.push(answer);
-        }
-        self.shared.hurry.notify_one();
-        answered.await.map_err(|_| StoreError::Closed)?
-    }
 }
 
 impl SeenStore for DiskSeen {
     fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Sighting)>) -> Result<(), TooManyWaiting> {
-        let mut inbox = self.shared.inbox.lock();
-        let closed = inbox.closed;
-        let refused = sightings.filter_map(|(user, sighting)| {
-            let taken = !closed && inbox.waiting.add(user, sighting);
-            (!taken).then_some(())
-        });
-        let refused = refused.count() as u64;
-        self.shared.count(&inbox);
-        self.shared.metrics.seen().refused.inc_by(refused);
-        if refused > 0 { Err(TooManyWaiting) } else { Ok(()) }
+        self.shared.inbox.lock().note(sightings, self.shared.metrics.seen())
     }
 
     fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
@@ -122,14 +79,18 @@ impl SeenStore for DiskSeen {
     }
 
     fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
-        self.flush(move |inbox| users.into_iter().all(|user| inbox.waiting.add(user, Sighting::forgotten()))).boxed()
+        let asked = self.shared.inbox.lock().forget(users);
+        self.shared.hurry.notify_one();
+        async { asked?.await.map_err(|_| StoreError::Closed)? }.boxed()
     }
 
     fn close(&self) -> Answer<'_, ()> {
+        let asked = self.shared.inbox.lock().close();
+        self.shared.hurry.notify_one();
         async {
-            match self.flush(Inbox::close).await {
-                Err(StoreError::Closed) => Ok(()),
-                result => result,
+            match asked {
+                Some(asked) => asked.await.map_err(|_| StoreError::Closed)?,
+                None => Ok(()),
             }
         }
         .boxed()
@@ -139,28 +100,18 @@ impl SeenStore for DiskSeen {
 /// Dropped without a close, the writer writes once more and ends.
 impl Drop for DiskSeen {
     fn drop(&mut self) {
-        self.shared.inbox.lock().closed = true;
+        drop(self.shared.inbox.lock().close());
         self.shared.hurry.notify_one();
     }
 }
 
 impl Shared {
-    fn committed(&self) {
-        let mut inbox = self.inbox.lock();
-        inbox.waiting.end();
-        self.count(&inbox);
-    }
-
-    fn count(&self, inbox: &Inbox) {
-        self.metrics.seen().waiting.set(i64::try_from(inbox.waiting.len()).unwrap_or(i64::MAX));
-    }
-
     fn read(&self, users: &[UserId]) -> Result<Vec<LastSeen>, StoreError> {
         let now = self.clock.time_of_day();
         // What waits is looked up first: if it reaches the disk meanwhile, taking it in twice changes nothing.
         let waiting: Vec<_> = {
             let inbox = self.inbox.lock();
-            users.iter().map(|&user| inbox.waiting.of(user)).collect()
+            users.iter().map(|&user| inbox.of(user)).collect()
         };
         let mut records = Vec::with_capacity(users.len());
         for (&user, (writing, filling)) in users.iter().zip(waiting) {
@@ -193,19 +144,16 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         loop {
-            let (sightings, asking, closed) = self.wait();
+            let Batch { sightings, asking, closed } = self.wait();
             let result = self.commit(&sightings, closed);
             drop(sightings);
             match &result {
-                Ok(()) => self.shared.committed(),
+                Ok(()) => self.shared.inbox.lock().end(self.shared.metrics.seen()),
                 Err(error) if !self.failing => log::error!("user statuses could not be written, trying on: {error}"),
                 Err(_) => {}
             }
             self.failing = result.is_err();
-            for answer in asking {
-                // Who asked may be gone; it is done all the same.
-                let _asker_gone = answer.send(result.clone());
-            }
+            inbox::answer(asking, &result);
             if closed {
                 return;
             }
@@ -213,12 +161,12 @@ impl Writer {
     }
 
     /// Until it is time to write, or somebody wants it written now.
-    fn wait(&self) -> (Arc<Sightings>, Vec<Asker>, bool) {
+    fn wait(&self) -> Batch {
         let mut inbox = self.shared.inbox.lock();
-        if inbox.asking.is_empty() && !inbox.closed {
+        if !inbox.is_urgent() {
             self.shared.hurry.wait_for(&mut inbox, COMMIT_EVERY);
         }
-        (inbox.waiting.begin(), std::mem::take(&mut inbox.asking), inbox.closed)
+        inbox.begin()
     }
 
     fn commit(&mut self, sightings: &Sightings, closed: bool) -> Result<(), StoreError> {

@@ -1,14 +1,16 @@
 //! When users were last seen, kept.
 //!
-//! [`SeenStore`] is the port; [`memory`] is the reference, [`disk`] the embedded database. A sighting counts at once and
-//! is written within a second, together with all others of that second; what waits meanwhile is in [`waiting`].
+//! [`SeenStore`] is the port; [`memory`] is the reference, [`disk`] the embedded database, [`super::redis::seen`] what
+//! several nodes share. A sighting counts at once and is written within a second, together with all others of that
+//! second; what waits meanwhile is in [`inbox`] and [`waiting`].
 
 #[cfg(test)]
 mod contract;
 pub mod disk;
+pub(super) mod inbox;
 pub mod memory;
 mod record;
-mod waiting;
+pub(super) mod waiting;
 
 use super::Answer;
 use crate::presence::id::UserId;

@@ -1,14 +1,14 @@
 //! What ties users to one another and lasts: an account's standing (logins, subscriptions), friends, blocks.
 //!
-//! [`TieStore`] is the port; [`memory`] is the reference, [`disk`] the embedded database. Both carry out the changes by the
-//! rules of `presence/`, and one contract suite runs them both.
+//! [`TieStore`] is the port; [`memory`] is the reference, [`disk`] the embedded database, [`super::redis::ties`] what several
+//! nodes share. All carry out the changes by the rules of `presence/`, and one contract suite runs them.
 
 #[cfg(test)]
 mod contract;
 pub mod disk;
 pub mod memory;
-mod record;
-mod writer;
+pub(super) mod record;
+pub(super) mod writer;
 
 use super::{Answer, StoreError};
 use crate::presence::account::AccountName;

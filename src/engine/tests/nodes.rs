@@ -1,0 +1,210 @@
+//! Several engines that share a backplane in memory.
+
+use super::*;
+use crate::cluster::Backplane;
+use crate::cluster::memory::{MemoryBackplane, MemoryHub};
+
+/// Nodes of one process; each names its connections in a range of its own.
+struct Cluster {
+    worlds: Vec<World>,
+    backplanes: Vec<Arc<MemoryBackplane>>,
+    hub: MemoryHub,
+}
+
+impl Cluster {
+    fn of(count: usize) -> Self {
+        let hub = MemoryHub::new(&Clock::system());
+        let (mut worlds, mut backplanes) = (Vec::new(), Vec::new());
+        for number in 0..count {
+            let ear = Ear::default();
+            let backplane = Arc::new(hub.join(&format!("node {number}"), Arc::new(ear.clone())));
+            backplanes.push(backplane.clone());
+            let nodes = Nodes { backplane, ear, patience: Duration::from_secs(5) };
+            let world = World::among(Some(nodes), EngineConfig { shards: 2, max_users_per_shard: 1000 });
+            world.connections.set(1 + 1000 * number as u128);
+            worlds.push(world);
+        }
+        Self { worlds, backplanes, hub }
+    }
+
+    async fn until(&self, holds: impl Fn() -> bool) {
+        let arrived = async {
+            while !holds() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), arrived).await.expect("it did not come");
+    }
+}
+
+impl Device {
+    /// Its line breaks, after which it is shown on.
+    fn breaks(mut self, span: Duration) {
+        if let Some(attachment) = &mut self.attachment {
+            attachment.stay(span);
+        }
+        self.attachment = None;
+    }
+}
+
+#[actix_web::test]
+async fn a_follower_sees_connections_on_every_node() {
+    let cluster = Cluster::of(3);
+    let [one, two, three] = &cluster.worlds[..] else { panic!("three nodes") };
+    let mut alice = one.connects("alice", None).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[]");
+    let mut bob = two.connects("bob", Some("hi")).await;
+    assert_eq!(alice.hears().await, "+bob:hi");
+    let tablet = three.connects("bob", Some("tablet")).await;
+    assert_eq!(alice.hears().await, "+bob:tablet");
+    bob.sets(Some("away"));
+    assert_eq!(alice.hears().await, "-bob:hi +bob:away");
+    let mut late = three.connects("carol", None).await;
+    late.follows(&["bob"]);
+    assert_eq!(late.hears().await, "reply[bob:tablet bob:away]");
+    tablet.disconnects();
+    assert_eq!(alice.hears().await, "-bob:tablet");
+    bob.sets(Some("away"));
+    assert_eq!(alice.hears().await, "-bob:away +bob:away", "the same again is told like any other");
+    bob.disconnects();
+    assert_eq!(alice.hears().await, "-bob:away");
+    assert_eq!(late.hears().await, "-bob:tablet");
+}
+
+#[actix_web::test]
+async fn users_whom_nobody_here_knows_are_asked_for_elsewhere() {
+    let cluster = Cluster::of(2);
+    let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
+    let _bob = two.connects("bob", Some("hi")).await;
+    let _hidden = two.connects("hidden", None).await;
+    let users: Vec<UserId> = ["bob", "hidden", "nobody"].map(UserId::from_name).to_vec();
+    let online = one.engine.online(None, users.clone()).await.unwrap();
+    assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
+    let examined = one.engine.examine(users.clone()).await.unwrap();
+    assert_eq!(examined[&users[0]].devices[0].status, Some(text("hi")));
+    assert_eq!(examined[&users[1]].devices[0].status, None, "connected and invisible");
+    assert_eq!(one.engine.visible(None, users[0]).await.unwrap().len(), 1);
+    assert_eq!(one.engine.visible(None, users[1]).await.unwrap().len(), 0);
+}
+
+#[actix_web::test]
+async fn a_connection_is_closed_from_any_node() {
+    let cluster = Cluster::of(2);
+    let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
+    let mut bob = two.connects("bob", None).await;
+    let mut spared = two.connects("bob", None).await;
+    let except = vec![spared.address.connection()];
+    let farewell = Farewell::Dismissed(Arc::new((4001, "go".into())));
+    let selection = Selection { only: None, except };
+    one.engine.disconnect(UserId::from_name("bob"), selection, farewell.clone()).await.unwrap();
+    bob.drains_until(|drained| drained.farewell == Some(farewell.clone())).await;
+    one.engine.disconnect(UserId::from_name("bob"), Selection::default(), Farewell::Disconnected).await.unwrap();
+    spared.drains_until(|drained| drained.farewell == Some(Farewell::Disconnected)).await;
+}
+
+#[actix_web::test]
+async fn a_quota_of_connections_counts_them_on_all_nodes() {
+    let cluster = Cluster::of(2);
+    let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
+    let first = two.connects("bob", None).await;
+    let second = one.connects("bob", None).await;
+    let address = second.address.clone();
+    let again = one.engine.attach_within(1, UserId::from_name("bob"), address).await;
+    assert_eq!(again.err(), Some(EngineError::TooManyConnections));
+    drop(first);
+}
+
+#[actix_web::test]
+async fn connections_of_a_node_that_died_leave() {
+    let cluster = Cluster::of(2);
+    let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
+    let mut alice = one.connects("alice", None).await;
+    let _bob = two.connects("bob", Some("hi")).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[bob:hi]");
+    cluster.backplanes[1].crash();
+    assert_eq!(alice.hears().await, "-bob:hi");
+}
+
+#[actix_web::test]
+async fn whoever_is_back_in_time_on_another_node_was_never_gone() {
+    let cluster = Cluster::of(3);
+    let [one, two, three] = &cluster.worlds[..] else { panic!("three nodes") };
+    let mut alice = one.connects("alice", None).await;
+    let bob = two.connects("bob", Some("hi")).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[bob:hi]");
+    bob.breaks(Duration::from_secs(3600));
+    let user = UserId::from_name("bob");
+    cluster.until(|| cluster.backplanes[0].remote(user).is_some_and(|remote| !remote.lingering.is_empty())).await;
+    let mut back = three.connects("bob", Some("hi")).await;
+    back.sets(Some("back"));
+    assert_eq!(alice.hears().await, "-bob:hi +bob:back", "the first thing that is told since");
+    back.disconnects();
+    assert_eq!(alice.hears().await, "-bob:back", "though the old line lingers");
+    let online = one.engine.online(None, vec![user]).await.unwrap();
+    assert!(online.is_empty());
+}
+
+#[actix_web::test]
+async fn a_line_that_broke_is_shown_on_and_gone_in_the_end() {
+    let world = World::new();
+    let mut alice = world.connects("alice", None).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[]");
+    for _ in 0..2 {
+        let bob = world.connects("bob", Some("hi")).await;
+        assert_eq!(alice.hears().await, "+bob:hi");
+        bob.breaks(Duration::from_secs(3600));
+        let mut back = world.connects("bob", None).await;
+        back.sets(Some("hi"));
+        back.sets(Some("there"));
+        assert_eq!(alice.hears().await, "-bob:hi +bob:there");
+        back.breaks(Duration::from_millis(20));
+        assert_eq!(alice.hears().await, "-bob:there");
+    }
+    alice.unfollows("bob");
+    assert_eq!(alice.hears().await, "done");
+    drop(alice);
+    world.until(0, |metrics| metrics.engine().users.get()).await;
+}
+
+#[actix_web::test]
+async fn users_retire_and_are_no_longer_told_of() {
+    let cluster = Cluster::of(2);
+    let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
+    let mut alice = one.connects("alice", None).await;
+    let bob = two.connects("bob", Some("hi")).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[bob:hi]");
+    let user = UserId::from_name("bob");
+    assert!(cluster.backplanes[0].remote(user).is_some());
+    alice.unfollows("bob");
+    assert_eq!(alice.hears().await, "done");
+    drop(alice);
+    one.until(0, |metrics| metrics.engine().users.get()).await;
+    assert!(cluster.backplanes[0].remote(user).is_none(), "still watched");
+    drop(bob);
+    two.until(0, |metrics| metrics.engine().users.get()).await;
+    cluster.hub.sweep();
+    assert_eq!(
+        cluster.backplanes[0].look(vec![user]).await.unwrap().get(&user).map_or(0, |one| one.connections.len()),
+        0
+    );
+}
+
+#[actix_web::test]
+async fn a_lost_actor_knows_the_others_again() {
+    let cluster = Cluster::of(2);
+    let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
+    let mut alice = one.connects("alice", None).await;
+    let mut bob = two.connects("bob", Some("hi")).await;
+    let _tablet = one.connects("bob", Some("tablet")).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[bob:hi bob:tablet]");
+    one.engine.poison(UserId::from_name("bob"));
+    one.until(1, |metrics| metrics.engine().recovered.get().try_into().unwrap()).await;
+    bob.sets(Some("away"));
+    assert_eq!(alice.hears().await, "-bob:hi +bob:away", "the first thing that is told since");
+}

@@ -1,0 +1,98 @@
+//! Accounts, ties and last-seen records in Redis, where all nodes have the same.
+//!
+//! | file | |
+//! |---|---|
+//! | [`accounts`], [`names`] | accounts, and the usernames and logins that only one of them has |
+//! | [`ties`] | standings and lists |
+//! | [`seen`] | when users were last seen |
+//! | [`records`] | reads records; writes those that are still what they were |
+//! | [`gate`] | how much may be under way |
+//!
+//! The rules are those of the other stores. A write reads the record, changes it, and has a script write it if nobody has
+//! meanwhile; else it changes what that one has written. The records are in the form in which they are on disk. Keys are
+//! in [`crate::cluster::keys`], connections in [`crate::cluster::redis::storage`].
+
+pub mod accounts;
+mod gate;
+mod names;
+mod records;
+pub mod seen;
+#[cfg(test)]
+pub mod tests;
+pub mod ties;
+
+use std::time::Duration;
+
+use redis::Script;
+
+use crate::clock::Clock;
+use crate::cluster::BackplaneError;
+use crate::cluster::redis::StartError;
+use crate::cluster::redis::storage::Storage;
+use crate::config::ClusterConfig;
+use crate::metrics::Metrics;
+use crate::store::StoreError;
+use accounts::RedisStore;
+use seen::RedisSeen;
+use ties::RedisTies;
+
+/// All that is kept in Redis.
+pub struct RedisStores {
+    /// Accounts.
+    pub accounts: RedisStore,
+    /// Ties.
+    pub ties: RedisTies,
+    /// Last-seen records.
+    pub seen: RedisSeen,
+}
+
+impl RedisStores {
+    /// Connects and checks; blocks. A last-seen record is forgotten `expire` after its last update.
+    pub fn open(
+        config: &ClusterConfig,
+        expire: Duration,
+        clock: &Clock,
+        metrics: &Metrics,
+    ) -> Result<Self, StartError> {
+        let storage = Storage::open(config, clock, metrics)?;
+        Ok(Self {
+            accounts: RedisStore::new(storage.clone()),
+            ties: RedisTies::new(storage.clone()),
+            seen: RedisSeen::start(storage, expire, clock, metrics),
+        })
+    }
+}
+
+impl From<BackplaneError> for StoreError {
+    fn from(error: BackplaneError) -> Self {
+        match error {
+            BackplaneError::Unavailable(_) | BackplaneError::Full(_) => Self::Unavailable(error.to_string()),
+            BackplaneError::Busy => Self::Busy,
+            BackplaneError::Refused(_) => Self::Database(error.to_string()),
+            BackplaneError::Closed => Self::Closed,
+        }
+    }
+}
+
+/// The scripts. Each is one atomic change; they are named by their content, so versions can run side by side.
+struct Scripts {
+    /// Writes a record that is still what it was.
+    swap: Script,
+    /// Takes a name.
+    claim: Script,
+    /// Frees a name.
+    release: Script,
+    /// Takes a sighting in.
+    seen: Script,
+}
+
+impl Scripts {
+    fn new() -> Self {
+        Self {
+            swap: Script::new(include_str!("scripts/swap.lua")),
+            claim: Script::new(include_str!("scripts/claim.lua")),
+            release: Script::new(include_str!("scripts/release.lua")),
+            seen: Script::new(include_str!("scripts/seen.lua")),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+-- Writes a record, if it is still what it was. Answers 0; or 1 and what it is; or 2, it is too late.
+-- KEYS: 1 record  2 index of those that are there (or none)
+-- ARGV: 1 what it was ('' = nothing)  2 what it is to be ('' = nothing)  3 until when, ms ('' = whenever)
+--       4 member of the index
+local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return { 1, held } end
+if ARGV[3] ~= '' then
+  local time = redis.call('TIME')
+  if tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) > tonumber(ARGV[3]) then return { 2 } end
+end
+if ARGV[2] == '' then
+  redis.call('DEL', KEYS[1])
+  if KEYS[2] then redis.call('SREM', KEYS[2], ARGV[4]) end
+else
+  redis.call('SET', KEYS[1], ARGV[2])
+  if KEYS[2] then redis.call('SADD', KEYS[2], ARGV[4]) end
+end
+return { 0 }

@@ -1,0 +1,201 @@
+//! Last-seen records in Redis.
+//!
+//! What is noted is gathered and written each [`WRITE_EVERY`], in calls that share round trips; what cannot be written
+//! stays in line, up to its bound. Redis itself forgets what has expired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::Scripts;
+use super::gate::Gate;
+use crate::clock::Clock;
+use crate::cluster::redis::script::Call;
+use crate::cluster::redis::storage::{Storage, parse};
+use crate::cluster::slot::Bucket;
+use crate::metrics::Metrics;
+use crate::presence::id::UserId;
+use crate::presence::seen::{LastSeen, Sighting};
+use crate::presence::status::StatusText;
+use crate::presence::time::Timestamp;
+use crate::store::seen::inbox::{self, Batch, Inbox};
+use crate::store::seen::waiting::Sightings;
+use crate::store::seen::{SeenStore, TooManyWaiting};
+use crate::store::{Answer, StoreError};
+
+/// The kind of a last-seen record.
+const KIND: &str = "t";
+
+/// As on disk: with the time that a write takes, no more than a second's sightings can be lost.
+const WRITE_EVERY: Duration = Duration::from_millis(750);
+
+/// Calls made ready at a time.
+const BATCH: usize = 4096;
+
+/// Last-seen records in Redis, the same for all nodes.
+pub struct RedisSeen {
+    shared: Arc<Shared>,
+    reading: Gate,
+}
+
+struct Shared {
+    storage: Storage,
+    scripts: Scripts,
+    inbox: Mutex<Inbox>,
+    /// Wakes the writer before its time.
+    hurry: Notify,
+    expire: Duration,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+impl RedisSeen {
+    /// Starts the writer. A record is forgotten `expire` after its last update.
+    pub(super) fn start(storage: Storage, expire: Duration, clock: &Clock, metrics: &Metrics) -> Self {
+        let (clock, metrics) = (clock.clone(), metrics.clone());
+        let (scripts, inbox, hurry) = (Scripts::new(), Mutex::default(), Notify::new());
+        let shared = Arc::new(Shared { storage, scripts, inbox, hurry, expire, clock, metrics });
+        drop(shared.storage.spawn(write_all(shared.clone())));
+        Self { shared, reading: Gate::new() }
+    }
+}
+
+impl SeenStore for RedisSeen {
+    fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Sighting)>) -> Result<(), TooManyWaiting> {
+        self.shared.inbox.lock().note(sightings, self.shared.metrics.seen())
+    }
+
+    fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
+        let shared = self.shared.clone();
+        self.reading.run(&self.shared.storage, async move { shared.read(users).await })
+    }
+
+    fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
+        let asked = self.shared.inbox.lock().forget(users);
+        self.shared.hurry.notify_one();
+        async { asked?.await.map_err(|_| StoreError::Closed)? }.boxed()
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        let asked = self.shared.inbox.lock().close();
+        self.shared.hurry.notify_one();
+        async {
+            match asked {
+                Some(asked) => asked.await.map_err(|_| StoreError::Closed)?,
+                None => Ok(()),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// Dropped without a close, the writer writes once more and ends.
+impl Drop for RedisSeen {
+    fn drop(&mut self) {
+        drop(self.shared.inbox.lock().close());
+        self.shared.hurry.notify_one();
+    }
+}
+
+/// The writer: until the store is closed or dropped.
+async fn write_all(shared: Arc<Shared>) {
+    let mut failing = false;
+    loop {
+        if !shared.inbox.lock().is_urgent() {
+            // Either way it is time to write.
+            let _hurried = tokio::time::timeout(WRITE_EVERY, shared.hurry.notified()).await;
+        }
+        let Batch { sightings, asking, closed } = shared.inbox.lock().begin();
+        let result = shared.write(&sightings).await;
+        drop(sightings);
+        match &result {
+            Ok(()) => shared.inbox.lock().end(shared.metrics.seen()),
+            Err(error) if !failing => log::error!("user statuses could not be written, trying on: {error}"),
+            Err(_) => {}
+        }
+        failing = result.is_err();
+        inbox::answer(asking, &result);
+        if closed {
+            return;
+        }
+    }
+}
+
+impl Shared {
+    async fn write(&self, sightings: &Sightings) -> Result<(), StoreError> {
+        if sightings.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.time_of_day();
+        let mut calls: Vec<(Bucket, Call<'_>)> = Vec::new();
+        let mut left = sightings.iter();
+        loop {
+            calls.extend(left.by_ref().take(BATCH).map(|(user, sighting)| self.take_in(*user, sighting, now)));
+            if calls.is_empty() {
+                break;
+            }
+            for answer in self.storage.call_all(std::mem::take(&mut calls)).await {
+                answer?;
+            }
+        }
+        let seen = self.metrics.seen();
+        seen.commits.inc();
+        seen.written.inc_by(sightings.len() as u64);
+        Ok(())
+    }
+
+    fn take_in(&self, user: UserId, sighting: &Sighting, now: Timestamp) -> (Bucket, Call<'_>) {
+        let mut seen = LastSeen::default();
+        sighting.apply(&mut seen);
+        let flag = |set: bool| if set { "1" } else { "" };
+        let state = seen.state.as_ref().map_or("", StatusText::as_str);
+        let [active, online, remember, gone] = [
+            seen.active.as_secs(),
+            seen.online.as_secs(),
+            self.expire.as_secs().max(1),
+            now.as_secs().saturating_sub(self.expire.as_secs()),
+        ]
+        .map(|seconds| seconds.to_string());
+        let words = [flag(sighting.forgets()), &active, &online, flag(seen.state.is_some()), state, &remember, &gone];
+        let keys = self.storage.keys();
+        let call = Call::script(&self.scripts.seen, &[keys.of_user(user, KIND)], &words.map(str::as_bytes));
+        (keys.buckets().of(user), call)
+    }
+
+    async fn read(&self, users: Vec<UserId>) -> Result<Vec<LastSeen>, StoreError> {
+        let now = self.clock.time_of_day();
+        // What waits is looked up first: if it reaches Redis meanwhile, taking it in twice changes nothing.
+        let waiting: HashMap<UserId, (Option<Sighting>, Option<Sighting>)> = {
+            let inbox = self.inbox.lock();
+            users.iter().map(|&user| (user, inbox.of(user))).collect()
+        };
+        let mut records = Vec::with_capacity(users.len());
+        for some in users.chunks(BATCH) {
+            let calls = some.iter().map(|user| self.fetch(*user)).collect();
+            for (user, answer) in some.iter().zip(self.storage.call_all(calls).await) {
+                let (active, online, state): (Option<u64>, Option<u64>, Option<String>) = parse(answer?)?;
+                let time = |seconds: Option<u64>| Timestamp::from_secs(seconds.unwrap_or(0));
+                let state = state.and_then(|text| StatusText::new(&text).ok());
+                let mut record = LastSeen { active: time(active), online: time(online), state };
+                if record.is_expired(now, self.expire) {
+                    record = LastSeen::default();
+                }
+                let (writing, filling) = &waiting[user];
+                writing.iter().chain(filling).for_each(|sighting| sighting.apply(&mut record));
+                records.push(record);
+            }
+        }
+        Ok(records)
+    }
+
+    fn fetch(&self, user: UserId) -> (Bucket, Call<'static>) {
+        let keys = self.storage.keys();
+        let mut command = redis::cmd("HMGET");
+        command.arg(keys.of_user(user, KIND)).arg(&["a", "o", "s"]);
+        (keys.buckets().of(user), Call::plain(command))
+    }
+}

@@ -1,0 +1,68 @@
+//! Redis servers for the contract suites of the stores. What only several nodes can do is in `tests/cluster/stores`.
+
+use std::time::Duration;
+
+use super::RedisStores;
+use super::records::{Place, Records, Swapped};
+use crate::clock::Clock;
+use crate::cluster::redis::storage::Storage;
+use crate::config::{Config, Overrides, load};
+use crate::metrics::Metrics;
+use crate::presence::id::UserId;
+use server::RedisServer;
+
+#[path = "../../../tests/cluster/server.rs"]
+#[expect(dead_code, reason = "the tests of the cluster use the rest")]
+mod server;
+
+/// Servers of a test's own.
+pub struct OnRedis {
+    _servers: Vec<RedisServer>,
+    /// Of a node.
+    pub config: Config,
+}
+
+impl OnRedis {
+    /// So many Redis, records spread over them.
+    pub fn start(count: usize) -> Self {
+        let servers: Vec<RedisServer> = (0..count).map(|_| RedisServer::start()).collect();
+        let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
+        let environment = [("HEREABOUTS_CLUSTER__REDIS".to_owned(), urls.join(" "))];
+        let config = load(&Overrides::default(), environment.into_iter().collect()).unwrap();
+        Self { _servers: servers, config }
+    }
+
+    /// The stores of one node.
+    pub fn open(&self) -> RedisStores {
+        self.open_with(Duration::from_secs(100), &Clock::system(), &Metrics::new())
+    }
+
+    /// Likewise; last-seen records expire by this clock.
+    pub fn open_with(&self, expire: Duration, clock: &Clock, metrics: &Metrics) -> RedisStores {
+        RedisStores::open(&self.config.cluster, expire, clock, metrics).unwrap()
+    }
+}
+
+#[actix_web::test]
+async fn a_record_is_written_where_it_is_what_it_was_and_not_after_its_time() {
+    let shared = OnRedis::start(1);
+    let storage = Storage::open(&shared.config.cluster, &Clock::system(), &Metrics::new()).unwrap();
+    let records = Records::new(storage.clone());
+    let work = async move {
+        let place = Place::listed(&records.storage, UserId::from_name("alice"), "x");
+        let now = Clock::system().time_of_day().as_micros() / 1000;
+        let swap = async |held: Option<&str>, wanted: Option<&str>, deadline| {
+            let [held, wanted] = [held, wanted].map(|text| text.map(str::as_bytes));
+            records.swap(&place, held, wanted, deadline).await.unwrap()
+        };
+        assert_eq!(swap(None, Some("a"), Some(now - 1)).await, Swapped::Late);
+        assert_eq!(records.get(&place).await, Ok(None));
+        assert_eq!(swap(None, Some("a"), Some(now + 60_000)).await, Swapped::Done);
+        assert_eq!(swap(None, Some("b"), None).await, Swapped::Other(Some(b"a".to_vec())));
+        assert_eq!(records.listed("x").await.unwrap(), [UserId::from_name("alice")]);
+        assert_eq!(swap(Some("a"), None, None).await, Swapped::Done);
+        assert_eq!(swap(Some("a"), Some("b"), None).await, Swapped::Other(None));
+        assert_eq!(records.listed("x").await.unwrap(), []);
+    };
+    storage.spawn(work).await.unwrap();
+}

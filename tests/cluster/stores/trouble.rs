@@ -1,0 +1,98 @@
+//! Redis in trouble: a retryable error in time, and nothing that was answered is lost.
+
+use super::*;
+
+fn is_away<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+}
+
+/// Everything that can be asked fails, retryably.
+async fn is_refused(node: &RedisStores, known: &Account) {
+    is_away(node.accounts.account(known.id).await);
+    is_away(node.accounts.find(known.login_keys().remove(0)).await);
+    is_away(node.accounts.user_ids(vec![known.username.clone()]).await);
+    is_away(node.accounts.create(account("new", "device-new")).await);
+    is_away(node.accounts.update(known.id, rename("other")).await);
+    is_away(node.ties.change(known.id, subscribe("carol")).await);
+    is_away(node.ties.attendance(vec![known.id]).await);
+    is_away(node.ties.alter(RosterKind::Friends, known.id, add("carol")).await);
+    is_away(node.ties.roster(RosterKind::Friends, known.id).await);
+    is_away(node.ties.rosters(RosterKind::Friends));
+    is_away(node.seen.read(vec![known.id]).await);
+}
+
+#[tokio::test]
+async fn after_a_restart_with_its_data_all_is_there() {
+    let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let [one, two] = two_nodes(&server.url());
+    let alice = account("alice", "device-alice");
+    one.accounts.create(alice.clone()).await.unwrap();
+    one.ties.change(alice.id, subscribe("bob")).await.unwrap();
+    one.ties.alter(RosterKind::Friends, alice.id, add("bob")).await.unwrap().unwrap();
+    let (early, late) = (Timestamp::from_secs(today().as_secs() - 9), Timestamp::from_secs(today().as_secs()));
+    one.seen.note(&mut [(alice.id, Sighting::active(early, None))].into_iter()).unwrap();
+    settle(&one.seen).await.unwrap();
+    server.kill();
+    is_refused(&one, &alice).await;
+    is_refused(&two, &alice).await;
+    // What was seen meanwhile waits.
+    two.seen.note(&mut [(alice.id, Sighting::online(late))].into_iter()).unwrap();
+    is_away(settle(&two.seen).await);
+    assert!(matches!(open(&config(&server.url())), Err(StartError::Unreachable { .. })));
+    server.start_again();
+    let found = loop {
+        match two.accounts.find(LoginKey::Device("device-alice".into())).await {
+            Err(StoreError::Unavailable(_)) => tokio::task::yield_now().await,
+            found => break found.unwrap(),
+        }
+    };
+    assert_eq!(found, Some(alice.clone()));
+    assert_eq!(two.accounts.user_ids(vec![name("alice"), name("new"), name("other")]).await.unwrap(), [alice.id]);
+    let standing = two.ties.change(alice.id, Change::Unsubscribe(Some(Vec::new()))).await.unwrap().standing;
+    assert_eq!((standing.subscriptions.as_slice().len(), standing.revision), (1, 2));
+    assert_eq!(two.ties.rosters(RosterKind::Friends).unwrap().len(), 1);
+    settle(&two.seen).await.unwrap();
+    let expected = LastSeen { active: early, online: late, state: None };
+    assert_eq!(one.seen.read(vec![alice.id]).await.unwrap(), [expected]);
+    one.accounts.create(account("new", "device-new")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stall_is_answered_in_time_and_then_all_goes_on() {
+    let server = RedisServer::start();
+    let [one, _] = two_nodes(&server.url());
+    let alice = account("alice", "device-alice");
+    one.accounts.create(alice.clone()).await.unwrap();
+    server.signal("-STOP");
+    // A second's patience each, whatever waits in the same lane.
+    let asked: Vec<_> = (0..500).map(|_| one.ties.change(alice.id, subscribe("bob"))).collect();
+    let answered = async {
+        for answer in asked {
+            is_away(answer.await);
+        }
+        is_refused(&one, &alice).await;
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(30), answered).await;
+    assert!(in_time.is_ok(), "somebody waits for a redis that does not answer");
+    server.signal("-CONT");
+    while let Err(error) = one.accounts.account(alice.id).await {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    }
+    one.ties.change(alice.id, subscribe("dave")).await.unwrap();
+    one.accounts.update(alice.id, rename("alicia")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_redis_refuses_writes_and_answers_questions() {
+    let server = RedisServer::start();
+    let [one, _] = two_nodes(&server.url());
+    let alice = account("alice", "device-alice");
+    one.accounts.create(alice.clone()).await.unwrap();
+    let () = server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1"]);
+    is_away(one.accounts.create(account("bob", "device-bob")).await);
+    is_away(one.ties.change(alice.id, subscribe("bob")).await);
+    assert_eq!(one.accounts.account(alice.id).await.unwrap(), Some(alice.clone()));
+    let () = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    one.accounts.create(account("bob", "device-bob")).await.unwrap();
+    one.ties.change(alice.id, subscribe("bob")).await.unwrap();
+}
