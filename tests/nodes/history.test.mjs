@@ -77,6 +77,18 @@ describe('a history is well', () => {
     assert.deepEqual(faults(), []);
   });
 
+  test('when another connection is told as the one before', () => {
+    const { history, line, pass, faults } = scene();
+    history.shows('bob', 1);
+    line.snapshot('bob', [1]);
+    history.goes('bob', 'line lost');
+    pass(60);
+    history.shows('bob', 1);
+    pass(10);
+    line.told('bob', [1]);
+    assert.deepEqual(faults(), []);
+  });
+
   test('when a connection shows nothing known', () => {
     const { history, line, pass, faults } = scene();
     line.snapshot('bob', []);
@@ -176,6 +188,17 @@ describe('a history has a fault', () => {
     pass(10);
     line.told('bob', []);
     assert.deepEqual(faults(), ['alice of bob: is told the same twice at 0.020 s: []']);
+  });
+
+  test('when somebody there is told twice', () => {
+    const { history, line, pass, faults } = scene();
+    history.shows('bob', 1);
+    line.snapshot('bob', []);
+    for (let time = 0; time < 2; time += 1) {
+      pass(10);
+      line.told('bob', [1]);
+    }
+    assert.deepEqual(faults(), ['alice of bob: is told the same twice at 0.020 s: [1]']);
   });
 
   test('when somebody goes without a cause', () => {

@@ -126,7 +126,7 @@ export class History {
     const faults = [...this.#found];
     for (const view of this.#views.values()) {
       const truth = this.#truth.get(view.user) ?? [];
-      const told = [backwards(view, truth), this.#twice(view), this.#causeless(view, truth), this.#stale(view, truth, end, bound)];
+      const told = [backwards(view, truth), this.#twice(view, truth), this.#causeless(view, truth), this.#stale(view, truth, end, bound)];
       for (const fault of told.filter(Boolean)) faults.push(`${view.line.name} of ${view.user}: ${fault}\n${this.#told(view, truth)}`);
     }
     return [...faults, ...this.#differences()];
@@ -136,11 +136,11 @@ export class History {
   seen(line, user, numbers, isSnapshot) {
     const key = `${line.name}\n${user}`;
     let view = this.#views.get(key);
-    if (!view) this.#views.set(key, (view = { key, line, user, seen: [], twice: undefined, end: Infinity }));
+    if (!view) this.#views.set(key, (view = { key, line, user, seen: [], twice: [], end: Infinity }));
     const at = this.#now();
     const before = view.seen.at(-1);
     const sorted = [...numbers].sort((a, b) => (a ?? -1) - (b ?? -1));
-    if (before && !isSnapshot && sameNumbers(before.numbers, sorted)) view.twice ??= { at, numbers: sorted };
+    if (before && !isSnapshot && sameNumbers(before.numbers, sorted)) view.twice.push({ before: before.at, at, numbers: sorted });
     view.seen.push({ at, numbers: sorted });
     this.#compare(view);
   }
@@ -185,8 +185,16 @@ export class History {
     return views.map((view) => `${view.line.name} of ${view.user}: ends otherwise\n${this.#told(view, this.#truth.get(view.user) ?? [])}`);
   }
 
-  #twice({ twice }) {
-    return twice && `is told the same twice at ${this.#time(twice.at)}: ${show(twice.numbers)}`;
+  /** The first time that the same is told again, though nobody went or came between. */
+  #twice({ twice }, truth) {
+    const wrong = twice.find(({ before, at, numbers }) => {
+      const isThere = numbers.length > 0;
+      return !truth.some((span, index) => {
+        const isOther = (span.number === undefined) === isThere && truth.slice(0, index).some(({ number }) => (number !== undefined) === isThere);
+        return isOther && span.from - EARLY <= at && this.#heardBy({ from: span.from, to: span.from }) >= before;
+      });
+    });
+    return wrong && `is told the same twice at ${this.#time(wrong.at)}: ${show(wrong.numbers)}`;
   }
 
   /** The first time that the user is seen to go for no reason. */
