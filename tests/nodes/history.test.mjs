@@ -64,6 +64,18 @@ describe('a history is well', () => {
     assert.deepEqual(faults(), []);
   });
 
+  test('when a number that is in doubt comes late', () => {
+    const { history, line, pass, faults } = scene();
+    for (const number of [1, 2]) history.shows('bob', number);
+    line.snapshot('bob', [1]);
+    history.doubts('bob', 2);
+    history.goes('bob', 'its node froze');
+    history.shows('bob', 3);
+    pass(1000);
+    for (const numbers of [[1, 2], [1, 3], [2, 3], [3]]) line.told('bob', numbers);
+    assert.deepEqual(faults(), []);
+  });
+
   test('when an absence is told just after its end', () => {
     const { history, line, pass, faults } = scene();
     history.shows('bob', 1);

@@ -225,6 +225,8 @@ function numbersOf({ online, statuses }) {
 const numberOf = (text) => (text === '' ? null : Number(text));
 
 class ImDevice extends Device {
+  /** Numbers that the server was asked to show, and has not answered. */ #asked = new Set();
+
   async enters() {
     this.user = randomUUID();
     const sockets = [];
@@ -253,7 +255,14 @@ class ImDevice extends Device {
   }
 
   async tells(number) {
-    await this.chat.setSelfStatus({ customStatus: String(number) });
+    this.#asked.add(number);
+    await this.chat.setSelfStatus({ customStatus: String(number) }).finally(() => this.#asked.delete(number));
+  }
+
+  /** What has no answer yet is asked again on the next line. */
+  ends(code) {
+    for (const number of this.#asked) this.history.doubts(this.user, number);
+    super.ends(code);
   }
 
   async asks() {

@@ -25,6 +25,7 @@ export class History {
   /** Views that are open and are not what is so. */ #differing = new Set();
   /** Times in which bounds are longer. */ #troubles = [];
   /** Absences that a failure explains. */ #excuses = [];
+  /** Numbers that may be shown more than once, as `user number`. */ #doubts = new Set();
   /** What followers themselves found wrong. */ #found = [];
   #waiters = new Set();
 
@@ -45,6 +46,11 @@ export class History {
    */
   goes(user, cause, linger = 0) {
     this.#becomes(user, { number: undefined, cause, linger });
+  }
+
+  /** Whether a user showed a number is not known: it may be shown late, and again. */
+  doubts(user, number) {
+    this.#doubts.add(`${user} ${number}`);
   }
 
   /** A follower with a new line, on which nothing was seen yet. @param {string} name */
@@ -126,8 +132,8 @@ export class History {
     const faults = [...this.#found];
     for (const view of this.#views.values()) {
       const truth = this.#truth.get(view.user) ?? [];
-      const told = [backwards(view, truth), this.#twice(view, truth), this.#causeless(view, truth), this.#stale(view, truth, end, bound)];
-      for (const fault of told.filter(Boolean)) faults.push(`${view.line.name} of ${view.user}: ${fault}\n${this.#told(view, truth)}`);
+      const found = [backwards(view, truth, this.#doubts), this.#twice(view, truth), this.#causeless(view, truth), this.#stale(view, truth, end, bound)];
+      for (const { at, fault } of found.filter(Boolean)) faults.push(`${view.line.name} of ${view.user}: ${fault}\n${this.#told(view, truth, at)}`);
     }
     return [...faults, ...this.#differences()];
   }
@@ -194,7 +200,7 @@ export class History {
         return isOther && span.from - EARLY <= at && this.#heardBy({ from: span.from, to: span.from }) >= before;
       });
     });
-    return wrong && `is told the same twice at ${this.#time(wrong.at)}: ${show(wrong.numbers)}`;
+    return wrong && { at: wrong.at, fault: `is told the same twice at ${this.#time(wrong.at)}: ${show(wrong.numbers)}` };
   }
 
   /** The first time that the user is seen to go for no reason. */
@@ -204,7 +210,7 @@ export class History {
       const isCaused = truth.some((span) => span.number === undefined && span.from + (span.linger ?? 0) - EARLY <= at && at <= this.#heardBy(span));
       return !isCaused && !this.#isExcused(user, at);
     });
-    return wrong && `goes without a cause at ${this.#time(wrong.at)}`;
+    return wrong && { at: wrong.at, fault: `goes without a cause at ${this.#time(wrong.at)}` };
   }
 
   /** Until when an absence may be told. */
@@ -235,7 +241,7 @@ export class History {
         const wasSo = spans.length ? Math.max(...spans.map(({ to }) => to)) : number === undefined ? (truth[0]?.from ?? Infinity) : -Infinity;
         if (this.#deadline(wasSo, truth, bound) < until) {
           const when = wasSo === -Infinity ? 'was never so' : `was so until ${this.#time(wasSo)}`;
-          return `sees ${show(number === undefined ? [] : [number])} from ${this.#time(at)} to ${this.#time(until)}, which ${when}`;
+          return { at, fault: `sees ${show(number === undefined ? [] : [number])} from ${this.#time(at)} to ${this.#time(until)}, which ${when}` };
         }
       }
     }
@@ -256,9 +262,14 @@ export class History {
     return `${((at - this.#start) / 1000).toFixed(3)} s`;
   }
 
-  #told({ seen, end }, truth) {
-    const saw = seen.slice(-12).map(({ at, numbers }) => `${this.#time(at)} ${show(numbers)}`);
-    const was = truth.slice(-12).map(({ from, number, cause }) => `${this.#time(from)} ${number === undefined ? `gone (${cause})` : show([number])}`);
+  /** What was seen and what was so about then. */
+  #told({ seen, end }, truth, about = Infinity) {
+    const near = (list, time) => {
+      const after = list.filter((each) => time(each) <= about).length;
+      return list.slice(Math.max(0, after - 8), after + 4);
+    };
+    const saw = near(seen, ({ at }) => at).map(({ at, numbers }) => `${this.#time(at)} ${show(numbers)}`);
+    const was = near(truth, ({ from }) => from).map(({ from, number, cause }) => `${this.#time(from)} ${number === undefined ? `gone (${cause})` : show([number])}`);
     const troubles = this.#troubles.map(({ what, from, to }) => `${what} from ${this.#time(from)} to ${this.#time(to)}`);
     return `    saw: ${saw.join(', ')}${end === Infinity ? '' : `, line lost at ${this.#time(end)}`}\n    was: ${was.join(', ')}\n    troubles: ${troubles.join(', ') || 'none'}`;
   }
@@ -298,18 +309,19 @@ class Line {
  * The first time that something older is seen of a connection than before. Every absence of a user ends a connection;
  * while its node does not know that, it stands beside the next and may be seen after it.
  */
-function backwards({ seen }, truth) {
+function backwards({ seen, user }, truth, doubts) {
   const connections = new Map();
   let connection = 0;
   for (const { number } of truth) {
     if (number === undefined) connection += 1;
-    else if (number !== null) connections.set(number, connection);
+    else if (number !== null && !doubts.has(`${user} ${number}`)) connections.set(number, connection);
   }
   const newest = new Map();
-  for (const { numbers } of seen) {
+  for (const { at, numbers } of seen) {
     for (const number of numbers.filter((each) => each !== null)) {
       const whose = connections.get(number);
-      if (number < newest.get(whose)) return `goes backwards from ${newest.get(whose)} to ${number}`;
+      if (whose === undefined) continue;
+      if (number < newest.get(whose)) return { at, fault: `goes backwards from ${newest.get(whose)} to ${number}` };
       newest.set(whose, number);
     }
   }
