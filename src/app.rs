@@ -89,7 +89,7 @@ impl Parts {
         let veil = veil(config, &*ties)?;
         let ports = Ports { ticks, veil: veil.clone(), desk: DeskRules::new(ties.clone(), &config.im) };
         let engine = Engine::start(&config.engine, ports, clock, &metrics);
-        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im, clock);
+        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im);
         let node = Node::new(config.server.address.to_string(), clock);
         let users = Arc::new(Users {
             engine: engine.clone(),

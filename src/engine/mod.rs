@@ -13,6 +13,7 @@ mod mailbox;
 mod messages;
 mod reception;
 mod routing;
+mod seat;
 mod shard;
 mod supervisor;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use messages::{
     Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Forget, Inspect, Leave, MarkActive, Part, Show, Subscribe,
     Turn, Unfollow, View, Watch,
 };
+pub use seat::Seat;
 use shard::Shard;
 use supervisor::Supervisor;
 pub use ticks::Ticks;
@@ -107,7 +109,8 @@ struct Inner {
 impl Ports {
     /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
     pub fn open(ticks: Ticks) -> Self {
-        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window: Duration::from_secs(5) };
+        let (window, lifetime) = (Duration::from_secs(5), Duration::from_secs(24 * 3600));
+        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window, lifetime };
         Self { ticks, veil: Veil::default(), desk }
     }
 }
