@@ -109,14 +109,15 @@ impl Supervisor {
     /// Passes a device's tickets on. Of somebody who is on no list, or no longer, it learns what it asked, and nothing
     /// after that.
     fn pass_on(&self, account: UserId, tickets: Vec<Ticket>) {
-        let (Some(engine), Some(first)) = (self.engine(), tickets.first()) else { return };
-        let (device, listed) = (first.address().clone(), self.desk.follows(account));
-        let asked = tickets.iter().map(Ticket::user);
-        let unlisted: Vec<UserId> = asked.filter(|user| *user != account && !listed.contains(user)).collect();
-        if let Err(error) = engine.follow_by(tickets) {
+        let Some(engine) = self.engine() else { return };
+        let listed = self.desk.follows(account);
+        let sort = |ticket: Ticket| {
+            let user = ticket.user();
+            if user == account || listed.contains(&user) { ticket } else { ticket.once() }
+        };
+        if let Err(error) = engine.follow_by(tickets.into_iter().map(sort).collect()) {
             log::warn!("a command was not taken: {error}");
         }
-        engine.leave(&unlisted, &device);
     }
 
     /// Writes down how an account left, and what it was told last of those it subscribes to.

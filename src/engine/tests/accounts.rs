@@ -1,19 +1,65 @@
 //! Accounts with several devices, which do things at once.
 
+use futures_util::FutureExt;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::config::{Overrides, load};
 use crate::outbox::{CatchUp, Listing, ListingKind};
 use crate::presence::account::AccountName;
 use crate::presence::general::Exit;
-use crate::presence::standing::{Attendance, Standing};
-use crate::store::ties::TieStore;
+use crate::presence::quota::QuotaExceeded;
+use crate::presence::roster::{Roster, RosterKind};
+use crate::presence::standing::{Attendance, Change, Standing};
+use crate::store::ties::{Changed, RosterChange, TieStore};
+use crate::store::{Answer, StoreError};
 
 struct Club {
     world: World,
     accounts: Accounts,
-    ties: Arc<MemoryTies>,
+    ties: Arc<Gated>,
+}
+
+/// Ties that change only while the gate is open.
+struct Gated {
+    ties: MemoryTies,
+    gate: Semaphore,
+}
+
+impl TieStore for Gated {
+    fn change(&self, account: UserId, change: Change) -> Answer<'_, Changed> {
+        async move {
+            let _open = self.gate.acquire().await.unwrap();
+            self.ties.change(account, change).await
+        }
+        .boxed()
+    }
+
+    fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>> {
+        self.ties.attendance(accounts)
+    }
+
+    fn alter(
+        &self,
+        kind: RosterKind,
+        owner: UserId,
+        change: RosterChange,
+    ) -> Answer<'_, Result<Roster, QuotaExceeded>> {
+        self.ties.alter(kind, owner, change)
+    }
+
+    fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster> {
+        self.ties.roster(kind, owner)
+    }
+
+    fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
+        self.ties.rosters(kind)
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        self.ties.close()
+    }
 }
 
 /// A login of which everything is read, and nothing followed yet.
@@ -43,7 +89,7 @@ fn users(names: &[&str]) -> Vec<UserId> {
 
 impl Club {
     fn new() -> Self {
-        let (metrics, ties) = (Metrics::new(), Arc::new(MemoryTies::new()));
+        let (metrics, ties) = (Metrics::new(), Arc::new(Gated { ties: MemoryTies::new(), gate: Semaphore::new(1) }));
         let mut config = load(&Overrides::default(), std::collections::HashMap::new()).unwrap().im;
         config.friend_status_notification = true;
         let ticks = Ticks::new(None, Duration::from_secs(27), &Clock::system());
@@ -92,6 +138,11 @@ impl Club {
 
     async fn attendance(&self) -> Attendance {
         self.ties.attendance(vec![account()]).await.unwrap().remove(0)
+    }
+
+    /// What was asked of this user until here has reached it.
+    async fn settles(&self, name: &str) {
+        self.accounts.views(None, &users(&[name]), &Exits::new()).await.unwrap();
     }
 
     async fn until_lost(&self) {
@@ -172,10 +223,12 @@ async fn a_login_that_was_given_up_is_lost_and_not_there_for_ever() {
 async fn so_is_one_whose_session_never_heard_that_it_was_written_down() {
     let club = Club::new();
     let address = club.address();
+    club.ties.gate.forget_permits(1);
     {
         let mut arriving = Box::pin(club.accounts.arrive(account(), &address));
         assert!(futures_util::poll!(arriving.as_mut()).is_pending());
     }
+    club.ties.gate.add_permits(1);
     club.until_lost().await;
 }
 
@@ -187,6 +240,7 @@ async fn a_device_that_comes_in_misses_nobody_whom_another_subscribed_to_meanwhi
     let laptop = club.begins().await;
     assert_eq!(phone.subscribes(&["bob"]).await, "reply[bob=1:]");
     let mut laptop = club.enters(laptop).await;
+    club.settles("bob").await;
     bob.sets(Some("away"));
     assert_eq!(laptop.hears().await, "bob=1:away");
     assert_eq!(phone.hears().await, "bob=1:away");
@@ -200,6 +254,7 @@ async fn what_two_devices_subscribe_to_at_once_both_hear_of_whoever_is_heard_fir
     let earlier = club.accounts.subscribe(account(), names(&["bob"])).await.unwrap();
     assert_eq!(laptop.subscribes(&["carol"]).await, "reply[carol=3:]");
     assert_eq!(phone.follows(earlier, names(&["bob"])).await, "reply[bob=1:]");
+    club.settles("bob").await;
     bob.sets(Some("away"));
     assert_eq!(laptop.hears().await, "bob=1:away");
     assert_eq!(phone.hears().await, "bob=1:away");
@@ -243,8 +298,9 @@ async fn a_device_that_comes_in_with_older_friends_takes_nobody_from_the_others(
     let mut phone = club.logs_in().await;
     let laptop = club.begins().await;
     let befriend = Edit::Add(names(&["bob"]));
-    club.accounts.alter(crate::presence::roster::RosterKind::Friends, account(), befriend).await.unwrap();
+    club.accounts.alter(RosterKind::Friends, account(), befriend).await.unwrap();
     let mut laptop = club.enters(laptop).await;
+    club.settles("bob").await;
     bob.sets(Some("away"));
     assert_eq!(laptop.hears().await, "bob=1:away");
     assert_eq!(phone.hears().await, "bob=1:away");
