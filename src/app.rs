@@ -104,7 +104,7 @@ impl Parts {
         let desk = DeskRules::new(ties.clone(), &config.im);
         let ports = Ports { ticks, veil: veil.clone(), desk, nodes: nodes.clone() };
         let engine = Engine::start(&config.engine, ports, clock, &metrics);
-        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im, clock);
+        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im);
         let node = Node::new(config.server.address.to_string(), clock);
         let users = Arc::new(Users {
             engine: engine.clone(),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
 
-use super::reception::{Befriend, CountCall, Depart, Enter, Relist};
+use super::reception::{Arrive, AskAgain, Befriend, CountCall, Depart, Enter, Relist};
+use super::seat::Seat;
 use super::veil::Veil;
 use super::{Engine, EngineError};
-use crate::clock::Clock;
 use crate::config::ImConfig;
 use crate::outbox::{Address, Ticket};
 use crate::presence::account::AccountName;
@@ -69,7 +69,6 @@ struct Inner {
     seen: Option<Arc<dyn SeenStore>>,
     veil: Veil,
     config: ImConfig,
-    clock: Clock,
     /// Held while a list is changed; users share them, evenly.
     altering: [Mutex<()>; ALTERING],
 }
@@ -92,49 +91,49 @@ impl Accounts {
         seen: Option<Arc<dyn SeenStore>>,
         veil: Veil,
         config: &ImConfig,
-        clock: &Clock,
     ) -> Self {
-        let (config, clock) = (config.clone(), clock.clone());
-        Self(Arc::new(Inner {
-            engine,
-            ties,
-            seen,
-            veil,
-            config,
-            clock,
-            altering: [const { Mutex::const_new(()) }; ALTERING],
-        }))
+        let config = config.clone();
+        Self(Arc::new(Inner { engine, ties, seen, veil, config, altering: [const { Mutex::const_new(()) }; ALTERING] }))
     }
 
     // ---- for sessions ----
 
-    /// Writes a login down.
-    pub async fn arrive(&self, account: UserId) -> Result<Arrived, AccountError> {
-        let Inner { ties, config, clock, .. } = &*self.0;
-        let change = Change::Arrive { now: clock.time_of_day(), lifetime: config.subscription_ttl.0 };
-        let standing = ties.change(account, change).await?.standing;
+    /// Writes a login down; the device has its seat from before that.
+    pub async fn arrive(&self, account: UserId, device: &Address) -> Result<(Arrived, Seat), AccountError> {
+        let Inner { engine, ties, config, .. } = &*self.0;
+        let (answer, written) = oneshot::channel();
+        let seat = Seat::new(engine.clone(), account, device.clone());
+        engine.supervisor(account).offer(Arrive { account, device: device.clone(), answer })?;
+        let standing = written.await.map_err(|_| EngineError::Stopped)??;
         let friends = match config.friend_status_notification {
             true => ties.roster(RosterKind::Friends, account).await?.names().to_vec(),
             false => Vec::new(),
         };
         let friends: Vec<AccountName> = friends.into_iter().filter(|name| name.user() != account).collect();
         let followed = standing.subscriptions.users().chain(friends.iter().map(AccountName::user)).collect();
-        Ok(Arrived { exits: self.exits(followed).await?, standing, friends })
+        Ok((Arrived { exits: self.exits(followed).await?, standing, friends }, seat))
     }
 
     /// A device of the account follows what the account follows; `users` are answered to its outbox under `request`.
-    pub fn enter(
-        &self,
-        account: UserId,
-        device: &Address,
-        arrived: Arrived,
-        users: &[UserId],
-        request: u32,
-    ) -> Result<(), EngineError> {
+    pub fn enter(&self, account: UserId, device: &Address, arrived: Arrived, users: &[UserId], request: u32) {
         let Arrived { standing, friends, exits } = arrived;
         let tickets = tickets(account, device, users, &exits, request);
         let enter = Enter { account, device: device.clone(), standing, friends, tickets };
-        self.0.engine.supervisor(account).offer(enter)
+        self.0.engine.supervisor(account).deliver(enter);
+    }
+
+    /// Asks these users again whom the device asked for; refused, the tickets say so to the outbox.
+    pub fn ask_again(&self, account: UserId, device: &Address, users: Vec<UserId>, request: u32) {
+        let (accounts, device) = (self.clone(), device.clone());
+        actix::spawn(async move {
+            let exits = accounts.exits(users.clone()).await;
+            let tickets = tickets(account, &device, &users, exits.as_ref().unwrap_or(&Exits::new()), request);
+            if exits.is_ok()
+                && let Err(error) = accounts.0.engine.supervisor(account).offer(AskAgain { account, tickets })
+            {
+                log::warn!("a command was not taken: {error}");
+            }
+        });
     }
 
     /// A device of the account is gone. Completes when that is written down.
@@ -144,12 +143,6 @@ impl Accounts {
         self.0.engine.supervisor(account).deliver(depart);
         // The engine may stop first.
         let _stopped = written.await;
-    }
-
-    /// A device of the account is gone; nobody waits.
-    pub fn drop_device(&self, account: UserId, device: &Address) {
-        let depart = Depart { account, device: device.clone(), exit: Exit::Lost, answer: None };
-        self.0.engine.supervisor(account).deliver(depart);
     }
 
     /// Whether a user who never logged in is no account.
@@ -180,9 +173,9 @@ impl Accounts {
         users: &[UserId],
         exits: &Exits,
         request: u32,
-    ) -> Result<(), EngineError> {
+    ) {
         let tickets = tickets(account, device, users, exits, request);
-        self.0.engine.supervisor(account).offer(Relist { account, standing, tickets, answer: None })
+        self.0.engine.supervisor(account).deliver(Relist { account, standing, tickets, answer: None });
     }
 
     /// Ends subscriptions, or all. When this returns no device is told of them any more.
@@ -190,7 +183,7 @@ impl Accounts {
         let standing = self.0.ties.change(account, Change::Unsubscribe(users)).await?.standing;
         let (answer, told) = oneshot::channel();
         let relist = Relist { account, standing, tickets: Vec::new(), answer: Some(answer) };
-        self.0.engine.supervisor(account).offer(relist)?;
+        self.0.engine.supervisor(account).deliver(relist);
         told.await.map_err(|_| EngineError::Stopped.into())
     }
 

@@ -14,6 +14,7 @@ mod messages;
 mod nodes;
 mod reception;
 mod routing;
+mod seat;
 mod shard;
 mod supervisor;
 #[cfg(test)]
@@ -52,6 +53,7 @@ use messages::{
     Turn, Unfollow, View, Watch,
 };
 pub use nodes::{Ear, Nodes};
+pub use seat::Seat;
 use shard::Shard;
 use supervisor::Supervisor;
 pub use ticks::Ticks;
@@ -118,7 +120,8 @@ struct Inner {
 impl Ports {
     /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
     pub fn open(ticks: Ticks) -> Self {
-        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window: Duration::from_secs(5) };
+        let (window, lifetime) = (Duration::from_secs(5), Duration::from_secs(24 * 3600));
+        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window, lifetime };
         Self { ticks, veil: Veil::default(), desk, nodes: None }
     }
 }
