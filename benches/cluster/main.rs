@@ -42,6 +42,8 @@ impl Listener for Counter {
     fn ordered(&self, _: UserId, _: Order) -> bool {
         true
     }
+
+    fn missed(&self) {}
 }
 
 struct Node {

@@ -63,6 +63,7 @@ impl MemoryHub {
         let table = Arc::new(Table::new(self.buckets.clone(), listener.clone()));
         table.add_own(incarnation);
         let info = NodeInfo {
+            uid: uuid::Uuid::new_v4().to_string(),
             name: name.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.clock.time_of_day().as_secs(),
@@ -307,6 +308,10 @@ impl Backplane for MemoryBackplane {
 
     fn standing(&self) -> Standing {
         Standing::Joined
+    }
+
+    fn info(&self) -> NodeInfo {
+        self.hub.state.lock().nodes.get(&self.incarnation).map(|node| node.info.clone()).unwrap_or_default()
     }
 
     fn describe(&self, connections: u64, users: u64) {

@@ -34,6 +34,7 @@
 //! * Messages of a subscription: bounded; past that they are dropped and the buckets read from the log ([`feed`]).
 //! * Questions and requests: at most [`MAX_REQUESTS`] at a time, then [`BackplaneError::Busy`].
 //! * Orders: at most once, as they come; [`Listener::ordered`] may drop them, which is logged.
+//!   After a line to Redis broke, [`Listener::missed`] says that some may have been lost.
 
 pub mod event;
 pub mod feed;
@@ -41,6 +42,7 @@ pub mod keys;
 pub mod local;
 pub mod memory;
 pub mod node;
+pub mod order;
 pub mod record;
 pub mod redis;
 pub mod slot;
@@ -53,10 +55,11 @@ use hashbrown::HashMap;
 
 use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
-use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::id::UserId;
 use crate::presence::quota::{Quota, QuotaExceeded};
 use crate::presence::status::StatusText;
 use node::NodeInfo;
+pub use order::Order;
 use record::Record;
 
 /// Requests that wait for Redis at a time.
@@ -104,30 +107,9 @@ pub trait Listener: Send + Sync {
 
     /// Another node, or this one, has an order about a user. False: it was dropped.
     fn ordered(&self, user: UserId, order: Order) -> bool;
-}
 
-/// What is to be done with a user's connections, wherever they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Close one connection, or all.
-    Close {
-        /// Which one; none: all.
-        connection: Option<ConnectionId>,
-        /// But not these; at most [`Order::MAX_SPARED`] are sent.
-        except: Vec<ConnectionId>,
-        /// The close code, where the dialect has codes.
-        code: u32,
-        /// The reason, for people; at most [`Order::MAX_REASON_BYTES`] are sent.
-        reason: String,
-    },
-}
-
-impl Order {
-    /// The longest reason, bytes.
-    pub const MAX_REASON_BYTES: usize = 256;
-
-    /// The most connections that are spared.
-    pub const MAX_SPARED: usize = 1000;
+    /// Messages of other nodes may have been missed: what orders are about is to be read again. May come often.
+    fn missed(&self);
 }
 
 /// The lists that belong to an account, wherever it is connected.
@@ -242,6 +224,9 @@ pub trait Backplane: Send + Sync {
 
     /// How this node stands to the others; the worst over all Redis.
     fn standing(&self) -> Standing;
+
+    /// What this node says of itself.
+    fn info(&self) -> NodeInfo;
 
     /// Changes what this node says of itself.
     fn describe(&self, connections: u64, users: u64);

@@ -1,5 +1,7 @@
 //! Accounts: what lasts of a user beyond its connections, for sessions and the server's own side.
 
+mod nodes;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use super::reception::{Arrive, AskAgain, Befriend, CountCall, Depart, Enter, Rel
 use super::seat::Seat;
 use super::veil::Veil;
 use super::{Engine, EngineError};
+use crate::cluster::Order;
 use crate::config::ImConfig;
 use crate::outbox::{Address, Ticket};
 use crate::presence::account::AccountName;
@@ -47,10 +50,18 @@ pub enum AccountError {
     /// The store refuses; that has been logged.
     #[error("the store failed")]
     Store,
+    /// The store is away and may be asked again.
+    #[error("the store is away")]
+    Away,
 }
 
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Unavailable(_)) {
+            // That Redis is away has been logged once.
+            log::debug!("ties between users: {error}");
+            return Self::Away;
+        }
         log::error!("ties between users: {error}");
         Self::Store
     }
@@ -92,8 +103,10 @@ impl Accounts {
         veil: Veil,
         config: &ImConfig,
     ) -> Self {
-        let config = config.clone();
-        Self(Arc::new(Inner { engine, ties, seen, veil, config, altering: [const { Mutex::const_new(()) }; ALTERING] }))
+        let (config, altering) = (config.clone(), [const { Mutex::const_new(()) }; ALTERING]);
+        let accounts = Self(Arc::new(Inner { engine, ties, seen, veil, config, altering }));
+        accounts.listen();
+        accounts
     }
 
     // ---- for sessions ----
@@ -160,7 +173,9 @@ impl Accounts {
     /// Writes subscriptions down; returns all there are then.
     pub async fn subscribe(&self, account: UserId, names: Vec<AccountName>) -> Result<Standing, AccountError> {
         let change = Change::Subscribe { names, limit: self.0.config.subscriptions };
-        Ok(self.0.ties.change(account, change).await?.standing)
+        let standing = self.0.ties.change(account, change).await?.standing;
+        self.0.engine.tell_nodes(account, Order::Listed { revision: standing.revision }).await;
+        Ok(standing)
     }
 
     /// Has the account's devices follow the subscriptions that there are; `users` are answered to the outbox of the device
@@ -181,6 +196,7 @@ impl Accounts {
     /// Ends subscriptions, or all. When this returns no device is told of them any more.
     pub async fn unsubscribe(&self, account: UserId, users: Option<Vec<UserId>>) -> Result<(), AccountError> {
         let standing = self.0.ties.change(account, Change::Unsubscribe(users)).await?.standing;
+        self.0.engine.tell_nodes(account, Order::Listed { revision: standing.revision }).await;
         let (answer, told) = oneshot::channel();
         let relist = Relist { account, standing, tickets: Vec::new(), answer: Some(answer) };
         self.0.engine.supervisor(account).deliver(relist);
@@ -221,30 +237,35 @@ impl Accounts {
 
     /// Adds people to a user's list, or takes them out; what follows from that has happened when this returns.
     pub async fn alter(&self, kind: RosterKind, owner: UserId, change: Edit) -> Result<Roster, AccountError> {
-        let Inner { ties, veil, engine, config, altering, .. } = &*self.0;
+        let Inner { ties, engine, config, altering, .. } = &*self.0;
         let most = match kind {
             RosterKind::Friends => config.friends,
             RosterKind::Blocked => config.blocked,
         };
-        let (others, change) = match change {
-            Edit::Add(names) => {
-                let users: Vec<UserId> = names.iter().map(AccountName::user).collect();
-                (users, RosterChange::Add(names, Quota::new(most)))
-            }
-            Edit::Remove(users) => (users.clone(), RosterChange::Remove(users)),
+        let change = match change {
+            Edit::Add(names) => RosterChange::Add(names, Quota::new(most)),
+            Edit::Remove(users) => RosterChange::Remove(users),
         };
         // What is written first takes effect first, also in memory.
-        let _turn = altering[usize::from(owner.uuid().as_bytes()[0]) % ALTERING].lock().await;
+        let turn = altering[usize::from(owner.uuid().as_bytes()[0]) % ALTERING].lock().await;
         let roster = ties.alter(kind, owner, change).await??;
-        veil.set(kind, owner, &roster);
-        for other in others {
+        self.take(kind, owner, &roster).await?;
+        drop(turn);
+        engine.tell_nodes(owner, Order::Roster(kind)).await;
+        Ok(roster)
+    }
+
+    /// What follows from a user's list here.
+    async fn take(&self, kind: RosterKind, owner: UserId, roster: &Roster) -> Result<(), EngineError> {
+        let Inner { veil, engine, config, .. } = &*self.0;
+        for other in veil.set(kind, owner, roster) {
             engine.turn(owner, other, veil.hides(owner, other)).await?;
         }
         if kind == RosterKind::Friends && config.friend_status_notification {
             let friends = roster.names().iter().filter(|name| name.user() != owner).cloned().collect();
             engine.supervisor(owner).offer(Befriend { account: owner, friends })?;
         }
-        Ok(roster)
+        Ok(())
     }
 
     /// A user's list.

@@ -220,6 +220,18 @@ impl Desk {
         Some(account.turn(|lists| lists.friends = friends))
     }
 
+    /// The accounts that have devices here, or whether this one has, with the revision that is known of each.
+    pub fn seated(&self, account: Option<UserId>) -> Vec<(UserId, u64)> {
+        let seated = |user: UserId| {
+            let known = self.accounts.get(&user).filter(|known| !known.devices.is_empty())?;
+            Some((user, known.lists.revision))
+        };
+        match account {
+            Some(account) => seated(account).into_iter().collect(),
+            None => self.accounts.keys().copied().filter_map(seated).collect(),
+        }
+    }
+
     /// Whom an account's device follows.
     pub fn follows(&self, account: UserId) -> HashSet<UserId> {
         self.accounts.get(&account).map(|account| account.lists.users()).unwrap_or_default()

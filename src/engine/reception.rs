@@ -8,13 +8,15 @@ use super::Engine;
 use super::desk::{Last, Turn};
 use super::mailbox::{Letter, Mail};
 use super::messages::{Leave, Part, Watch};
+use super::nodes::Nodes;
 use super::supervisor::Supervisor;
+use crate::cluster::CallWindow;
 use crate::outbox::{Address, Ticket};
 use crate::presence::account::AccountName;
 use crate::presence::calls::{Call, TooOften};
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
-use crate::presence::standing::{Change, Standing};
+use crate::presence::standing::{Change, Site, Standing};
 use crate::store::StoreError;
 
 /// An account calls.
@@ -80,7 +82,15 @@ pub struct Depart {
     pub answer: Option<oneshot::Sender<()>>,
 }
 
+/// Somebody asks which accounts have devices here, and which revision of the subscriptions is known of each.
+pub struct Seated {
+    /// This one only; none: all.
+    pub account: Option<UserId>,
+    pub answer: oneshot::Sender<Vec<(UserId, u64)>>,
+}
+
 impl Mail for CountCall {}
+impl Mail for Seated {}
 impl Mail for Arrive {}
 impl Mail for Arrived {}
 impl Mail for Enter {}
@@ -129,12 +139,14 @@ impl Supervisor {
         engine.part(&last.subscriptions, &device, &teller);
         drop((teller, engine));
         let (ties, clock) = (self.surroundings.desk.ties.clone(), self.surroundings.clock.clone());
+        let nodes = self.surroundings.nodes.clone();
         let writing = async move {
             let mut list = Vec::new();
             while let Some(one) = told.recv().await {
                 list.push(one);
             }
-            let change = Change::Part { exit, told: list, login: last.login, now: clock.time_of_day() };
+            let site = site(nodes).await;
+            let change = Change::Part { exit, told: list, login: last.login, site, now: clock.time_of_day() };
             if let Err(error) = ties.change(account, change).await {
                 log::warn!("the end of a login could not be written down: {error}");
             }
@@ -152,6 +164,14 @@ fn watch(engine: &Engine, account: UserId, device: &Address, names: &[&AccountNa
     engine.watch(&users, device, account);
 }
 
+/// Where something happens to an account.
+async fn site(nodes: Option<Nodes>) -> Site {
+    match nodes {
+        Some(nodes) => nodes.site().await,
+        None => Site::default(),
+    }
+}
+
 fn asked(tickets: &[Ticket]) -> HashSet<UserId> {
     tickets.iter().map(Ticket::user).collect()
 }
@@ -162,8 +182,31 @@ impl Handler<Letter<CountCall>> for Supervisor {
     fn handle(&mut self, letter: Letter<CountCall>, _: &mut Self::Context) {
         let CountCall { account, call, answer } = letter.content;
         let now = self.surroundings.clock.now();
+        if let Some(nodes) = self.surroundings.nodes.clone() {
+            let rules = &self.surroundings.desk;
+            let (limit, window) =
+                (rules.calls, CallWindow { name: call.name(), limit: rules.calls, span: rules.window });
+            actix::spawn(async move {
+                match nodes.backplane.take_call(account, window).await {
+                    Ok(taken) => drop(answer.send(taken.map_err(|wait| TooOften { limit, again: now + wait }))),
+                    // Without an answer the caller is told to try again.
+                    Err(error) => log::debug!("a call could not be counted: {error}"),
+                }
+            });
+            return;
+        }
         // Who asked may no longer wait.
         let _asker_gone = answer.send(self.desk.call(account, call, &self.surroundings.desk, now));
+    }
+}
+
+impl Handler<Letter<Seated>> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, letter: Letter<Seated>, _: &mut Self::Context) {
+        let Seated { account, answer } = letter.content;
+        // Who asked may no longer wait.
+        drop(answer.send(self.desk.seated(account)));
     }
 }
 
@@ -174,10 +217,12 @@ impl Handler<Letter<Arrive>> for Supervisor {
         let Arrive { account, device, answer } = letter.content;
         let rules = &self.surroundings.desk;
         self.desk.arrive(account, device.clone(), rules);
-        let change = Change::Arrive { now: self.surroundings.clock.time_of_day(), lifetime: rules.lifetime };
+        let (now, lifetime) = (self.surroundings.clock.time_of_day(), rules.lifetime);
+        let nodes = self.surroundings.nodes.clone();
         let (ties, desk) = (rules.ties.clone(), self.surroundings.supervisor.clone());
         // Not on the session's behalf: the desk has to learn the login's number also if nobody waits for it any more.
         actix::spawn(async move {
+            let change = Change::Arrive { now, lifetime, site: site(nodes).await };
             let written = ties.change(account, change).await.map(|changed| changed.standing);
             desk.deliver(Arrived { account, device, written, answer });
         });

@@ -16,7 +16,7 @@ use hereabouts::presence::id::{UserId, Username};
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
 use hereabouts::presence::seen::{LastSeen, Sighting};
-use hereabouts::presence::standing::{Attendance, Change};
+use hereabouts::presence::standing::{Attendance, Change, Site};
 use hereabouts::presence::time::Timestamp;
 use hereabouts::store::account::{Account, LoginKey, ProfileChange};
 use hereabouts::store::redis::RedisStores;
@@ -135,11 +135,15 @@ async fn who_logs_in_at_one_node_is_in_at_the_other() {
     let server = RedisServer::start();
     let [one, two] = two_nodes(&server.url());
     let [alice, bob] = ["alice", "bob"].map(UserId::from_name);
-    let first = one.ties.change(alice, Change::Arrive { now: today(), lifetime: LIFETIME }).await.unwrap();
+    let first = one
+        .ties
+        .change(alice, Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default() })
+        .await
+        .unwrap();
     assert_eq!(two.ties.attendance(vec![bob, alice]).await.unwrap(), [Attendance::Never, Attendance::In]);
-    two.ties.change(alice, Change::Arrive { now: today(), lifetime: LIFETIME }).await.unwrap();
+    two.ties.change(alice, Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default() }).await.unwrap();
     let (exit, told, login) = (Exit::Lost, Vec::new(), first.standing.logins);
-    one.ties.change(alice, Change::Part { exit, told, login, now: today() }).await.unwrap();
+    one.ties.change(alice, Change::Part { exit, told, login, now: today(), site: Site::default() }).await.unwrap();
     assert_eq!(two.ties.attendance(vec![alice]).await.unwrap(), [Attendance::In], "it has logged in again elsewhere");
     let third = open(&config(&server.url())).unwrap();
     assert_eq!(third.ties.attendance(vec![alice]).await.unwrap(), [Attendance::In], "a node more interrupts nobody");

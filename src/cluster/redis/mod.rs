@@ -171,7 +171,7 @@ impl Backplane for RedisBackplane {
 
     fn order(&self, user: UserId, order: Order) -> Answer<'_, ()> {
         let shard = self.shard(user);
-        self.request(shard, requests::order(shard.clone(), user, subscriber::pack(order)))
+        self.request(shard, requests::order(shard.clone(), user, order.encode()))
     }
 
     fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
@@ -248,6 +248,10 @@ impl Backplane for RedisBackplane {
             (Standing::Degraded, _) | (_, Standing::Degraded) => Standing::Degraded,
             (Standing::Joined, Standing::Joined) => Standing::Joined,
         })
+    }
+
+    fn info(&self) -> NodeInfo {
+        self.info.borrow().clone()
     }
 
     fn describe(&self, connections: u64, users: u64) {

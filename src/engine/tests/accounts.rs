@@ -36,6 +36,10 @@ impl TieStore for Gated {
         .boxed()
     }
 
+    fn standing(&self, account: UserId) -> Answer<'_, Standing> {
+        self.ties.standing(account)
+    }
+
     fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>> {
         self.ties.attendance(accounts)
     }

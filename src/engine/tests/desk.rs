@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::desk::{Desk, Last};
 use crate::presence::account::AccountName;
-use crate::presence::standing::{Change, Standing};
+use crate::presence::standing::{Change, Site, Standing};
 
 struct Book {
     desk: Desk,
@@ -46,7 +46,7 @@ impl Book {
 
     /// The number of a login that is written down.
     fn writes(&mut self) -> u64 {
-        self.standing.change(Change::Arrive { now: now(), lifetime: self.rules.lifetime });
+        self.standing.change(Change::Arrive { now: now(), lifetime: self.rules.lifetime, site: Site::default() });
         self.standing.logins
     }
 

@@ -169,7 +169,9 @@ fn refusal(error: &AccountError, now: Timestamp) -> AccountRefusal {
         AccountError::TooOften(often) => {
             AccountRefusal::TooOften { limit: often.limit, retry_after: often.again.since(now) }
         }
-        AccountError::TooMany(_) | AccountError::Engine(_) | AccountError::Store => AccountRefusal::Busy,
+        AccountError::TooMany(_) | AccountError::Engine(_) | AccountError::Store | AccountError::Away => {
+            AccountRefusal::Busy
+        }
     }
 }
 
@@ -180,7 +182,8 @@ fn cause(error: &AccountError) -> CloseCause {
         AccountError::Engine(EngineError::Busy | EngineError::Unavailable | EngineError::TooManyConnections)
         | AccountError::TooOften(_)
         | AccountError::TooMany(_)
-        | AccountError::Store => CloseCause::Busy,
+        | AccountError::Store
+        | AccountError::Away => CloseCause::Busy,
     }
 }
 
