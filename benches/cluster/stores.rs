@@ -1,4 +1,5 @@
-//! What the stores cost.
+//! What the stores cost. The GET and HMGET that they send are not counted as commands, for scripts use them too: one for each
+//! thing that is read or changed, two for an account by its login.
 
 use std::time::Duration;
 
