@@ -24,7 +24,7 @@
 //! every change it tells: a view on any node goes only forward, because the actor fetches states in their order.
 //!
 //! The API asks [`Backplane::look`] about users who are not watched, sends [`Backplane::order`] to close connections
-//! elsewhere, and keeps account-level lists, call windows and times here, so that every node has the same.
+//! elsewhere, and keeps call windows here, so that every node has the same.
 //!
 //! # What waits, and what happens when it is full
 //!
@@ -56,8 +56,6 @@ use hashbrown::HashMap;
 use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
-use crate::presence::quota::{Quota, QuotaExceeded};
-use crate::presence::status::StatusText;
 use node::NodeInfo;
 pub use order::Order;
 use record::Record;
@@ -112,26 +110,6 @@ pub trait Listener: Send + Sync {
     fn missed(&self);
 }
 
-/// The lists that belong to an account, wherever it is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum List {
-    /// Whom it follows, past its connections.
-    Follows,
-    /// Its friends.
-    Friends,
-    /// Whom it hides from.
-    Blocked,
-}
-
-/// What happens past a list's quota.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// Nothing is added.
-    Refuse,
-    /// The earliest are dropped.
-    DropEarliest,
-}
-
 /// How often something may be done, over all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallWindow {
@@ -141,26 +119,6 @@ pub struct CallWindow {
     pub limit: usize,
     /// In any span of this.
     pub span: Duration,
-}
-
-/// When a user was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// The last thing it did by its own word, seconds since the Unix epoch; 0: never.
-    pub active: u64,
-    /// The last moment at which it was visible, seconds since the Unix epoch; 0: never.
-    pub online: u64,
-    /// What it said of itself last.
-    pub state: Option<StatusText>,
-}
-
-/// Something seen of a user. Times only grow; taking the same in again changes nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sighting {
-    /// All that was known before is forgotten first.
-    pub forget: bool,
-    /// What is taken in; no state leaves the one before.
-    pub seen: Seen,
 }
 
 /// The node-to-node bus: see the module.
@@ -193,31 +151,6 @@ pub trait Backplane: Send + Sync {
 
     /// Takes one call of a user's window; else says how long until the next. A refusal does not count.
     fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>>;
-
-    /// Adds users to an account's list, in this order; answers those that were dropped for it.
-    fn list_add(
-        &self,
-        owner: UserId,
-        list: List,
-        users: Vec<UserId>,
-        quota: Quota,
-        overflow: Overflow,
-    ) -> Answer<'_, Result<Vec<UserId>, QuotaExceeded>>;
-
-    /// Removes users from an account's list; answers those that were in it.
-    fn list_remove(&self, owner: UserId, list: List, users: Vec<UserId>) -> Answer<'_, Vec<UserId>>;
-
-    /// An account's list, the earliest first.
-    fn list(&self, owner: UserId, list: List) -> Answer<'_, Vec<UserId>>;
-
-    /// Has an account's list forgotten after as long; none: kept.
-    fn list_expire(&self, owner: UserId, list: List, after: Option<Duration>) -> Answer<'_, ()>;
-
-    /// Takes in when users were seen, remembered for as long after.
-    fn saw(&self, sightings: Vec<(UserId, Sighting)>, remember: Duration) -> Answer<'_, ()>;
-
-    /// When users were seen; those of whom nothing is known are left out.
-    fn seen(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Seen>>;
 
     /// All nodes that have a lease, this one among them, by name.
     fn nodes(&self) -> Answer<'_, Vec<NodeInfo>>;

@@ -24,7 +24,7 @@ use hereabouts::store::seen::SeenStore;
 use hereabouts::store::ties::{RosterChange, TieStore};
 use hereabouts::store::{Store, StoreError};
 
-use super::failover::RedisCluster;
+use super::grid::RedisCluster;
 use super::server::RedisServer;
 use super::world::config;
 
@@ -196,7 +196,7 @@ async fn a_second_of_sightings_is_one_command_a_user_and_few_round_trips() {
 
 #[tokio::test]
 async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
-    let cluster = RedisCluster::start(3, 0).await;
+    let cluster = RedisCluster::start(3, 0);
     let [one, two] = two_nodes(&cluster.url());
     let accounts: Vec<Account> =
         (0..60).map(|number| account(&format!("user-{number}"), &format!("device-{number:06}"))).collect();

@@ -13,7 +13,7 @@ use crate::presence::subscriptions::Told;
 use crate::presence::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::disk::DiskStore;
-use crate::store::redis::tests::OnRedis;
+use crate::store::redis::tests::every_redis;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -51,8 +51,7 @@ async fn with_every_store(contract: impl AsyncFn(Arc<dyn TieStore>)) {
     let folder = tempfile::tempdir().unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
     contract(Arc::new(store.ties(at(0), DAY).unwrap())).await;
-    for count in [1, 2] {
-        let shared = OnRedis::start(count);
+    for shared in every_redis() {
         contract(Arc::new(shared.open().ties)).await;
     }
 }
