@@ -14,7 +14,7 @@ use hereabouts::presence::id::{UserId, Username};
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
 use hereabouts::presence::seen::Sighting;
-use hereabouts::presence::standing::Change;
+use hereabouts::presence::standing::{Change, Site};
 use hereabouts::store::Store;
 use hereabouts::store::account::{Account, LoginKey};
 use hereabouts::store::redis::RedisStores;
@@ -67,7 +67,7 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
         server,
         "login of an account that subscribes",
         ACCOUNTS,
-        change(Change::Arrive { now, lifetime: DAY }),
+        change(Change::Arrive { now, lifetime: DAY, site: Site::default() }),
     )
     .await;
     let names = (0..50).map(|number| AccountName::new(&format!("friend-{number}")).unwrap()).collect();
@@ -75,7 +75,7 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
     let one_more = vec![AccountName::new("bob").unwrap()];
     let subscribe = Change::Subscribe { names: one_more.clone(), limit: 200 };
     measure(table, server, "subscription that lasts, after 50", ACCOUNTS, change(subscribe)).await;
-    let part = Change::Part { exit: Exit::LoggedOut, told: Vec::new(), login: 1, now };
+    let part = Change::Part { exit: Exit::LoggedOut, told: Vec::new(), login: 1, site: Site::default(), now };
     measure(table, server, "logout of an account with 51 subscriptions", ACCOUNTS, change(part)).await;
     measure(table, server, "first friend", ACCOUNTS, async {
         let add = || RosterChange::Add(one_more.clone(), Quota::new(9));
