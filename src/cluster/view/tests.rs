@@ -37,6 +37,8 @@ impl Listener for Engine {
     fn ordered(&self, _: UserId, _: Order) -> bool {
         true
     }
+
+    fn missed(&self) {}
 }
 
 fn connection(number: u128, status: &str) -> RemoteConnection {
