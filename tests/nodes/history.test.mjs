@@ -101,6 +101,15 @@ describe('a history is well', () => {
     assert.deepEqual(faults(), []);
   });
 
+  test('when something else is told beside the same', () => {
+    const { history, line, pass, faults } = scene();
+    history.shows('bob', 1);
+    line.snapshot('bob', [1], 'away');
+    pass(10);
+    line.told('bob', [1], 'busy');
+    assert.deepEqual(faults(), []);
+  });
+
   test('when a connection shows nothing known', () => {
     const { history, line, pass, faults } = scene();
     line.snapshot('bob', []);

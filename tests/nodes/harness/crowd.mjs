@@ -197,11 +197,11 @@ class CentrifugoDevice extends Device {
 
   #subscribes(user) {
     const subscription = this.guest.client.newSubscription(`status:${user}`);
-    subscription.on('publication', ({ data }) => this.line.told(user, numbersOf(data)));
+    subscription.on('publication', ({ data }) => this.line.told(user, numbersOf(data), besides(data)));
     subscription.on('unsubscribed', ({ code, reason }) => this.history.fault(`${this.name} of ${user}: unsubscribed with ${code} (${reason})`));
     return new Promise((resolve) => {
       subscription.on('subscribed', ({ data }) => {
-        this.line.snapshot(user, numbersOf(data));
+        this.line.snapshot(user, numbersOf(data), besides(data));
         resolve();
       });
       subscription.subscribe();
@@ -221,6 +221,9 @@ class CentrifugoDevice extends Device {
 function numbersOf({ online, statuses }) {
   return online ? statuses.map(numberOf) : [];
 }
+
+/** The state and the times of a user, which are told when they are known. */
+const besides = ({ state, active, last_online }) => JSON.stringify([state, active, last_online]);
 
 const numberOf = (text) => (text === '' ? null : Number(text));
 

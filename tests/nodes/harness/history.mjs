@@ -139,15 +139,15 @@ export class History {
   }
 
   /** For `Line`. */
-  seen(line, user, numbers, isSnapshot) {
+  seen(line, user, numbers, besides, isSnapshot) {
     const key = `${line.name}\n${user}`;
     let view = this.#views.get(key);
     if (!view) this.#views.set(key, (view = { key, line, user, seen: [], twice: [], end: Infinity }));
     const at = this.#now();
     const before = view.seen.at(-1);
     const sorted = [...numbers].sort((a, b) => (a ?? -1) - (b ?? -1));
-    if (before && !isSnapshot && sameNumbers(before.numbers, sorted)) view.twice.push({ before: before.at, at, numbers: sorted });
-    view.seen.push({ at, numbers: sorted });
+    if (before && !isSnapshot && before.besides === besides && sameNumbers(before.numbers, sorted)) view.twice.push({ before: before.at, at, numbers: sorted });
+    view.seen.push({ at, numbers: sorted, besides });
     this.#compare(view);
   }
 
@@ -285,16 +285,16 @@ class Line {
     this.name = `${name}#${(Line.#last += 1)}`;
   }
 
-  /** The answer to a follow. @param {(number | null)[]} numbers */
-  snapshot(user, numbers) {
-    if (!this.isLost) this.history.seen(this, user, numbers, true);
+  /** The answer to a follow. @param {(number | null)[]} numbers @param {string} [besides] what was told with it */
+  snapshot(user, numbers, besides) {
+    if (!this.isLost) this.history.seen(this, user, numbers, besides, true);
   }
 
-  /** Something told unasked. @param {(number | null)[]} numbers */
-  told(user, numbers) {
+  /** Something told unasked. @param {(number | null)[]} numbers @param {string} [besides] what was told with it */
+  told(user, numbers, besides) {
     if (this.isLost) return;
     this.history.told += 1;
-    this.history.seen(this, user, numbers, false);
+    this.history.seen(this, user, numbers, besides, false);
   }
 
   /** Nothing is seen on it any longer. */
