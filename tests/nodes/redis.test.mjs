@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as lasts } from 'node:timers/promises';
 
-import { centrifuge, errorOf } from '../sdk/harness/centrifuge.mjs';
-import { clientOf, errorReply, socketOf } from '../sdk/harness/nakama.mjs';
+import { centrifuge } from '../sdk/harness/centrifuge.mjs';
+import { clientOf, errorReply, refusal, socketOf } from '../sdk/harness/nakama.mjs';
 import { eventually } from '../sdk/harness/wait.mjs';
 import { Chatter } from './harness/chat.mjs';
 import { gathers } from './harness/crowd.mjs';
@@ -166,20 +166,22 @@ describe('Redis', { concurrency: true }, () => {
     trouble.begins('slots move');
     let isMoving = true;
     const moving = reshard(masters[0], masters[1], 3000).finally(() => (isMoving = false));
-    while (isMoving) await trouble.allShow();
+    while (isMoving) await Promise.all([trouble.allShow(), lasts(50)]);
     await moving;
     await trouble.isOver();
     assert.equal(trouble.history.departures(trouble.users), 0);
   });
 });
 
-describe('a request that needs Redis', () => {
-  test('is refused for now, in the words of its dialect, and works later', async (t) => {
+describe('without Redis', { concurrency: true }, () => {
+  const NOBODY = '4c2f2f44-9c93-4d0c-9a2a-5f0e8b2f6d11';
+
+  test('a request that needs it is refused for now, in the words of its dialect, and works later', async (t) => {
     const redis = await Redis.start(t);
     const { nodes } = await startNodes(t, redis.url, { count: 2, env: QUICK });
     const [node] = nodes;
     const guest = centrifuge(t, node, 'json', { claims: { sub: 'guest' } });
-    await guest.connects();
+    const { client: line } = await guest.connects();
     const chatter = await Chatter.enters(t, node, 'chatter');
     const client = clientOf(node);
     const socket = socketOf(client, 'text');
@@ -189,16 +191,41 @@ describe('a request that needs Redis', () => {
     await until(() => AWAY.test(node.log()), () => 'redis is missed');
 
     const { error } = await node.asked('get_presence', { users: ['stranger'] });
-    assert.equal(error?.code, 100, JSON.stringify(error));
-    assert.deepEqual(await guest.isRefusedForNow('status:stranger'), { code: 100, temporary: true });
-    await assert.rejects(chatter.call('getUserStatus', { userIDList: ['stranger'] }), ({ code, message }) => code !== undefined && /again/.test(message));
-    const refused = await errorReply(socket.followUsers(['4c2f2f44-9c93-4d0c-9a2a-5f0e8b2f6d11']));
-    assert.match(refused.message, /again/);
+    assert.deepEqual(error, { code: 100, message: 'internal server error', detail: 'The server is busy, try again.' });
+    await assert.rejects(guest.client.presence('status:stranger'), { code: 100, temporary: true });
+    for (const method of ['getUserStatus', 'subscribeUserStatus']) {
+      await assert.rejects(chatter.call(method, { userIDList: ['stranger'] }), { code: -32000, message: 'the server is busy' });
+    }
+    const byName = { status_follow: { user_ids: [], usernames: ['nobody'] } };
+    assert.equal((await errorReply(socket.send(byName))).message, 'Server busy, try again');
+    assert.deepEqual(await refusal(client.authenticateCustom('somebody-else-of-them')), { http: 503, code: 14, message: 'The server is busy, try again.' });
+    // What can be answered without it is.
+    assert.deepEqual(await socket.followUsers([NOBODY]), { presences: [] });
+    assert.equal((await (await guest.follows('chatter')).snapshot()).online, true);
 
     await redis.starts();
     await eventually(() => node.asked('get_presence', { users: ['stranger'] }), ({ result }) => result, 'the server API answers', RECOVERY);
-    await chatter.call('getUserStatus', { userIDList: ['stranger'] });
-    await socket.followUsers(['4c2f2f44-9c93-4d0c-9a2a-5f0e8b2f6d11']);
-    assert.equal(await errorOf(guest.client.rpc('nope', {})).then(({ code }) => code), 104, 'the line is the one of before');
+    assert.deepEqual((await guest.client.presence('status:stranger')).clients, {});
+    await chatter.call('subscribeUserStatus', { userIDList: ['stranger'] });
+    await socket.send(byName);
+    await client.authenticateCustom('somebody-else-of-them');
+    assert.equal(guest.events.all.findLast(({ event }) => event === 'connected').client, line, 'the line is the one of before');
+  });
+
+  test('for too long, a node is not ready and sends its clients elsewhere', async (t) => {
+    const redis = await Redis.start(t);
+    const { nodes } = await startNodes(t, redis.url, { count: 1, env: { ...QUICK, HEREABOUTS_CLUSTER__ISOLATED_CLOSE: '2s' } });
+    const [node] = nodes;
+    const guest = centrifuge(t, node, 'json', { claims: { sub: 'guest' } });
+    await guest.connects();
+    const ready = async () => (await fetch(`${node.url}/ready`)).status;
+    assert.equal(await ready(), 200);
+    await redis.kill();
+    await eventually(ready, (status) => status === 503, 'the node is not ready');
+    assert.deepEqual(guest.events.all.map(({ event }) => event), ['connecting', 'connected']);
+    await guest.hears('connecting');
+    assert.equal((await guest.hears('connecting')).code, 3001);
+    await redis.starts();
+    await eventually(ready, (status) => status === 200, 'the node is ready again', RECOVERY);
   });
 });
