@@ -18,8 +18,14 @@ globalThis.WebSocket = class extends globalThis.WebSocket {
 /** Nakama's SDK looks here for a console when its heartbeat gets no answer. */
 globalThis.window ??= {};
 
-/** The longest a client waits before it tries again, in milliseconds. */
+/**
+ * The longest and the shortest a client waits before it tries again, in milliseconds. The way to a server takes its time
+ * in the world: nobody is back on another node before that has heard of the loss.
+ */
 const RETRY = 400;
+const AT_LEAST = 100;
+
+const delay = () => AT_LEAST + Math.random() * (RETRY - AT_LEAST);
 
 export const DIALECTS = ['nakama', 'centrifugo', 'im'];
 
@@ -97,7 +103,7 @@ class NakamaDevice extends Device {
       if (isOver) return;
       isOver = true;
       this.ends(code);
-      if (!this.isLeaving) setTimeout(() => this.#connectsAgain(), Math.random() * RETRY);
+      if (!this.isLeaving) setTimeout(() => this.#connectsAgain(), delay());
     };
     this.socket = socket;
     await socket.connect(this.session, false);
@@ -113,7 +119,7 @@ class NakamaDevice extends Device {
     const before = this.closes.length;
     await this.#connects().catch(() => {
       // A line that was there is followed by another anyway.
-      if (this.closes.length === before) setTimeout(() => this.#connectsAgain(), Math.random() * RETRY);
+      if (this.closes.length === before) setTimeout(() => this.#connectsAgain(), delay());
     });
   }
 
@@ -168,6 +174,7 @@ class CentrifugoDevice extends Device {
     this.guest = centrifuge({ after: () => {} }, this.gate, 'json', {
       claims: { sub: this.user },
       websocket: globalThis.WebSocket,
+      minReconnectDelay: AT_LEAST,
       maxReconnectDelay: RETRY,
     });
     const { client } = this.guest;
@@ -241,7 +248,7 @@ class ImDevice extends Device {
         sockets[0] = this;
       }
     }
-    this.chat = Chat.create({ SDKAppID: SDK_APP_ID, proxyServer: `ws://${this.gate.address}/im` }, { WebSocket: Socket });
+    this.chat = Chat.create({ SDKAppID: SDK_APP_ID, proxyServer: `ws://${this.gate.address}/im` }, { WebSocket: Socket, setTimeout: (handler, ms) => setTimeout(handler, Math.max(AT_LEAST, ms)) });
     this.chat.on(Chat.EVENT.SDK_READY, () => this.#begins());
     this.chat.on(Chat.EVENT.NET_STATE_CHANGE, ({ data }) => this.isHere && data.state !== Chat.TYPES.NET_STATE_CONNECTED && this.ends(data.state));
     this.chat.on(Chat.EVENT.USER_STATUS_UPDATED, ({ data }) => this.#hears(data));

@@ -84,6 +84,17 @@ export class History {
   /** What was told unasked so far. */
   told = 0;
 
+  /** The present time. */
+  now() {
+    return this.#now();
+  }
+
+  /** What was told unasked since then, in words. @param {number} from */
+  tellings(from) {
+    const told = [...this.#views.values()].filter(({ seen }) => seen.some(({ at, isSnapshot }) => at >= from && !isSnapshot));
+    return told.map((view) => `${view.line.name} of ${view.user} is told something\n${this.#told(view, this.#truth.get(view.user) ?? [])}`);
+  }
+
   /** How often followers saw one of these users go. @param {string[]} users */
   departures(users) {
     let count = 0;
@@ -147,7 +158,7 @@ export class History {
     const before = view.seen.at(-1);
     const sorted = [...numbers].sort((a, b) => (a ?? -1) - (b ?? -1));
     if (before && !isSnapshot && before.besides === besides && sameNumbers(before.numbers, sorted)) view.twice.push({ before: before.at, at, numbers: sorted });
-    view.seen.push({ at, numbers: sorted, besides });
+    view.seen.push({ at, numbers: sorted, besides, isSnapshot });
     this.#compare(view);
   }
 
