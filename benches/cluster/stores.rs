@@ -67,7 +67,7 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
         server,
         "login of an account that subscribes",
         ACCOUNTS,
-        change(Change::Arrive { now, lifetime: DAY, site: Site::default() }),
+        change(Change::Arrive { now, lifetime: DAY, site: Site::default(), seen: Default::default() }),
     )
     .await;
     let names = (0..50).map(|number| AccountName::new(&format!("friend-{number}")).unwrap()).collect();

@@ -122,7 +122,10 @@ async fn servers_with_a_redis_keep_the_same() {
     one.store.create(alice.clone()).await.unwrap();
     assert_eq!(two.store.find(LoginKey::Custom("alice".into())).await.unwrap().as_ref(), Some(&alice));
     let lifetime = Duration::from_secs(3600);
-    one.ties.change(alice.id, Change::Arrive { now, lifetime, site: Site::default() }).await.unwrap();
+    one.ties
+        .change(alice.id, Change::Arrive { now, lifetime, site: Site::default(), seen: Timestamp::default() })
+        .await
+        .unwrap();
     assert_eq!(two.ties.attendance(vec![alice.id]).await.unwrap(), [Attendance::In]);
     let [first, second] = [one.seen.clone().unwrap(), two.seen.clone().unwrap()];
     first.note(&mut std::iter::once((alice.id, Sighting::online(now)))).unwrap();

@@ -162,7 +162,7 @@ impl Engine {
 
     /// Likewise, unless the user has `most` others of the same dialect.
     pub async fn attach_within(&self, most: usize, user: UserId, address: Address) -> Result<Attachment, EngineError> {
-        if self.0.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Err(EngineError::Stopped);
         }
         let (answer, mut attached) = oneshot::channel();
@@ -323,6 +323,11 @@ impl Engine {
     /// Takes no new connections from here on.
     pub fn refuse_new(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it takes none any more.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
     }
 
     /// Has every connection closed.

@@ -17,6 +17,7 @@ use crate::presence::calls::{Call, TooOften};
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 use crate::presence::standing::{Change, Site, Standing};
+use crate::presence::time::Timestamp;
 use crate::store::StoreError;
 
 /// An account calls.
@@ -218,11 +219,13 @@ impl Handler<Letter<Arrive>> for Supervisor {
         let rules = &self.surroundings.desk;
         self.desk.arrive(account, device.clone(), rules);
         let (now, lifetime) = (self.surroundings.clock.time_of_day(), rules.lifetime);
-        let nodes = self.surroundings.nodes.clone();
+        let (nodes, ticks) = (self.surroundings.nodes.clone(), self.surroundings.visible.ticks().clone());
         let (ties, desk) = (rules.ties.clone(), self.surroundings.supervisor.clone());
         // Not on the session's behalf: the desk has to learn the login's number also if nobody waits for it any more.
         actix::spawn(async move {
-            let change = Change::Arrive { now, lifetime, site: site(nodes).await };
+            // One node sees all of its accounts go, or notices at its start.
+            let seen = if nodes.is_some() { ticks.record(account).await.seen.online } else { Timestamp::default() };
+            let change = Change::Arrive { now, lifetime, site: site(nodes).await, seen };
             let written = ties.change(account, change).await.map(|changed| changed.standing);
             desk.deliver(Arrived { account, device, written, answer });
         });

@@ -15,6 +15,7 @@ use crate::presence::id::UserId;
 use crate::presence::seen::{LastSeen, Sighting};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
+use crate::store::StoreError;
 use crate::store::seen::{SeenStore, TooManyWaiting};
 
 /// Where the engine writes down when users were seen; nowhere, if that is switched off.
@@ -69,6 +70,10 @@ impl Ticks {
         let Some(seen) = &self.seen else { return LastSeen::default() };
         match seen.read(vec![user]).await {
             Ok(mut records) => records.pop().unwrap_or_default(),
+            Err(StoreError::Unavailable(reason)) => {
+                log::debug!("a follower's user is told without its last-seen record: {reason}");
+                LastSeen::default()
+            }
             Err(error) => {
                 log::error!("the last-seen record of a follower's user could not be read: {error}");
                 LastSeen::default()

@@ -75,6 +75,8 @@ pub enum Change {
         lifetime: Duration,
         /// Where.
         site: Site,
+        /// When the account was last visible, as far as that is known: of one whose nodes all died, nobody saw it go.
+        seen: Timestamp,
     },
     /// The end of the last connection on a node.
     Part {
@@ -104,7 +106,11 @@ impl Standing {
     /// Carries out a change; returns whom the account subscribes to no longer.
     pub fn change(&mut self, change: Change) -> Vec<UserId> {
         match change {
-            Change::Arrive { now, lifetime, site } => {
+            Change::Arrive { now, lifetime, site, seen } => {
+                if self.attendance == Attendance::In && self.is_deserted(&site) && seen > Timestamp::default() {
+                    self.attendance = Attendance::Lost(seen);
+                    self.subscriptions.forget_told();
+                }
                 let dropped = self.expire(now, lifetime);
                 if self.attendance == Attendance::In {
                     // It has been told more since that was noted.
@@ -146,6 +152,12 @@ impl Standing {
         known.map_or(self.logins, |(_, last)| *last) == login
     }
 
+    /// Whether the account is in on nodes only that have died.
+    fn is_deserted(&self, site: &Site) -> bool {
+        let is_alive = |node: u64| site.alive.as_ref().is_none_or(|alive| alive.contains(&node));
+        !self.sites.iter().any(|&(node, _)| node == site.node || is_alive(node))
+    }
+
     /// The account is not in on this node, nor on those that have died.
     fn leave(&mut self, site: &Site) {
         let is_alive = |node: u64| site.alive.as_ref().is_none_or(|alive| alive.contains(&node));
@@ -185,7 +197,12 @@ mod tests {
 
     fn subscribed(users: &[&str]) -> Standing {
         let mut standing = Standing::default();
-        standing.change(Change::Arrive { now: at(0), lifetime: DAY, site: Site::default() });
+        standing.change(Change::Arrive {
+            now: at(0),
+            lifetime: DAY,
+            site: Site::default(),
+            seen: Timestamp::default(),
+        });
         let names = users.iter().map(|name| AccountName::new(name).unwrap()).collect();
         standing.change(Change::Subscribe { names, limit: 200 });
         standing
@@ -205,7 +222,12 @@ mod tests {
     fn a_lost_account_is_offline_and_one_that_logged_out_or_never_came_is_not_logged_in() {
         let mut standing = Standing::default();
         assert_eq!(standing.attendance.general_status(), GeneralStatus::Unlogined);
-        standing.change(Change::Arrive { now: at(0), lifetime: DAY, site: Site::default() });
+        standing.change(Change::Arrive {
+            now: at(0),
+            lifetime: DAY,
+            site: Site::default(),
+            seen: Timestamp::default(),
+        });
         assert_eq!(standing.attendance.general_status(), GeneralStatus::Offline, "after a crash");
         standing.change(part(Exit::LoggedOut));
         assert_eq!(standing.attendance.general_status(), GeneralStatus::Unlogined);
@@ -220,11 +242,21 @@ mod tests {
             standing.change(part(exit));
             let mut early = standing.clone();
             assert_eq!(
-                early.change(Change::Arrive { now: at(24 * 3600 - 1), lifetime: DAY, site: Site::default() }),
+                early.change(Change::Arrive {
+                    now: at(24 * 3600 - 1),
+                    lifetime: DAY,
+                    site: Site::default(),
+                    seen: Timestamp::default()
+                }),
                 []
             );
             assert_eq!(early.subscriptions.as_slice()[0].told, Some(Told(7)));
-            let late = standing.change(Change::Arrive { now: at(24 * 3600), lifetime: DAY, site: Site::default() });
+            let late = standing.change(Change::Arrive {
+                now: at(24 * 3600),
+                lifetime: DAY,
+                site: Site::default(),
+                seen: Timestamp::default(),
+            });
             assert_eq!(late, [UserId::from_name("bob")]);
         }
     }
@@ -232,7 +264,12 @@ mod tests {
     #[test]
     fn an_end_that_is_heard_of_after_the_next_login_is_none() {
         let mut standing = subscribed(&["bob"]);
-        standing.change(Change::Arrive { now: at(1), lifetime: DAY, site: Site::default() });
+        standing.change(Change::Arrive {
+            now: at(1),
+            lifetime: DAY,
+            site: Site::default(),
+            seen: Timestamp::default(),
+        });
         standing.change(part(Exit::LoggedOut));
         assert_eq!(standing.attendance, Attendance::In);
     }
@@ -253,7 +290,7 @@ mod tests {
     #[test]
     fn an_account_is_in_until_it_has_left_every_node_that_is_alive() {
         let site = |node, alive: &[u64]| Site { node, alive: Some(alive.to_vec()) };
-        let arrive = |site| Change::Arrive { now: at(0), lifetime: DAY, site };
+        let arrive = |site| Change::Arrive { now: at(0), lifetime: DAY, site, seen: at(0) };
         let part = |login, site| Change::Part { exit: Exit::LoggedOut, told: Vec::new(), login, site, now: at(5) };
         let mut standing = Standing::default();
         standing.change(arrive(site(1, &[1, 2])));
@@ -267,5 +304,18 @@ mod tests {
         assert_eq!(standing.attendance, Attendance::LoggedOut(at(5)), "late word of a node that was taken for dead");
         standing.change(arrive(Site { node: 1, alive: None }));
         assert_eq!((standing.attendance, standing.logins), (Attendance::In, 4));
+    }
+
+    #[test]
+    fn of_an_account_whose_node_died_the_day_counts_from_when_it_was_seen_last() {
+        let site = |node, alive: &[u64]| Site { node, alive: Some(alive.to_vec()) };
+        let arrive = |now, site, seen| Change::Arrive { now, lifetime: DAY, site, seen };
+        let mut standing = Standing::default();
+        standing.change(arrive(at(0), site(1, &[1, 2]), at(0)));
+        standing.change(Change::Subscribe { names: vec![AccountName::new("bob").unwrap()], limit: 200 });
+        let later = at(24 * 3600 + 50);
+        assert_eq!(standing.clone().change(arrive(later, site(2, &[1, 2]), at(50))), [], "it is still in");
+        assert_eq!(standing.clone().change(arrive(later, site(2, &[2]), at(51))), []);
+        assert_eq!(standing.change(arrive(later, site(2, &[2]), at(50))).len(), 1);
     }
 }

@@ -238,7 +238,8 @@ impl SessionActor {
         self.leave_lobby();
         match self.attachment.take() {
             Some(mut attachment) => {
-                attachment.stay(self.services.linger.after(self.state.ending()));
+                let linger = self.services.linger;
+                attachment.stay(linger.after(self.state.ending(), self.services.engine.is_draining()));
                 self.went(&attachment);
                 attachment.leave(self.state.take_follows());
             }

@@ -65,12 +65,13 @@ pub struct Linger {
 }
 
 impl Linger {
-    /// After this end.
-    pub fn after(self, ending: Ending) -> Duration {
+    /// After this end. A line that breaks while the server is draining has not heard of it, or is cut for being slow.
+    pub fn after(self, ending: Ending, is_draining: bool) -> Duration {
         match ending {
+            Ending::Closed => Duration::ZERO,
+            Ending::Broken | Ending::Silent if is_draining => self.broken.max(self.drained),
             Ending::Broken | Ending::Silent => self.broken,
             Ending::Drained => self.drained,
-            Ending::Closed => Duration::ZERO,
         }
     }
 }
@@ -102,5 +103,23 @@ impl ConnectionIds {
 impl Default for ConnectionIds {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_closes_is_gone_and_whose_line_ends_otherwise_may_come_back() {
+        let [broken, drained] = [3, 30].map(Duration::from_secs);
+        let linger = Linger { broken, drained };
+        assert_eq!(linger.after(Ending::Closed, false), Duration::ZERO);
+        assert_eq!(linger.after(Ending::Closed, true), Duration::ZERO);
+        assert_eq!(linger.after(Ending::Broken, false), broken);
+        assert_eq!(linger.after(Ending::Silent, false), broken);
+        assert_eq!(linger.after(Ending::Silent, true), drained);
+        assert_eq!(linger.after(Ending::Drained, true), drained);
+        assert_eq!(Linger { drained: Duration::ZERO, ..linger }.after(Ending::Broken, true), broken);
     }
 }

@@ -435,7 +435,9 @@ impl State {
         } else {
             Ending::Closed
         };
-        self.close(self.protocol.closing(cause), ending, now)
+        let word = self.protocol.last_word(cause).filter(|_| self.phase == Phase::Open);
+        let close = self.close(self.protocol.closing(cause), ending, now);
+        word.map(|word| Action::Send(vec![word])).into_iter().chain(close).collect()
     }
 
     /// How it ends, if it ends now.

@@ -137,11 +137,20 @@ async fn who_logs_in_at_one_node_is_in_at_the_other() {
     let [alice, bob] = ["alice", "bob"].map(UserId::from_name);
     let first = one
         .ties
-        .change(alice, Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default() })
+        .change(
+            alice,
+            Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default(), seen: Timestamp::default() },
+        )
         .await
         .unwrap();
     assert_eq!(two.ties.attendance(vec![bob, alice]).await.unwrap(), [Attendance::Never, Attendance::In]);
-    two.ties.change(alice, Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default() }).await.unwrap();
+    two.ties
+        .change(
+            alice,
+            Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default(), seen: Timestamp::default() },
+        )
+        .await
+        .unwrap();
     let (exit, told, login) = (Exit::Lost, Vec::new(), first.standing.logins);
     one.ties.change(alice, Change::Part { exit, told, login, now: today(), site: Site::default() }).await.unwrap();
     assert_eq!(two.ties.attendance(vec![alice]).await.unwrap(), [Attendance::In], "it has logged in again elsewhere");

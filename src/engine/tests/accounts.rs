@@ -1,5 +1,7 @@
 //! Accounts with several devices, which do things at once.
 
+mod nodes;
+
 use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -93,14 +95,19 @@ fn users(names: &[&str]) -> Vec<UserId> {
 
 impl Club {
     fn new() -> Self {
-        let (metrics, ties) = (Metrics::new(), Arc::new(Gated { ties: MemoryTies::new(), gate: Semaphore::new(1) }));
+        Self::among(None, Arc::new(Gated { ties: MemoryTies::new(), gate: Semaphore::new(1) }))
+    }
+
+    fn among(nodes: Option<Nodes>, ties: Arc<Gated>) -> Self {
+        let metrics = Metrics::new();
         let mut config = load(&Overrides::default(), std::collections::HashMap::new()).unwrap().im;
         config.friend_status_notification = true;
         let ticks = Ticks::new(None, Duration::from_secs(27), &Clock::system());
-        let ports = Ports { desk: DeskRules::new(ties.clone(), &config), ..Ports::open(ticks) };
+        let (desk, veil) = (DeskRules::new(ties.clone(), &config), Veil::default());
+        let ports = Ports { desk, veil: veil.clone(), nodes, ..Ports::open(ticks) };
         let engine_config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
         let engine = Engine::start(&engine_config, ports, &Clock::system(), &metrics);
-        let accounts = Accounts::new(engine.clone(), ties.clone(), None, Veil::default(), &config);
+        let accounts = Accounts::new(engine.clone(), ties.clone(), None, veil, &config);
         Self { world: World { engine, metrics, connections: 1.into() }, accounts, ties }
     }
 

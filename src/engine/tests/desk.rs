@@ -46,7 +46,12 @@ impl Book {
 
     /// The number of a login that is written down.
     fn writes(&mut self) -> u64 {
-        self.standing.change(Change::Arrive { now: now(), lifetime: self.rules.lifetime, site: Site::default() });
+        self.standing.change(Change::Arrive {
+            now: now(),
+            lifetime: self.rules.lifetime,
+            site: Site::default(),
+            seen: Timestamp::default(),
+        });
         self.standing.logins
     }
 

@@ -34,7 +34,7 @@ fn subscribe(to: &[&str], limit: usize) -> Change {
 }
 
 fn arrive(now: Timestamp) -> Change {
-    Change::Arrive { now, lifetime: DAY, site: Site::default() }
+    Change::Arrive { now, lifetime: DAY, site: Site::default(), seen: Timestamp::default() }
 }
 
 fn part(exit: Exit, told: &[(&str, u64)], login: u64, now: Timestamp) -> Change {

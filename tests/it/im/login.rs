@@ -103,11 +103,22 @@ async fn without_a_secret_there_is_no_such_socket() {
 }
 
 #[actix_web::test]
+async fn a_server_that_stops_says_so_before_it_closes() {
+    let world = World::start();
+    let mut alice = Device::logs_in(&world, "alice").await;
+    world.parts.engine.close_all(hereabouts::outbox::Farewell::Drain);
+    let told = alice.person.hears().await;
+    assert_eq!(told, json!({"jsonrpc": "2.0", "method": "onServerShutdown", "params": {"reconnect": true}}));
+    assert_eq!(alice.person.hears_close().await, (1001, "server shutting down".into()));
+}
+
+#[actix_web::test]
 async fn a_login_at_a_draining_server_is_told_to_come_later() {
     let world = World::start();
     let mut device = Device::connects(&world, "alice").await;
     world.parts.engine.refuse_new();
     assert_eq!(device.code("login", credentials(&world, "alice")).await, -32000);
+    assert_eq!(device.person.hears().await["method"], "onServerShutdown");
     assert_eq!(device.person.hears_close().await.0, 1001);
 }
 

@@ -48,14 +48,14 @@ fn whom_a_login_lists_is_asked_for_again_as_listed_and_a_login_that_is_given_up_
 
 #[test]
 fn a_login_that_is_refused_by_the_server_ends_the_connection_and_a_call_does_not() {
-    for (error, closing) in [
-        (AccountError::Store, busy()),
-        (EngineError::Busy.into(), busy()),
-        (EngineError::Stopped.into(), Closing::new(1001, "server shutting down")),
-    ] {
+    for error in [AccountError::Store, AccountError::Away, EngineError::Busy.into()] {
         let actions = arriving().account_done(Err(error), at(0));
-        assert!(matches!(&actions[..], [Action::Refuse(_), Action::Close(told)] if *told == closing), "{actions:?}");
+        assert!(matches!(&actions[..], [Action::Refuse(_), Action::Close(told)] if *told == busy()), "{actions:?}");
     }
+    let actions = arriving().account_done(Err(EngineError::Stopped.into()), at(0));
+    let leaving = Closing::new(1001, "server shutting down");
+    let [Action::Refuse(_), Action::Send(_), Action::Close(told)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(*told, leaving);
     let mut state = arriving();
     state.entered(name()).unwrap();
     state.drained(&completed(), at(0));
