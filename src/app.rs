@@ -104,7 +104,7 @@ impl Parts {
         let desk = DeskRules::new(ties.clone(), &config.im);
         let ports = Ports { ticks, veil: veil.clone(), desk, nodes: nodes.clone() };
         let engine = Engine::start(&config.engine, ports, clock, &metrics);
-        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im, clock);
+        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im);
         let node = Node::new(config.server.address.to_string(), clock);
         let users = Arc::new(Users {
             engine: engine.clone(),
@@ -265,11 +265,14 @@ impl Drain {
         if tokio::time::timeout(self.timeout, self.webhook.drain()).await.is_err() {
             log::warn!(events = self.metrics.webhook().queued.get(); "webhook receivers did not take every event in time");
         }
-        if let Some(seen) = &self.seen {
-            seen.close().await.context("the user statuses could not be written")?;
-        }
-        self.ties.close().await.context("the ties between users could not be written")?;
-        self.store.close().await.context("the store could not be closed")?;
+        // Each is closed, whatever becomes of the others.
+        let seen = match &self.seen {
+            Some(seen) => seen.close().await.context("the user statuses could not be written"),
+            None => Ok(()),
+        };
+        let ties = self.ties.close().await.context("the ties between users could not be written");
+        let accounts = self.store.close().await.context("the store could not be closed");
+        seen.and(ties).and(accounts)?;
         log::info!("stopped");
         Ok(())
     }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made ends")]
 
 mod server;
+mod stores;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +17,12 @@ use comfy_table::Table;
 use hereabouts::clock::Clock;
 use hereabouts::cluster::record::Record;
 use hereabouts::cluster::redis::RedisBackplane;
-use hereabouts::cluster::{Backplane, List, Listener, Order, Overflow};
+use hereabouts::cluster::{Backplane, Listener, Order};
 use hereabouts::config::{Overrides, load};
 use hereabouts::metrics::Metrics;
 use hereabouts::presence::elsewhere::RemoteConnection;
 use hereabouts::presence::general::Exit;
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
-use hereabouts::presence::quota::Quota;
 use hereabouts::presence::status::StatusText;
 use server::{Server, Usage};
 
@@ -42,6 +42,8 @@ impl Listener for Counter {
     fn ordered(&self, _: UserId, _: Order) -> bool {
         true
     }
+
+    fn missed(&self) {}
 }
 
 struct Node {
@@ -120,14 +122,6 @@ async fn main() {
         }
     })
     .await;
-    measure(&mut table, &server, "follow that lasts (an account's list)", 1000, async {
-        for &user in &users[..1000] {
-            let added =
-                one.backplane.list_add(users[0], List::Follows, vec![user], Quota::new(200), Overflow::DropEarliest);
-            added.await.unwrap().unwrap();
-        }
-    })
-    .await;
     measure(&mut table, &server, "logout (last connection)", USERS, async {
         users.iter().for_each(|&user| one.backplane.withdraw(user, Exit::LoggedOut));
         one.published(USERS as u64 * 3).await;
@@ -137,5 +131,6 @@ async fn main() {
         tokio::time::sleep(Duration::from_secs(10)).await;
     })
     .await;
+    stores::measure_all(&mut table, &server).await;
     println!("{table}");
 }

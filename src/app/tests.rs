@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Overrides, StoreKind, load};
 use crate::presence::id::{UserId, Username};
 use crate::presence::seen::Sighting;
-use crate::presence::standing::{Attendance, Change};
+use crate::presence::standing::{Attendance, Change, Site};
 use crate::presence::time::Timestamp;
 use crate::store::account::{Account, LoginKey};
 use crate::store::redis::tests::OnRedis;
@@ -122,7 +122,7 @@ async fn servers_with_a_redis_keep_the_same() {
     one.store.create(alice.clone()).await.unwrap();
     assert_eq!(two.store.find(LoginKey::Custom("alice".into())).await.unwrap().as_ref(), Some(&alice));
     let lifetime = Duration::from_secs(3600);
-    one.ties.change(alice.id, Change::Arrive { now, lifetime }).await.unwrap();
+    one.ties.change(alice.id, Change::Arrive { now, lifetime, site: Site::default() }).await.unwrap();
     assert_eq!(two.ties.attendance(vec![alice.id]).await.unwrap(), [Attendance::In]);
     let [first, second] = [one.seen.clone().unwrap(), two.seen.clone().unwrap()];
     first.note(&mut std::iter::once((alice.id, Sighting::online(now)))).unwrap();

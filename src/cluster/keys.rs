@@ -9,7 +9,6 @@
 //! | `P:{t}:f` | set | fenced incarnations: dead, may not write |
 //! | `P:{t}:b`, `P:{t}:g` | string, stream | the bucket's clock; its last events |
 //! | `P:{t}:c` | channel | its events as they happen |
-//! | `P:{t}:s:<list>:<user>` | sorted set | a list that belongs to the account: ids as bytes, in the order they came |
 //! | `P:{t}:r:<window>:<user>` | list | the times of the latest calls |
 //! | `P:{t}:t:<user>` | hash | when the user was last seen: `a` active, `o` online, `s` its state |
 //! | `P:{t}:a:<user>` | string | the user's account, if it signed up here |
@@ -103,7 +102,7 @@ mod tests {
         let tag = format!("{{{}}}", keys.buckets().tag(bucket));
         assert_eq!(keys.user(user), format!("pre:{tag}:u:f13ead9178894f81afd8ab814be9a6d0"));
         let incarnation = Incarnation::from(7);
-        for key in [keys.index(bucket, incarnation), keys.channel(bucket), keys.of_user(user, "s:follows")] {
+        for key in [keys.index(bucket, incarnation), keys.channel(bucket), keys.of_user(user, "p:friends")] {
             assert!(key.starts_with(&format!("pre:{tag}:")), "{key}");
         }
         assert_eq!(keys.index(bucket, incarnation), format!("pre:{tag}:x:7"));

@@ -14,12 +14,11 @@ use super::node::{Incarnation, NodeInfo};
 use super::record::Record;
 use super::slot::Buckets;
 use super::view::{Stored, Table};
-use super::{Answer, Backplane, BackplaneError, CallWindow, List, Listener, Order, Overflow, Seen, Sighting, Standing};
+use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, Order, Standing};
 use crate::clock::Clock;
 use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
-use crate::presence::quota::{Quota, QuotaExceeded};
 use crate::presence::rate::SlidingWindow;
 use crate::presence::time::Timestamp;
 
@@ -39,8 +38,6 @@ struct State {
     users: HashMap<UserId, Stored>,
     lingering: HashMap<(Incarnation, UserId), Timestamp>,
     windows: HashMap<(UserId, &'static str), SlidingWindow>,
-    lists: HashMap<(UserId, List), (Vec<UserId>, Option<Timestamp>)>,
-    seen: HashMap<UserId, (Seen, Timestamp)>,
 }
 
 struct Node {
@@ -63,6 +60,7 @@ impl MemoryHub {
         let table = Arc::new(Table::new(self.buckets.clone(), listener.clone()));
         table.add_own(incarnation);
         let info = NodeInfo {
+            uid: uuid::Uuid::new_v4().to_string(),
             name: name.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.clock.time_of_day().as_secs(),
@@ -208,95 +206,6 @@ impl Backplane for MemoryBackplane {
         })
     }
 
-    fn list_add(
-        &self,
-        owner: UserId,
-        list: List,
-        users: Vec<UserId>,
-        quota: Quota,
-        overflow: Overflow,
-    ) -> Answer<'_, Result<Vec<UserId>, QuotaExceeded>> {
-        let now = self.now();
-        self.answer(|state| {
-            let held = state.list(owner, list, now);
-            let mut fresh: Vec<UserId> = Vec::new();
-            for user in users {
-                if !held.contains(&user) && !fresh.contains(&user) {
-                    fresh.push(user);
-                }
-            }
-            match (quota.check(held.len(), fresh.len()), overflow) {
-                (Err(exceeded), Overflow::Refuse) => Err(exceeded),
-                (Err(exceeded), Overflow::DropEarliest) if fresh.len() > exceeded.limit => Err(exceeded),
-                (Err(exceeded), Overflow::DropEarliest) => {
-                    let dropped = held.drain(..held.len() + fresh.len() - exceeded.limit).collect();
-                    held.extend(fresh);
-                    Ok(dropped)
-                }
-                (Ok(()), Overflow::Refuse | Overflow::DropEarliest) => {
-                    held.extend(fresh);
-                    Ok(Vec::new())
-                }
-            }
-        })
-    }
-
-    fn list_remove(&self, owner: UserId, list: List, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
-        let now = self.now();
-        self.answer(|state| {
-            let held = state.list(owner, list, now);
-            let mut removed = Vec::new();
-            for user in users {
-                if let Some(index) = held.iter().position(|known| *known == user) {
-                    removed.push(held.remove(index));
-                }
-            }
-            removed
-        })
-    }
-
-    fn list(&self, owner: UserId, list: List) -> Answer<'_, Vec<UserId>> {
-        let now = self.now();
-        self.answer(|state| state.list(owner, list, now).clone())
-    }
-
-    fn list_expire(&self, owner: UserId, list: List, after: Option<Duration>) -> Answer<'_, ()> {
-        let now = self.now();
-        self.answer(|state| {
-            if let Some((_, expiry)) = state.lists.get_mut(&(owner, list)) {
-                *expiry = after.map(|after| now + after);
-            }
-        })
-    }
-
-    fn saw(&self, sightings: Vec<(UserId, Sighting)>, remember: Duration) -> Answer<'_, ()> {
-        let now = self.now();
-        self.answer(|state| {
-            for (user, sighting) in sightings {
-                if sighting.forget {
-                    state.seen.remove(&user);
-                }
-                if sighting.seen == Seen::default() {
-                    continue;
-                }
-                let (seen, expiry) = state.seen.entry(user).or_default();
-                seen.active = seen.active.max(sighting.seen.active);
-                seen.online = seen.online.max(sighting.seen.online);
-                seen.state = sighting.seen.state.or(seen.state.take());
-                *expiry = now + remember;
-            }
-        })
-    }
-
-    fn seen(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Seen>> {
-        let now = self.now();
-        self.answer(|state| {
-            let known =
-                |user| state.seen.get(&user).filter(|(_, expiry)| *expiry > now).map(|(seen, _)| (user, seen.clone()));
-            users.into_iter().filter_map(known).collect()
-        })
-    }
-
     fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
         self.answer(|state| {
             let mut nodes: Vec<NodeInfo> = state.nodes.values().map(|node| node.info.clone()).collect();
@@ -307,6 +216,10 @@ impl Backplane for MemoryBackplane {
 
     fn standing(&self) -> Standing {
         Standing::Joined
+    }
+
+    fn info(&self) -> NodeInfo {
+        self.hub.state.lock().nodes.get(&self.incarnation).map(|node| node.info.clone()).unwrap_or_default()
     }
 
     fn describe(&self, connections: u64, users: u64) {
@@ -332,15 +245,5 @@ impl State {
     fn users_of(&self, incarnation: Incarnation) -> Vec<UserId> {
         let has = |stored: &Stored| stored.records.iter().any(|(other, _)| *other == incarnation);
         self.users.iter().filter(|(_, stored)| has(stored)).map(|(&user, _)| user).collect()
-    }
-
-    /// The list, empty where it has expired.
-    fn list(&mut self, owner: UserId, list: List, now: Timestamp) -> &mut Vec<UserId> {
-        let (users, expiry) = self.lists.entry((owner, list)).or_default();
-        if expiry.is_some_and(|expiry| expiry <= now) {
-            users.clear();
-            *expiry = None;
-        }
-        users
     }
 }

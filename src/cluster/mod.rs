@@ -24,7 +24,7 @@
 //! every change it tells: a view on any node goes only forward, because the actor fetches states in their order.
 //!
 //! The API asks [`Backplane::look`] about users who are not watched, sends [`Backplane::order`] to close connections
-//! elsewhere, and keeps account-level lists, call windows and times here, so that every node has the same.
+//! elsewhere, and keeps call windows here, so that every node has the same.
 //!
 //! # What waits, and what happens when it is full
 //!
@@ -34,6 +34,7 @@
 //! * Messages of a subscription: bounded; past that they are dropped and the buckets read from the log ([`feed`]).
 //! * Questions and requests: at most [`MAX_REQUESTS`] at a time, then [`BackplaneError::Busy`].
 //! * Orders: at most once, as they come; [`Listener::ordered`] may drop them, which is logged.
+//!   After a line to Redis broke, [`Listener::missed`] says that some may have been lost.
 
 pub mod event;
 pub mod feed;
@@ -41,6 +42,7 @@ pub mod keys;
 pub mod local;
 pub mod memory;
 pub mod node;
+pub mod order;
 pub mod record;
 pub mod redis;
 pub mod slot;
@@ -53,10 +55,9 @@ use hashbrown::HashMap;
 
 use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
-use crate::presence::id::{ConnectionId, UserId};
-use crate::presence::quota::{Quota, QuotaExceeded};
-use crate::presence::status::StatusText;
+use crate::presence::id::UserId;
 use node::NodeInfo;
+pub use order::Order;
 use record::Record;
 
 /// Requests that wait for Redis at a time.
@@ -104,50 +105,9 @@ pub trait Listener: Send + Sync {
 
     /// Another node, or this one, has an order about a user. False: it was dropped.
     fn ordered(&self, user: UserId, order: Order) -> bool;
-}
 
-/// What is to be done with a user's connections, wherever they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Close one connection, or all.
-    Close {
-        /// Which one; none: all.
-        connection: Option<ConnectionId>,
-        /// But not these; at most [`Order::MAX_SPARED`] are sent.
-        except: Vec<ConnectionId>,
-        /// The close code, where the dialect has codes.
-        code: u32,
-        /// The reason, for people; at most [`Order::MAX_REASON_BYTES`] are sent.
-        reason: String,
-    },
-}
-
-impl Order {
-    /// The longest reason, bytes.
-    pub const MAX_REASON_BYTES: usize = 256;
-
-    /// The most connections that are spared.
-    pub const MAX_SPARED: usize = 1000;
-}
-
-/// The lists that belong to an account, wherever it is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum List {
-    /// Whom it follows, past its connections.
-    Follows,
-    /// Its friends.
-    Friends,
-    /// Whom it hides from.
-    Blocked,
-}
-
-/// What happens past a list's quota.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// Nothing is added.
-    Refuse,
-    /// The earliest are dropped.
-    DropEarliest,
+    /// Messages of other nodes may have been missed: what orders are about is to be read again. May come often.
+    fn missed(&self);
 }
 
 /// How often something may be done, over all nodes.
@@ -159,26 +119,6 @@ pub struct CallWindow {
     pub limit: usize,
     /// In any span of this.
     pub span: Duration,
-}
-
-/// When a user was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// The last thing it did by its own word, seconds since the Unix epoch; 0: never.
-    pub active: u64,
-    /// The last moment at which it was visible, seconds since the Unix epoch; 0: never.
-    pub online: u64,
-    /// What it said of itself last.
-    pub state: Option<StatusText>,
-}
-
-/// Something seen of a user. Times only grow; taking the same in again changes nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sighting {
-    /// All that was known before is forgotten first.
-    pub forget: bool,
-    /// What is taken in; no state leaves the one before.
-    pub seen: Seen,
 }
 
 /// The node-to-node bus: see the module.
@@ -212,36 +152,14 @@ pub trait Backplane: Send + Sync {
     /// Takes one call of a user's window; else says how long until the next. A refusal does not count.
     fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>>;
 
-    /// Adds users to an account's list, in this order; answers those that were dropped for it.
-    fn list_add(
-        &self,
-        owner: UserId,
-        list: List,
-        users: Vec<UserId>,
-        quota: Quota,
-        overflow: Overflow,
-    ) -> Answer<'_, Result<Vec<UserId>, QuotaExceeded>>;
-
-    /// Removes users from an account's list; answers those that were in it.
-    fn list_remove(&self, owner: UserId, list: List, users: Vec<UserId>) -> Answer<'_, Vec<UserId>>;
-
-    /// An account's list, the earliest first.
-    fn list(&self, owner: UserId, list: List) -> Answer<'_, Vec<UserId>>;
-
-    /// Has an account's list forgotten after as long; none: kept.
-    fn list_expire(&self, owner: UserId, list: List, after: Option<Duration>) -> Answer<'_, ()>;
-
-    /// Takes in when users were seen, remembered for as long after.
-    fn saw(&self, sightings: Vec<(UserId, Sighting)>, remember: Duration) -> Answer<'_, ()>;
-
-    /// When users were seen; those of whom nothing is known are left out.
-    fn seen(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Seen>>;
-
     /// All nodes that have a lease, this one among them, by name.
     fn nodes(&self) -> Answer<'_, Vec<NodeInfo>>;
 
     /// How this node stands to the others; the worst over all Redis.
     fn standing(&self) -> Standing;
+
+    /// What this node says of itself.
+    fn info(&self) -> NodeInfo;
 
     /// Changes what this node says of itself.
     fn describe(&self, connections: u64, users: u64);

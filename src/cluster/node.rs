@@ -52,6 +52,13 @@ pub struct NodeInfo {
     pub users: u64,
 }
 
+impl NodeInfo {
+    /// Its number among the nodes: of this start, like its uid.
+    pub fn number(&self) -> u64 {
+        uuid::Uuid::try_parse(&self.uid).map_or(0, |uid| uid.as_u64_pair().0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

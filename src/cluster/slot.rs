@@ -167,6 +167,15 @@ mod tests {
         assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
     }
 
+    #[test]
+    fn what_is_stored_is_found_by_every_version() {
+        let buckets = Buckets::new(256);
+        assert_eq!(buckets.of_name("123456789").index(), 0x26, "the last byte of CRC-32's check value, cbf43926");
+        let user = UserId::from_uuid(Uuid::from_bytes(*b"1234567890abcdef"));
+        assert_eq!(buckets.of(user), buckets.of_name("1234567890abcdef"));
+        assert_eq!(buckets.tag(buckets.of_name("123456789")), "b233", "the first tag of its stripe");
+    }
+
     proptest! {
         #[test]
         fn one_redis_more_takes_its_share_and_moves_nothing_else(

@@ -204,7 +204,8 @@ impl Watched {
             self.early.push((clock, change.clone()));
             return false;
         }
-        if clock <= self.stored.version {
+        // One event may have several changes of a user; what a state has already makes no difference.
+        if clock < self.stored.version {
             return false;
         }
         self.stored.version = clock;
@@ -217,6 +218,7 @@ impl Watched {
             (Some(index), true) => {
                 records.remove(index);
             }
+            (Some(index), false) if records[index].1 == change.value => return false,
             (Some(index), false) => records[index].1 = change.value.clone(),
             (None, true) => return false,
             (None, false) => records.push((change.incarnation, change.value.clone())),

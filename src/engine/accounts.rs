@@ -1,15 +1,18 @@
 //! Accounts: what lasts of a user beyond its connections, for sessions and the server's own side.
 
+mod nodes;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
 
-use super::reception::{Befriend, CountCall, Depart, Enter, Relist};
+use super::reception::{Arrive, AskAgain, Befriend, CountCall, Depart, Enter, Relist};
+use super::seat::Seat;
 use super::veil::Veil;
 use super::{Engine, EngineError};
-use crate::clock::Clock;
+use crate::cluster::Order;
 use crate::config::ImConfig;
 use crate::outbox::{Address, Ticket};
 use crate::presence::account::AccountName;
@@ -47,10 +50,18 @@ pub enum AccountError {
     /// The store refuses; that has been logged.
     #[error("the store failed")]
     Store,
+    /// The store is away and may be asked again.
+    #[error("the store is away")]
+    Away,
 }
 
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Unavailable(_)) {
+            // That Redis is away has been logged once.
+            log::debug!("ties between users: {error}");
+            return Self::Away;
+        }
         log::error!("ties between users: {error}");
         Self::Store
     }
@@ -69,7 +80,6 @@ struct Inner {
     seen: Option<Arc<dyn SeenStore>>,
     veil: Veil,
     config: ImConfig,
-    clock: Clock,
     /// Held while a list is changed; users share them, evenly.
     altering: [Mutex<()>; ALTERING],
 }
@@ -92,49 +102,51 @@ impl Accounts {
         seen: Option<Arc<dyn SeenStore>>,
         veil: Veil,
         config: &ImConfig,
-        clock: &Clock,
     ) -> Self {
-        let (config, clock) = (config.clone(), clock.clone());
-        Self(Arc::new(Inner {
-            engine,
-            ties,
-            seen,
-            veil,
-            config,
-            clock,
-            altering: [const { Mutex::const_new(()) }; ALTERING],
-        }))
+        let (config, altering) = (config.clone(), [const { Mutex::const_new(()) }; ALTERING]);
+        let accounts = Self(Arc::new(Inner { engine, ties, seen, veil, config, altering }));
+        accounts.listen();
+        accounts
     }
 
     // ---- for sessions ----
 
-    /// Writes a login down.
-    pub async fn arrive(&self, account: UserId) -> Result<Arrived, AccountError> {
-        let Inner { ties, config, clock, .. } = &*self.0;
-        let change = Change::Arrive { now: clock.time_of_day(), lifetime: config.subscription_ttl.0 };
-        let standing = ties.change(account, change).await?.standing;
+    /// Writes a login down; the device has its seat from before that.
+    pub async fn arrive(&self, account: UserId, device: &Address) -> Result<(Arrived, Seat), AccountError> {
+        let Inner { engine, ties, config, .. } = &*self.0;
+        let (answer, written) = oneshot::channel();
+        let seat = Seat::new(engine.clone(), account, device.clone());
+        engine.supervisor(account).offer(Arrive { account, device: device.clone(), answer })?;
+        let standing = written.await.map_err(|_| EngineError::Stopped)??;
         let friends = match config.friend_status_notification {
             true => ties.roster(RosterKind::Friends, account).await?.names().to_vec(),
             false => Vec::new(),
         };
         let friends: Vec<AccountName> = friends.into_iter().filter(|name| name.user() != account).collect();
         let followed = standing.subscriptions.users().chain(friends.iter().map(AccountName::user)).collect();
-        Ok(Arrived { exits: self.exits(followed).await?, standing, friends })
+        Ok((Arrived { exits: self.exits(followed).await?, standing, friends }, seat))
     }
 
     /// A device of the account follows what the account follows; `users` are answered to its outbox under `request`.
-    pub fn enter(
-        &self,
-        account: UserId,
-        device: &Address,
-        arrived: Arrived,
-        users: &[UserId],
-        request: u32,
-    ) -> Result<(), EngineError> {
+    pub fn enter(&self, account: UserId, device: &Address, arrived: Arrived, users: &[UserId], request: u32) {
         let Arrived { standing, friends, exits } = arrived;
         let tickets = tickets(account, device, users, &exits, request);
         let enter = Enter { account, device: device.clone(), standing, friends, tickets };
-        self.0.engine.supervisor(account).offer(enter)
+        self.0.engine.supervisor(account).deliver(enter);
+    }
+
+    /// Asks these users again whom the device asked for; refused, the tickets say so to the outbox.
+    pub fn ask_again(&self, account: UserId, device: &Address, users: Vec<UserId>, request: u32) {
+        let (accounts, device) = (self.clone(), device.clone());
+        actix::spawn(async move {
+            let exits = accounts.exits(users.clone()).await;
+            let tickets = tickets(account, &device, &users, exits.as_ref().unwrap_or(&Exits::new()), request);
+            if exits.is_ok()
+                && let Err(error) = accounts.0.engine.supervisor(account).offer(AskAgain { account, tickets })
+            {
+                log::warn!("a command was not taken: {error}");
+            }
+        });
     }
 
     /// A device of the account is gone. Completes when that is written down.
@@ -144,12 +156,6 @@ impl Accounts {
         self.0.engine.supervisor(account).deliver(depart);
         // The engine may stop first.
         let _stopped = written.await;
-    }
-
-    /// A device of the account is gone; nobody waits.
-    pub fn drop_device(&self, account: UserId, device: &Address) {
-        let depart = Depart { account, device: device.clone(), exit: Exit::Lost, answer: None };
-        self.0.engine.supervisor(account).deliver(depart);
     }
 
     /// Whether a user who never logged in is no account.
@@ -167,7 +173,9 @@ impl Accounts {
     /// Writes subscriptions down; returns all there are then.
     pub async fn subscribe(&self, account: UserId, names: Vec<AccountName>) -> Result<Standing, AccountError> {
         let change = Change::Subscribe { names, limit: self.0.config.subscriptions };
-        Ok(self.0.ties.change(account, change).await?.standing)
+        let standing = self.0.ties.change(account, change).await?.standing;
+        self.0.engine.tell_nodes(account, Order::Listed { revision: standing.revision }).await;
+        Ok(standing)
     }
 
     /// Has the account's devices follow the subscriptions that there are; `users` are answered to the outbox of the device
@@ -180,17 +188,18 @@ impl Accounts {
         users: &[UserId],
         exits: &Exits,
         request: u32,
-    ) -> Result<(), EngineError> {
+    ) {
         let tickets = tickets(account, device, users, exits, request);
-        self.0.engine.supervisor(account).offer(Relist { account, standing, tickets, answer: None })
+        self.0.engine.supervisor(account).deliver(Relist { account, standing, tickets, answer: None });
     }
 
     /// Ends subscriptions, or all. When this returns no device is told of them any more.
     pub async fn unsubscribe(&self, account: UserId, users: Option<Vec<UserId>>) -> Result<(), AccountError> {
         let standing = self.0.ties.change(account, Change::Unsubscribe(users)).await?.standing;
+        self.0.engine.tell_nodes(account, Order::Listed { revision: standing.revision }).await;
         let (answer, told) = oneshot::channel();
         let relist = Relist { account, standing, tickets: Vec::new(), answer: Some(answer) };
-        self.0.engine.supervisor(account).offer(relist)?;
+        self.0.engine.supervisor(account).deliver(relist);
         told.await.map_err(|_| EngineError::Stopped.into())
     }
 
@@ -228,30 +237,35 @@ impl Accounts {
 
     /// Adds people to a user's list, or takes them out; what follows from that has happened when this returns.
     pub async fn alter(&self, kind: RosterKind, owner: UserId, change: Edit) -> Result<Roster, AccountError> {
-        let Inner { ties, veil, engine, config, altering, .. } = &*self.0;
+        let Inner { ties, engine, config, altering, .. } = &*self.0;
         let most = match kind {
             RosterKind::Friends => config.friends,
             RosterKind::Blocked => config.blocked,
         };
-        let (others, change) = match change {
-            Edit::Add(names) => {
-                let users: Vec<UserId> = names.iter().map(AccountName::user).collect();
-                (users, RosterChange::Add(names, Quota::new(most)))
-            }
-            Edit::Remove(users) => (users.clone(), RosterChange::Remove(users)),
+        let change = match change {
+            Edit::Add(names) => RosterChange::Add(names, Quota::new(most)),
+            Edit::Remove(users) => RosterChange::Remove(users),
         };
         // What is written first takes effect first, also in memory.
-        let _turn = altering[usize::from(owner.uuid().as_bytes()[0]) % ALTERING].lock().await;
+        let turn = altering[usize::from(owner.uuid().as_bytes()[0]) % ALTERING].lock().await;
         let roster = ties.alter(kind, owner, change).await??;
-        veil.set(kind, owner, &roster);
-        for other in others {
+        self.take(kind, owner, &roster).await?;
+        drop(turn);
+        engine.tell_nodes(owner, Order::Roster(kind)).await;
+        Ok(roster)
+    }
+
+    /// What follows from a user's list here.
+    async fn take(&self, kind: RosterKind, owner: UserId, roster: &Roster) -> Result<(), EngineError> {
+        let Inner { veil, engine, config, .. } = &*self.0;
+        for other in veil.set(kind, owner, roster) {
             engine.turn(owner, other, veil.hides(owner, other)).await?;
         }
         if kind == RosterKind::Friends && config.friend_status_notification {
             let friends = roster.names().iter().filter(|name| name.user() != owner).cloned().collect();
             engine.supervisor(owner).offer(Befriend { account: owner, friends })?;
         }
-        Ok(roster)
+        Ok(())
     }
 
     /// A user's list.

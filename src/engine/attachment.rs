@@ -5,8 +5,9 @@ use std::time::Duration;
 use actix::Addr;
 
 use super::messages::{Detach, Leave, SetCustom, SetStatus, StatusChange};
+use super::seat::Seat;
 use super::user::UserActor;
-use super::{Accounts, Engine, EngineError, mailbox};
+use super::{Engine, EngineError, mailbox};
 use crate::outbox::{Address, Ticket};
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
@@ -24,14 +25,14 @@ pub struct Attachment {
     exit: Exit,
     /// For so long the connection is shown on.
     stay: Duration,
-    /// Whose device this is.
-    account: Option<Accounts>,
+    /// Of a device of an account; goes last.
+    seat: Option<Box<Seat>>,
 }
 
 impl Attachment {
     /// A hold that is being asked for; dropped before it is granted, it takes the asking back.
     pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
-        Self { engine, user, address, actor: None, exit: Exit::Lost, stay: Duration::ZERO, account: None }
+        Self { engine, user, address, actor: None, exit: Exit::Lost, stay: Duration::ZERO, seat: None }
     }
 
     pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
@@ -41,8 +42,8 @@ impl Attachment {
 
     /// The connection is an account's device, and leaves the account when it ends.
     #[must_use]
-    pub fn of_account(mut self, accounts: Accounts) -> Self {
-        self.account = Some(accounts);
+    pub fn of_account(mut self, seat: Seat) -> Self {
+        self.seat = Some(Box::new(seat));
         self
     }
 
@@ -122,8 +123,5 @@ impl Drop for Attachment {
         let stay = if self.exit == Exit::Lost { self.stay } else { Duration::ZERO };
         let detach = Detach { user: self.user, address: self.address.clone(), exit: self.exit, stay };
         self.engine.supervisor(self.user).deliver(detach);
-        if let Some(accounts) = &self.account {
-            accounts.drop_device(self.user, &self.address);
-        }
     }
 }

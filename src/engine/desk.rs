@@ -2,6 +2,9 @@
 //!
 //! All devices of an account follow the same users. Every follow and unfollow on their behalf starts from here, so that
 //! what two devices ask for at once happens in one order.
+//!
+//! A device is at the desk from before its login is written down. So however its session ends, and whenever, the desk
+//! hears of it, and the last device's end is written down under the last login.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,12 +30,14 @@ pub struct DeskRules {
     pub calls: usize,
     /// See `calls`.
     pub window: Duration,
+    /// How long subscriptions outlive the last device.
+    pub lifetime: Duration,
 }
 
 impl DeskRules {
     /// As configured.
     pub fn new(ties: Arc<dyn TieStore>, config: &ImConfig) -> Self {
-        Self { ties, calls: config.calls, window: config.calls_window.0 }
+        Self { ties, calls: config.calls, window: config.calls_window.0, lifetime: config.subscription_ttl.0 }
     }
 }
 
@@ -47,18 +52,37 @@ pub struct Desk {
 /// One account.
 struct Account {
     calls: Calls,
-    devices: Vec<Address>,
-    /// The last login and the last list that is known of.
-    logins: u64,
+    devices: Vec<Device>,
+    /// Whom the devices follow.
+    lists: Lists,
+    /// The last login that is known of and has not ended; 0: none.
+    login: u64,
+}
+
+/// A device at the desk.
+struct Device {
+    address: Address,
+    /// It follows what the account follows: its login is through.
+    is_in: bool,
+    /// [`Lists::befriended`] when its login began.
+    befriended: u64,
+}
+
+/// Whom an account follows, as the desk knows it. Gone with the last device.
+#[derive(Default)]
+struct Lists {
+    /// [`Standing::revision`] of the subscriptions.
     revision: u64,
     subscriptions: Vec<AccountName>,
+    /// Counts how often word of other friends came: what a device read before is older.
+    befriended: u64,
     friends: Vec<AccountName>,
 }
 
 /// How an account's follows change.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// All devices of the account.
+    /// All devices of the account that follow.
     pub devices: Vec<Address>,
     /// To be followed from here on.
     pub added: Vec<AccountName>,
@@ -77,28 +101,50 @@ pub struct Last {
     pub others: Vec<UserId>,
 }
 
-impl Account {
-    fn followed(&self) -> HashSet<UserId> {
-        self.subscriptions.iter().chain(&self.friends).map(AccountName::user).collect()
+/// What a device follows that is in from here on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entrance {
+    /// What it changes for the other devices.
+    pub others: Turn,
+    /// Whom it follows besides those that it asked for: others subscribed to them meanwhile.
+    pub missing: Vec<AccountName>,
+}
+
+impl Lists {
+    fn names(&self) -> impl Iterator<Item = &AccountName> {
+        self.subscriptions.iter().chain(&self.friends)
     }
 
-    /// Changes the lists, and says what that changes for the devices.
-    fn turn(&mut self, change: impl FnOnce(&mut Self)) -> Turn {
-        let before = self.followed();
-        change(self);
-        let after = self.followed();
-        let mut seen = HashSet::new();
-        let fresh = |name: &&AccountName| !before.contains(&name.user()) && seen.insert(name.user());
-        Turn {
-            added: self.subscriptions.iter().chain(&self.friends).filter(fresh).cloned().collect(),
-            removed: before.into_iter().filter(|user| !after.contains(user)).collect(),
-            devices: self.devices.clone(),
-        }
+    fn users(&self) -> HashSet<UserId> {
+        self.names().map(AccountName::user).collect()
+    }
+
+    /// Those on the lists, each once, who are not among these.
+    fn without(&self, mut others: HashSet<UserId>) -> Vec<AccountName> {
+        self.names().filter(|name| others.insert(name.user())).cloned().collect()
     }
 
     fn take(&mut self, standing: &Standing) {
         self.revision = standing.revision;
         self.subscriptions = standing.subscriptions.as_slice().iter().map(|one| one.name.clone()).collect();
+    }
+}
+
+impl Account {
+    /// Changes the lists, and says what that changes for the devices.
+    fn turn(&mut self, change: impl FnOnce(&mut Lists)) -> Turn {
+        let before = self.lists.users();
+        change(&mut self.lists);
+        let after = self.lists.users();
+        Turn {
+            removed: before.iter().filter(|user| !after.contains(*user)).copied().collect(),
+            added: self.lists.without(before),
+            devices: self.devices.iter().filter(|device| device.is_in).map(|device| device.address.clone()).collect(),
+        }
+    }
+
+    fn place(&self, device: &Address) -> Option<usize> {
+        self.devices.iter().position(|known| known.address == *device)
     }
 }
 
@@ -108,10 +154,8 @@ impl Desk {
             Box::new(Account {
                 calls: Calls::new(rules.calls, rules.window),
                 devices: Vec::new(),
-                logins: 0,
-                revision: 0,
-                subscriptions: Vec::new(),
-                friends: Vec::new(),
+                lists: Lists::default(),
+                login: 0,
             })
         })
     }
@@ -121,59 +165,94 @@ impl Desk {
         self.account(account, rules).calls.take(call, now)
     }
 
-    /// A device is logged in; it follows by itself, the others as the result says.
+    /// A device begins to log in.
+    pub fn arrive(&mut self, account: UserId, device: Address, rules: &DeskRules) {
+        let account = self.account(account, rules);
+        let befriended = account.lists.befriended;
+        account.devices.push(Device { address: device, is_in: false, befriended });
+    }
+
+    /// The login is written down under this number. Some: no device is left, so that it has ended already.
+    pub fn arrived(&mut self, account: UserId, login: u64) -> Option<Last> {
+        match self.accounts.get_mut(&account).filter(|account| !account.devices.is_empty()) {
+            Some(account) => {
+                account.login = account.login.max(login);
+                None
+            }
+            None => Some(Last { login, subscriptions: Vec::new(), others: Vec::new() }),
+        }
+    }
+
+    /// A device's login is through: it follows those whom it `asked` for by itself. None: it has left.
     pub fn enter(
         &mut self,
         account: UserId,
-        device: Address,
+        device: &Address,
         standing: &Standing,
         friends: Vec<AccountName>,
-        rules: &DeskRules,
-    ) -> Turn {
-        let account = self.account(account, rules);
-        account.logins = account.logins.max(standing.logins);
-        let turn = account.turn(|account| {
-            if standing.revision >= account.revision || account.devices.is_empty() {
-                account.take(standing);
+        asked: HashSet<UserId>,
+    ) -> Option<Entrance> {
+        let account = self.accounts.get_mut(&account)?;
+        let place = account.place(device)?;
+        let befriended = account.devices[place].befriended;
+        let others = account.turn(|lists| {
+            if standing.revision >= lists.revision {
+                lists.take(standing);
             }
-            account.friends = friends;
+            if befriended == lists.befriended {
+                lists.friends = friends;
+            }
         });
-        account.devices.push(device);
-        turn
+        account.devices[place].is_in = true;
+        Some(Entrance { others, missing: account.lists.without(asked) })
     }
 
-    /// The account's subscriptions have changed. None: nobody is logged in, or a later change is known.
+    /// The account's subscriptions have changed. None: nobody is there, or a later change is known.
     pub fn relist(&mut self, account: UserId, standing: &Standing) -> Option<Turn> {
         let account = self.accounts.get_mut(&account).filter(|account| !account.devices.is_empty())?;
-        (standing.revision > account.revision).then(|| account.turn(|account| account.take(standing)))
+        (standing.revision > account.lists.revision).then(|| account.turn(|lists| lists.take(standing)))
     }
 
-    /// The account's friends have changed. None: nobody is logged in.
+    /// The account's friends have changed. None: nobody is there.
     pub fn befriend(&mut self, account: UserId, friends: Vec<AccountName>) -> Option<Turn> {
         let account = self.accounts.get_mut(&account).filter(|account| !account.devices.is_empty())?;
-        Some(account.turn(|account| account.friends = friends))
+        account.lists.befriended += 1;
+        Some(account.turn(|lists| lists.friends = friends))
+    }
+
+    /// The accounts that have devices here, or whether this one has, with the revision that is known of each.
+    pub fn seated(&self, account: Option<UserId>) -> Vec<(UserId, u64)> {
+        let seated = |user: UserId| {
+            let known = self.accounts.get(&user).filter(|known| !known.devices.is_empty())?;
+            Some((user, known.lists.revision))
+        };
+        match account {
+            Some(account) => seated(account).into_iter().collect(),
+            None => self.accounts.keys().copied().filter_map(seated).collect(),
+        }
     }
 
     /// Whom an account's device follows.
-    pub fn follows(&self, account: UserId) -> Vec<UserId> {
-        self.accounts.get(&account).map_or_else(Vec::new, |account| account.followed().into_iter().collect())
+    pub fn follows(&self, account: UserId) -> HashSet<UserId> {
+        self.accounts.get(&account).map(|account| account.lists.users()).unwrap_or_default()
     }
 
-    /// A device is gone. Some: it was the account's last.
+    /// A device is gone. Some: it was the account's last, and its login is written down.
     pub fn leave(&mut self, account: UserId, device: &Address, rules: &DeskRules, now: Timestamp) -> Option<Last> {
         self.forget(now);
         let known = self.accounts.get_mut(&account)?;
-        let place = known.devices.iter().position(|other| other == device)?;
-        known.devices.swap_remove(place);
+        known.devices.swap_remove(known.place(device)?);
         if !known.devices.is_empty() {
             return None;
         }
-        let subscriptions: Vec<UserId> = known.subscriptions.iter().map(AccountName::user).collect();
-        let followed = known.followed();
-        let others = followed.into_iter().filter(|user| !subscriptions.contains(user)).collect();
-        let last = Last { login: known.logins, subscriptions, others };
         self.leaving.push_back((now + rules.window, account));
-        Some(last)
+        let lists = std::mem::take(&mut known.lists);
+        let subscriptions: Vec<UserId> = lists.subscriptions.iter().map(AccountName::user).collect();
+        let others = lists.users().into_iter().filter(|user| !subscriptions.contains(user)).collect();
+        match std::mem::take(&mut known.login) {
+            0 => None,
+            login => Some(Last { login, subscriptions, others }),
+        }
     }
 
     /// Forgets accounts without devices whose calls count no longer.

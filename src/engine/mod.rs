@@ -14,6 +14,7 @@ mod messages;
 mod nodes;
 mod reception;
 mod routing;
+mod seat;
 mod shard;
 mod supervisor;
 #[cfg(test)]
@@ -24,13 +25,14 @@ mod veil;
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock::Clock;
+use crate::cluster::Order;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
 use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
@@ -52,6 +54,7 @@ use messages::{
     Turn, Unfollow, View, Watch,
 };
 pub use nodes::{Ear, Nodes};
+pub use seat::Seat;
 use shard::Shard;
 use supervisor::Supervisor;
 pub use ticks::Ticks;
@@ -113,12 +116,17 @@ struct Inner {
     hasher: DefaultHashBuilder,
     /// The other nodes; none: there are none.
     nodes: Option<Nodes>,
+    /// Where orders about accounts go.
+    orders: OnceLock<mpsc::Sender<(UserId, Order)>>,
+    /// Orders may have been missed.
+    missed: Arc<Notify>,
 }
 
 impl Ports {
     /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
     pub fn open(ticks: Ticks) -> Self {
-        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window: Duration::from_secs(5) };
+        let (window, lifetime) = (Duration::from_secs(5), Duration::from_secs(24 * 3600));
+        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window, lifetime };
         Self { ticks, veil: Veil::default(), desk, nodes: None }
     }
 }
@@ -141,6 +149,8 @@ impl Engine {
                 draining: AtomicBool::new(false),
                 hasher: DefaultHashBuilder::default(),
                 nodes: ports.nodes.clone(),
+                orders: OnceLock::new(),
+                missed: Arc::default(),
             }
         }))
     }
@@ -350,6 +360,10 @@ impl Engine {
         let hash = self.0.hasher.hash_one(user);
         let shard = usize::try_from(hash % self.0.shards.len() as u64).expect("below the number of shards");
         self.0.shards[shard].supervisor()
+    }
+
+    fn supervisors(&self) -> impl Iterator<Item = &Mailbox<Supervisor>> {
+        self.0.shards.iter().map(Shard::supervisor)
     }
 
     /// Sorts things by the shard of their user.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use actix::Handler;
 use hashbrown::HashMap;
+use tokio::sync::{Notify, mpsc};
 
 use super::examination::Selection;
 use super::mailbox::{Letter, Mail};
-use super::messages::{Dismiss, Routed};
+use super::messages::{Dismiss, Forget, MarkActive, Routed};
 use super::supervisor::Supervisor;
 use super::{Engine, EngineError, WeakEngine};
 use crate::cluster::node::NodeInfo;
@@ -16,6 +17,7 @@ use crate::cluster::{Backplane, Listener, Order, Standing};
 use crate::outbox::{Address, Farewell};
 use crate::presence::elsewhere::Remote;
 use crate::presence::id::UserId;
+use crate::presence::standing::Site;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Event, UserPresence};
 
@@ -62,9 +64,33 @@ impl Listener for Ear {
                 };
                 engine.supervisor(user).offer(Dismiss { user, selection, farewell }).is_ok()
             }
+            Order::Seen { forget, active: at, state: says } => {
+                let forgotten = !forget || engine.supervisor(user).offer(Forget(vec![user])).is_ok();
+                let told =
+                    at == Timestamp::default() || engine.supervisor(user).offer(MarkActive { user, at, says }).is_ok();
+                forgotten && told
+            }
+            Order::Roster(_) | Order::Listed { .. } => engine.note(user, order),
+        }
+    }
+
+    fn missed(&self) {
+        if let Some(engine) = self.engine() {
+            engine.0.missed.notify_one();
         }
     }
 }
+
+/// What accounts have to do because another node says so.
+pub struct Notices {
+    /// At most [`MOST_NOTICES`]; past that all is read again.
+    pub orders: mpsc::Receiver<(UserId, Order)>,
+    /// Orders may have been missed.
+    pub missed: Arc<Notify>,
+}
+
+/// Orders about accounts that wait to be carried out.
+const MOST_NOTICES: usize = 1024;
 
 /// What other nodes have of a user has changed, or is known for the first time.
 pub struct Changed(UserId);
@@ -86,6 +112,18 @@ impl Handler<Letter<Changed>> for Supervisor {
 }
 
 impl Nodes {
+    /// This node among those that are alive.
+    pub(super) async fn site(&self) -> Site {
+        let alive = match self.backplane.nodes().await {
+            Ok(nodes) => Some(nodes.iter().map(NodeInfo::number).collect()),
+            Err(error) => {
+                log::debug!("the other nodes are not known: {error}");
+                None
+            }
+        };
+        Site { node: self.backplane.info().number(), alive }
+    }
+
     /// Whether what other nodes have will be known soon.
     pub(super) fn are_reached(&self) -> bool {
         match self.backplane.standing() {
@@ -112,6 +150,28 @@ impl Engine {
             EngineError::Unavailable
         })?;
         Ok(found.into_iter().map(|(user, remote)| presence(user, remote)).collect())
+    }
+
+    /// The orders about accounts; none where there are no other nodes, or somebody has them already.
+    pub(super) fn notices(&self) -> Option<Notices> {
+        self.0.nodes.as_ref()?;
+        let (sender, orders) = mpsc::channel(MOST_NOTICES);
+        self.0.orders.set(sender).ok().map(|()| Notices { orders, missed: self.0.missed.clone() })
+    }
+
+    fn note(&self, user: UserId, order: Order) -> bool {
+        if self.0.orders.get().is_none_or(|orders| orders.try_send((user, order)).is_err()) {
+            self.0.missed.notify_one();
+        }
+        true
+    }
+
+    /// Has other nodes do something about a user. Where they cannot be told, they look by themselves once Redis is back.
+    pub(super) async fn tell_nodes(&self, user: UserId, order: Order) {
+        let Some(nodes) = &self.0.nodes else { return };
+        if let Err(error) = nodes.backplane.order(user, order).await {
+            log::warn!("other nodes are not told of a change of a list: {error}");
+        }
     }
 
     /// Has other nodes close some connections of a user.

@@ -1,5 +1,7 @@
 //! The engine's actors with plain outboxes in place of sessions.
 
+mod accounts;
+mod desk;
 mod nodes;
 mod seen;
 

@@ -18,9 +18,17 @@ impl Veil {
         Self(Arc::new(RwLock::new(privacy)))
     }
 
-    /// Takes a user's list as it is now.
-    pub(super) fn set(&self, kind: RosterKind, owner: UserId, roster: &Roster) {
-        self.0.write().set(kind, owner, roster);
+    /// Takes a user's list as it is now; returns who came to it or is on it no more.
+    pub(super) fn set(&self, kind: RosterKind, owner: UserId, roster: &Roster) -> Vec<UserId> {
+        let mut privacy = self.0.write();
+        let before = privacy.listed(kind, owner);
+        privacy.set(kind, owner, roster);
+        privacy.listed(kind, owner).symmetric_difference(&before).copied().collect()
+    }
+
+    /// Everybody who has such a list.
+    pub(super) fn owners(&self, kind: RosterKind) -> Vec<UserId> {
+        self.0.read().owners(kind)
     }
 
     /// Whether `owner` is to look absent to `other`.

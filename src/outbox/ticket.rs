@@ -15,13 +15,15 @@ pub struct Ticket {
     asker: Option<UserId>,
     /// How the user left, where the asker has looked that up.
     exit: Option<Exit>,
+    /// Who asks is told later changes too, where it asks for a follow.
+    follows: bool,
     answered: bool,
 }
 
 impl Ticket {
     /// The duty of `user`'s actor to answer the request of that number.
     pub fn new(address: Address, request: u32, user: UserId) -> Self {
-        Self { address, request, user, asker: None, exit: None, answered: false }
+        Self { address, request, user, asker: None, exit: None, follows: true, answered: false }
     }
 
     /// The same on behalf of somebody who knows how the user left.
@@ -29,6 +31,18 @@ impl Ticket {
     pub fn of(mut self, asker: UserId, exit: Option<Exit>) -> Self {
         (self.asker, self.exit) = (Some(asker), exit);
         self
+    }
+
+    /// The same, of which only the answer is wanted.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.follows = false;
+        self
+    }
+
+    /// Whether who asks is told later changes too.
+    pub fn follows(&self) -> bool {
+        self.follows
     }
 
     /// On whose behalf.

@@ -13,7 +13,11 @@ pub struct InvalidAccountName;
 /// A userID: 1 to 32 printable ASCII characters; a UUID in any spelling besides, so that users of other worlds can be
 /// named. Case matters, but for a UUID's.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountName(Arc<str>);
+pub struct AccountName {
+    text: Arc<str>,
+    /// Worked out once, because that is a hash, and lists of names are compared by it.
+    user: UserId,
+}
 
 impl AccountName {
     /// The longest name that is no UUID, in bytes.
@@ -27,29 +31,29 @@ impl AccountName {
         if !printable || !fits || uuid.is_some_and(UserId::is_nil) {
             return Err(InvalidAccountName);
         }
-        Ok(Self(text.into()))
+        Ok(Self { text: text.into(), user: uuid.unwrap_or_else(|| UserId::from_name(text)) })
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Who is named so.
     pub fn user(&self) -> UserId {
-        UserId::from_name(&self.0)
+        self.user
     }
 }
 
 impl fmt::Display for AccountName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for AccountName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, formatter)
+        fmt::Debug::fmt(&self.text, formatter)
     }
 }
 

@@ -16,6 +16,17 @@ pub enum Call {
     Unsubscribe,
 }
 
+impl Call {
+    /// How it is called where nodes count it together.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+        }
+    }
+}
+
 /// A call came too soon. It does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooOften {

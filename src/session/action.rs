@@ -113,6 +113,8 @@ pub enum Ask {
     Follow(Vec<UserId>),
     /// A snapshot with what is written down of the user.
     Subscribe(UserId),
+    /// Snapshots of those whom an account lists.
+    Listed(Vec<UserId>),
     /// To be told no more.
     Unfollow(Vec<UserId>),
     /// To show a status.

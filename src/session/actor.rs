@@ -136,7 +136,7 @@ impl SessionActor {
             }
             Action::AskAgain { id, ask } => {
                 let count = match &ask {
-                    Ask::Follow(users) | Ask::Unfollow(users) => users.len(),
+                    Ask::Follow(users) | Ask::Listed(users) | Ask::Unfollow(users) => users.len(),
                     Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) | Ask::SetCustom(_) => 1,
                 };
                 self.address.asked_again(count);
@@ -162,6 +162,10 @@ impl SessionActor {
             Ask::Follow(users) => engine.follow(attachment.user(), &users, &self.address, id),
             Ask::Subscribe(user) => {
                 engine.subscribe(attachment.user(), user, &self.address, id);
+                Ok(())
+            }
+            Ask::Listed(users) => {
+                self.services.accounts.ask_again(attachment.user(), &self.address, users, id);
                 Ok(())
             }
             Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),

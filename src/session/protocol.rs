@@ -93,6 +93,11 @@ pub trait Protocol: Codec {
         None
     }
 
+    /// What is said before the connection is closed, in dialects that have a word for it besides the close frame.
+    fn last_word(&self, _: CloseCause) -> Option<Frame> {
+        None
+    }
+
     /// How the dialect says why it closes.
     fn closing(&self, cause: CloseCause) -> Closing;
 

@@ -295,7 +295,7 @@ impl State {
             actions.extend(self.proceed(now));
         }
         if !drained.abandoned.is_empty() {
-            actions.extend(self.abandoned(&drained.abandoned));
+            actions.extend(self.abandoned(&drained.abandoned, now));
         }
         if let Some(farewell) = &drained.farewell {
             actions.extend(match farewell {
@@ -311,15 +311,16 @@ impl State {
     }
 
     /// These users' actors were lost before they answered.
-    fn abandoned(&mut self, users: &[UserId]) -> Vec<Action> {
+    fn abandoned(&mut self, users: &[UserId], now: Timestamp) -> Vec<Action> {
         let Some(under_way) = self.under_way.as_mut() else { return Vec::new() };
         if under_way.attempts >= ATTEMPTS {
-            return self.give_up(users);
+            return self.give_up(users, now);
         }
         under_way.attempts += 1;
         let ask = match &under_way.kind {
             Kind::Resolving(_) | Kind::Arriving | Kind::Showing => return Vec::new(),
-            Kind::Following(_) | Kind::Account | Kind::Entering => match users {
+            Kind::Account | Kind::Entering => Ask::Listed(users.to_vec()),
+            Kind::Following(_) => match users {
                 // Whoever says by a message who it is subscribes to one at a time.
                 &[user] if self.entrance.is_some() => Ask::Subscribe(user),
                 users => Ask::Follow(users.to_vec()),
@@ -333,8 +334,8 @@ impl State {
     }
 
     /// Refuses the command under way, of which these users' part cannot be done, and takes back what was done of a
-    /// follow. `under_way` ends when the answer is out.
-    fn give_up(&mut self, users: &[UserId]) -> Vec<Action> {
+    /// follow. `under_way` ends when the answer is out. Half a login is none: the connection ends with it.
+    fn give_up(&mut self, users: &[UserId], now: Timestamp) -> Vec<Action> {
         let Some(under_way) = &mut self.under_way else { return Vec::new() };
         let mut actions = vec![Action::GiveUp(self.protocol.reply(&under_way.tag, &Reply::Refused(Refusal::Busy)))];
         match &mut under_way.kind {
@@ -351,8 +352,8 @@ impl State {
             | Kind::MarkingActive(_)
             | Kind::Showing
             | Kind::Account
-            | Kind::Entering
             | Kind::SettingCustom(_) => {}
+            Kind::Entering => actions.extend(self.close_because(CloseCause::Busy, now)),
         }
         actions
     }
@@ -434,7 +435,9 @@ impl State {
         } else {
             Ending::Closed
         };
-        self.close(self.protocol.closing(cause), ending, now)
+        let word = self.protocol.last_word(cause).filter(|_| self.phase == Phase::Open);
+        let close = self.close(self.protocol.closing(cause), ending, now);
+        word.map(|word| Action::Send(vec![word])).into_iter().chain(close).collect()
     }
 
     /// How it ends, if it ends now.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::account::{Account, LoginKey, ProfileChange};
 use super::disk::DiskStore;
 use super::memory::MemoryStore;
-use super::redis::tests::OnRedis;
+use super::redis::tests::every_redis;
 use super::{Store, StoreError};
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
@@ -28,8 +28,7 @@ async fn with_every_store(contract: impl AsyncFn(Arc<dyn Store>)) {
     contract(Arc::new(MemoryStore::new())).await;
     let folder = tempfile::tempdir().unwrap();
     contract(Arc::new(DiskStore::open(folder.path()).unwrap())).await;
-    for count in [1, 2] {
-        let shared = OnRedis::start(count);
+    for shared in every_redis() {
         contract(Arc::new(shared.open().accounts)).await;
     }
 }

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use hereabouts::cluster::record::Record;
-use hereabouts::cluster::{CallWindow, List, Order, Overflow, Seen, Sighting, Standing};
+use hereabouts::cluster::{CallWindow, Order, Standing};
 use hereabouts::presence::general::Exit;
 use hereabouts::presence::id::UserId;
-use hereabouts::presence::quota::Quota;
-use hereabouts::presence::status::StatusText;
 
 use super::world::{World, connection, eventually, texts};
 
@@ -224,66 +222,6 @@ async fn calls_are_counted_over_all_nodes() {
         world.pass(wait);
         let again = async { while two.backplane.take_call(alice, window).await.unwrap().is_err() {} };
         assert!(tokio::time::timeout(span * 10, again).await.is_ok(), "the window does not move on");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_list_is_in_order_within_its_quota_and_forgotten_in_time() {
-    with_every_backplane(async |world| {
-        let (one, two) = (world.node("one").await, world.node("two").await);
-        let owner = UserId::random();
-        let users: Vec<UserId> = (0..6).map(|_| UserId::random()).collect();
-        let quota = Quota::new(4);
-        let add = async |users: &[UserId], overflow| {
-            one.backplane.list_add(owner, List::Follows, users.to_vec(), quota, overflow).await.unwrap()
-        };
-        assert_eq!(add(&[users[2], users[0], users[2]], Overflow::Refuse).await, Ok(vec![]));
-        assert_eq!(add(&[users[1]], Overflow::Refuse).await, Ok(vec![]));
-        assert_eq!(two.backplane.list(owner, List::Follows).await.unwrap(), [users[2], users[0], users[1]]);
-        assert_eq!(add(&[users[3], users[4]], Overflow::Refuse).await.map_err(|refused| refused.held), Err(3));
-        assert_eq!(add(&[users[3], users[0], users[4]], Overflow::DropEarliest).await, Ok(vec![users[2]]));
-        let held = [users[0], users[1], users[3], users[4]];
-        assert_eq!(two.backplane.list(owner, List::Follows).await.unwrap(), held);
-        let many: Vec<UserId> = (0..5).map(|_| UserId::random()).collect();
-        assert!(add(&many, Overflow::DropEarliest).await.is_err(), "more than there may be at all");
-        assert_eq!(two.backplane.list(owner, List::Blocked).await.unwrap(), [], "another list");
-        let removed = two.backplane.list_remove(owner, List::Follows, vec![users[1], users[5]]).await.unwrap();
-        assert_eq!(removed, [users[1]]);
-        one.backplane.list_expire(owner, List::Follows, Some(Duration::from_millis(100))).await.unwrap();
-        one.backplane.list_expire(owner, List::Follows, None).await.unwrap();
-        world.pass(Duration::from_millis(101));
-        assert_eq!(two.backplane.list(owner, List::Follows).await.unwrap().len(), 3, "it is not to expire");
-        one.backplane.list_expire(owner, List::Follows, Some(Duration::from_millis(100))).await.unwrap();
-        world.pass(Duration::from_millis(101));
-        let gone = async { while !two.backplane.list(owner, List::Follows).await.unwrap().is_empty() {} };
-        assert!(tokio::time::timeout(Duration::from_secs(5), gone).await.is_ok(), "the list stays");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn times_only_grow_and_can_be_forgotten() {
-    with_every_backplane(async |world| {
-        let (one, two) = (world.node("one").await, world.node("two").await);
-        let (alice, bob) = (UserId::random(), UserId::random());
-        let day = Duration::from_secs(86_400);
-        let seen = |active, online, state: Option<&str>| Seen {
-            active,
-            online,
-            state: state.map(|text| StatusText::new(text).unwrap()),
-        };
-        let sighting = |user, seen| (user, Sighting { forget: false, seen });
-        let many = vec![sighting(alice, seen(100, 0, Some("dnd"))), sighting(bob, seen(0, 50, None))];
-        one.backplane.saw(many, day).await.unwrap();
-        two.backplane.saw(vec![sighting(alice, seen(90, 120, None))], day).await.unwrap();
-        let found = one.backplane.seen(vec![alice, bob, UserId::random()]).await.unwrap();
-        assert_eq!(found.get(&alice), Some(&seen(100, 120, Some("dnd"))));
-        assert_eq!((found.get(&bob), found.len()), (Some(&seen(0, 50, None)), 2));
-        let forgotten = Sighting { forget: true, seen: Seen::default() };
-        two.backplane.saw(vec![(alice, forgotten)], day).await.unwrap();
-        assert_eq!(one.backplane.seen(vec![alice]).await.unwrap().len(), 0);
-        world.pass(day);
     })
     .await;
 }

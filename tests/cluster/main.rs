@@ -6,6 +6,7 @@
 
 mod contract;
 mod failover;
+mod grid;
 mod proxy;
 mod scripts;
 mod server;

@@ -40,9 +40,14 @@ impl Bucket {
 
     /// What incarnation `of` has of the user; the new clock, 0 for no change.
     fn set(&mut self, of: &str, value: &str, exit: &str, linger: &str) -> RedisResult<u64> {
-        let (user, index) = (format!("u:{USER}"), format!("x:{of}"));
-        let words = [of, USER, value, exit, "100", "1000", "c", linger];
-        self.run(|scripts| &scripts.set, &[&user, &index, "f", "b", "g", "i", "l"], &words)
+        self.set_after("", of, value, exit, linger)
+    }
+
+    /// Likewise, where `former` is the life before.
+    fn set_after(&mut self, former: &str, of: &str, value: &str, exit: &str, linger: &str) -> RedisResult<u64> {
+        let (user, index, before) = (format!("u:{USER}"), format!("x:{of}"), format!("x:{former}"));
+        let words = [of, USER, value, exit, "100", "1000", "c", linger, former];
+        self.run(|scripts| &scripts.set, &[&user, &index, "f", "b", "g", "i", "l", &before], &words)
     }
 
     fn sweep(&mut self, limit: &str, dead: &[&str]) -> u64 {
@@ -110,6 +115,30 @@ fn a_change_is_one_event_and_the_same_again_is_none() {
     let user = bucket.user();
     assert_eq!((user["c"].as_str(), user["x"].as_str(), &user["v"]), ("0", "o", &third.to_string()));
     assert_eq!(user.len(), 3, "{user:?}");
+}
+
+#[test]
+fn a_new_life_takes_the_place_of_the_one_before() {
+    let mut bucket = Bucket::new();
+    let entry = |of: &str, exit: &str, value: &str| format!("{USER} {of} {exit} {}\n{value}", value.len());
+    bucket.set("1", "old", "-", "").unwrap();
+    let second = bucket.set_after("1", "2", "new", "-", "").unwrap();
+    assert_eq!(bucket.log()[1].2, entry("1", "-", "") + &entry("2", "-", "new"), "in one event");
+    let user = bucket.user();
+    assert_eq!((user["c"].as_str(), user["n:2"].as_str(), user.contains_key("n:1")), ("1", "new", false));
+    assert_eq!(bucket.command::<i64>(&["TTL", &format!("u:{USER}")]), -1);
+    assert_eq!(bucket.set_after("1", "2", "new", "-", "").unwrap(), 0, "once");
+    assert!(bucket.set_after("1", "2", "", "o", "").unwrap() > second);
+    assert_eq!(bucket.log()[2].2, entry("2", "o", ""));
+
+    // Who went before the new life said anything goes with the old one.
+    bucket.set("3", "old", "-", "").unwrap();
+    assert!(bucket.set_after("3", "4", "", "l", "").unwrap() > 0);
+    assert_eq!(bucket.log().last().unwrap().2, entry("3", "l", ""));
+    let user = bucket.user();
+    assert_eq!((user["c"].as_str(), user["x"].as_str(), user.contains_key("n:3")), ("0", "l", false));
+    assert!(bucket.command::<i64>(&["TTL", &format!("u:{USER}")]) > 0);
+    assert!(!bucket.command::<bool>(&["EXISTS", "x:3"]));
 }
 
 #[test]

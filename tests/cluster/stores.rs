@@ -16,7 +16,7 @@ use hereabouts::presence::id::{UserId, Username};
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
 use hereabouts::presence::seen::{LastSeen, Sighting};
-use hereabouts::presence::standing::{Attendance, Change};
+use hereabouts::presence::standing::{Attendance, Change, Site};
 use hereabouts::presence::time::Timestamp;
 use hereabouts::store::account::{Account, LoginKey, ProfileChange};
 use hereabouts::store::redis::RedisStores;
@@ -24,7 +24,7 @@ use hereabouts::store::seen::SeenStore;
 use hereabouts::store::ties::{RosterChange, TieStore};
 use hereabouts::store::{Store, StoreError};
 
-use super::failover::RedisCluster;
+use super::grid::RedisCluster;
 use super::server::RedisServer;
 use super::world::config;
 
@@ -135,11 +135,15 @@ async fn who_logs_in_at_one_node_is_in_at_the_other() {
     let server = RedisServer::start();
     let [one, two] = two_nodes(&server.url());
     let [alice, bob] = ["alice", "bob"].map(UserId::from_name);
-    let first = one.ties.change(alice, Change::Arrive { now: today(), lifetime: LIFETIME }).await.unwrap();
+    let first = one
+        .ties
+        .change(alice, Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default() })
+        .await
+        .unwrap();
     assert_eq!(two.ties.attendance(vec![bob, alice]).await.unwrap(), [Attendance::Never, Attendance::In]);
-    two.ties.change(alice, Change::Arrive { now: today(), lifetime: LIFETIME }).await.unwrap();
+    two.ties.change(alice, Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default() }).await.unwrap();
     let (exit, told, login) = (Exit::Lost, Vec::new(), first.standing.logins);
-    one.ties.change(alice, Change::Part { exit, told, login, now: today() }).await.unwrap();
+    one.ties.change(alice, Change::Part { exit, told, login, now: today(), site: Site::default() }).await.unwrap();
     assert_eq!(two.ties.attendance(vec![alice]).await.unwrap(), [Attendance::In], "it has logged in again elsewhere");
     let third = open(&config(&server.url())).unwrap();
     assert_eq!(third.ties.attendance(vec![alice]).await.unwrap(), [Attendance::In], "a node more interrupts nobody");
@@ -192,7 +196,7 @@ async fn a_second_of_sightings_is_one_command_a_user_and_few_round_trips() {
 
 #[tokio::test]
 async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
-    let cluster = RedisCluster::start(3, 0).await;
+    let cluster = RedisCluster::start(3, 0);
     let [one, two] = two_nodes(&cluster.url());
     let accounts: Vec<Account> =
         (0..60).map(|number| account(&format!("user-{number}"), &format!("device-{number:06}"))).collect();

@@ -1,13 +1,17 @@
 //! Redis in trouble: nothing is lost that still holds, nobody is told a lie, everything converges by itself.
 
-use hereabouts::cluster::{BackplaneError, List, Overflow, Standing};
+use std::time::Duration;
+
+use hereabouts::cluster::{BackplaneError, CallWindow, Standing};
 use hereabouts::presence::general::Exit;
 use hereabouts::presence::id::UserId;
-use hereabouts::presence::quota::Quota;
 
 use super::proxy::Proxy;
 use super::server::RedisServer;
 use super::world::{Node, config, config_with, eventually, start_node};
+
+/// A request that writes.
+const WINDOW: CallWindow = CallWindow { name: "query", limit: 9, span: Duration::from_secs(60) };
 
 /// Two nodes with users of their own, each watching all.
 pub struct Town {
@@ -70,8 +74,8 @@ async fn a_restart_with_its_data_is_a_pause() {
     let gone = town.users[0];
     town.announces("meanwhile");
     town.one.backplane.withdraw(gone, Exit::LoggedOut);
-    let add = town.one.backplane.list_add(gone, List::Follows, vec![gone], Quota::new(9), Overflow::Refuse);
-    assert!(matches!(add.await, Err(BackplaneError::Unavailable(_))), "accepted while nothing can be kept");
+    let call = town.one.backplane.take_call(gone, WINDOW).await;
+    assert!(matches!(call, Err(BackplaneError::Unavailable(_))), "taken while nobody can count: {call:?}");
     assert_eq!(town.two.shows(town.users[1]).unwrap(), ["first on one"], "what is known stays");
     server.start_again();
     town.stands(Standing::Joined).await;
@@ -242,9 +246,8 @@ async fn a_full_redis_refuses_and_takes_again_when_it_has_room() {
     let town = Town::new(&server.url()).await;
     let () = server.command(&["CONFIG", "SET", "maxmemory", "1"]);
     town.announces("meanwhile");
-    let owner = town.users[0];
-    let add = town.one.backplane.list_add(owner, List::Follows, vec![owner], Quota::new(9), Overflow::Refuse).await;
-    assert!(matches!(add, Err(BackplaneError::Full(_))), "{add:?}");
+    let call = town.one.backplane.take_call(town.users[0], WINDOW).await;
+    assert!(matches!(call, Err(BackplaneError::Full(_))), "{call:?}");
     eventually("writes wait", || town.one.metrics.cluster().waiting.get() > 0).await;
     let () = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
     town.stands(Standing::Joined).await;

@@ -51,6 +51,8 @@ impl Listener for Recorder {
         self.ordered.lock().push((user, order));
         true
     }
+
+    fn missed(&self) {}
 }
 
 /// One node.

@@ -1,5 +1,7 @@
 //! What receivers of webhooks are told, and when.
 
+mod tls;
+
 use actix_web::dev::ServerHandle;
 use actix_web::{App as Site, HttpRequest, HttpResponse, HttpServer, web};
 use hereabouts::app::App;

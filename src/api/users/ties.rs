@@ -48,6 +48,7 @@ impl From<AccountError> for ApiError {
             AccountError::Engine(error) => error.into(),
             AccountError::TooMany(exceeded) => Self::invalid(exceeded.to_string()),
             AccountError::TooOften(_) => Self::new(ErrorKind::ResourceExhausted, "Called too often."),
+            AccountError::Away => Self::new(ErrorKind::Unavailable, "The store is away, try again."),
             AccountError::Store => Self::new(ErrorKind::Internal, "The store failed."),
         }
     }

@@ -28,6 +28,8 @@ pub struct Lease {
     pub standing: Standing,
     /// The present life.
     pub incarnation: Incarnation,
+    /// The life before, which was declared dead: what it had may not all be removed.
+    pub former: Option<Incarnation>,
     /// Everybody who has a lease.
     pub live: Vec<Incarnation>,
     /// Who was declared dead lately.
@@ -78,7 +80,9 @@ impl Heart {
         self.table.add_own(incarnation);
         self.metrics.incarnations.inc();
         match self.renew(scripts, incarnation, true).await? {
-            Beat::Renewed { live, dead } => Ok(Lease { standing: Standing::Joined, incarnation, live, dead }),
+            Beat::Renewed { live, dead } => {
+                Ok(Lease { standing: Standing::Joined, incarnation, former: None, live, dead })
+            }
             Beat::Lost(text) => Err(BackplaneError::Refused(text)),
         }
     }
@@ -133,12 +137,10 @@ impl Heart {
 
     async fn renew_or_begin(&self, scripts: &Scripts, known: &Lease) -> Result<Lease, BackplaneError> {
         match self.renew(scripts, known.incarnation, false).await? {
-            Beat::Renewed { live, dead } => {
-                Ok(Lease { standing: Standing::Joined, incarnation: known.incarnation, live, dead })
-            }
+            Beat::Renewed { live, dead } => Ok(Lease { standing: Standing::Joined, live, dead, ..known.clone() }),
             Beat::Lost(reason) => {
                 log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; going on under another");
-                self.begin(scripts).await
+                Ok(Lease { former: Some(known.incarnation), ..self.begin(scripts).await? })
             }
         }
     }

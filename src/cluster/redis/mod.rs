@@ -9,7 +9,7 @@
 //! | [`writer`] | writes what this node's users show |
 //! | [`subscriber`], [`reader`] | hears and reads what other nodes' users show |
 //! | [`sweeper`] | removes what dead nodes have and who lingered; ticks |
-//! | [`requests`] | lists, windows, times, nodes |
+//! | [`requests`] | questions, orders, windows, nodes |
 //! | [`storage`] | calls of the stores, on a thread of their own |
 //!
 //! Two threads: `heart` renews the leases, `backplane` does everything else. Callers only put wishes down and are woken.
@@ -44,14 +44,13 @@ use super::node::NodeInfo;
 use super::record::Record;
 use super::slot::Buckets;
 use super::view::Table;
-use super::{Answer, Backplane, BackplaneError, CallWindow, List, Listener, Order, Overflow, Seen, Sighting, Standing};
+use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, Order, Standing};
 use crate::clock::Clock;
 use crate::config::ClusterConfig;
 use crate::metrics::Metrics;
 use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
-use crate::presence::quota::{Quota, QuotaExceeded};
 pub use error::StartError;
 use lease::Leave;
 use shard::Shard;
@@ -171,54 +170,12 @@ impl Backplane for RedisBackplane {
 
     fn order(&self, user: UserId, order: Order) -> Answer<'_, ()> {
         let shard = self.shard(user);
-        self.request(shard, requests::order(shard.clone(), user, subscriber::pack(order)))
+        self.request(shard, requests::order(shard.clone(), user, order.encode()))
     }
 
     fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
         let shard = self.shard(user);
         self.request(shard, requests::take_call(shard.clone(), user, window))
-    }
-
-    fn list_add(
-        &self,
-        owner: UserId,
-        list: List,
-        users: Vec<UserId>,
-        quota: Quota,
-        overflow: Overflow,
-    ) -> Answer<'_, Result<Vec<UserId>, QuotaExceeded>> {
-        let shard = self.shard(owner);
-        self.request(shard, requests::list_add(shard.clone(), (owner, list), users, quota, overflow))
-    }
-
-    fn list_remove(&self, owner: UserId, list: List, users: Vec<UserId>) -> Answer<'_, Vec<UserId>> {
-        let shard = self.shard(owner);
-        self.request(shard, requests::list_remove(shard.clone(), owner, list, users))
-    }
-
-    fn list(&self, owner: UserId, list: List) -> Answer<'_, Vec<UserId>> {
-        let shard = self.shard(owner);
-        self.request(shard, requests::list(shard.clone(), owner, list))
-    }
-
-    fn list_expire(&self, owner: UserId, list: List, after: Option<Duration>) -> Answer<'_, ()> {
-        let shard = self.shard(owner);
-        self.request(shard, requests::list_expire(shard.clone(), owner, list, after))
-    }
-
-    fn saw(&self, sightings: Vec<(UserId, Sighting)>, remember: Duration) -> Answer<'_, ()> {
-        let mut sorted: Vec<Vec<(UserId, Sighting)>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for (user, sighting) in sightings {
-            sorted[self.places[self.buckets.of(user).index()]].push((user, sighting));
-        }
-        let parts = sorted.into_iter().zip(&self.shards).filter(|(part, _)| !part.is_empty());
-        let asked: Vec<_> =
-            parts.map(|(part, shard)| self.request(shard, requests::saw(shard.clone(), part, remember))).collect();
-        async { join_all(asked).await.into_iter().collect() }.boxed()
-    }
-
-    fn seen(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Seen>> {
-        self.ask_each(users, requests::seen)
     }
 
     fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
@@ -248,6 +205,10 @@ impl Backplane for RedisBackplane {
             (Standing::Degraded, _) | (_, Standing::Degraded) => Standing::Degraded,
             (Standing::Joined, Standing::Joined) => Standing::Joined,
         })
+    }
+
+    fn info(&self) -> NodeInfo {
+        self.info.borrow().clone()
     }
 
     fn describe(&self, connections: u64, users: u64) {

@@ -18,10 +18,6 @@ pub struct Scripts {
     pub condemn: Script,
     /// Takes a call of a window.
     pub window: Script,
-    /// Adds to a list.
-    pub list_add: Script,
-    /// Takes a sighting in.
-    pub seen: Script,
 }
 
 impl Scripts {
@@ -35,8 +31,6 @@ impl Scripts {
             leave: Script::new(include_str!("../scripts/leave.lua")),
             condemn: Script::new(include_str!("../scripts/condemn.lua")),
             window: Script::new(include_str!("../scripts/window.lua")),
-            list_add: Script::new(include_str!("../scripts/list_add.lua")),
-            seen: Script::new(include_str!("../scripts/seen.lua")),
         }
     }
 }

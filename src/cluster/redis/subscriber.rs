@@ -26,8 +26,6 @@ use crate::cluster::slot::Bucket;
 use crate::presence::time::Timestamp;
 use link::{Incoming, Line, Link, LinkId};
 
-pub use link::pack;
-
 /// How often the watchdog looks.
 const WATCH: Duration = Duration::from_millis(500);
 
@@ -303,6 +301,7 @@ impl Subscriber {
         let feed = &mut self.ears[index].feed;
         let steps = match found {
             Ok(Found::Log(clock, events)) => {
+                self.shard.listener.missed();
                 let steps = feed.log_read(clock, events);
                 if !steps.apply.is_empty() {
                     self.shard.metrics.caught_up.inc();
@@ -311,6 +310,7 @@ impl Subscriber {
             }
             Ok(Found::Everything(clock, users)) => {
                 self.shard.metrics.resyncs.inc();
+                self.shard.listener.missed();
                 users.into_iter().for_each(|(user, stored)| self.shard.table.replace(user, stored));
                 feed.everything_read(clock)
             }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use redis::Value;
 use tokio::sync::watch;
 
+use super::lease::Lease;
 use super::script::Call;
 use super::shard::{REMEMBER, Shard};
 use crate::cluster::event::{BucketClock, exit_letter};
 use crate::cluster::local::{Wish, Write};
-use crate::cluster::node::Incarnation;
 use crate::cluster::slot::Slot;
 use crate::cluster::{BackplaneError, Standing};
 
@@ -42,7 +42,7 @@ pub async fn run(shard: Arc<Shard>) {
             wait(&shard, &mut lease).await;
             continue;
         }
-        if write(&shard, incarnation, &batch).await {
+        if write(&shard, &known, &batch).await {
             pause = PAUSE;
         } else {
             tokio::time::sleep(pause).await;
@@ -51,7 +51,7 @@ pub async fn run(shard: Arc<Shard>) {
     }
 }
 
-async fn wait(shard: &Shard, lease: &mut watch::Receiver<Arc<super::lease::Lease>>) {
+async fn wait(shard: &Shard, lease: &mut watch::Receiver<Arc<Lease>>) {
     tokio::select! {
         () = shard.local.changed.notified() => {}
         changed = lease.changed() => {
@@ -64,8 +64,8 @@ async fn wait(shard: &Shard, lease: &mut watch::Receiver<Arc<super::lease::Lease
 }
 
 /// Writes a batch; whether all of it was acknowledged.
-async fn write(shard: &Shard, incarnation: Incarnation, batch: &[Write]) -> bool {
-    let calls: Vec<(Slot, Call<'_>)> = batch.iter().map(|write| call(shard, incarnation, write)).collect();
+async fn write(shard: &Shard, lease: &Lease, batch: &[Write]) -> bool {
+    let calls: Vec<(Slot, Call<'_>)> = batch.iter().map(|write| call(shard, lease, write)).collect();
     let answers = shard.pool.call_all(&calls).await;
     let mut failure = None;
     for (write, answer) in batch.iter().zip(answers) {
@@ -98,7 +98,8 @@ fn read_clock(text: &[u8]) -> Option<BucketClock> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn call<'a>(shard: &'a Shard, incarnation: Incarnation, write: &Write) -> (Slot, Call<'a>) {
+fn call<'a>(shard: &'a Shard, lease: &Lease, write: &Write) -> (Slot, Call<'a>) {
+    let incarnation = lease.incarnation;
     let keys = &shard.keys;
     let bucket = keys.buckets().of(write.user);
     let names = [
@@ -109,12 +110,14 @@ fn call<'a>(shard: &'a Shard, incarnation: Incarnation, write: &Write) -> (Slot,
         keys.of_bucket(bucket, "g"),
         keys.of_bucket(bucket, "i"),
         keys.of_bucket(bucket, "l"),
+        keys.index(bucket, lease.former.unwrap_or(incarnation)),
     ];
     let (exit, linger) = match &write.wish {
         Wish::Here(_) => ("-", String::new()),
         Wish::Lingering(_, span) => ("-", span.as_millis().to_string()),
         Wish::Gone(exit) => (exit_letter(*exit), String::new()),
     };
+    let former = lease.former.map(|former| former.to_string()).unwrap_or_default();
     let (incarnation, user) = (incarnation.to_string(), write.user.uuid().simple().to_string());
     let (log_length, channel) = (shard.log_length.to_string(), keys.channel(bucket));
     let arguments = [
@@ -126,6 +129,7 @@ fn call<'a>(shard: &'a Shard, incarnation: Incarnation, write: &Write) -> (Slot,
         log_length.as_bytes(),
         channel.as_bytes(),
         linger.as_bytes(),
+        former.as_bytes(),
     ];
     (keys.buckets().slot(bucket), Call::script(&shard.scripts.set, &names, &arguments))
 }

@@ -37,6 +37,8 @@ impl Listener for Engine {
     fn ordered(&self, _: UserId, _: Order) -> bool {
         true
     }
+
+    fn missed(&self) {}
 }
 
 fn connection(number: u128, status: &str) -> RemoteConnection {
@@ -163,4 +165,21 @@ fn who_is_not_watched_takes_no_room() {
     table.apply(bucket, &event(1, user, 1, packed(vec![connection(1, "x")], false)));
     table.load(user, Stored::default());
     assert_eq!((table.fetch(user), table.is_empty(), engine.told()), (None, true, 0));
+}
+
+#[test]
+fn an_event_has_several_changes_of_a_user() {
+    let engine = Engine::with_room(9);
+    let (table, user, bucket) = table(&engine);
+    let here = |number, text: &str| packed(vec![connection(number, text)], false);
+    table.load(user, stored(5, vec![(1, here(1, "one")), (2, here(2, "two"))]));
+    let gone =
+        |incarnation| Change { user, incarnation: Incarnation::from(incarnation), exit: None, value: Bytes::new() };
+    let changes = vec![gone(1), gone(2), Change { value: here(3, "three"), ..gone(3) }];
+    let event = Event { previous: 5, clock: 6, changes };
+    table.apply(bucket, &event);
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["three"]);
+    engine.told();
+    table.apply(bucket, &event);
+    assert_eq!(engine.told(), 0, "the same again makes no difference");
 }

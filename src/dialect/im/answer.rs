@@ -84,6 +84,12 @@ pub(super) fn updated(statuses: &[String]) -> Frame {
     Frame::text(&format!(r#"{{"jsonrpc":"2.0","method":"onUserStatusUpdated","params":[{list}]}}"#))
 }
 
+/// The notification that the server stops and the client is to come back, wherever a server is by then. Not of Tencent's
+/// interface: the close frame says so too, but not to every client.
+pub(super) fn shutting_down() -> Frame {
+    Frame::text(r#"{"jsonrpc":"2.0","method":"onServerShutdown","params":{"reconnect":true}}"#)
+}
+
 /// What the session answers.
 pub(super) fn reply(tag: &RequestTag, reply: &Reply) -> Frames {
     let reply = match reply {

@@ -71,6 +71,10 @@ impl Protocol for Im {
         answer::reply(tag, reply)
     }
 
+    fn last_word(&self, cause: CloseCause) -> Option<Frame> {
+        (cause == CloseCause::Drain).then(answer::shutting_down)
+    }
+
     fn closing(&self, cause: CloseCause) -> Closing {
         code::closing(cause)
     }

@@ -51,6 +51,10 @@ impl UserActor {
         if let Some(exit) = ticket.exit() {
             self.presence.remember(exit);
         }
+        if !ticket.follows() {
+            let snapshot = self.seen_by_user(ticket.asker());
+            return ticket.snapshot(Followed { snapshot, again: false });
+        }
         if ticket.asker().is_some_and(|asker| self.hides(asker)) {
             self.hidden.get_or_insert_default().insert(ticket.address().clone());
             let snapshot = self.presence.snapshot().concealed();

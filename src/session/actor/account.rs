@@ -90,9 +90,9 @@ impl SessionActor {
         let (accounts, engine) = (self.services.accounts.clone(), self.services.engine.clone());
         let address = self.address.clone();
         let arrive = async move {
-            let arrived = accounts.arrive(user).await?;
+            let (arrived, seat) = accounts.arrive(user, &address).await?;
             let attachment = engine.attach(user, address).await?;
-            Ok((arrived, attachment.of_account(accounts)))
+            Ok((arrived, attachment.of_account(seat)))
         };
         context.spawn(arrive.into_actor(self).map(|result, actor, context| match result {
             Ok((arrived, attachment)) => actor.entered(name, arrived, attachment),
@@ -110,10 +110,7 @@ impl SessionActor {
         self.came();
         let users: Vec<UserId> = listing.names.iter().map(AccountName::user).collect();
         self.address.await_listing(id, tag, listing);
-        // Refused, the tickets say so to the outbox by themselves.
-        if let Err(error) = self.services.accounts.enter(account, &self.address, arrived, &users, id) {
-            log::warn!("a login was not taken: {error}");
-        }
+        self.services.accounts.enter(account, &self.address, arrived, &users, id);
         self.keep_reminded();
     }
 
@@ -151,10 +148,7 @@ impl SessionActor {
         names.retain(|name| held.contains(&name.user()));
         let users: Vec<UserId> = names.iter().map(AccountName::user).collect();
         self.address.await_listing(id, tag, Listing { kind: ListingKind::Subscription, names, failures });
-        // Refused, the tickets say so to the outbox by themselves.
-        if let Err(error) = self.services.accounts.follow(account, &self.address, standing, &users, &exits, id) {
-            log::warn!("a subscription was not taken: {error}");
-        }
+        self.services.accounts.follow(account, &self.address, standing, &users, &exits, id);
     }
 
     fn depart(&mut self, context: &mut Context) {

@@ -7,7 +7,7 @@ use super::{Kind, Phase, State, UnderWay};
 use bytestring::ByteString;
 
 use crate::config::{ImConfig, LimitsConfig, SessionConfig};
-use crate::engine::AccountError;
+use crate::engine::{AccountError, EngineError};
 use crate::outbox::{Failure, FailureReason, RequestTag};
 use crate::presence::account::AccountName;
 use crate::presence::diff::Snapshot;
@@ -103,15 +103,24 @@ impl State {
         (self.under_way(tag.clone(), kind), tag)
     }
 
-    /// What was asked for is there, or is refused.
+    /// What was asked for is there, or is refused. A login that the server cannot take ends the connection.
     pub fn account_done(&mut self, result: Result<AccountReply, AccountError>, now: Timestamp) -> Vec<Action> {
-        let Some(UnderWay { tag, .. }) = self.under_way.take().filter(|_| self.phase == Phase::Open) else {
+        let Some(UnderWay { tag, kind, .. }) = self.under_way.take().filter(|_| self.phase == Phase::Open) else {
             return Vec::new();
         };
-        let reply = result.unwrap_or_else(|error| AccountReply::Refused(refusal(&error, now)));
-        let leaves = reply == AccountReply::LoggedOut;
+        let (reply, ends) = match result {
+            Ok(AccountReply::LoggedOut) => (AccountReply::LoggedOut, Some(CloseCause::LoggedOut)),
+            Ok(reply) => (reply, None),
+            Err(error) => {
+                let cause = matches!(kind, Kind::Entering).then(|| cause(&error));
+                (AccountReply::Refused(refusal(&error, now)), cause)
+            }
+        };
         let mut actions = vec![self.reply(&tag, &Reply::Account(reply))];
-        actions.extend(if leaves { self.close_because(CloseCause::LoggedOut, now) } else { self.proceed(now) });
+        actions.extend(match ends {
+            Some(cause) => self.close_because(cause, now),
+            None => self.proceed(now),
+        });
         actions
     }
 }
@@ -160,7 +169,21 @@ fn refusal(error: &AccountError, now: Timestamp) -> AccountRefusal {
         AccountError::TooOften(often) => {
             AccountRefusal::TooOften { limit: often.limit, retry_after: often.again.since(now) }
         }
-        AccountError::TooMany(_) | AccountError::Engine(_) | AccountError::Store => AccountRefusal::Busy,
+        AccountError::TooMany(_) | AccountError::Engine(_) | AccountError::Store | AccountError::Away => {
+            AccountRefusal::Busy
+        }
+    }
+}
+
+/// How a connection ends on which nobody could log in.
+fn cause(error: &AccountError) -> CloseCause {
+    match error {
+        AccountError::Engine(EngineError::Stopped) => CloseCause::Drain,
+        AccountError::Engine(EngineError::Busy | EngineError::Unavailable | EngineError::TooManyConnections)
+        | AccountError::TooOften(_)
+        | AccountError::TooMany(_)
+        | AccountError::Store
+        | AccountError::Away => CloseCause::Busy,
     }
 }
 

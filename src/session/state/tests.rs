@@ -1,5 +1,6 @@
 //! The rules of a session, without a socket.
 
+mod account;
 mod arrival;
 
 use std::collections::HashMap;

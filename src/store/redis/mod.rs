@@ -11,6 +11,9 @@
 //! The rules are those of the other stores. A write reads the record, changes it, and has a script write it if nobody has
 //! meanwhile; else it changes what that one has written. The records are in the form in which they are on disk. Keys are
 //! in [`crate::cluster::keys`], connections in [`crate::cluster::redis::storage`].
+//!
+//! What is answered is in Redis's memory; how Redis is configured (`appendonly`, `appendfsync`, replicas) says what a crash
+//! of Redis costs. A failover that loses writes may lose an account or what was claimed for it: then the name is free.
 
 pub mod accounts;
 mod gate;

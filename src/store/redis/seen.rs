@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 use super::Scripts;
 use super::gate::Gate;
 use crate::clock::Clock;
+use crate::cluster::Order;
+use crate::cluster::event;
 use crate::cluster::redis::script::Call;
 use crate::cluster::redis::storage::{Storage, parse};
 use crate::cluster::slot::Bucket;
@@ -160,10 +162,16 @@ impl Shared {
             now.as_secs().saturating_sub(self.expire.as_secs()),
         ]
         .map(|seconds| seconds.to_string());
-        let words = [flag(sighting.forgets()), &active, &online, flag(seen.state.is_some()), state, &remember, &gone];
-        let keys = self.storage.keys();
-        let call = Call::script(&self.scripts.seen, &[keys.of_user(user, KIND)], &words.map(str::as_bytes));
-        (keys.buckets().of(user), call)
+        let (keys, forget) = (self.storage.keys(), sighting.forgets());
+        let bucket = keys.buckets().of(user);
+        // That a user is still there is no news to anybody.
+        let is_news = forget || seen.active > Timestamp::default();
+        let order = Order::Seen { forget, active: seen.active, state: seen.state.clone() };
+        let told = if is_news { event::order(user, &order.encode()) } else { Vec::new() };
+        let channel = if is_news { keys.channel(bucket) } else { String::new() };
+        let words = [flag(forget), &active, &online, flag(seen.state.is_some()), state, &remember, &gone, &channel];
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).chain([&told[..]]).collect();
+        (bucket, Call::script(&self.scripts.seen, &[keys.of_user(user, KIND)], &words))
     }
 
     async fn read(&self, users: Vec<UserId>) -> Result<Vec<LastSeen>, StoreError> {

@@ -9,15 +9,27 @@ use crate::cluster::redis::storage::Storage;
 use crate::config::{Config, Overrides, load};
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
+use grid::RedisCluster;
 use server::RedisServer;
 
 #[path = "../../../tests/cluster/server.rs"]
 #[expect(dead_code, reason = "the tests of the cluster use the rest")]
 mod server;
 
+#[path = "../../../tests/cluster/grid.rs"]
+#[expect(dead_code, reason = "the tests of the cluster use the rest")]
+mod grid;
+
+/// Every way that Redis is run.
+pub fn every_redis() -> impl Iterator<Item = OnRedis> {
+    let ways: [fn() -> OnRedis; 3] = [|| OnRedis::start(1), || OnRedis::start(2), OnRedis::cluster];
+    ways.into_iter().map(|start| start())
+}
+
 /// Servers of a test's own.
 pub struct OnRedis {
     _servers: Vec<RedisServer>,
+    _cluster: Option<RedisCluster>,
     /// Of a node.
     pub config: Config,
 }
@@ -27,9 +39,13 @@ impl OnRedis {
     pub fn start(count: usize) -> Self {
         let servers: Vec<RedisServer> = (0..count).map(|_| RedisServer::start()).collect();
         let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
-        let environment = [("HEREABOUTS_CLUSTER__REDIS".to_owned(), urls.join(" "))];
-        let config = load(&Overrides::default(), environment.into_iter().collect()).unwrap();
-        Self { _servers: servers, config }
+        Self { config: config(&urls.join(" ")), _servers: servers, _cluster: None }
+    }
+
+    /// A Redis Cluster of three masters.
+    fn cluster() -> Self {
+        let cluster = RedisCluster::start(3, 0);
+        Self { config: config(&cluster.url()), _servers: Vec::new(), _cluster: Some(cluster) }
     }
 
     /// The stores of one node.
@@ -41,6 +57,11 @@ impl OnRedis {
     pub fn open_with(&self, expire: Duration, clock: &Clock, metrics: &Metrics) -> RedisStores {
         RedisStores::open(&self.config.cluster, expire, clock, metrics).unwrap()
     }
+}
+
+fn config(redis: &str) -> Config {
+    let environment = [("HEREABOUTS_CLUSTER__REDIS".to_owned(), redis.to_owned())];
+    load(&Overrides::default(), environment.into_iter().collect()).unwrap()
 }
 
 #[actix_web::test]

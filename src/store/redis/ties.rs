@@ -58,6 +58,14 @@ impl TieStore for RedisTies {
         })
     }
 
+    fn standing(&self, account: UserId) -> Answer<'_, Standing> {
+        let records = self.records.clone();
+        self.reading.run(&self.records.storage, async move {
+            let record = records.get(&Place::new(&records.storage, account, STANDING)).await?;
+            standing(account, record.as_deref())
+        })
+    }
+
     fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>> {
         let records = self.records.clone();
         self.reading.run(&self.records.storage, async move {

@@ -12,7 +12,7 @@ use crate::presence::seen::{LastSeen, Sighting};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 use crate::store::disk::DiskStore;
-use crate::store::redis::tests::OnRedis;
+use crate::store::redis::tests::every_redis;
 use crate::store::{Store, StoreError};
 
 const EXPIRE: Duration = Duration::from_secs(100);
@@ -51,9 +51,8 @@ async fn with_every_store(contract: impl AsyncFn(Arc<dyn SeenStore>, Clock)) {
     let folder = tempfile::tempdir().unwrap();
     let accounts = DiskStore::open(folder.path()).unwrap();
     contract(Arc::new(accounts.seen(EXPIRE, &clock, &metrics).unwrap()), clock).await;
-    for count in [1, 2] {
+    for shared in every_redis() {
         let clock = Clock::manual(at(1000));
-        let shared = OnRedis::start(count);
         contract(Arc::new(shared.open_with(EXPIRE, &clock, &metrics).seen), clock).await;
     }
 }

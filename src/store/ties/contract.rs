@@ -8,11 +8,12 @@ use futures_util::future::join_all;
 use super::memory::MemoryTies;
 use super::*;
 use crate::presence::general::Exit;
+use crate::presence::standing::Site;
 use crate::presence::subscriptions::Told;
 use crate::presence::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::disk::DiskStore;
-use crate::store::redis::tests::OnRedis;
+use crate::store::redis::tests::every_redis;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -33,12 +34,12 @@ fn subscribe(to: &[&str], limit: usize) -> Change {
 }
 
 fn arrive(now: Timestamp) -> Change {
-    Change::Arrive { now, lifetime: DAY }
+    Change::Arrive { now, lifetime: DAY, site: Site::default() }
 }
 
 fn part(exit: Exit, told: &[(&str, u64)], login: u64, now: Timestamp) -> Change {
     let told = told.iter().map(|&(name, digest)| (user(name), Told(digest))).collect();
-    Change::Part { exit, told, login, now }
+    Change::Part { exit, told, login, now, site: Site::default() }
 }
 
 fn listed(changed: &Changed) -> Vec<&str> {
@@ -50,8 +51,7 @@ async fn with_every_store(contract: impl AsyncFn(Arc<dyn TieStore>)) {
     let folder = tempfile::tempdir().unwrap();
     let store = DiskStore::open(folder.path()).unwrap();
     contract(Arc::new(store.ties(at(0), DAY).unwrap())).await;
-    for count in [1, 2] {
-        let shared = OnRedis::start(count);
+    for shared in every_redis() {
         contract(Arc::new(shared.open().ties)).await;
     }
 }
@@ -102,6 +102,7 @@ async fn of_many_at_once_none_is_lost() {
             let changed = ties.change(user(account), Change::Unsubscribe(Some(Vec::new()))).await.unwrap();
             assert_eq!(listed(&changed).len(), 200);
             assert_eq!(changed.standing.revision, 201, "one for each change");
+            assert_eq!(ties.standing(user(account)).await.unwrap(), changed.standing);
         }
     })
     .await;

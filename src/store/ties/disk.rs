@@ -102,6 +102,10 @@ impl TieStore for DiskTies {
         self.write(|answer| Job::Change(account, change, answer))
     }
 
+    fn standing(&self, account: UserId) -> Answer<'_, Standing> {
+        self.read(move |tables| tables.standing(account))
+    }
+
     fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>> {
         self.read(move |tables| {
             accounts.into_iter().map(|account| tables.standing(account).map(|standing| standing.attendance)).collect()

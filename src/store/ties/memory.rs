@@ -42,6 +42,10 @@ impl TieStore for MemoryTies {
         self.write(|maps| change(maps, account, what))
     }
 
+    fn standing(&self, account: UserId) -> Answer<'_, Standing> {
+        ready(Tables::standing(&*self.0.lock(), account)).boxed()
+    }
+
     fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>> {
         let maps = self.0.lock();
         let of = |account| maps.standings.get(account).map_or(Attendance::Never, |standing| standing.attendance);

@@ -40,6 +40,9 @@ pub trait TieStore: Send + Sync {
     /// Changes an account's standing. Of one account, changes happen in the order in which they are asked for.
     fn change(&self, account: UserId, change: Change) -> Answer<'_, Changed>;
 
+    /// What lasts of an account.
+    fn standing(&self, account: UserId) -> Answer<'_, Standing>;
+
     /// Where these accounts are by their logins, in the order asked.
     fn attendance(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<Attendance>>;
 

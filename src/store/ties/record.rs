@@ -22,6 +22,8 @@ struct Written {
     subscriptions: Vec<(String, Option<u64>)>,
     revision: u64,
     logins: u64,
+    #[serde(default)]
+    sites: Vec<(u64, u64)>,
 }
 
 /// Whole seconds.
@@ -48,12 +50,13 @@ pub fn encode_standing(standing: &Standing) -> Vec<u8> {
             .collect(),
         revision: standing.revision,
         logins: standing.logins,
+        sites: standing.sites.clone(),
     })
 }
 
 pub fn decode_standing(account: UserId, record: &[u8]) -> Result<Standing, StoreError> {
     let damaged = || StoreError::Damaged(format!("the standing of {account}"));
-    let Written { attendance, subscriptions, revision, logins } = decode(record).ok_or_else(damaged)?;
+    let Written { attendance, subscriptions, revision, logins, sites } = decode(record).ok_or_else(damaged)?;
     let attendance = match attendance {
         Where::Never => Attendance::Never,
         Where::In => Attendance::In,
@@ -64,7 +67,8 @@ pub fn decode_standing(account: UserId, record: &[u8]) -> Result<Standing, Store
         .into_iter()
         .map(|(name, told)| Some(Subscription { name: AccountName::new(&name).ok()?, told: told.map(Told) }))
         .collect();
-    Ok(Standing { attendance, subscriptions: Subscriptions::new(subscriptions.ok_or_else(damaged)?), revision, logins })
+    let subscriptions = Subscriptions::new(subscriptions.ok_or_else(damaged)?);
+    Ok(Standing { attendance, subscriptions, revision, logins, sites })
 }
 
 pub fn encode_roster(roster: &Roster) -> Vec<u8> {
@@ -110,7 +114,7 @@ mod tests {
         let since = Timestamp::from_secs(1_795_220_273);
         for attendance in [Attendance::Never, Attendance::In, Attendance::Lost(since), Attendance::LoggedOut(since)] {
             let subscriptions = Subscriptions::new(subscriptions.clone());
-            let standing = Standing { attendance, subscriptions, revision: 3, logins: 4 };
+            let standing = Standing { attendance, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
             let record = encode_standing(&standing);
             assert_eq!(decode_standing(user, &record), Ok(standing));
             for position in 0..record.len() {

@@ -24,10 +24,14 @@ async fn is_kept(stop: impl Fn(Server) -> tempfile::TempDir) {
     carol.sets("lost with the process").await;
     assert_eq!(alice.hears().await, status("carol", 1, "lost with the process"));
     let folder = stop(server);
-    drop((alice, carol));
+    // A server that stops in good order may have told of the one before it closed the other.
+    let mut told = alice.hears_to_the_end().await;
+    drop(carol);
     let server = Server::start_in(folder, &[]);
     let mut alice = logs_in(&server, "alice").await;
-    let mut told = vec![alice.hears().await];
+    if !told.contains(&status("carol", 2, "")) {
+        told.push(alice.hears().await);
+    }
     told.extend(alice.news.drain(..));
     assert!(told.contains(&status("carol", 2, "")), "{told:?}");
     let seen = alice.queries(&["carol", "left", "nobody"]).await;

@@ -1,6 +1,8 @@
 //! Who is let in, and what is said before that; broken envelopes; batches; the end.
 
 use hereabouts::auth::user_sig::UserSigs;
+use hereabouts::engine::Edit;
+use hereabouts::presence::roster::RosterKind;
 
 use super::*;
 
@@ -101,9 +103,55 @@ async fn without_a_secret_there_is_no_such_socket() {
 }
 
 #[actix_web::test]
+async fn a_server_that_stops_says_so_before_it_closes() {
+    let world = World::start();
+    let mut alice = Device::logs_in(&world, "alice").await;
+    world.parts.engine.close_all(hereabouts::outbox::Farewell::Drain);
+    let told = alice.person.hears().await;
+    assert_eq!(told, json!({"jsonrpc": "2.0", "method": "onServerShutdown", "params": {"reconnect": true}}));
+    assert_eq!(alice.person.hears_close().await, (1001, "server shutting down".into()));
+}
+
+#[actix_web::test]
 async fn a_login_at_a_draining_server_is_told_to_come_later() {
     let world = World::start();
     let mut device = Device::connects(&world, "alice").await;
     world.parts.engine.refuse_new();
     assert_eq!(device.code("login", credentials(&world, "alice")).await, -32000);
+    assert_eq!(device.person.hears().await["method"], "onServerShutdown");
+    assert_eq!(device.person.hears_close().await.0, 1001);
+}
+
+#[actix_web::test]
+async fn a_login_that_cannot_follow_all_that_it_lists_is_none_and_ends_the_connection() {
+    let world = World::with(|config| {
+        (config.engine.shards, config.engine.max_users_per_shard) = (1, 10);
+        config.im.friend_status_notification = true;
+    });
+    let users = &world.parts.users;
+    let alice = AccountName::new("alice").unwrap();
+    let friends: Vec<AccountName> =
+        (0..12).map(|number| AccountName::new(&format!("friend-{number}")).unwrap()).collect();
+    users.accounts.alter(RosterKind::Friends, alice.user(), Edit::Add(friends.clone())).await.unwrap();
+    let mut device = Device::connects(&world, "alice").await;
+    assert_eq!(device.code("login", credentials(&world, "alice")).await, -32000);
+    assert_eq!(device.person.hears_close().await, (1013, "server busy".into()));
+    world.until_users(0).await;
+    let gone = friends.iter().map(AccountName::user).collect();
+    users.accounts.alter(RosterKind::Friends, alice.user(), Edit::Remove(gone)).await.unwrap();
+    Device::logs_in(&world, "alice").await;
+}
+
+#[actix_web::test]
+async fn where_there_is_no_room_for_an_account_its_connection_ends() {
+    let world = World::with(|config| (config.engine.shards, config.engine.max_users_per_shard) = (1, 2));
+    let (_bob, _carol) = (Device::logs_in(&world, "bob").await, Device::logs_in(&world, "carol").await);
+    let mut device = Device::connects(&world, "alice").await;
+    device
+        .person
+        .says(
+            &json!({"jsonrpc": "2.0", "id": 1, "method": "login", "params": credentials(&world, "alice")}).to_string(),
+        )
+        .await;
+    assert_eq!(device.person.hears_close().await.0, 1013);
 }

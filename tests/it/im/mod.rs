@@ -139,6 +139,16 @@ impl Device {
         self.news.pop_front().unwrap()
     }
 
+    /// Everything that is told until the connection ends.
+    async fn hears_to_the_end(mut self) -> Vec<Status> {
+        while let Some(Ok(frame)) = futures_util::StreamExt::next(&mut self.person.socket).await {
+            if let awc::ws::Frame::Text(text) = frame {
+                self.keeps(&serde_json::from_slice(&text).unwrap());
+            }
+        }
+        self.news.into()
+    }
+
     /// Nothing that this user's actor has told so far is under way or unheard.
     async fn has_heard_all_of(&mut self, user: &str) {
         // The question passes through the user's actor behind all that it has told.

@@ -56,6 +56,16 @@ async fn a_nakama_connection_is_visible_from_its_first_status_and_shows_it() {
 }
 
 #[actix_web::test]
+async fn a_nakama_connection_that_asks_for_it_is_visible_from_the_start() {
+    let world = World::start();
+    let mut watchers = watchers(&world).await;
+    let nakama = world.online("bob").await;
+    watchers.see(&["bob:"], &[], (1, ""), &[""]).await;
+    drop(nakama);
+    watchers.see(&[], &["bob:"], (2, ""), &[]).await;
+}
+
+#[actix_web::test]
 async fn a_centrifugo_connection_is_visible_from_its_connect_and_shows_its_state() {
     let world = World::start();
     let mut watchers = watchers(&world).await;

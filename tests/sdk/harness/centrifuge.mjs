@@ -82,6 +82,14 @@ class Guest {
     return { code, reason };
   }
 
+  /** A subscription that is refused for now, which the SDK asks for again by itself: code, and whether it is told so. */
+  async isRefusedForNow(channel) {
+    const following = new Following(this, channel);
+    following.subscription.subscribe();
+    const { code, temporary } = (await following.hears('error')).error;
+    return { code, temporary };
+  }
+
   /** Calls `update_user_status`. */
   async updates(data) {
     return (await this.client.rpc('update_user_status', this.encode(data))).data;

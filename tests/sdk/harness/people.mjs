@@ -24,13 +24,13 @@ export const changed = (name, before, after) => ({ name, joins: [after], leaves:
  * @param {import('node:test').TestContext} t
  * @param {{host: string, port: number, log: () => string}} server
  * @param {string} adapter of everybody who asks for no other
- * @returns {(name: string, options?: {shows?: boolean, adapter?: string}) => Promise<Person>} with `shows`, they
- *   have the empty status from the start
+ * @returns {(name: string, options?: {shows?: boolean, adapter?: string, at?: object}) => Promise<Person>} with `shows`,
+ *   they have the empty status from the start; `at` is another server than that of the others
  */
 export function peopleIn(t, server, adapter) {
   const scene = new Scene(server);
   t.after(() => scene.ends());
-  return (name, { shows = false, adapter: own = adapter } = {}) => scene.enters(name, shows, own);
+  return (name, { shows = false, adapter: own = adapter, at = server } = {}) => scene.enters(name, shows, own, at);
 }
 
 class Scene {
@@ -39,14 +39,13 @@ class Scene {
 
   constructor(server) {
     this.server = server;
-    this.client = clientOf(server);
   }
 
-  async enters(name, shows, adapter) {
+  async enters(name, shows, adapter, at) {
     const username = `${name}_${randomUUID().slice(0, 8)}`;
-    const session = await this.client.authenticateCustom(`${name}-${randomUUID()}`, true, username);
+    const session = await clientOf(at).authenticateCustom(`${name}-${randomUUID()}`, true, username);
     this.names.set(session.user_id, name);
-    return this.connects(new Person(this, name, session, adapter), shows);
+    return this.connects(new Person(this, name, session, adapter, at), shows);
   }
 
   async connects(person, shows) {
@@ -66,14 +65,16 @@ class Scene {
 class Person {
   #scene;
   #adapter;
+  #server;
   #seen = new Inbox();
 
-  constructor(scene, name, session, adapter) {
+  constructor(scene, name, session, adapter, server) {
     this.#scene = scene;
     this.#adapter = adapter;
+    this.#server = server;
     this.name = name;
     this.session = session;
-    this.client = scene.client;
+    this.client = clientOf(server);
   }
 
   get userId() {
@@ -84,9 +85,9 @@ class Person {
     return this.session.username;
   }
 
-  /** The same user on another device. @param {{shows?: boolean, adapter?: string}} [options] */
-  anotherDevice({ shows = false, adapter = this.#adapter } = {}) {
-    return this.#scene.connects(new Person(this.#scene, this.name, this.session, adapter), shows);
+  /** The same user on another device. @param {{shows?: boolean, adapter?: string, at?: object}} [options] */
+  anotherDevice({ shows = false, adapter = this.#adapter, at = this.#server } = {}) {
+    return this.#scene.connects(new Person(this.#scene, this.name, this.session, adapter, at), shows);
   }
 
   /** Opens a new line, on which nobody is followed yet. @param {boolean} [shows] */
@@ -238,7 +239,7 @@ class Person {
   }
 
   #complaint(expected) {
-    const log = this.#scene.server.log().split('\n').slice(-20).join('\n');
+    const log = this.#server.log().split('\n').slice(-20).join('\n');
     return new Error(`${this.name} waited in vain ${expected}\nSeen so far:\n${this.#history()}\nThe server's last lines:\n${log}`);
   }
 }

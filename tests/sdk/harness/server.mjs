@@ -1,10 +1,11 @@
 // The server under test: a process of its own, on a port of its own, with a folder of its own.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 import { within } from './wait.mjs';
 
@@ -30,6 +31,18 @@ export function temporaryFolder() {
   return folder;
 }
 
+/** This process's environment without what is meant for the server, and with `env`. */
+function environment(env) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HEREABOUTS_'));
+  return { ...Object.fromEntries(inherited), ...env };
+}
+
+/** What the binary prints, run to its end in an empty folder. @param {string[]} args @param {Record<string, string>} env */
+export async function runBinary(args, env) {
+  const { stdout } = await promisify(execFile)(BINARY, args, { cwd: temporaryFolder(), env: environment(env) });
+  return stdout;
+}
+
 /**
  * Starts a server and waits until it listens.
  * @param {{env?: Record<string, string>, dataDir?: string, address?: string}} [options] `env` as in `{HEREABOUTS_NAKAMA__TOKEN_EXPIRY: '1s'}`;
@@ -50,11 +63,10 @@ class Server {
   #logged;
 
   constructor(env, dataDir = join(this.#folder, 'data'), address) {
-    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HEREABOUTS_'));
     // The working folder is the server's own, so that no configuration file of this machine is read.
     this.#child = spawn(BINARY, ['--address', address], {
       cwd: this.#folder,
-      env: { ...Object.fromEntries(inherited), HEREABOUTS_STORE__PATH: dataDir, ...env },
+      env: environment({ HEREABOUTS_STORE__PATH: dataDir, ...env }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(this);

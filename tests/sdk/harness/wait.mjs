@@ -19,10 +19,11 @@ export function within(deadline, promise, complain) {
 /**
  * Asks again and again, each time with a full round trip, until the answer is accepted.
  * @template T @param {() => Promise<T>} ask @param {(answer: T) => boolean} accept @param {string} what in words
+ * @param {number} [deadline] in milliseconds
  * @returns {Promise<T>}
  */
-export async function eventually(ask, accept, what) {
-  const end = Date.now() + DEADLINE;
+export async function eventually(ask, accept, what, deadline = DEADLINE) {
+  const end = Date.now() + deadline;
   for (;;) {
     const answer = await ask();
     if (accept(answer)) return answer;

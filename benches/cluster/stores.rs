@@ -1,0 +1,95 @@
+//! What the stores cost. The GET and HMGET that they send are not counted as commands, for scripts use them too: one for each
+//! thing that is read or changed, two for an account by its login.
+
+use std::time::Duration;
+
+use comfy_table::Table;
+use futures_util::future::join_all;
+use hereabouts::clock::Clock;
+use hereabouts::config::{Overrides, load};
+use hereabouts::metrics::Metrics;
+use hereabouts::presence::account::AccountName;
+use hereabouts::presence::general::Exit;
+use hereabouts::presence::id::{UserId, Username};
+use hereabouts::presence::quota::Quota;
+use hereabouts::presence::roster::RosterKind;
+use hereabouts::presence::seen::Sighting;
+use hereabouts::presence::standing::{Change, Site};
+use hereabouts::store::Store;
+use hereabouts::store::account::{Account, LoginKey};
+use hereabouts::store::redis::RedisStores;
+use hereabouts::store::seen::SeenStore;
+use hereabouts::store::ties::{RosterChange, TieStore};
+
+use super::measure;
+use super::server::Server;
+
+/// Accounts.
+const ACCOUNTS: usize = 5000;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn login(number: usize) -> LoginKey {
+    LoginKey::Device(format!("device-{number:08}"))
+}
+
+/// Adds the rows.
+pub async fn measure_all(table: &mut Table, server: &Server) {
+    let environment = [("HEREABOUTS_CLUSTER__REDIS".to_owned(), server.url())].into_iter().collect();
+    let config = load(&Overrides::default(), environment).unwrap();
+    let clock = Clock::system();
+    let stores = RedisStores::open(&config.cluster, 31 * DAY, &clock, &Metrics::new()).unwrap();
+    let now = clock.time_of_day();
+    let account = |number: usize| {
+        let username = Username::new(&format!("user-{number:08}")).unwrap();
+        Account::new(username, login(number), None, now)
+    };
+    let accounts: Vec<Account> = (0..ACCOUNTS).map(account).collect();
+    let users: Vec<UserId> = accounts.iter().map(|account| account.id).collect();
+    let (ties, seen) = (&stores.ties, &stores.seen);
+
+    measure(table, server, "sign-up (an account, its login and its username)", ACCOUNTS, async {
+        let made = join_all(accounts.iter().map(|account| stores.accounts.create(account.clone()))).await;
+        assert!(made.iter().all(Result::is_ok));
+    })
+    .await;
+    measure(table, server, "account by its login", ACCOUNTS, async {
+        let found = join_all((0..ACCOUNTS).map(|number| stores.accounts.find(login(number)))).await;
+        assert!(found.iter().all(|found| found.as_ref().unwrap().is_some()));
+    })
+    .await;
+    let change = async |change: Change| {
+        let changed = join_all(users.iter().map(|&user| ties.change(user, change.clone()))).await;
+        assert!(changed.iter().all(Result::is_ok));
+    };
+    measure(
+        table,
+        server,
+        "login of an account that subscribes",
+        ACCOUNTS,
+        change(Change::Arrive { now, lifetime: DAY, site: Site::default() }),
+    )
+    .await;
+    let names = (0..50).map(|number| AccountName::new(&format!("friend-{number}")).unwrap()).collect();
+    change(Change::Subscribe { names, limit: 200 }).await;
+    let one_more = vec![AccountName::new("bob").unwrap()];
+    let subscribe = Change::Subscribe { names: one_more.clone(), limit: 200 };
+    measure(table, server, "subscription that lasts, after 50", ACCOUNTS, change(subscribe)).await;
+    let part = Change::Part { exit: Exit::LoggedOut, told: Vec::new(), login: 1, site: Site::default(), now };
+    measure(table, server, "logout of an account with 51 subscriptions", ACCOUNTS, change(part)).await;
+    measure(table, server, "first friend", ACCOUNTS, async {
+        let add = || RosterChange::Add(one_more.clone(), Quota::new(9));
+        let altered = join_all(users.iter().map(|&user| ties.alter(RosterKind::Friends, user, add()))).await;
+        assert!(altered.iter().all(Result::is_ok));
+    })
+    .await;
+    measure(table, server, "user that was seen", ACCOUNTS, async {
+        seen.note(&mut users.iter().map(|&user| (user, Sighting::online(now)))).unwrap();
+        seen.close().await.unwrap();
+    })
+    .await;
+    measure(table, server, "last-seen record that is read", ACCOUNTS, async {
+        assert_eq!(seen.read(users.clone()).await.unwrap().len(), ACCOUNTS);
+    })
+    .await;
+}

@@ -1,0 +1,64 @@
+//! Tencent Chat's dialect: what is written and read most often.
+
+use divan::Bencher;
+use hereabouts::dialect::im::protocol;
+use hereabouts::outbox::{Listing, ListingKind, RequestTag, Topic};
+use hereabouts::presence::account::AccountName;
+use serde_json::{Value, json};
+
+use crate::message::{Message, decode};
+use crate::samples;
+
+/// The accounts' names for as many users.
+fn names(count: u32) -> Vec<String> {
+    (0..count).map(|number| format!("player_{number:06}")).collect()
+}
+
+/// What is the same in a notification for all followers: written once.
+#[divan::bench]
+fn encode_status(bencher: Bencher) {
+    let publisher = protocol().as_codec().publisher().expect("it publishes");
+    let after = samples::updated();
+    bencher.bench(|| publisher.body(divan::black_box(&after)));
+}
+
+/// `onUserStatusUpdated` around that: written for each follower, who may know the user by another name.
+#[divan::bench]
+fn encode_notification(bencher: Bencher) {
+    let publisher = protocol().as_codec().publisher().expect("it publishes");
+    let (topic, body) = (Topic("player_000001".into()), publisher.body(&samples::updated()));
+    bencher.bench(|| publisher.publication(divan::black_box(&topic), divan::black_box(&body)));
+}
+
+/// The result of `subscribeUserStatus` of as many users, all of them there.
+#[divan::bench(consts = [1, 100])]
+fn encode_subscribed<const USERS: u32>(bencher: Bencher) {
+    let names = names(USERS).iter().map(|name| AccountName::new(name).expect("it is short")).collect();
+    let listing = Listing { kind: ListingKind::Subscription, names, failures: Vec::new() };
+    let (snapshots, tag) = (samples::snapshots(USERS), RequestTag(Some("17".into())));
+    let codec = protocol().as_codec();
+    bencher.bench(|| codec.listed(&tag, divan::black_box(&listing), divan::black_box(&snapshots)));
+}
+
+/// `setSelfStatus`.
+#[divan::bench]
+fn decode_set(bencher: Bencher) {
+    let status = samples::status(1);
+    decode(bencher, protocol(), &call("setSelfStatus", &json!({ "customStatus": status.as_str() })));
+}
+
+/// `subscribeUserStatus` of as many users: each name is worked out to a user.
+#[divan::bench(consts = [1, 100])]
+fn decode_subscribe<const USERS: u32>(bencher: Bencher) {
+    decode(bencher, protocol(), &call("subscribeUserStatus", &json!({ "userIDList": names(USERS) })));
+}
+
+/// `heartbeat`: what an idle client sends.
+#[divan::bench]
+fn decode_heartbeat(bencher: Bencher) {
+    decode(bencher, protocol(), &call("heartbeat", &json!({})));
+}
+
+fn call(method: &str, params: &Value) -> Message {
+    Message::Text(json!({ "jsonrpc": "2.0", "id": 17, "method": method, "params": params }).to_string())
+}
