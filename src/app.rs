@@ -51,7 +51,7 @@ use crate::webhook::Webhook;
 
 use directory::StoreDirectory;
 pub use listen::Served;
-use listen::serve;
+use listen::{Door, serve};
 use messenger::Messenger;
 use nodes::Watch;
 use stores::Stores;
@@ -149,6 +149,7 @@ pub struct App {
 /// What a drain needs.
 struct Drain {
     server: ServerHandle,
+    door: Door,
     engine: Engine,
     nodes: Option<Nodes>,
     store: Arc<dyn Store>,
@@ -177,7 +178,7 @@ impl App {
         let readiness = served.readiness.clone();
         let im = served.im.as_ref().map(|im| im.services.clone());
         let lobbies = im.into_iter().chain([served.centrifugo.services.clone()]).collect();
-        let (server, addresses) = serve(config, served)?;
+        let (server, addresses, door) = serve(config, served)?;
         let watch = Watch {
             nodes: nodes.clone(),
             engine: engine.clone(),
@@ -188,6 +189,7 @@ impl App {
         };
         let drain = Drain {
             server: server.handle(),
+            door,
             engine,
             nodes,
             store,
@@ -241,6 +243,7 @@ impl Drain {
         log::info!(connections = self.metrics.connections(); "draining");
         self.readiness.set(false);
         self.server.pause().await;
+        self.door.close();
         self.engine.refuse_new();
         let closed = tokio::time::timeout(self.timeout, self.close_all()).await;
         if closed.is_err() {

@@ -1,8 +1,8 @@
 //! What several nodes cost their Redis: `cargo bench --bench cluster`.
 //!
 //! Starts a `redis-server` and two nodes' backplanes on it, does one kind of thing many times, and reads what Redis says
-//! of it (`INFO commandstats`, `INFO cpu`, `INFO stats`): commands, scripts' own commands left out, time in commands, CPU
-//! time of the whole process, and bytes, all for one operation.
+//! of it (`INFO commandstats`, `INFO cpu`, `INFO stats`): commands, scripts' own commands left out, how often it read from a
+//! connection, time in commands, CPU time of the whole process, and bytes, all for one operation.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made ends")]
 
@@ -28,6 +28,9 @@ use server::{Server, Usage};
 
 /// Users of one node.
 const USERS: usize = 20_000;
+
+/// Operations that wait for each other.
+const ALONE: usize = 2_000;
 
 /// Counts what it is told.
 #[derive(Default)]
@@ -86,9 +89,10 @@ fn record(user: UserId, text: &str) -> Record {
 async fn measure(table: &mut Table, server: &Server, name: &str, operations: usize, work: impl Future<Output = ()>) {
     let before = server.usage();
     work.await;
-    let Usage { calls, micros, cpu_micros, bytes_in, bytes_out } = server.usage().since(&before);
+    let Usage { calls, reads, micros, cpu_micros, bytes_in, bytes_out } = server.usage().since(&before);
     let each = |total: f64| format!("{:.2}", total / operations as f64);
-    table.add_row([name.to_owned(), each(calls), each(micros), each(cpu_micros), each(bytes_in), each(bytes_out)]);
+    let numbers = [calls, reads, micros, cpu_micros, bytes_in, bytes_out].map(each);
+    table.add_row(std::iter::once(name.to_owned()).chain(numbers));
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -97,40 +101,75 @@ async fn main() {
     let (one, two) = (Node::start(&server, "one").await, Node::start(&server, "two").await);
     let users: Vec<UserId> = (0..USERS).map(|_| UserId::random()).collect();
     let mut table = Table::new();
-    table.set_header(["one", "commands", "µs in commands", "µs of Redis's CPU", "bytes to Redis", "bytes from Redis"]);
-
-    measure(&mut table, &server, "login (first connection of a user)", USERS, async {
-        users.iter().for_each(|&user| one.backplane.announce(user, record(user, "here")));
-        one.published(USERS as u64).await;
-    })
-    .await;
-    measure(&mut table, &server, "status change", USERS, async {
-        users.iter().for_each(|&user| one.backplane.announce(user, record(user, "away")));
-        one.published(USERS as u64 * 2).await;
-    })
-    .await;
-    measure(&mut table, &server, "follow (first of a user on the other node)", USERS, async {
-        users.iter().for_each(|&user| two.backplane.watch(user));
-        while users.iter().any(|&user| two.backplane.remote(user).is_none()) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await;
-    measure(&mut table, &server, "look at a user that is not followed", 10_000, async {
-        for some in users[..10_000].chunks(500) {
-            one.backplane.look(some.to_vec()).await.unwrap();
-        }
-    })
-    .await;
-    measure(&mut table, &server, "logout (last connection)", USERS, async {
-        users.iter().for_each(|&user| one.backplane.withdraw(user, Exit::LoggedOut));
-        one.published(USERS as u64 * 3).await;
-    })
-    .await;
+    table.set_header([
+        "one",
+        "commands",
+        "reads",
+        "µs in commands",
+        "µs of Redis's CPU",
+        "bytes to Redis",
+        "bytes from Redis",
+    ]);
+    presences(&mut table, &server, &users, [&one, &two]).await;
+    departures(&mut table, &server, &users, [&one, &two]).await;
     measure(&mut table, &server, "second of two idle nodes (256 ticks, a heartbeat)", 10, async {
         tokio::time::sleep(Duration::from_secs(10)).await;
     })
     .await;
     stores::measure_all(&mut table, &server).await;
     println!("{table}");
+}
+
+/// What the first node's users do, who are followed at the second.
+async fn presences(table: &mut Table, server: &Server, users: &[UserId], [one, two]: [&Node; 2]) {
+    let announce = |text: &'static str| users.iter().for_each(|&user| one.backplane.announce(user, record(user, text)));
+    measure(table, server, "login (first connection of a user)", USERS, async {
+        announce("here");
+        one.published(USERS as u64).await;
+    })
+    .await;
+    measure(table, server, "update, many at a time", USERS, async {
+        announce("away");
+        one.published(USERS as u64 * 2).await;
+    })
+    .await;
+    measure(table, server, "update, each by itself", ALONE, async {
+        for (done, &user) in users[..ALONE].iter().enumerate() {
+            one.backplane.announce(user, record(user, "busy"));
+            one.published((USERS * 2 + done + 1) as u64).await;
+        }
+    })
+    .await;
+    measure(table, server, "follow (first of a user on the other node)", USERS, async {
+        users.iter().for_each(|&user| two.backplane.watch(user));
+        while users.iter().any(|&user| two.backplane.remote(user).is_none()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    measure(table, server, "look at a user that is not followed", 10_000, async {
+        for some in users[..10_000].chunks(500) {
+            one.backplane.look(some.to_vec()).await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// How they go: half of them in good order.
+async fn departures(table: &mut Table, server: &Server, users: &[UserId], [one, two]: [&Node; 2]) {
+    let (leaving, broken) = users.split_at(USERS / 2);
+    let before = one.metrics.cluster().published.get();
+    measure(table, server, "leave (last connection)", leaving.len(), async {
+        leaving.iter().for_each(|&user| one.backplane.withdraw(user, Exit::LoggedOut));
+        one.published(before + leaving.len() as u64).await;
+    })
+    .await;
+    let reaped = || one.metrics.cluster().reaped.get() + two.metrics.cluster().reaped.get();
+    measure(table, server, "line that broke, shown on for a second, removed", broken.len(), async {
+        broken.iter().for_each(|&user| one.backplane.linger(user, Duration::from_secs(1)));
+        while reaped() < broken.len() as u64 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 pub struct Usage {
     /// Commands, those inside of scripts left out.
     pub calls: f64,
+    /// How often it read from a connection: far fewer than commands where they share round trips.
+    pub reads: f64,
     /// Microseconds in commands.
     pub micros: f64,
     /// Microseconds of the process, in user space and in the kernel.
@@ -25,6 +27,7 @@ impl Usage {
     pub fn since(&self, before: &Self) -> Self {
         Self {
             calls: self.calls - before.calls,
+            reads: self.reads - before.reads,
             micros: self.micros - before.micros,
             cpu_micros: self.cpu_micros - before.cpu_micros,
             bytes_in: self.bytes_in - before.bytes_in,
@@ -71,6 +74,7 @@ impl Server {
         };
         let mut usage = Usage {
             cpu_micros: (field("used_cpu_user") + field("used_cpu_sys")) * 1e6,
+            reads: field("total_reads_processed"),
             bytes_in: field("total_net_input_bytes"),
             bytes_out: field("total_net_output_bytes"),
             ..Usage::default()

@@ -35,22 +35,22 @@ pub struct Arguments {
     /// Connections (idle), users (mesh), clients (herd), logins (churn).
     #[arg(long, value_name = "N")]
     pub users: Option<u32>,
-    /// Users who publish (fanout, stall, overload).
+    /// Users who publish (fanout, stall, overload, nodes-latency).
     #[arg(long, value_name = "P")]
     pub publishers: Option<u32>,
     /// Users who follow all of them.
     #[arg(long, value_name = "F")]
     pub followers: Option<u32>,
-    /// Whom each follows (mesh, herd).
+    /// Whom each follows (mesh, herd, nodes-latency).
     #[arg(long, value_name = "D")]
     pub follows: Option<u32>,
     /// Updates of each publisher (fanout, mesh).
     #[arg(long, value_name = "R")]
     pub rounds: Option<u32>,
-    /// Updates a second of each publisher (stall, overload).
+    /// Updates a second of each publisher (stall, overload, nodes-latency).
     #[arg(long, value_name = "HZ")]
     pub rate: Option<u32>,
-    /// How long to hold (idle), to stall (stall), to overload (overload).
+    /// How long to hold (idle), to stall (stall), to overload (overload), to publish (nodes-latency).
     #[arg(long, value_name = "S")]
     pub seconds: Option<u32>,
     /// Write what was measured as JSON.
@@ -90,4 +90,10 @@ pub enum Scenario {
     Fairness,
     /// What a delivery and a follow cost as their number grows.
     Growth,
+    /// Three nodes on a Redis: how long a status takes to followers on the other nodes.
+    NodesLatency,
+    /// One publishes at one node, many follow at the two others; beside the same on one node alone.
+    NodesFanout,
+    /// Everybody comes to three nodes at once.
+    NodesHerd,
 }

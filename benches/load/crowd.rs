@@ -37,7 +37,6 @@ pub struct Crowd {
     /// Clients whose input was left lying and is to be looked at.
     resumed: Vec<usize>,
     buffer: Box<[u8]>,
-    address: SocketAddr,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,29 +60,28 @@ struct Member {
 
 impl Crowd {
     /// Nobody yet.
-    pub fn new(address: SocketAddr) -> anyhow::Result<Self> {
+    pub fn new() -> anyhow::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             members: Vec::new(),
             resumed: Vec::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
-            address,
         })
     }
 
-    /// Opens one more connection, which begins with this handshake; its number.
-    pub fn open(&mut self, handshake: &str) -> anyhow::Result<usize> {
+    /// Opens one more connection to this address, which begins with this handshake; its number.
+    pub fn open(&mut self, address: SocketAddr, handshake: &str) -> anyhow::Result<usize> {
         let number = self.members.len();
-        let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        if self.address.ip() == Ipv4Addr::LOCALHOST {
+        if address.ip() == Ipv4Addr::LOCALHOST {
             let source = 0x7f00_0001 + u32::try_from(number)? % SOURCES;
             socket.set_reuse_address(true)?;
             socket.bind(&SockAddr::from(SocketAddr::from((Ipv4Addr::from(source), 0))))?;
         }
-        match socket.connect(&SockAddr::from(self.address)) {
+        match socket.connect(&SockAddr::from(address)) {
             Err(error) if error.raw_os_error() != Some(EINPROGRESS) => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }

@@ -1,8 +1,8 @@
 //! The load generator: `cargo bench --bench load -- SCENARIO`.
 //!
 //! Speaks the public wire only and links nothing of the server. [`scenario`] says what is done, [`stage`] carries it
-//! out with a [`crowd`] of clients and a [`ledger`] of what they are owed, [`process`] starts and measures the server,
-//! [`floor`] is the bare one beside it, [`outcome`] is what was found and [`report`] shows it.
+//! out with a [`crowd`] of clients and a [`ledger`] of what they are owed, [`process`] starts and measures a server,
+//! [`servers`] is one or several nodes with their Redis, [`floor`] is the bare one beside it, [`outcome`] is what was found and [`report`] shows it.
 
 mod arguments;
 mod clock;
@@ -13,6 +13,7 @@ mod outcome;
 mod process;
 mod report;
 mod scenario;
+mod servers;
 mod stage;
 mod wire;
 

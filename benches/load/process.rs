@@ -1,9 +1,10 @@
-//! The server under load: started, measured from outside, stopped by its process id.
+//! A server under load, or its Redis: started, measured from outside, stopped by its process id.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 
 use anyhow::{Context, bail};
 
@@ -37,6 +38,13 @@ pub struct Usage {
     pub memory: u64,
 }
 
+impl Usage {
+    /// What came after `before`; the memory is that of the end.
+    pub fn since(self, before: Self) -> Self {
+        Self { cpu_seconds: self.cpu_seconds - before.cpu_seconds, memory: self.memory }
+    }
+}
+
 impl Process {
     /// Starts a server of this kind on a free port, or takes the one that was named.
     pub fn start(kind: Kind, arguments: &Arguments) -> anyhow::Result<Self> {
@@ -44,23 +52,50 @@ impl Process {
         if let (Kind::Server, Some(address)) = (kind, arguments.address) {
             return Ok(Self { child: None, pid: arguments.pid, address, _folder: folder });
         }
-        let mut command = match kind {
-            Kind::Server => Command::new(env!("CARGO_BIN_EXE_hereabouts")),
-            Kind::Floor => Command::new(std::env::current_exe()?),
-        };
         match kind {
-            Kind::Server => command.args(["--address", "127.0.0.1:0"]).env("RUST_LOG", "warn,hereabouts=info"),
-            Kind::Floor => command.arg("--floor-server"),
-        };
+            Kind::Server => Self::launch(server(), folder, listening),
+            Kind::Floor => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.arg("--floor-server");
+                Self::launch(command, folder, listening)
+            }
+        }
+    }
+
+    /// Starts one of several nodes, which meet at this Redis.
+    pub fn start_node(number: usize, redis: SocketAddr) -> anyhow::Result<Self> {
+        let mut command = server();
+        command.env("HEREABOUTS_CLUSTER__REDIS", format!("redis://{redis}"));
+        command.env("HEREABOUTS_CLUSTER__NODE", format!("node{number}"));
+        Self::launch(command, tempfile::tempdir()?, listening)
+    }
+
+    /// Starts a Redis that writes nothing to disk.
+    pub fn start_redis() -> anyhow::Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--save", ""]);
+        let ready = move |line: &str| line.contains("Ready to accept connections").then_some(address);
+        Self::launch(command, tempfile::tempdir()?, ready).context("no redis-server (Debian's package redis-server)")
+    }
+
+    /// Starts a process and waits until a line that it says tells where it listens.
+    fn launch(
+        mut command: Command,
+        folder: tempfile::TempDir,
+        ready: impl Fn(&str) -> Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
         let mut child = command
             .current_dir(folder.path())
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .context("the server does not start")?;
+        let stdout = child.stdout.take().context("the server has no stdout")?;
         let stderr = child.stderr.take().context("the server has no stderr")?;
         let pid = child.id();
-        match listening(stderr) {
+        match wait_for(lines_of(stdout, stderr), ready) {
             Ok(address) => Ok(Self { child: Some(child), pid: Some(pid), address, _folder: folder }),
             Err(error) => {
                 child.kill()?;
@@ -91,15 +126,37 @@ impl Drop for Process {
     }
 }
 
+fn server() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hereabouts"));
+    command.args(["--address", "127.0.0.1:0"]).env("RUST_LOG", "warn,hereabouts=info");
+    command
+}
+
+/// Where a server says that it listens.
+fn listening(line: &str) -> Option<SocketAddr> {
+    line.split_once("listening on http://")?.1.trim().parse().ok()
+}
+
+/// What a process says, on either of its outputs.
+fn lines_of(stdout: impl Read + Send + 'static, stderr: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    let outputs: [Box<dyn Read + Send>; 2] = [Box::new(stdout), Box::new(stderr)];
+    for output in outputs {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            // Who reads them may have ended.
+            BufReader::new(output).lines().map_while(Result::ok).all(|line| sender.send(line).is_ok())
+        });
+    }
+    lines
+}
+
 /// Waits for the line that says where the server listens, and passes on what it says afterwards.
-fn listening(stderr: impl Read + Send + 'static) -> anyhow::Result<SocketAddr> {
-    let mut lines = BufReader::new(stderr).lines();
+fn wait_for(lines: Receiver<String>, ready: impl Fn(&str) -> Option<SocketAddr>) -> anyhow::Result<SocketAddr> {
     let mut said = Vec::new();
-    for line in lines.by_ref() {
-        let line = line?;
-        if let Some((_, address)) = line.split_once("listening on http://") {
-            let address = address.trim().parse()?;
-            std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("server: {line}")));
+    while let Ok(line) = lines.recv() {
+        if let Some(address) = ready(&line) {
+            std::thread::spawn(move || lines.iter().for_each(|line| eprintln!("server: {line}")));
             return Ok(address);
         }
         said.push(line);

@@ -1,4 +1,4 @@
-//! One scenario under way: a server, its clients, what is owed to them, and what is measured meanwhile.
+//! One scenario under way: servers, their clients, what is owed to them, and what is measured meanwhile.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::clock;
 use crate::crowd::{Crowd, Heard};
 use crate::ledger::Ledger;
 use crate::outcome::{Figure, Outcome, Sample};
-use crate::process::{Kind, Process, Usage};
+use crate::process::{Kind, Usage};
+use crate::servers::Servers;
 use crate::wire;
 
 /// Handshakes under way at once, where a scenario does not want all at once.
@@ -27,11 +28,13 @@ const PATIENCE: f64 = 180.0;
 
 /// The client of a number speaks for the user of that number.
 pub struct Stage {
-    /// The server.
-    pub process: Process,
+    /// What is under load.
+    pub servers: Servers,
     /// What is owed.
     pub ledger: Ledger,
     crowd: Crowd,
+    /// Where further connections go.
+    part: Part,
     /// Handshakes granted.
     opened: usize,
     /// Those granted since somebody asked.
@@ -45,10 +48,23 @@ pub struct Stage {
     measured: Measured,
 }
 
+/// Which of several nodes connections go to. Where there is one, all go there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All nodes in turn.
+    All,
+    /// The first.
+    First,
+    /// The others in turn.
+    Others,
+}
+
 /// Since [`Stage::measure`].
+#[derive(Default)]
 struct Measured {
     began: f64,
     usage: Usage,
+    redis: Usage,
     peak: u64,
     samples: Vec<Sample>,
 }
@@ -56,15 +72,20 @@ struct Measured {
 impl Stage {
     /// Starts a server and no clients.
     pub fn start(kind: Kind, arguments: &Arguments, title: &str) -> anyhow::Result<Self> {
-        let process = Process::start(kind, arguments)?;
+        Self::on(Servers::one(kind, arguments)?, arguments, title)
+    }
+
+    /// With these servers and no clients.
+    pub fn on(servers: Servers, arguments: &Arguments, title: &str) -> anyhow::Result<Self> {
         let bar = ProgressBar::no_length()
             .with_style(ProgressStyle::with_template("{spinner} {prefix:28} {elapsed:>4} {wide_msg}")?);
         bar.set_prefix(title.to_owned());
-        let measured = Measured { began: clock::seconds(), usage: Usage::default(), peak: 0, samples: Vec::new() };
+        let measured = Measured { began: clock::seconds(), ..Measured::default() };
         Ok(Self {
             ledger: Ledger::new()?,
-            crowd: Crowd::new(process.address())?,
-            process,
+            crowd: Crowd::new()?,
+            servers,
+            part: Part::All,
             opened: 0,
             newly: Vec::new(),
             unanswered: 0,
@@ -78,8 +99,9 @@ impl Stage {
     /// Begins to measure here.
     pub fn measure(&mut self) {
         self.ledger.restart();
-        let usage = self.process.usage();
-        self.measured = Measured { began: clock::seconds(), usage, peak: usage.memory, samples: Vec::new() };
+        let (usage, redis) = (self.servers.usage(), self.servers.redis_usage().unwrap_or_default());
+        let (began, peak) = (clock::seconds(), usage.memory);
+        self.measured = Measured { began, usage, redis, peak, samples: Vec::new() };
     }
 
     /// Seconds since the measurement began.
@@ -87,10 +109,14 @@ impl Stage {
         clock::seconds() - self.measured.began
     }
 
-    /// What the server used since then; the memory is what it holds.
+    /// What the servers used since then; the memory is what they hold. Redis is not one of them.
     pub fn used(&self) -> Usage {
-        let Usage { cpu_seconds, memory } = self.process.usage();
-        Usage { cpu_seconds: cpu_seconds - self.measured.usage.cpu_seconds, memory }
+        self.servers.usage().since(self.measured.usage)
+    }
+
+    /// The same of Redis, where there is one.
+    pub fn redis_used(&self) -> Option<Usage> {
+        self.servers.redis_usage().map(|usage| usage.since(self.measured.redis))
     }
 
     /// Says on the progress bar what is going on.
@@ -100,15 +126,29 @@ impl Stage {
 
     // ---- what clients do ----
 
+    /// Connections opened from here on go to these nodes.
+    pub fn head_for(&mut self, part: Part) {
+        self.part = part;
+    }
+
     /// Opens the connections of that many further users without waiting for them.
     pub fn connect(&mut self, count: u32) -> anyhow::Result<()> {
         let now = clock::unix_seconds();
         for _ in 0..count {
             let user = u32::try_from(self.crowd.len())?;
             let token = wire::token(user, &self.key, now)?;
-            self.crowd.open(&wire::handshake(&token, false))?;
+            let address = self.servers.address(self.node_of(self.crowd.len()));
+            self.crowd.open(address, &wire::handshake(&token, false))?;
         }
         Ok(())
+    }
+
+    fn node_of(&self, client: usize) -> usize {
+        match (self.part, self.servers.count()) {
+            (Part::First, _) | (Part::Others, 1) => 0,
+            (Part::All, count) => client % count,
+            (Part::Others, count) => 1 + client % (count - 1),
+        }
     }
 
     /// Opens the connections of that many further users, some at a time, and waits until all are open.
@@ -243,11 +283,15 @@ impl Stage {
     pub fn outcome(
         mut self,
         scenario: &'static str,
-        parameters: Vec<(&'static str, String)>,
-        figures: Vec<Figure>,
+        mut parameters: Vec<(&'static str, String)>,
+        mut figures: Vec<Figure>,
     ) -> Outcome {
         let seconds = self.elapsed();
         let used = self.used();
+        if let Some(redis) = self.redis_used() {
+            parameters.push(("nodes", self.servers.count().to_string()));
+            figures.push(Figure { name: "CPU of Redis", value: redis.cpu_seconds, unit: "s" });
+        }
         let peak_memory = self.measured.peak.max(used.memory);
         self.measured.samples.push(Sample {
             at: seconds,

@@ -1,7 +1,7 @@
 //! The listener: what every TCP connection is given, and the limits of the HTTP server.
 
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -77,12 +77,13 @@ impl Served {
 ///
 /// What actix-web's own `HttpServer` does, and one thing more: requests that ask for an upgrade are answered by the same
 /// routes, but pumped by [`upgrade`], which costs an idle WebSocket 16 KiB less.
-pub fn serve(config: &Config, served: Served) -> anyhow::Result<(Server, Vec<SocketAddr>)> {
+pub fn serve(config: &Config, served: Served) -> anyhow::Result<(Server, Vec<SocketAddr>, Door)> {
     raise_file_limit(&config.server);
     let ServerConfig { address, workers, max_connections, backlog, .. } = config.server;
     let unbound = || format!("server.address = \"{address}\"");
     let listener = listen(address, backlog).with_context(unbound)?;
     let bound = listener.local_addr().with_context(unbound)?;
+    let door = Door(listener.try_clone().with_context(unbound)?);
     let builder = ServerBuilder::new()
         .workers(if workers == 0 { cores() } else { workers })
         .max_concurrent_connections(max_connections)
@@ -106,7 +107,20 @@ pub fn serve(config: &Config, served: Served) -> anyhow::Result<(Server, Vec<Soc
             .h1(routes(served.clone()))
             .tcp()
     })?;
-    Ok((builder.run(), vec![bound]))
+    Ok((builder.run(), vec![bound], door))
+}
+
+/// The way in for new connections.
+pub struct Door(TcpListener);
+
+impl Door {
+    /// Has the kernel refuse new connections, and those that it holds already. A server that only stops accepting leaves
+    /// them waiting for an answer; a proxy that is refused tries another node at once.
+    pub fn close(&self) {
+        if let Err(error) = SockRef::from(&self.0).shutdown(Shutdown::Both) {
+            log::debug!("new connections wait until the server has stopped: {error}");
+        }
+    }
 }
 
 fn listen(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {

@@ -136,6 +136,7 @@ impl ActorFuture<UserActor> for FanOut {
         loop {
             if let Some(rest) = &mut self.rest {
                 ready!(rest.as_mut().poll(task));
+                self.rest = None;
             }
             ready!(self.poll_turn(task));
             let followers = actor.presence.followers();

@@ -368,3 +368,23 @@ async fn a_fan_out_over_several_strides_keeps_the_order() {
         }
     }
 }
+
+#[actix_web::test]
+async fn a_fan_out_outlasts_followers_who_are_slow_to_wake() {
+    let world = World::with(EngineConfig { shards: 1, max_users_per_shard: 10_000 });
+    let mut bob = world.connects("bob", Some("0")).await;
+    let mut followers = Vec::new();
+    for number in 0..600 {
+        let mut follower = world.connects(&format!("follower-{number}"), None).await;
+        follower.follows(&["bob"]);
+        assert_eq!(follower.hears().await, "reply[bob:0]");
+        // Rests, and looks at nothing before it is asked to.
+        assert!(follower.address.poll_drain(&follower.alarm, usize::MAX, drop).is_pending());
+        followers.push(follower);
+    }
+    bob.sets(Some("1"));
+    bob.drains_until(|drained| drained.completed).await;
+    for follower in &mut followers {
+        assert_eq!(follower.hears().await, "-bob:0 +bob:1");
+    }
+}

@@ -86,6 +86,12 @@ impl Sighting {
         self.forget
     }
 
+    /// When the user was online, if that is all that is known.
+    pub fn only_online(&self) -> Option<Timestamp> {
+        let more = self.forget || self.active > Timestamp::default() || self.state.is_some();
+        (!more).then_some(self.online)
+    }
+
     /// Bytes of text in it.
     pub fn text_bytes(&self) -> usize {
         self.state.as_ref().map_or(0, |state| state.as_str().len())

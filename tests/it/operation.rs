@@ -105,3 +105,26 @@ async fn a_drain_closes_every_socket_with_a_reason_and_ends_in_good_order() {
     running.await.unwrap().unwrap();
     assert!(client.get(format!("http://{address}/health")).send().await.is_err(), "it still listens");
 }
+
+#[actix_web::test]
+async fn a_drain_refuses_new_connections_at_once() {
+    let world = World::start();
+    let mut config = config();
+    config.server.address = "127.0.0.1:0".parse().unwrap();
+    let app = App::build(&config, &Clock::system()).await.unwrap();
+    let address = app.addresses()[0];
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = actix_web::rt::spawn(app.run(async {
+        stopped.await.ok();
+    }));
+    let client = awc::Client::builder().max_http_version(actix_web::http::Version::HTTP_11).finish();
+    let opening = client.ws(format!("http://{address}/ws?token={}&status=true", world.token("alice"))).connect();
+    let mut socket = opening.await.unwrap().1;
+    stop.send(()).unwrap();
+    while !matches!(futures_util::StreamExt::next(&mut socket).await, Some(Ok(awc::ws::Frame::Close(_)))) {}
+    // The drain waits for the answer to its close.
+    let refused = std::net::TcpStream::connect(address).expect_err("somebody listens");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    futures_util::SinkExt::send(&mut socket, awc::ws::Message::Close(None)).await.ok();
+    running.await.unwrap().unwrap();
+}

@@ -25,6 +25,13 @@ fn about(scenario: &str) -> Option<&'static str> {
         }
         "fairness" => "Two bystanders talk while one user's updates go to thousands of followers.",
         "growth" => "The same work at growing sizes: the cost of one delivery, one follow and one connection.",
+        "nodes-latency" => "Three nodes on one Redis: statuses on their way to followers on other nodes.",
+        "nodes-fanout" => {
+            "A user's updates at one node go to many followers at two others; and the same with one node."
+        }
+        "nodes-herd" => {
+            "Everybody comes to three nodes at once, sets a status and follows friends, until all are settled."
+        }
         _ => return None,
     })
 }

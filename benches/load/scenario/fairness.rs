@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let shape = Shape { publishers: 1, followers, rounds: None };
     let mut stage = fanout::set_up(Kind::Server, shape, arguments, "fairness")?;
     let over = Arc::new(AtomicBool::new(false));
-    let (address, key, flag) = (stage.process.address(), arguments.encryption_key.clone(), over.clone());
+    let (address, key, flag) = (stage.servers.address(0), arguments.encryption_key.clone(), over.clone());
     let pair = std::thread::spawn(move || talk(address, key.as_bytes(), &flag));
     stage.say("publishing");
     stage.measure();
@@ -59,11 +59,11 @@ fn millis(heard: &Histogram<u64>, quantile: f64) -> f64 {
 
 /// One follows the other, on a thread of its own so that the crowd's reading does not count.
 fn talk(address: SocketAddr, key: &[u8], over: &AtomicBool) -> anyhow::Result<Histogram<u64>> {
-    let mut crowd = Crowd::new(address)?;
+    let mut crowd = Crowd::new()?;
     let mut ledger = Ledger::new()?;
     let mut opened = 0;
     for user in [SPEAKER, LISTENER] {
-        crowd.open(&wire::handshake(&wire::token(user, key, clock::unix_seconds())?, false))?;
+        crowd.open(address, &wire::handshake(&wire::token(user, key, clock::unix_seconds())?, false))?;
     }
     while opened < 2 {
         crowd.turn(Duration::from_millis(10), |_, heard| opened += u32::from(matches!(heard, Heard::Opened)))?;

@@ -4,7 +4,7 @@ use super::{at_most, unharmed};
 use crate::arguments::Arguments;
 use crate::outcome::Outcome;
 use crate::process::Kind;
-use crate::stage::Stage;
+use crate::stage::{Part, Stage};
 
 /// Deliveries that make a figure of a CPU time read in hundredths of a second.
 const ENOUGH: u32 = 450_000;
@@ -34,9 +34,19 @@ impl Shape {
 
 /// A server with its publishers and followers, one update told.
 pub fn set_up(kind: Kind, shape: Shape, arguments: &Arguments, title: &str) -> anyhow::Result<Stage> {
-    let Shape { publishers, followers, .. } = shape;
     let mut stage = Stage::start(kind, arguments, title)?;
-    stage.open(publishers + followers)?;
+    populate(&mut stage, shape)?;
+    Ok(stage)
+}
+
+/// The publishers and their followers, one update told. Where there are several nodes, no follower is where a publisher
+/// is.
+pub fn populate(stage: &mut Stage, shape: Shape) -> anyhow::Result<()> {
+    let Shape { publishers, followers, .. } = shape;
+    stage.head_for(Part::First);
+    stage.open(publishers)?;
+    stage.head_for(Part::Others);
+    stage.open(followers)?;
     let published: Vec<u32> = (0..publishers).collect();
     for follower in publishers..publishers + followers {
         stage.follow(follower as usize, &published);
@@ -45,12 +55,21 @@ pub fn set_up(kind: Kind, shape: Shape, arguments: &Arguments, title: &str) -> a
         }
     }
     published.iter().for_each(|&user| stage.publish(user));
-    stage.prepared()?;
-    Ok(stage)
+    stage.prepared()
 }
 
 pub fn run(kind: Kind, shape: Shape, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let mut stage = set_up(kind, shape, arguments, if kind == Kind::Floor { "floor" } else { "fanout" })?;
+    let stage = set_up(kind, shape, arguments, if kind == Kind::Floor { "floor" } else { "fanout" })?;
+    publish("fanout", stage, shape, arguments)
+}
+
+/// Publishes one update after the other and says what that took.
+pub fn publish(
+    scenario: &'static str,
+    mut stage: Stage,
+    shape: Shape,
+    arguments: &Arguments,
+) -> anyhow::Result<Outcome> {
     let rounds = shape.rounds(arguments);
     stage.say("publishing");
     stage.measure();
@@ -67,7 +86,7 @@ pub fn run(kind: Kind, shape: Shape, arguments: &Arguments) -> anyhow::Result<Ou
         ("followers", shape.followers.to_string()),
         ("updates", (rounds * shape.publishers).to_string()),
     ];
-    let mut outcome = stage.outcome("fanout", parameters, Vec::new());
+    let mut outcome = stage.outcome(scenario, parameters, Vec::new());
     unharmed(&mut outcome);
     if shape.followers >= 15_000 {
         #[expect(clippy::cast_precision_loss, reason = "below a minute")]

@@ -7,9 +7,13 @@ use crate::process::Kind;
 use crate::stage::Stage;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    come("herd", Stage::start(Kind::Server, arguments, "herd")?, 2.5, arguments)
+}
+
+/// Has everybody come to these servers; all are to be settled within `limit` seconds.
+pub fn come(scenario: &'static str, mut stage: Stage, limit: f64, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let users = arguments.users.unwrap_or(arguments.sized(5_000));
     let follows = arguments.follows.unwrap_or(100).min(users - 1);
-    let mut stage = Stage::start(Kind::Server, arguments, "herd")?;
     stage.measure();
     stage.connect(users)?;
     let mut begun = 0;
@@ -30,8 +34,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let figures =
         vec![figure("all open", opened, "s"), figure("all settled", settled, "s"), figure("CPU per client", cpu, "µs")];
     let parameters = vec![("clients", users.to_string()), ("follows", follows.to_string())];
-    let mut outcome = stage.outcome("herd", parameters, figures);
+    let mut outcome = stage.outcome(scenario, parameters, figures);
     unharmed(&mut outcome);
-    outcome.checks.push(at_most("all settled", settled, 2.5, "s"));
+    outcome.checks.push(at_most("all settled", settled, limit, "s"));
     Ok(outcome)
 }

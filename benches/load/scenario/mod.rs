@@ -7,6 +7,7 @@ mod growth;
 mod herd;
 mod idle;
 mod mesh;
+mod nodes;
 mod overload;
 mod stall;
 
@@ -34,6 +35,9 @@ pub fn run(scenario: Scenario, arguments: &Arguments) -> anyhow::Result<Vec<Outc
         Scenario::Overload => Ok(vec![overload::run(arguments)?]),
         Scenario::Fairness => Ok(vec![fairness::run(arguments)?]),
         Scenario::Growth => growth::run(arguments),
+        Scenario::NodesLatency => Ok(vec![nodes::latency(arguments)?]),
+        Scenario::NodesFanout => nodes::fanout(arguments),
+        Scenario::NodesHerd => Ok(vec![nodes::herd(arguments)?]),
     }
 }
 

@@ -108,7 +108,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let shape = Shape { publishers, followers, rounds: None };
     let mut stage = fanout::set_up(Kind::Server, shape, arguments, "overload")?;
     let before = stage.used().memory;
-    let doctor = Doctor::visit(stage.process.address());
+    let doctor = Doctor::visit(stage.servers.address(0));
     let stream = Stream { publishers, rate };
     stage.say("more than can be delivered");
     stage.measure();

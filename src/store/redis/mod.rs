@@ -87,6 +87,8 @@ struct Scripts {
     release: Script,
     /// Takes a sighting in.
     seen: Script,
+    /// Takes in that many are online.
+    online: Script,
 }
 
 impl Scripts {
@@ -96,6 +98,7 @@ impl Scripts {
             claim: Script::new(include_str!("scripts/claim.lua")),
             release: Script::new(include_str!("scripts/release.lua")),
             seen: Script::new(include_str!("scripts/seen.lua")),
+            online: Script::new(include_str!("scripts/online.lua")),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Last-seen records in Redis.
 //!
-//! What is noted is gathered and written each [`WRITE_EVERY`], in calls that share round trips; what cannot be written
-//! stays in line, up to its bound. Redis itself forgets what has expired.
+//! What is noted is gathered and written each [`WRITE_EVERY`], in calls that share round trips; of those who are still there
+//! and did nothing, which is most of it, all of a bucket are one call. What cannot be written stays in line, up to its
+//! bound. Redis itself forgets what has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,12 @@ const WRITE_EVERY: Duration = Duration::from_millis(750);
 
 /// Calls made ready at a time.
 const BATCH: usize = 4096;
+
+/// Users in one call, where they are online and nothing else: Redis is busy with it for a millisecond.
+const TICKS: usize = 200;
+
+/// Such calls made ready at a time.
+const TICK_BATCH: usize = 256;
 
 /// Last-seen records in Redis, the same for all nodes.
 pub struct RedisSeen {
@@ -133,21 +140,47 @@ impl Shared {
             return Ok(());
         }
         let now = self.clock.time_of_day();
-        let mut calls: Vec<(Bucket, Call<'_>)> = Vec::new();
-        let mut left = sightings.iter();
-        loop {
-            calls.extend(left.by_ref().take(BATCH).map(|(user, sighting)| self.take_in(*user, sighting, now)));
-            if calls.is_empty() {
-                break;
+        let buckets = self.storage.keys().buckets();
+        let mut online: Vec<Vec<(UserId, Timestamp)>> = vec![Vec::new(); buckets.count()];
+        let mut calls = Vec::new();
+        for (&user, sighting) in sightings {
+            match sighting.only_online() {
+                Some(at) => online[buckets.of(user).index()].push((user, at)),
+                None => calls.push(self.take_in(user, sighting, now)),
             }
-            for answer in self.storage.call_all(std::mem::take(&mut calls)).await {
-                answer?;
+            if calls.len() == BATCH {
+                self.call_all(std::mem::take(&mut calls)).await?;
             }
         }
+        self.call_all(calls).await?;
+        let mut calls = Vec::new();
+        for (bucket, users) in buckets.all().zip(&online) {
+            calls.extend(users.chunks(TICKS).map(|users| self.take_in_online(bucket, users, now)));
+            if calls.len() >= TICK_BATCH {
+                self.call_all(std::mem::take(&mut calls)).await?;
+            }
+        }
+        self.call_all(calls).await?;
         let seen = self.metrics.seen();
         seen.commits.inc();
         seen.written.inc_by(sightings.len() as u64);
         Ok(())
+    }
+
+    async fn call_all(&self, calls: Vec<(Bucket, Call<'_>)>) -> Result<(), StoreError> {
+        for answer in self.storage.call_all(calls).await {
+            answer?;
+        }
+        Ok(())
+    }
+
+    fn take_in_online(&self, bucket: Bucket, users: &[(UserId, Timestamp)], now: Timestamp) -> (Bucket, Call<'_>) {
+        let keys: Vec<String> = users.iter().map(|(user, _)| self.storage.keys().of_user(*user, KIND)).collect();
+        let head = [self.expire.as_secs().max(1), now.as_secs().saturating_sub(self.expire.as_secs())];
+        let seconds = head.into_iter().chain(users.iter().map(|(_, online)| online.as_secs()));
+        let words: Vec<String> = seconds.map(|seconds| seconds.to_string()).collect();
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+        (bucket, Call::script(&self.scripts.online, &keys, &words))
     }
 
     fn take_in(&self, user: UserId, sighting: &Sighting, now: Timestamp) -> (Bucket, Call<'_>) {
