@@ -31,7 +31,12 @@ pub async fn join(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::
     let listener = Arc::new(ear.clone());
     let backplane = RedisBackplane::start(cluster, &name, clock, metrics, listener).await.context("[cluster]")?;
     log::info!(node = name; "joined the other nodes");
-    Ok(Some(Nodes { backplane: Arc::new(backplane), ear, patience: cluster.response_timeout.0 }))
+    Ok(Some(Nodes {
+        backplane: Arc::new(backplane),
+        ear,
+        drain_linger: config.presence.drain_linger.0,
+        patience: cluster.response_timeout.0,
+    }))
 }
 
 /// As configured, or made from the machine's name and the port. A port that is chosen at each start makes no lasting name.

@@ -28,6 +28,8 @@ pub struct Nodes {
     pub backplane: Arc<dyn Backplane>,
     /// Hears it for the engine.
     pub ear: Ear,
+    /// How long they show those on whom this node sends away when it stops.
+    pub drain_linger: Duration,
     /// How long a user who is asked for the first time waits for what other nodes have of it.
     pub patience: Duration,
 }

@@ -62,6 +62,8 @@ pub struct UserActor {
     loading: Option<oneshot::Receiver<()>>,
     /// What other nodes have been told; none: nothing.
     announced: Option<Box<Record>>,
+    /// Its clients are about to be sent away because the node stops.
+    drains: bool,
     /// When it will look whether those are over that are shown on.
     lapse: Option<(Timestamp, SpawnHandle)>,
     pub(super) surroundings: Rc<Surroundings>,
@@ -83,6 +85,7 @@ impl UserActor {
             recovery: None,
             loading,
             announced: None,
+            drains: false,
             lapse: None,
             surroundings,
         }
@@ -219,7 +222,7 @@ impl UserActor {
             Routed::Reveal(addresses) => self.reveal(&addresses),
             Routed::Ask(question) => self.answer(question),
             Routed::Dismiss(selection, farewell) => self.dismiss(&selection, &farewell, context),
-            Routed::Close(farewell) => self.presence.addresses().for_each(|address| address.close(farewell.clone())),
+            Routed::Close(farewell) => self.close(farewell, context),
             Routed::Retire => {
                 self.retired = true;
                 context.stop();

@@ -187,9 +187,12 @@ impl Elsewhere {
         self.left.len() < MOST_LEFT
     }
 
-    /// The line of a connection broke; it is shown on, in its place.
+    /// The line of a connection broke; it is shown on, in its place, unless it has come back on another node already.
     pub fn stay(&mut self, connection: RemoteConnection, until: Timestamp) {
         self.places.retain(|place| place.connection != Some(connection.id));
+        if self.is_live(connection.shown()) || self.remote.spent.contains(&connection.shown()) {
+            return;
+        }
         self.left.push(Left { connection, until });
     }
 
@@ -226,6 +229,12 @@ impl Elsewhere {
                 && !self.left().any(|left| left.shown() == shown)
         };
         self.left().chain(self.remote.connections.iter().filter(is_free))
+    }
+
+    /// Whether a connection on another node that does not linger is shown under this id.
+    fn is_live(&self, shown: ConnectionId) -> bool {
+        let Remote { connections, lingering, .. } = &self.remote;
+        !lingering.contains(&shown) && connections.iter().any(|one| one.shown() == shown)
     }
 
     /// Whether what is shown under this id lingers.

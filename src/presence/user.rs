@@ -244,18 +244,12 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     fn disconnect(&mut self, id: ConnectionId, exit: Exit, stay: Option<Stay>, now: Timestamp) -> Effects {
         let Some(index) = self.find(id) else { return self.quiet() };
+        if self.elsewhere.is_some() || stay.is_some() {
+            return self.end_line(index, exit, stay, now);
+        }
         let connection = self.connections.remove(index);
         self.followers.remove(&connection.address);
-        let before = self.presence_of(&connection);
-        if before.is_some()
-            && let Some(stay) = stay.filter(|_| self.elsewhere.as_ref().is_none_or(|known| known.has_room()))
-        {
-            return self.keep(&connection, stay, now);
-        }
-        if let Some(elsewhere) = &mut self.elsewhere {
-            elsewhere.vacate(id);
-        }
-        self.change(before, None, exit, now)
+        self.change(self.presence_of(&connection), None, exit, now)
     }
 
     /// One change, whether a text comes with it or not.

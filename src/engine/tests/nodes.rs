@@ -19,7 +19,8 @@ impl Cluster {
             let ear = Ear::default();
             let backplane = Arc::new(hub.join(&format!("node {number}"), Arc::new(ear.clone())));
             backplanes.push(backplane.clone());
-            let nodes = Nodes { backplane, ear, patience: Duration::from_secs(5) };
+            let nodes =
+                Nodes { backplane, ear, drain_linger: Duration::from_secs(30), patience: Duration::from_secs(5) };
             let world = World::among(Some(nodes), EngineConfig { shards: 2, max_users_per_shard: 1000 });
             world.connections.set(1 + 1000 * number as u128);
             worlds.push(world);
@@ -145,6 +146,26 @@ async fn whoever_is_back_in_time_on_another_node_was_never_gone() {
     assert_eq!(alice.hears().await, "-bob:back", "though the old line lingers");
     let online = one.engine.online(None, vec![user]).await.unwrap();
     assert!(online.is_empty());
+}
+
+#[actix_web::test]
+async fn whoever_is_sent_away_may_be_elsewhere_before_its_line_has_ended() {
+    let cluster = Cluster::of(3);
+    let [one, two, three] = &cluster.worlds[..] else { panic!("three nodes") };
+    let mut alice = one.connects("alice", None).await;
+    let mut bob = two.connects("bob", Some("hi")).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[bob:hi]");
+    two.engine.refuse_new();
+    two.engine.close_all(Farewell::Drain);
+    bob.drains_until(|drained| drained.farewell == Some(Farewell::Drain)).await;
+    let mut back = three.connects("bob", Some("hi")).await;
+    bob.breaks(Duration::from_secs(30));
+    two.engine.settle().await;
+    back.sets(Some("back"));
+    assert_eq!(alice.hears().await, "-bob:hi +bob:back", "the first thing that is told since");
+    back.disconnects();
+    assert_eq!(alice.hears().await, "-bob:back");
 }
 
 #[actix_web::test]

@@ -8,12 +8,15 @@ use tokio::sync::oneshot;
 
 use super::UserActor;
 use crate::cluster::record::Record;
-use crate::outbox::Address;
+use crate::outbox::{Address, Farewell};
 use crate::presence::elsewhere::Stay;
 use crate::presence::general::Exit;
 use crate::presence::id::ConnectionId;
 use crate::presence::status::StatusText;
 use crate::presence::user::Event;
+
+/// Other nodes hear that this one stops by so much before its clients do, who may be with them at once.
+const HEAD_START: Duration = Duration::from_millis(100);
 
 /// A lapse is looked for no sooner than this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
@@ -48,6 +51,19 @@ impl UserActor {
         self.take(Event::Disconnected { connection, exit, stay }, context);
     }
 
+    /// Has every connection closed; where the node stops, after other nodes know that the clients may come to them.
+    pub(super) fn close(&mut self, farewell: Farewell, context: &mut Context<Self>) {
+        let stops = || self.surroundings.engine.upgrade().is_some_and(|engine| engine.is_draining());
+        if self.surroundings.nodes.is_none() || farewell != Farewell::Drain || !stops() {
+            return self.presence.addresses().for_each(|address| address.close(farewell.clone()));
+        }
+        self.drains = true;
+        self.tell_others(Exit::Lost);
+        context.run_later(HEAD_START, move |actor, _| {
+            actor.presence.addresses().for_each(|address| address.close(farewell.clone()));
+        });
+    }
+
     /// Other nodes and the time: what they have to be told of a change here.
     pub(super) fn follow_up(&mut self, exit: Exit, context: &mut Context<Self>) {
         self.tell_others(exit);
@@ -57,10 +73,11 @@ impl UserActor {
     fn tell_others(&mut self, exit: Exit) {
         let Some(nodes) = &self.surroundings.nodes else { return };
         let user = self.presence.user();
-        let lingering = self.presence.connections().is_empty();
+        let left = self.presence.connections().is_empty() && self.presence.lapses().is_some();
+        let drains = self.drains && !self.presence.connections().is_empty() && !nodes.drain_linger.is_zero();
         let record = Record {
             connections: self.presence.for_others(|address: &Address| address.info()),
-            lingering: lingering && self.presence.lapses().is_some(),
+            lingering: left || drains,
             spent: self.presence.spent(),
             custom: self.presence.custom(),
         };
@@ -75,10 +92,11 @@ impl UserActor {
         if known == Some(&record) {
             return;
         }
-        let end = self.presence.lapses().filter(|_| record.lingering).map(|(_, end)| end);
         nodes.backplane.announce(user, Record { lingering: false, ..record.clone() });
-        if let Some(end) = end {
-            nodes.backplane.linger(user, end.since(self.surroundings.clock.now()));
+        if record.lingering {
+            let now = self.surroundings.clock.now();
+            let left = self.presence.lapses().map_or(Duration::ZERO, |(_, end)| end.since(now));
+            nodes.backplane.linger(user, if drains { left.max(nodes.drain_linger) } else { left });
         }
         self.announced = Some(Box::new(record));
     }

@@ -15,6 +15,14 @@ use crate::presence::id::ConnectionId;
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
+impl<F> Connection<F> {
+    /// What is left of it when its line has ended.
+    fn without_line(self, shown_as: Option<ConnectionId>, info: Option<ByteString>) -> RemoteConnection {
+        let Self { id, username, status, since, kind, address: _ } = self;
+        RemoteConnection { id, shown_as, username, status, since, kind, info }
+    }
+}
+
 impl<F: Clone + Eq + Hash> UserPresence<F> {
     /// The connections without a line here that are not shown by one with a line here.
     pub fn others(&self) -> impl Iterator<Item = &RemoteConnection> {
@@ -67,31 +75,41 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         shown
     }
 
-    /// A line broke; what it showed is shown on.
-    pub(super) fn keep(&mut self, connection: &Connection<F>, stay: Stay, now: Timestamp) -> Effects {
+    /// A line ended. What it showed is shown on where it is to stay, or by whoever came back in its place.
+    pub(super) fn end_line(&mut self, index: usize, exit: Exit, stay: Option<Stay>, now: Timestamp) -> Effects {
+        let before = self.stamped();
+        let connection = self.connections.remove(index);
+        self.followers.remove(&connection.address);
         let elsewhere = self.elsewhere.get_or_insert_default();
-        let kept = RemoteConnection {
-            id: connection.id,
-            shown_as: elsewhere.place(connection.id),
-            username: connection.username.clone(),
-            status: connection.status.clone(),
-            since: connection.since,
-            kind: connection.kind,
-            info: stay.info,
-        };
-        elsewhere.stay(kept, now + stay.span);
-        self.quiet()
+        match stay.filter(|_| connection.status.is_some() && elsewhere.has_room()) {
+            Some(stay) => {
+                let place = elsewhere.place(connection.id);
+                elsewhere.stay(connection.without_line(place, stay.info), now + stay.span);
+            }
+            None => elsewhere.vacate(connection.id),
+        }
+        self.moved(&before, exit, now)
     }
 
     /// Ends what is shown on for those whose time is over by `until`; none: for all.
     pub(super) fn lapse(&mut self, until: Option<Timestamp>, now: Timestamp) -> Effects {
+        let before = self.stamped();
         let Some(elsewhere) = &mut self.elsewhere else { return self.quiet() };
-        let gone = elsewhere.lapse(until);
-        let leaves: Vec<Presence> = gone.iter().filter_map(RemoteConnection::presence).collect();
-        if !leaves.is_empty() && !self.is_visible() {
-            self.own = OwnStatus { exit: Some(Exit::Lost), custom: None };
+        elsewhere.lapse(until);
+        self.moved(&before, Exit::Lost, now)
+    }
+
+    /// The effects of a change from what was shown before; `exit` is how the user left, if it did.
+    fn moved(&mut self, before: &[(Timestamp, Presence)], exit: Exit, now: Timestamp) -> Effects {
+        let after = self.stamped();
+        if after.is_empty() && !before.is_empty() {
+            self.own = OwnStatus { exit: Some(exit), custom: None };
         }
-        self.effects(Diff { user: self.user, version: self.version.next(now), joins: Vec::new(), leaves })
+        let missing_in = |state: &[(Timestamp, Presence)], one: &&(Timestamp, Presence)| !state.contains(one);
+        let joins = after.iter().filter(|one| missing_in(before, one)).map(|(_, presence)| presence.clone());
+        let leaves = before.iter().filter(|one| missing_in(&after, one)).map(|(_, presence)| presence.clone());
+        let (joins, leaves) = (joins.collect(), leaves.collect());
+        self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
     }
 
     /// Takes in what other nodes have in place of what they had.
@@ -100,17 +118,10 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         let (custom, last_exit) = (remote.custom.clone(), remote.last_exit);
         self.elsewhere.get_or_insert_default().set_remote(remote);
         self.take_custom(custom, devices);
-        let after = self.stamped();
-        if after.is_empty() && !before.is_empty() {
-            self.own = OwnStatus { exit: Some(last_exit.unwrap_or(Exit::Lost)), custom: None };
-        } else if after.is_empty() && self.own.exit.is_none() {
+        if !self.is_visible() && self.own.exit.is_none() {
             self.own.exit = last_exit;
         }
-        let missing_in = |state: &[(Timestamp, Presence)], one: &&(Timestamp, Presence)| !state.contains(one);
-        let joins = after.iter().filter(|one| missing_in(&before, one)).map(|(_, presence)| presence.clone());
-        let leaves = before.iter().filter(|one| missing_in(&after, one)).map(|(_, presence)| presence.clone());
-        let (joins, leaves) = (joins.collect(), leaves.collect());
-        self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
+        self.moved(&before, last_exit.unwrap_or(Exit::Lost), now)
     }
 
     /// The user may have given itself a text on another node.

@@ -22,7 +22,8 @@ impl Pair {
         let backplanes = [join(0), join(1)];
         let club = |number: usize| {
             let (backplane, ear) = (backplanes[number].clone(), ears[number].clone());
-            let nodes = Nodes { backplane, ear, patience: Duration::from_secs(5) };
+            let nodes =
+                Nodes { backplane, ear, drain_linger: Duration::from_secs(30), patience: Duration::from_secs(5) };
             let club = Club::among(Some(nodes), ties.clone());
             club.world.connections.set(1 + 1000 * number as u128);
             club

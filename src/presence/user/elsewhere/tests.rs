@@ -39,6 +39,8 @@ struct Node {
     machine: UserPresence<u8>,
     view: BTreeMap<ConnectionId, StatusText>,
     told: Snapshot,
+    /// Its clients are about to be sent away: others take its connections for lingering.
+    drains: bool,
     /// Everything that was told, for tests that want nothing told.
     diffs: Vec<Diff>,
 }
@@ -48,7 +50,7 @@ impl Node {
         let mut machine = UserPresence::new(UserId::from_name("bob"));
         machine.handle(Event::Followed(200), Timestamp::default());
         let told = machine.snapshot();
-        Self { machine, view: BTreeMap::new(), told, diffs: Vec::new() }
+        Self { machine, view: BTreeMap::new(), told, drains: false, diffs: Vec::new() }
     }
 
     fn takes(&mut self, event: Event<u8>, now: Timestamp) {
@@ -70,7 +72,7 @@ impl Node {
     fn record(&self) -> Record {
         Record {
             connections: self.machine.for_others(|_| None),
-            lingering: self.machine.connections().is_empty() && self.machine.lapses().is_some(),
+            lingering: self.drains || (self.machine.connections().is_empty() && self.machine.lapses().is_some()),
             spent: self.machine.spent(),
             custom: self.machine.custom(),
         }
@@ -270,6 +272,7 @@ enum Step {
     Close(usize, u8),
     Pass(u8),
     Hear(usize),
+    Drain(usize),
     Follow(usize),
 }
 
@@ -283,6 +286,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..NODES, 0..6_u8).prop_map(|(node, number)| Step::Close(node, number)),
         (0..12_u8).prop_map(Step::Pass),
         (0..NODES).prop_map(Step::Hear),
+        (0..NODES).prop_map(Step::Drain),
         (0..NODES).prop_map(Step::Follow),
     ]
 }
@@ -291,6 +295,8 @@ impl Cluster {
     fn runs(&mut self, step: &Step, next: &mut u8) {
         let word = |number: &Option<u8>| number.map(|number| text(&number.to_string()));
         match step {
+            // A node that stops takes none.
+            Step::Connect(node, ..) if self.nodes[*node].drains => {}
             // An id belongs to one line, once.
             Step::Connect(node, device, status) => {
                 let kind = if *device { DEVICE } else { PHONE };
@@ -324,6 +330,10 @@ impl Cluster {
                 (0..NODES).for_each(|node| self.on(node, Event::Lapsed));
             }
             Step::Hear(node) => self.hears(*node),
+            Step::Drain(node) => {
+                self.nodes[*node].drains = true;
+                self.records[*node] = self.nodes[*node].record();
+            }
             Step::Follow(node) => {
                 let followed = self.nodes[*node].machine.handle(Event::Followed(201), self.now).snapshot;
                 assert_eq!(followed.unwrap().snapshot.presences, self.nodes[*node].told.presences);
@@ -347,6 +357,12 @@ proptest! {
         let mut next = 0;
         for step in &steps {
             cluster.runs(step, &mut next);
+        }
+        for node in (0..NODES).filter(|node| cluster.nodes[*node].drains).collect::<Vec<_>>() {
+            while let Some(connection) = cluster.pick(node, 0) {
+                let stay = Some(Stay { span: LINGER, info: None });
+                cluster.on(node, Event::Disconnected { connection, exit: Exit::Lost, stay });
+            }
         }
         cluster.all_hear();
         // Those that linger are shown by all, or taken by one.
