@@ -4,6 +4,7 @@ mod elsewhere;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
 use super::diff::{Diff, OwnStatus, Presence, Snapshot};
@@ -224,7 +225,9 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     fn set_custom(&mut self, ids: &[ConnectionId], text: Option<StatusText>, now: Timestamp) -> Effects {
         let (mut joins, mut leaves) = (Vec::new(), Vec::new());
         let since = self.later(now);
-        for &id in ids {
+        // What changed at once stands in the order of the ids, as other nodes have it.
+        let ids: BTreeSet<ConnectionId> = ids.iter().copied().collect();
+        for id in ids {
             let Some(index) = self.find(id) else { continue };
             let mut connection = self.connections.remove(index);
             leaves.extend(self.presence_of(&connection));
