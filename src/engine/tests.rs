@@ -387,4 +387,6 @@ async fn a_fan_out_outlasts_followers_who_are_slow_to_wake() {
     for follower in &mut followers {
         assert_eq!(follower.hears().await, "-bob:0 +bob:1");
     }
+    // Another actor would have told them too.
+    assert_eq!(world.metrics.engine().recovered.get(), 0);
 }
