@@ -76,7 +76,7 @@ impl World {
 
     /// Returns when Alice's actor has done all that it was asked before.
     async fn settled(&self) {
-        let known = self.engine.online(None, vec![self.alice.user()]).await.unwrap();
+        let known = self.engine.examine(vec![self.alice.user()]).await.unwrap();
         assert_eq!(known.len(), 1);
     }
 
