@@ -43,7 +43,12 @@ struct Watched {
     early: Vec<(BucketClock, Change)>,
     /// The engine has been told and has not fetched it yet.
     told: bool,
+    /// Records that Redis has lost. They are shown until their nodes have told of the user again, or should have.
+    held: Vec<(Incarnation, Bytes)>,
 }
+
+/// Calls of [`Table::release`] until what Redis lost is shown no longer: more than the nodes take to notice.
+const ROUNDS_HELD: u32 = 10;
 
 /// All watched users, by bucket.
 pub struct Table {
@@ -54,13 +59,15 @@ pub struct Table {
     listener: Arc<dyn Listener>,
     /// Users of whom the engine would not be told: it had no room.
     refused: Mutex<HashSet<UserId>>,
+    /// Users of whom records are held that Redis has lost, and for how many rounds more.
+    held: Mutex<HashMap<UserId, u32>>,
 }
 
 impl Table {
     /// Nobody is watched.
     pub fn new(buckets: Buckets, listener: Arc<dyn Listener>) -> Self {
         let users = (0..buckets.count()).map(|_| Mutex::new(HashMap::new())).collect();
-        Self { buckets, users, own: RwLock::default(), listener, refused: Mutex::default() }
+        Self { buckets, users, own: RwLock::default(), listener, refused: Mutex::default(), held: Mutex::default() }
     }
 
     /// Another life of this node began.
@@ -109,7 +116,12 @@ impl Table {
         let mut users = self.bucket(user).lock();
         let watched = users.get_mut(&user)?;
         watched.told = false;
-        watched.loaded.then(|| self.merge(&watched.stored))
+        if watched.held.is_empty() {
+            return watched.loaded.then(|| self.merge(&watched.stored));
+        }
+        let mut shown = watched.stored.clone();
+        shown.records.extend(watched.held.iter().cloned());
+        Some(self.merge(&shown))
     }
 
     /// What several nodes have, without this one.
@@ -152,6 +164,15 @@ impl Table {
             let mut users = self.bucket(user).lock();
             let Some(watched) = users.get_mut(&user) else { return };
             let unchanged = watched.loaded && watched.stored.records == stored.records;
+            if watched.loaded && stored.version < watched.stored.version {
+                // Redis has another history: what is missing from it may be there, and its node does not know yet.
+                let is_lost = |(incarnation, _): &(Incarnation, Bytes)| {
+                    !stored.records.iter().any(|(known, _)| known == incarnation)
+                };
+                let lost = std::mem::take(&mut watched.stored.records).into_iter().filter(is_lost);
+                watched.held.extend(lost);
+                self.held.lock().insert(user, ROUNDS_HELD);
+            }
             watched.stored = stored;
             watched.loaded = true;
             for (clock, change) in std::mem::take(&mut watched.early) {
@@ -183,6 +204,24 @@ impl Table {
                 self.refused.lock().insert(user);
             }
         }
+    }
+
+    /// Shows those no longer whom Redis has lost and of whom no node has told in time. To be called every half a second.
+    pub fn release(&self) {
+        let mut over = Vec::new();
+        self.held.lock().retain(|&user, rounds| {
+            *rounds -= 1;
+            if *rounds == 0 {
+                over.push(user);
+            }
+            *rounds > 0
+        });
+        for &user in &over {
+            if let Some(watched) = self.bucket(user).lock().get_mut(&user) {
+                watched.held.clear();
+            }
+        }
+        self.tell(over);
     }
 
     /// How many are watched.

@@ -183,3 +183,33 @@ fn an_event_has_several_changes_of_a_user() {
     table.apply(bucket, &event);
     assert_eq!(engine.told(), 0, "the same again makes no difference");
 }
+
+#[test]
+fn what_redis_lost_is_shown_until_its_node_has_told_of_it_again_or_should_have() {
+    let engine = Engine::with_room(99);
+    let (table, user, bucket) = table(&engine);
+    let record = || packed(vec![connection(1, "here")], false);
+    table.load(user, stored(9, vec![(1, record())]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["here"]);
+    table.replace(user, Stored::default());
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["here"], "Redis was emptied");
+    table.apply(bucket, &event(20, user, 2, packed(vec![connection(1, "changed")], false)));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["changed"], "told again, by another life of the node");
+    for _ in 0..ROUNDS_HELD {
+        table.release();
+    }
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["changed"]);
+    table.replace(user, Stored::default());
+    engine.told();
+    for _ in 1..ROUNDS_HELD {
+        table.release();
+    }
+    assert_eq!((texts(&table.fetch(user).unwrap()), engine.told()), (vec!["changed"], 0));
+    table.release();
+    assert_eq!((texts(&table.fetch(user).unwrap()), engine.told()), (vec![], 1), "nobody tells of it");
+    // Where the history goes on, what is missing has gone.
+    table.replace(user, stored(30, vec![(3, record())]));
+    table.fetch(user);
+    table.replace(user, stored(31, vec![]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), Vec::<&str>::new());
+}
