@@ -267,11 +267,11 @@ impl Drain {
         }
         // Each is closed, whatever becomes of the others.
         let seen = match &self.seen {
-            Some(seen) => seen.close().await.context("the user statuses could not be written"),
+            Some(seen) => stores::closed(seen.close().await, "the user statuses could not be written"),
             None => Ok(()),
         };
-        let ties = self.ties.close().await.context("the ties between users could not be written");
-        let accounts = self.store.close().await.context("the store could not be closed");
+        let ties = stores::closed(self.ties.close().await, "the ties between users could not be written");
+        let accounts = stores::closed(self.store.close().await, "the store could not be closed");
         seen.and(ties).and(accounts)?;
         log::info!("stopped");
         Ok(())

@@ -7,7 +7,6 @@ use anyhow::Context;
 use crate::clock::Clock;
 use crate::config::{Config, StoreKind};
 use crate::metrics::Metrics;
-use crate::store::Store;
 use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::RedisStores;
@@ -15,6 +14,7 @@ use crate::store::seen::SeenStore;
 use crate::store::seen::memory::MemorySeen;
 use crate::store::ties::TieStore;
 use crate::store::ties::memory::MemoryTies;
+use crate::store::{Store, StoreError};
 
 /// What is kept.
 pub struct Stores {
@@ -55,5 +55,29 @@ impl Stores {
             RedisStores::open(&config.cluster, expire, clock, metrics).context("cluster.redis")?;
         let seen: Option<Arc<dyn SeenStore>> = if config.user_status.enabled { Some(Arc::new(seen)) } else { None };
         Ok(Self { accounts: Arc::new(accounts), seen, ties: Arc::new(ties) })
+    }
+}
+
+/// What became of a store that was closed. Redis being away at that moment is no fault of a stop in good order: the log
+/// says what is lost by it, the last second's times at most.
+pub fn closed(result: Result<(), StoreError>, failure: &'static str) -> anyhow::Result<()> {
+    match result {
+        Err(StoreError::Unavailable(reason)) => {
+            log::warn!("{failure}: {reason}");
+            Ok(())
+        }
+        other => other.context(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_in_good_order_though_redis_is_away_but_not_where_a_disk_fails() {
+        assert!(closed(Ok(()), "x").is_ok());
+        assert!(closed(Err(StoreError::Unavailable("away".into())), "x").is_ok());
+        assert_eq!(closed(Err(StoreError::Closed), "not written").unwrap_err().to_string(), "not written");
     }
 }
