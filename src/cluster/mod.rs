@@ -7,24 +7,24 @@
 //!
 //! # How the engine uses it
 //!
-//! The engine holds an `Option<Arc<dyn Backplane>>`; with `None` it does nothing of the following.
+//! The engine has `Nodes` (`engine/nodes`), or none; with none it does nothing of the following.
 //!
-//! | the user actor, when | calls |
+//! | when | what is called |
 //! |---|---|
-//! | it starts | [`Backplane::watch`]; answers no follower before [`Backplane::remote`] is known, or [`Standing`] says that Redis is away |
-//! | its local connections, or what one shows, changed | [`Backplane::announce`] with all of them, or [`Backplane::withdraw`] after the last |
-//! | its last local line broke and it is to linger | [`Backplane::linger`]; at its own deadline [`Backplane::withdraw`] |
-//! | it gets [`Listener::changed`] (by its supervisor) | [`Backplane::remote`], then tells its followers the difference to what it showed |
-//! | it retires | [`Backplane::unwatch`]; it may retire only without local connections and followers |
+//! | a supervisor starts a user's actor | [`Backplane::watch`]; the actor handles nothing before [`Backplane::remote`] is known, or [`Standing`] says that Redis is away, or it has taken too long |
+//! | a user's lines here, or what one shows, changed | [`Backplane::announce`] with all of them, or [`Backplane::withdraw`] after the last |
+//! | its last line here broke and is shown on, or the node is about to send its clients away | [`Backplane::linger`]; at its own deadline [`Backplane::withdraw`] |
+//! | a supervisor gets [`Listener::changed`] | the actor takes [`Backplane::remote`] in and tells its followers the difference to what it showed |
+//! | a supervisor has an actor retire | [`Backplane::unwatch`]; it may retire only without lines, followers, and connections that are shown on here |
 //!
-//! What a user shows is its local connections and the remote ones. A remote connection with the id (or the
-//! [`RemoteConnection::shown`](crate::presence::elsewhere::RemoteConnection::shown) id) of a local one is left out: the local one is newer. A connection that comes
-//! while a remote one lingers takes its place: it is announced with `shown_as` the lingering one's shown id, and nobody
-//! sees a leave or a join unless the status differs. The version followers are told is the actor's own, which grows with
-//! every change it tells: a view on any node goes only forward, because the actor fetches states in their order.
+//! What a user shows is its lines here and the remote connections (`presence/user/elsewhere` has the rules). A remote
+//! connection with the id of one here, or with the id that one here is shown under, is left out. A connection that becomes
+//! visible while one of its kind lingers takes its place: it is announced with `shown_as` the lingering one's shown id, and
+//! nobody sees a leave or a join unless the status differs. The version followers are told is the actor's own, which grows
+//! with every change it tells: a view on any node goes only forward, because the actor fetches states in their order.
 //!
-//! The API asks [`Backplane::look`] about users who are not watched, sends [`Backplane::order`] to close connections
-//! elsewhere, and keeps call windows here, so that every node has the same.
+//! Questions about users who are not watched are answered by [`Backplane::look`]. [`Backplane::order`] has other nodes
+//! close connections and read lists again; call windows are kept here, so that every node has the same.
 //!
 //! # What waits, and what happens when it is full
 //!

@@ -1,8 +1,9 @@
 //! The users: one actor each, found and started by the supervisor of their shard.
 //!
 //! [`Engine`] is the handle that the rest of the server holds; [`Attachment`] is one connection's hold on its user.
-//! All messages are on one page, in [`messages`]. [`mailbox`] is the only place that sends. The rules are not here but
-//! in `presence/`; what a session does with a notification is in `outbox/` and `session/`.
+//! All messages are on one page, in [`messages`]. [`mailbox`] is the only place that sends. What is done where there are
+//! other nodes begins in [`nodes`]. The rules are not here but in `presence/`; what a session does with a notification is
+//! in `outbox/` and `session/`.
 
 mod accounts;
 mod attachment;
