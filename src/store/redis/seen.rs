@@ -75,7 +75,14 @@ impl RedisSeen {
 
 impl SeenStore for RedisSeen {
     fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Sighting)>) -> Result<(), TooManyWaiting> {
-        self.shared.inbox.lock().note(sightings, self.shared.metrics.seen())
+        let mut says = false;
+        let mut watched = sightings.inspect(|(_, sighting)| says |= sighting.text_bytes() > 0);
+        let noted = self.shared.inbox.lock().note(&mut watched, self.shared.metrics.seen());
+        if says {
+            // The user's next connection, on whichever node, begins with what it said last.
+            self.shared.hurry.notify_one();
+        }
+        noted
     }
 
     fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {

@@ -69,6 +69,11 @@ class Device {
     this.arrivals += 1;
   }
 
+  /** A new line may begin with any of the latest that it showed before. */
+  doubtsTheLatest() {
+    for (let number = Math.max(1, this.number - 3); number <= this.number; number += 1) this.history.doubts(this.user, number);
+  }
+
   /** The line is closed. */
   ends(code) {
     this.closes.push(code);
@@ -186,6 +191,8 @@ class CentrifugoDevice extends Device {
 
   #begins() {
     this.begins();
+    // It begins with the state that was written last: what it said while Redis was away is not.
+    this.doubtsTheLatest();
     // Who is held shows nothing: another connection of this world begins with nothing.
     if (this.isHeld && this.arrivals > 1) return;
     // What it showed last is kept by the server, and which of it has come in is not known.
@@ -257,6 +264,8 @@ class ImDevice extends Device {
 
   #begins() {
     this.begins();
+    // Its device shows what the account showed last as far as the node knows, which may have been without Redis.
+    this.doubtsTheLatest();
     if (!this.isHeld || this.arrivals === 1) {
       this.history.shows(this.user);
       this.shows().catch(() => {});
