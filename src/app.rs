@@ -146,6 +146,9 @@ pub struct App {
     drain: Drain,
 }
 
+/// How long the accepting thread may take to hear that it is to pause.
+const PAUSE_TAKES: Duration = Duration::from_millis(250);
+
 /// What a drain needs.
 struct Drain {
     server: ServerHandle,
@@ -243,6 +246,8 @@ impl Drain {
         log::info!(connections = self.metrics.connections(); "draining");
         self.readiness.set(false);
         self.server.pause().await;
+        // The accepting thread is told, and does not say when it has heard: a listener that is shut before is an error to it.
+        tokio::time::sleep(PAUSE_TAKES).await;
         self.door.close();
         self.engine.refuse_new();
         let closed = tokio::time::timeout(self.timeout, self.close_all()).await;
