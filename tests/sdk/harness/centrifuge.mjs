@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 
 import { Centrifuge as CentrifugeJson } from 'centrifuge';
 import { Centrifuge as CentrifugeProtobuf } from 'centrifuge/build/protobuf';
@@ -130,7 +131,7 @@ class Following {
   async seesAtLast(wanted) {
     for (;;) {
       const seen = await this.sees();
-      if (Object.entries(wanted).every(([name, value]) => seen[name] === value)) return seen;
+      if (Object.entries(wanted).every(([name, value]) => isDeepStrictEqual(seen[name], value))) return seen;
     }
   }
 
