@@ -124,7 +124,10 @@ impl UserActor {
         if self.is_connected() != connected {
             self.count_connected(!connected);
         }
-        self.follow_up(exit, context);
+        // A follow changes nothing that other nodes know.
+        if snapshot.is_none() {
+            self.follow_up(exit, context);
+        }
         if let Some(diff) = notify {
             self.tell(diff, context);
         }
