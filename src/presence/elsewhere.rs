@@ -197,13 +197,12 @@ impl Elsewhere {
     }
 
     /// Takes out those whose time is over by `now`; none: all.
-    pub fn lapse(&mut self, now: Option<Timestamp>) -> Vec<RemoteConnection> {
+    pub fn lapse(&mut self, now: Option<Timestamp>) {
         let over = |left: &mut Left| now.is_none_or(|now| left.until <= now);
         let gone: Vec<RemoteConnection> = self.left.extract_if(.., over).map(|left| left.connection).collect();
         // One whose place it took is not to come back.
         self.places.extend(gone.iter().map(|one| Place { connection: None, shown: one.shown() }));
         self.forget_places();
-        gone
     }
 
     /// When the first of them is over.

@@ -47,20 +47,19 @@ impl Privacy {
 
     /// Who is on a user's list, as far as that matters to who sees whom.
     pub fn listed(&self, kind: RosterKind, owner: UserId) -> HashSet<UserId> {
-        let lists = match kind {
-            RosterKind::Blocked => &self.blocked,
-            RosterKind::Friends => &self.friends,
-        };
-        lists.get(&owner).cloned().unwrap_or_default()
+        self.lists(kind).get(&owner).cloned().unwrap_or_default()
     }
 
     /// Everybody who has such a list.
     pub fn owners(&self, kind: RosterKind) -> Vec<UserId> {
-        let lists = match kind {
+        self.lists(kind).keys().copied().collect()
+    }
+
+    fn lists(&self, kind: RosterKind) -> &HashMap<UserId, HashSet<UserId>> {
+        match kind {
             RosterKind::Blocked => &self.blocked,
             RosterKind::Friends => &self.friends,
-        };
-        lists.keys().copied().collect()
+        }
     }
 
     /// Whether `owner` is to look absent to `other`.
