@@ -93,7 +93,7 @@ impl SeenStore for RedisSeen {
     fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
         let asked = self.shared.inbox.lock().forget(users);
         self.shared.hurry.notify_one();
-        async { asked?.await.map_err(|_| StoreError::Closed)? }.boxed()
+        async { inbox::written(asked?).await }.boxed()
     }
 
     fn close(&self) -> Answer<'_, ()> {
@@ -101,7 +101,7 @@ impl SeenStore for RedisSeen {
         self.shared.hurry.notify_one();
         async {
             match asked {
-                Some(asked) => asked.await.map_err(|_| StoreError::Closed)?,
+                Some(asked) => inbox::written(asked).await,
                 None => Ok(()),
             }
         }

@@ -97,6 +97,11 @@ impl Inbox {
     }
 }
 
+/// Waits until what was asked for is written.
+pub async fn written(asked: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
+    asked.await.map_err(|_| StoreError::Closed)?
+}
+
 /// Tells who waits how it went.
 pub fn answer(asking: Vec<Asker>, result: &Result<(), StoreError>) {
     for asker in asking {
