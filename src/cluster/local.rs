@@ -56,6 +56,9 @@ struct Entry {
     dirty: bool,
     /// Is being written.
     under_way: bool,
+    /// Redis has it, and it is Redis's own business from here on; kept until its event is heard, so that earlier events
+    /// are known to be earlier.
+    done: bool,
     /// The clock that Redis gave the last write that changed something.
     clock: BucketClock,
 }
@@ -77,6 +80,8 @@ struct Inner {
     queue: VecDeque<UserId>,
     /// Whom [`Local::reassert`] still has to come to in this round.
     round: Vec<UserId>,
+    /// So many at a time.
+    stride: usize,
     /// How many are being written.
     under_way: usize,
 }
@@ -86,10 +91,10 @@ impl Local {
     pub fn wish(&self, user: UserId, wish: Wish) {
         {
             let mut inner = self.inner.lock();
-            let fresh = || Entry { wish: wish.clone(), generation: 0, dirty: false, under_way: false, clock: 0 };
-            let entry = inner.entries.entry(user).or_insert_with(fresh);
+            let entry = inner.entries.entry(user).or_insert_with(|| Entry::new(wish.clone(), 0));
             entry.wish = wish;
             entry.generation += 1;
+            entry.done = false;
             inner.mark(user);
         }
         self.changed.notify_one();
@@ -97,8 +102,9 @@ impl Local {
 
     /// The packed record that a user has here, if it has one.
     pub fn value(&self, user: UserId) -> Option<Bytes> {
-        match &self.inner.lock().entries.get(&user)?.wish {
-            Wish::Here(value) | Wish::Lingering(value, _) => Some(value.clone()),
+        let inner = self.inner.lock();
+        match inner.entries.get(&user).filter(|entry| !entry.done)?.wish {
+            Wish::Here(ref value) | Wish::Lingering(ref value, _) => Some(value.clone()),
             Wish::Gone(_) => None,
         }
     }
@@ -127,11 +133,13 @@ impl Local {
         entry.under_way = false;
         entry.clock = clock.unwrap_or(entry.clock);
         // What lingers is Redis's own business from here on: to write it again would bring it back after its deadline.
-        let is_done = match entry.wish {
+        let ends = match entry.wish {
             Wish::Here(_) => false,
             Wish::Lingering(..) | Wish::Gone(_) => true,
         };
-        if is_done && entry.generation == write.generation && !entry.dirty {
+        entry.done = ends && entry.generation == write.generation && !entry.dirty;
+        if entry.done && entry.clock == 0 {
+            // Nothing ever changed: no event will come.
             inner.entries.remove(&write.user);
         }
         if inner.queue.is_empty() && inner.under_way == 0 {
@@ -152,14 +160,18 @@ impl Local {
     /// up came late and overtook its successor), it is written again.
     pub fn echo(&self, user: UserId, clock: BucketClock, value: &[u8]) {
         let mut inner = self.inner.lock();
-        match inner.entries.get(&user) {
-            Some(entry) if entry.under_way || entry.dirty || clock <= entry.clock => return,
-            Some(entry) if entry.wish.value() == value => return,
-            Some(_) => {}
-            None if value.is_empty() || is_lingering(value) => return,
+        let has_ended = value.is_empty() || is_lingering(value);
+        match inner.entries.get_mut(&user) {
+            Some(entry) if entry.under_way || entry.dirty || clock < entry.clock => return,
+            Some(entry) if entry.done && has_ended => {
+                inner.entries.remove(&user);
+                return;
+            }
+            Some(entry) if clock == entry.clock || entry.wish.value() == value => return,
+            Some(entry) => entry.done = false,
+            None if has_ended => return,
             None => {
-                let wish = Wish::Gone(Exit::Lost);
-                inner.entries.insert(user, Entry { wish, generation: 0, dirty: false, under_way: false, clock });
+                inner.entries.insert(user, Entry::new(Wish::Gone(Exit::Lost), clock));
             }
         }
         inner.mark(user);
@@ -169,6 +181,7 @@ impl Local {
     /// Everything is to be written again.
     pub fn write_all(&self) {
         let mut inner = self.inner.lock();
+        inner.entries.retain(|_, entry| !entry.done);
         let users: Vec<UserId> = inner.entries.keys().copied().collect();
         users.into_iter().for_each(|user| inner.mark(user));
         self.changed.notify_one();
@@ -179,10 +192,17 @@ impl Local {
         let mut inner = self.inner.lock();
         if inner.round.is_empty() {
             inner.round = inner.entries.keys().copied().collect();
+            inner.stride = inner.round.len().div_ceil(rounds.max(1));
         }
-        let left = inner.round.len() - (inner.entries.len().div_ceil(rounds.max(1))).min(inner.round.len());
+        let left = inner.round.len().saturating_sub(inner.stride);
         let users = inner.round.split_off(left);
-        users.into_iter().for_each(|user| inner.mark(user));
+        for user in users {
+            // Of who is done an event ought to have been heard by now: it was missed.
+            if inner.entries.get(&user).is_some_and(|entry| entry.done) {
+                inner.entries.remove(&user);
+            }
+            inner.mark(user);
+        }
         self.changed.notify_one();
     }
 
@@ -192,14 +212,16 @@ impl Local {
         inner.queue.len() + inner.under_way
     }
 
-    /// How many users there are.
-    pub fn len(&self) -> usize {
+    /// How many users are remembered.
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.inner.lock().entries.len()
     }
+}
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.inner.lock().entries.is_empty()
+impl Entry {
+    fn new(wish: Wish, clock: BucketClock) -> Self {
+        Self { wish, generation: 0, dirty: false, under_way: false, done: false, clock }
     }
 }
 
@@ -251,7 +273,53 @@ mod tests {
         local.wish(user, Wish::Gone(Exit::Lost));
         let write = local.take(10).remove(0);
         local.written(&write, Some(7));
-        assert!(local.is_empty() && local.waiting() == 0);
+        local.echo(user, 5, b"");
+        assert_eq!((local.len(), local.waiting()), (1, 0), "its event is to come");
+        local.echo(user, 7, b"");
+        assert_eq!((local.len(), local.waiting()), (0, 0));
+        local.wish(user, Wish::Gone(Exit::Lost));
+        local.take(10).iter().for_each(|write| local.written(write, None));
+        assert_eq!(local.len(), 0, "was gone already: there is no event");
+    }
+
+    #[test]
+    fn an_event_that_comes_after_later_answers_ends_nobodys_lingering() {
+        let (local, user) = (Local::default(), UserId::random());
+        local.wish(user, here("a"));
+        local.take(10).iter().for_each(|write| local.written(write, Some(1)));
+        local.wish(user, Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
+        local.take(10).iter().for_each(|write| local.written(write, Some(2)));
+        local.echo(user, 1, b"a");
+        assert_eq!((local.waiting(), local.value(user)), (0, None), "it is old");
+        local.echo(user, 2, b"La");
+        assert_eq!((local.len(), local.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn a_write_that_came_late_does_not_end_lingering_either() {
+        let (local, user) = (Local::default(), UserId::random());
+        let lingering = Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1));
+        local.wish(user, here("a"));
+        local.take(10).iter().for_each(|write| local.written(write, Some(1)));
+        local.wish(user, lingering.clone());
+        local.take(10).iter().for_each(|write| local.written(write, Some(2)));
+        local.echo(user, 3, b"a");
+        assert_eq!(taken(&local), [(user, lingering)]);
+    }
+
+    #[test]
+    fn who_is_done_and_was_never_heard_of_is_forgotten_in_turn() {
+        let local = Local::default();
+        for _ in 0..20 {
+            local.wish(UserId::random(), here("x"));
+        }
+        local.take(100).iter().for_each(|write| local.written(write, Some(1)));
+        let users: Vec<UserId> = local.inner.lock().entries.keys().copied().collect();
+        users.iter().for_each(|&user| local.wish(user, Wish::Gone(Exit::Lost)));
+        local.take(100).iter().for_each(|write| local.written(write, Some(2)));
+        assert_eq!((local.len(), local.waiting()), (20, 0));
+        (0..10).for_each(|_| local.reassert(10));
+        assert_eq!((local.len(), local.waiting()), (0, 0), "and nothing is written");
     }
 
     #[test]
