@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::outbox::Address;
@@ -12,6 +13,10 @@ use crate::presence::time::Timestamp;
 
 /// A reminder comes at most that late.
 const STEP: Duration = Duration::from_millis(100);
+
+/// Steps that are that late mean that the process stood still (a paused machine, or one with far too much to do). What
+/// clients said meanwhile is then read for as long, before anybody is held to a deadline.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Who has to be reminded when. Holds an entry for each session, and for one that has ended until its time has come.
 #[derive(Default)]
@@ -30,7 +35,13 @@ impl Rounds {
 
     async fn run(rounds: Weak<Self>, clock: Clock) {
         loop {
+            let begin = Instant::now();
             tokio::time::sleep(STEP).await;
+            let late = begin.elapsed().saturating_sub(STEP);
+            if late >= STANDSTILL {
+                log::warn!(seconds = late.as_secs_f64(); "stood still; hearing what clients said meanwhile first");
+                tokio::time::sleep(STANDSTILL).await;
+            }
             let Some(rounds) = rounds.upgrade() else { return };
             rounds.sweep(clock.now());
         }

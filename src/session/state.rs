@@ -82,8 +82,9 @@ pub struct State {
     last_id: u32,
     /// When the client was heard last.
     heard: Timestamp,
-    /// A ping has gone out since then.
-    pinged: bool,
+    /// Until when it has to answer the ping that has gone out since then. By the ping, not by the silence: who stood still
+    /// was heard by nobody.
+    answer_until: Option<Timestamp>,
     phase: Phase,
     /// How it ends, if it ends now.
     ending: Ending,
@@ -135,7 +136,7 @@ impl State {
             under_way: None,
             last_id: 0,
             heard: now,
-            pinged: false,
+            answer_until: None,
             phase: Phase::Open,
             ending: Ending::Broken,
         }
@@ -200,7 +201,7 @@ impl State {
     /// Anything came from the client: it lives.
     pub fn heard(&mut self, now: Timestamp) {
         self.heard = now;
-        self.pinged = false;
+        self.answer_until = None;
     }
 
     fn refused_by_rate(&mut self, now: Timestamp) -> Option<Refusal> {
@@ -381,7 +382,6 @@ impl State {
 
     /// A deadline has come, or may have.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
-        let silence = now.since(self.heard);
         if self.phase == Phase::Open
             && let Some(entrance) = &mut self.entrance
         {
@@ -400,18 +400,20 @@ impl State {
             Phase::Stopped => Vec::new(),
             Phase::Closing(until) if now < until => Vec::new(),
             Phase::Closing(_) => self.stop(),
-            Phase::Open if silence >= self.timing.pong_timeout => self.close_because(CloseCause::Silent, now),
-            Phase::Open if silence >= self.timing.ping_interval && !self.pinged => {
-                self.pinged = true;
-                vec![Action::Ping]
-            }
-            Phase::Open => Vec::new(),
+            Phase::Open => match self.answer_until {
+                Some(until) if until <= now => self.close_because(CloseCause::Silent, now),
+                None if now >= self.heard + self.timing.ping_interval => {
+                    self.answer_until = Some(now + self.timing.pong_timeout.saturating_sub(self.timing.ping_interval));
+                    vec![Action::Ping]
+                }
+                Some(_) | None => Vec::new(),
+            },
         }
     }
 
     /// When [`State::tick`] is due next.
     pub fn deadline(&self) -> Timestamp {
-        let silence = self.heard + if self.pinged { self.timing.pong_timeout } else { self.timing.ping_interval };
+        let silence = self.answer_until.unwrap_or(self.heard + self.timing.ping_interval);
         match (self.phase, &self.entrance) {
             (Phase::Closing(until), _) => until,
             (Phase::Open | Phase::Stopped, None) => {

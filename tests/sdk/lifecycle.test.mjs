@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
+import { centrifuge, FORMATS } from './harness/centrifuge.mjs';
 import { ADAPTERS, clientOf, refusal, socketOf } from './harness/nakama.mjs';
-import { joined, peopleIn } from './harness/people.mjs';
+import { changed, joined, peopleIn } from './harness/people.mjs';
 import { startServer, temporaryFolder } from './harness/server.mjs';
 
 const unique = (word) => `${word}-${randomUUID()}`;
@@ -28,6 +30,54 @@ describe('SIGTERM', () => {
       const { code, wasClean } = await person.isDisconnected();
       assert.ok(wasClean && code !== CUT, `${person.name} was closed with ${code}`);
     }
+  });
+});
+
+describe('a server that stands still', () => {
+  /** Longer than every client may be silent. */
+  const STANDSTILL = 4000;
+
+  const env = {
+    HEREABOUTS_SESSION__PING_INTERVAL: '1s',
+    HEREABOUTS_SESSION__PONG_TIMEOUT: '2s',
+    HEREABOUTS_CENTRIFUGO__CLIENT__PING_INTERVAL: '2s',
+    HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '1s',
+  };
+
+  test('has missed nobody: all stay, and nothing is told', async (t) => {
+    const server = await startServer({ env });
+    t.after(() => {
+      process.kill(server.pid, 'SIGCONT');
+      return server.stop();
+    });
+    const guests = await Promise.all(FORMATS.map(async (format) => {
+      const guest = centrifuge(t, server, format, { claims: { sub: format } });
+      await guest.connects();
+      return guest;
+    }));
+    const watched = await Promise.all(ADAPTERS.map(async (adapter) => {
+      const person = peopleIn(t, server, adapter);
+      const [alice, bob] = await Promise.all([person('alice'), person('bob', { shows: true })]);
+      await alice.follows(bob);
+      return { alice, bob };
+    }));
+
+    process.kill(server.pid, 'SIGSTOP');
+    await sleep(STANDSTILL);
+    process.kill(server.pid, 'SIGCONT');
+
+    // For as long as it takes to give up somebody who does not answer.
+    for (let round = 1, before = ''; round <= 12; round++) {
+      const now = `round ${round}`;
+      for (const { alice, bob } of watched) {
+        await bob.setsStatus(now);
+        await alice.sees(changed('bob', before, now));
+      }
+      before = now;
+      await sleep(400);
+    }
+    for (const { events } of guests) assert.deepEqual(events.all.map(({ event }) => event), ['connecting', 'connected']);
+    assert.match(server.log(), /stood still/);
   });
 });
 

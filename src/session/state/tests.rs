@@ -168,6 +168,14 @@ fn a_silent_client_is_pinged_and_then_closed() {
 }
 
 #[test]
+fn after_a_standstill_clients_are_asked_before_they_are_given_up() {
+    let mut state = alice(|_| {});
+    assert_eq!(state.tick(at(60)), [Action::Ping]);
+    assert_eq!((state.deadline(), state.tick(at(69))), (at(70), Vec::new()));
+    assert!(matches!(&state.tick(at(70))[..], [Action::Close(_)]));
+}
+
+#[test]
 fn a_client_that_is_heard_lives() {
     let mut state = alice(|_| {});
     for round in 1..5 {
