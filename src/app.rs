@@ -18,6 +18,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web;
 use anyhow::Context;
+use tokio::time::error::Elapsed;
 
 use crate::api::accounts::Accounts;
 use crate::api::online::Online;
@@ -250,8 +251,7 @@ impl Drain {
         tokio::time::sleep(PAUSE_TAKES).await;
         self.door.close();
         self.engine.refuse_new();
-        let closed = tokio::time::timeout(self.timeout, self.close_all()).await;
-        if closed.is_err() {
+        if self.close_all().await.is_err() {
             log::warn!(connections = self.metrics.connections(); "not every client took its close in time; cutting the rest");
         }
         if let Some(grpc) = grpc
@@ -282,11 +282,18 @@ impl Drain {
         Ok(())
     }
 
-    async fn close_all(&self) {
+    async fn close_all(&self) -> Result<(), Elapsed> {
+        let mut left = self.timeout;
         if self.nodes.is_some() {
-            // Some time is left for those who take their close slowly.
-            nodes::send_away(&self.engine, self.timeout * 3 / 4).await;
+            let spread = self.timeout * 3 / 4;
+            nodes::send_away(&self.engine, spread).await;
+            left -= spread;
         }
+        // By a clock of its own: whatever held up the spreading leaves time to those who take their close slowly.
+        tokio::time::timeout(left, self.close_rest()).await
+    }
+
+    async fn close_rest(&self) {
         // Again and again, for those that were in the middle of their handshake.
         while self.metrics.connections() > 0 {
             self.engine.close_all(Farewell::Drain);
