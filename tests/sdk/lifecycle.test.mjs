@@ -46,6 +46,8 @@ describe('a server that stands still', () => {
 
   test('has missed nobody: all stay, and nothing is told', async (t) => {
     const server = await startServer({ env });
+    const scenes = ADAPTERS.map((adapter) => peopleIn(t, server, adapter));
+    // After everybody has gone: they would see each other go.
     t.after(() => {
       process.kill(server.pid, 'SIGCONT');
       return server.stop();
@@ -55,8 +57,7 @@ describe('a server that stands still', () => {
       await guest.connects();
       return guest;
     }));
-    const watched = await Promise.all(ADAPTERS.map(async (adapter) => {
-      const person = peopleIn(t, server, adapter);
+    const watched = await Promise.all(scenes.map(async (person) => {
       const [alice, bob] = await Promise.all([person('alice'), person('bob', { shows: true })]);
       await alice.follows(bob);
       return { alice, bob };
