@@ -35,6 +35,7 @@ impl Rounds {
 
     async fn run(rounds: Weak<Self>, clock: Clock) {
         loop {
+            // Not by the clock of deadlines, which is told how late it is in tests.
             let begin = Instant::now();
             tokio::time::sleep(STEP).await;
             let late = begin.elapsed().saturating_sub(STEP);
