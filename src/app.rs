@@ -30,7 +30,7 @@ use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::value::Period;
 use crate::config::{Config, FollowPolicy, LimitsConfig, SessionConfig};
-use crate::engine::{Accounts as LastingAccounts, DeskRules, Engine, Nodes, Ports, Ticks, Veil};
+use crate::engine::{Accounts as LastingAccounts, Census, DeskRules, Engine, Nodes, Ports, Ticks, Veil};
 use crate::grpc::{Grpc, Running};
 use crate::http::api::ServerApi;
 use crate::http::centrifugo::Centrifugo;
@@ -87,15 +87,18 @@ impl Parts {
 
     /// Likewise; in place of the webhooks, this one is told of clients that come and go.
     pub fn assemble_with(config: &Config, clock: &Clock, porter: Option<Arc<dyn Porter>>) -> anyhow::Result<Self> {
-        Self::assemble_among(None, config, clock, Metrics::new(), porter)
+        let metrics = Metrics::new();
+        let webhook = Webhook::start(&config.webhook, config.im.sdk_app_id, clock, &metrics)?;
+        let messenger = Messenger::of(&webhook, clock).map(|messenger| messenger as Arc<dyn Porter>);
+        Self::assemble_among(None, config, clock, metrics, webhook, porter.or(messenger))
     }
 
-    /// Likewise, as one of several nodes.
-    pub fn assemble_among(
+    fn assemble_among(
         nodes: Option<Nodes>,
         config: &Config,
         clock: &Clock,
         metrics: Metrics,
+        webhook: Webhook,
         porter: Option<Arc<dyn Porter>>,
     ) -> anyhow::Result<Self> {
         let Stores { accounts: store, seen, ties } = Stores::open(config, clock, &metrics)?;
@@ -116,8 +119,6 @@ impl Parts {
             node,
         });
         let rounds = Rounds::start(clock);
-        let webhook = Webhook::start(&config.webhook, config.im.sdk_app_id, clock, &metrics)?;
-        let porter = porter.or_else(|| Messenger::of(&webhook));
         let services = || Services {
             porter: porter.clone(),
             ..services(config, clock, &metrics, &accounts, &engine, &store, &rounds)
@@ -173,8 +174,12 @@ impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub async fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
-        let nodes = nodes::join(config, clock, &metrics).await?;
-        let parts = Parts::assemble_among(nodes, config, clock, metrics, None)?;
+        let webhook = Webhook::start(&config.webhook, config.im.sdk_app_id, clock, &metrics)?;
+        let messenger = Messenger::of(&webhook, clock);
+        let census = messenger.clone().map(|messenger| messenger as Arc<dyn Census>);
+        let nodes = nodes::join(config, clock, &metrics, census).await?;
+        let porter = messenger.map(|messenger| messenger as Arc<dyn Porter>);
+        let parts = Parts::assemble_among(nodes, config, clock, metrics, webhook, porter)?;
         let Parts { served, users, engine, nodes, store, seen, ties, webhook, metrics } = parts;
         let grpc = &config.grpc_api;
         let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));

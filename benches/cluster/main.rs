@@ -46,6 +46,10 @@ impl Listener for Counter {
         true
     }
 
+    fn lost(&self, _: UserId, _: Vec<RemoteConnection>) {}
+
+    fn returned(&self, _: UserId, _: Vec<RemoteConnection>) {}
+
     fn missed(&self) {}
 }
 

@@ -4,14 +4,22 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::session::porter::{Passage, Passing, Porter};
+use crate::clock::Clock;
+use crate::engine::Census;
+use crate::metrics::Dialect;
+use crate::presence::elsewhere::RemoteConnection;
+use crate::presence::id::UserId;
+use crate::session::porter::{Passage, Passing, Porter, Visitor};
 use crate::webhook::{Loss, StateChange, Transition, Webhook};
 
 /// Bytes of a platform's name; a longer one is not told.
 const LONGEST_PLATFORM: usize = 64;
 
 /// Offers every passage to the webhooks.
-pub struct Messenger(Webhook);
+pub struct Messenger {
+    webhook: Webhook,
+    clock: Clock,
+}
 
 /// What a client says of itself, as far as receivers are told.
 #[derive(Deserialize)]
@@ -22,8 +30,26 @@ struct Info {
 
 impl Messenger {
     /// None: there are no receivers, so sessions need not tell.
-    pub fn of(webhook: &Webhook) -> Option<Arc<dyn Porter>> {
-        webhook.is_on().then(|| Arc::new(Self(webhook.clone())) as Arc<dyn Porter>)
+    pub fn of(webhook: &Webhook, clock: &Clock) -> Option<Arc<Self>> {
+        webhook.is_on().then(|| Arc::new(Self { webhook: webhook.clone(), clock: clock.clone() }))
+    }
+
+    fn tell(&self, user: UserId, connection: RemoteConnection, passing: Passing) {
+        let RemoteConnection { kind, username, info, .. } = connection;
+        // Of a later version: that will tell of it.
+        let Some(dialect) = Dialect::numbered(kind) else { return };
+        let visitor = Arc::new(Visitor::new(dialect, user, username, info, None));
+        self.passed(Passage { user, visitor, passing, at: self.clock.time_of_day() });
+    }
+}
+
+impl Census for Messenger {
+    fn lost(&self, user: UserId, connection: RemoteConnection) {
+        self.tell(user, connection, Passing::Closed);
+    }
+
+    fn returned(&self, user: UserId, connection: RemoteConnection) {
+        self.tell(user, connection, Passing::Came);
     }
 }
 
@@ -32,7 +58,7 @@ impl Porter for Messenger {
         // A token of Centrifugo's may have anything there.
         let info: Option<Info> = visitor.info.as_deref().and_then(|info| serde_json::from_str(info).ok());
         let platform = info.map(|info| info.platform).filter(|platform| platform.len() <= LONGEST_PLATFORM);
-        self.0.offer(StateChange {
+        self.webhook.offer(StateChange {
             user,
             account: visitor.account.as_str().into(),
             transition: transition(passing),

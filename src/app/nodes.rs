@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::cluster::Standing;
 use crate::cluster::redis::RedisBackplane;
 use crate::config::Config;
-use crate::engine::{Ear, Engine, Nodes};
+use crate::engine::{Census, Ear, Engine, Nodes};
 use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
@@ -21,12 +21,17 @@ const LOOK: Duration = Duration::from_millis(500);
 const PORTIONS: u32 = 50;
 
 /// Takes a lease at every Redis that is configured; none: there is none.
-pub async fn join(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Option<Nodes>> {
+pub async fn join(
+    config: &Config,
+    clock: &Clock,
+    metrics: &Metrics,
+    census: Option<Arc<dyn Census>>,
+) -> anyhow::Result<Option<Nodes>> {
     let cluster = &config.cluster;
     if !cluster.is_on() {
         return Ok(None);
     }
-    let ear = Ear::default();
+    let ear = Ear::telling(census);
     let name = name(config);
     let listener = Arc::new(ear.clone());
     let backplane = RedisBackplane::start(cluster, &name, clock, metrics, listener).await.context("[cluster]")?;

@@ -122,7 +122,8 @@ fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn read_user(text: &[u8]) -> Option<UserId> {
+/// Reads a user as the scripts write it.
+pub fn read_user(text: &[u8]) -> Option<UserId> {
     Uuid::try_parse_ascii(text).ok().map(UserId::from_uuid)
 }
 

@@ -52,6 +52,8 @@ struct Entry {
     wish: Wish,
     /// Counts the wishes.
     generation: u64,
+    /// The wish that Redis has; 0: none.
+    acknowledged: u64,
     /// Waits to be written.
     dirty: bool,
     /// Is being written.
@@ -59,6 +61,10 @@ struct Entry {
     /// Redis has it, and it is Redis's own business from here on; kept until its event is heard, so that earlier events
     /// are known to be earlier.
     done: bool,
+    /// What Redis has where that is not what is wished.
+    stood: Option<Bytes>,
+    /// It has that under a life of this node that was declared dead.
+    orphaned: bool,
     /// The clock that Redis gave the last write that changed something.
     clock: BucketClock,
 }
@@ -92,6 +98,7 @@ impl Local {
         {
             let mut inner = self.inner.lock();
             let entry = inner.entries.entry(user).or_insert_with(|| Entry::new(wish.clone(), 0));
+            entry.keep_what_stands();
             entry.wish = wish;
             entry.generation += 1;
             entry.done = false;
@@ -125,13 +132,21 @@ impl Local {
         writes
     }
 
-    /// A write was acknowledged, with a clock if it changed something.
-    pub fn written(&self, write: &Write, clock: Option<BucketClock>) {
+    /// A write was acknowledged, with a clock if it changed something. Answers what others removed of the user meanwhile,
+    /// because they took this node for dead.
+    pub fn written(&self, write: &Write, clock: Option<BucketClock>) -> Option<Bytes> {
         let mut inner = self.inner.lock();
         inner.under_way -= 1;
         let entry = inner.entries.get_mut(&write.user).expect("stays while it is being written");
         entry.under_way = false;
         entry.clock = clock.unwrap_or(entry.clock);
+        let stood = entry.stood.take().filter(|_| std::mem::take(&mut entry.orphaned));
+        entry.acknowledged = write.generation;
+        if let Wish::Here(value) = &write.wish
+            && entry.generation != write.generation
+        {
+            entry.stood = Some(value.clone());
+        }
         // What lingers is Redis's own business from here on: to write it again would bring it back after its deadline.
         let ends = match entry.wish {
             Wish::Here(_) => false,
@@ -145,6 +160,7 @@ impl Local {
         if inner.queue.is_empty() && inner.under_way == 0 {
             self.settled.notify_one();
         }
+        stood
     }
 
     /// A write may not have been carried out: it is to be tried again.
@@ -178,10 +194,17 @@ impl Local {
         self.changed.notify_one();
     }
 
-    /// Everything is to be written again.
-    pub fn write_all(&self) {
+    /// Everything is to be written again, under another life. `is_dead`: the life before was declared dead, so others
+    /// remove what it had.
+    pub fn write_all(&self, is_dead: bool) {
         let mut inner = self.inner.lock();
         inner.entries.retain(|_, entry| !entry.done);
+        if is_dead {
+            for entry in inner.entries.values_mut() {
+                entry.keep_what_stands();
+                entry.orphaned = entry.stood.is_some();
+            }
+        }
         let users: Vec<UserId> = inner.entries.keys().copied().collect();
         users.into_iter().for_each(|user| inner.mark(user));
         self.changed.notify_one();
@@ -221,7 +244,27 @@ impl Local {
 
 impl Entry {
     fn new(wish: Wish, clock: BucketClock) -> Self {
-        Self { wish, generation: 0, dirty: false, under_way: false, done: false, clock }
+        Self {
+            wish,
+            generation: 0,
+            acknowledged: 0,
+            dirty: false,
+            under_way: false,
+            done: false,
+            stood: None,
+            orphaned: false,
+            clock,
+        }
+    }
+
+    /// The wish will be another.
+    fn keep_what_stands(&mut self) {
+        if let Wish::Here(value) = &self.wish
+            && self.acknowledged > 0
+            && self.acknowledged == self.generation
+        {
+            self.stood = Some(value.clone());
+        }
     }
 }
 
@@ -241,6 +284,11 @@ mod tests {
 
     fn here(text: &'static str) -> Wish {
         Wish::Here(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// Redis takes what waits.
+    fn acknowledge(local: &Local, clock: Option<BucketClock>) {
+        local.take(100).iter().for_each(|write| assert_eq!(local.written(write, clock), None));
     }
 
     fn taken(local: &Local) -> Vec<(UserId, Wish)> {
@@ -278,7 +326,7 @@ mod tests {
         local.echo(user, 7, b"");
         assert_eq!((local.len(), local.waiting()), (0, 0));
         local.wish(user, Wish::Gone(Exit::Lost));
-        local.take(10).iter().for_each(|write| local.written(write, None));
+        acknowledge(&local, None);
         assert_eq!(local.len(), 0, "was gone already: there is no event");
     }
 
@@ -286,9 +334,9 @@ mod tests {
     fn an_event_that_comes_after_later_answers_ends_nobodys_lingering() {
         let (local, user) = (Local::default(), UserId::random());
         local.wish(user, here("a"));
-        local.take(10).iter().for_each(|write| local.written(write, Some(1)));
+        acknowledge(&local, Some(1));
         local.wish(user, Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
-        local.take(10).iter().for_each(|write| local.written(write, Some(2)));
+        acknowledge(&local, Some(2));
         local.echo(user, 1, b"a");
         assert_eq!((local.waiting(), local.value(user)), (0, None), "it is old");
         local.echo(user, 2, b"La");
@@ -300,9 +348,9 @@ mod tests {
         let (local, user) = (Local::default(), UserId::random());
         let lingering = Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1));
         local.wish(user, here("a"));
-        local.take(10).iter().for_each(|write| local.written(write, Some(1)));
+        acknowledge(&local, Some(1));
         local.wish(user, lingering.clone());
-        local.take(10).iter().for_each(|write| local.written(write, Some(2)));
+        acknowledge(&local, Some(2));
         local.echo(user, 3, b"a");
         assert_eq!(taken(&local), [(user, lingering)]);
     }
@@ -313,10 +361,10 @@ mod tests {
         for _ in 0..20 {
             local.wish(UserId::random(), here("x"));
         }
-        local.take(100).iter().for_each(|write| local.written(write, Some(1)));
+        acknowledge(&local, Some(1));
         let users: Vec<UserId> = local.inner.lock().entries.keys().copied().collect();
         users.iter().for_each(|&user| local.wish(user, Wish::Gone(Exit::Lost)));
-        local.take(100).iter().for_each(|write| local.written(write, Some(2)));
+        acknowledge(&local, Some(2));
         assert_eq!((local.len(), local.waiting()), (20, 0));
         (0..10).for_each(|_| local.reassert(10));
         assert_eq!((local.len(), local.waiting()), (0, 0), "and nothing is written");
@@ -326,12 +374,12 @@ mod tests {
     fn who_lingers_is_left_to_redis() {
         let (local, user) = (Local::default(), UserId::random());
         local.wish(user, here("a"));
-        local.take(10).iter().for_each(|write| local.written(write, Some(1)));
+        acknowledge(&local, Some(1));
         local.wish(user, Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
-        local.take(10).iter().for_each(|write| local.written(write, Some(2)));
+        acknowledge(&local, Some(2));
         local.echo(user, 2, b"La");
         local.echo(user, 3, b"");
-        local.write_all();
+        local.write_all(true);
         assert_eq!((local.len(), local.waiting()), (0, 0), "it would come back after its deadline");
     }
 
@@ -355,21 +403,44 @@ mod tests {
     }
 
     #[test]
+    fn what_a_dead_life_had_is_told_once_with_the_write_that_follows() {
+        let local = Local::default();
+        let [known, left, fresh] = [(); 3].map(|()| UserId::random());
+        local.wish(known, here("a"));
+        acknowledge(&local, Some(1));
+        local.wish(left, here("l"));
+        acknowledge(&local, Some(1));
+        local.wish(fresh, here("b"));
+        local.wish(left, Wish::Gone(Exit::Lost));
+        // Written again for another reason, and not acknowledged.
+        local.reassert(1);
+        local.take(10).iter().for_each(|write| local.failed(write));
+        local.write_all(true);
+        local.wish(known, here("c"));
+        let stood = |write: &Write| (write.user, local.written(write, Some(2)));
+        let told: HashMap<_, _> = local.take(10).iter().map(stood).collect();
+        let [a, l] = ["a", "l"].map(|text| Some(Bytes::from_static(text.as_bytes())));
+        assert_eq!(told, HashMap::from([(known, a), (left, l), (fresh, None)]));
+        local.write_all(false);
+        assert!(local.take(10).iter().all(|write| local.written(write, Some(3)).is_none()));
+    }
+
+    #[test]
     fn everybody_is_written_again_in_turn() {
         let local = Local::default();
         for _ in 0..25 {
             local.wish(UserId::random(), here("x"));
         }
-        local.take(100).iter().for_each(|write| local.written(write, Some(1)));
+        acknowledge(&local, Some(1));
         let mut counts = Vec::new();
         for _ in 0..10 {
             local.reassert(10);
             let writes = local.take(100);
-            writes.iter().for_each(|write| local.written(write, None));
+            writes.iter().for_each(|write| drop(local.written(write, None)));
             counts.push(writes.len());
         }
         assert_eq!(counts, [3, 3, 3, 3, 3, 3, 3, 3, 1, 3]);
-        local.write_all();
+        local.write_all(false);
         assert_eq!(local.waiting(), 25);
     }
 }

@@ -116,8 +116,15 @@ impl MemoryBackplane {
     pub fn crash(&self) {
         let mut state = self.hub.state.lock();
         state.nodes.remove(&self.incarnation);
+        let survivor = state.nodes.values().next().map(|node| node.listener.clone());
         for user in state.users_of(self.incarnation) {
+            let Some(record) = state.record(self.incarnation, user).filter(|record| !record.lingering) else {
+                continue;
+            };
             self.hub.change(&mut state, self.incarnation, user, Bytes::new(), Some(Exit::Lost));
+            if let Some(survivor) = &survivor {
+                survivor.lost(user, record.connections);
+            }
         }
     }
 
@@ -155,11 +162,7 @@ impl Backplane for MemoryBackplane {
 
     fn linger(&self, user: UserId, span: Duration) {
         let mut state = self.hub.state.lock();
-        let Some(stored) = state.users.get(&user) else { return };
-        let Some((_, value)) = stored.records.iter().find(|(incarnation, _)| *incarnation == self.incarnation) else {
-            return;
-        };
-        let Ok(record) = Record::decode(value) else { return };
+        let Some(record) = state.record(self.incarnation, user) else { return };
         let value = Record { lingering: true, ..record }.encode().into();
         self.hub.change(&mut state, self.incarnation, user, value, None);
         state.lingering.insert((self.incarnation, user), self.now() + span);
@@ -241,6 +244,12 @@ impl Backplane for MemoryBackplane {
 }
 
 impl State {
+    fn record(&self, incarnation: Incarnation, user: UserId) -> Option<Record> {
+        let stored = self.users.get(&user)?;
+        let (_, value) = stored.records.iter().find(|(other, _)| *other == incarnation)?;
+        Record::decode(value).ok()
+    }
+
     /// The users that an incarnation has a record of.
     fn users_of(&self, incarnation: Incarnation) -> Vec<UserId> {
         let has = |stored: &Stored| stored.records.iter().any(|(other, _)| *other == incarnation);

@@ -53,7 +53,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use hashbrown::HashMap;
 
-use crate::presence::elsewhere::Remote;
+use crate::presence::elsewhere::{Remote, RemoteConnection};
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 use node::NodeInfo;
@@ -105,6 +105,13 @@ pub trait Listener: Send + Sync {
 
     /// Another node, or this one, has an order about a user. False: it was dropped.
     fn ordered(&self, user: UserId, order: Order) -> bool;
+
+    /// A node is dead that had these connections of a user, and this node removed them; no other did.
+    fn lost(&self, user: UserId, connections: Vec<RemoteConnection>);
+
+    /// This node was taken for dead, and another told its own listener that these connections of a user were lost. They
+    /// are there, or came to an end of which the engine knows by itself.
+    fn returned(&self, user: UserId, connections: Vec<RemoteConnection>);
 
     /// Messages of other nodes may have been missed: what orders are about is to be read again. May come often.
     fn missed(&self);

@@ -54,7 +54,7 @@ use messages::{
     Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Forget, Leave, MarkActive, Part, Settle, Show, Subscribe,
     Turn, Unfollow, View, Watch,
 };
-pub use nodes::{Ear, Nodes};
+pub use nodes::{Census, Ear, Nodes};
 pub use seat::Seat;
 use shard::Shard;
 use supervisor::Supervisor;

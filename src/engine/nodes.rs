@@ -15,7 +15,7 @@ use super::{Engine, EngineError, WeakEngine};
 use crate::cluster::node::NodeInfo;
 use crate::cluster::{Backplane, Listener, Order, Standing};
 use crate::outbox::{Address, Farewell};
-use crate::presence::elsewhere::Remote;
+use crate::presence::elsewhere::{Remote, RemoteConnection};
 use crate::presence::id::UserId;
 use crate::presence::standing::Site;
 use crate::presence::time::Timestamp;
@@ -34,19 +34,36 @@ pub struct Nodes {
     pub patience: Duration,
 }
 
+/// Is told of connections that no session here can tell of. Never waited for.
+pub trait Census: Send + Sync {
+    /// The node of this connection is dead; nobody else is told.
+    fn lost(&self, user: UserId, connection: RemoteConnection);
+
+    /// This connection is here, though another node has told that it was lost.
+    fn returned(&self, user: UserId, connection: RemoteConnection);
+}
+
 /// Hears the backplane for an engine that starts after it. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Ear(Arc<OnceLock<WeakEngine>>);
+pub struct Ear {
+    engine: Arc<OnceLock<WeakEngine>>,
+    census: Option<Arc<dyn Census>>,
+}
 
 impl Ear {
+    /// One that tells of connections too.
+    pub fn telling(census: Option<Arc<dyn Census>>) -> Self {
+        Self { engine: Arc::default(), census }
+    }
+
     /// From here on the engine is told.
     pub(super) fn belongs_to(&self, engine: WeakEngine) {
-        let first = self.0.set(engine).is_ok();
+        let first = self.engine.set(engine).is_ok();
         debug_assert!(first, "an ear belongs to one engine");
     }
 
     fn engine(&self) -> Option<Engine> {
-        self.0.get()?.upgrade()
+        self.engine.get()?.upgrade()
     }
 }
 
@@ -73,6 +90,18 @@ impl Listener for Ear {
                 forgotten && told
             }
             Order::Roster(_) | Order::Listed { .. } => engine.note(user, order),
+        }
+    }
+
+    fn lost(&self, user: UserId, connections: Vec<RemoteConnection>) {
+        if let Some(census) = &self.census {
+            connections.into_iter().for_each(|connection| census.lost(user, connection));
+        }
+    }
+
+    fn returned(&self, user: UserId, connections: Vec<RemoteConnection>) {
+        if let Some(census) = &self.census {
+            connections.into_iter().for_each(|connection| census.returned(user, connection));
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use crate::presence::id::UserId;
+use crate::metrics::Dialect;
+use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
 /// Is told of clients. Never waited for: what takes time has to be done elsewhere.
@@ -36,6 +37,24 @@ pub struct Visitor {
     pub info: Option<ByteString>,
     /// Where the client is, as far as is known.
     pub ip: Option<IpAddr>,
+}
+
+impl Visitor {
+    /// A client of this world, of a user with this name.
+    pub fn new(
+        dialect: Dialect,
+        user: UserId,
+        name: Option<Username>,
+        info: Option<ByteString>,
+        ip: Option<IpAddr>,
+    ) -> Self {
+        let account = match dialect {
+            // Here the name is for people, and may change.
+            Dialect::Nakama => None,
+            Dialect::Centrifugo | Dialect::Im => name,
+        };
+        Self { account: account.map_or_else(|| user.to_string(), |name| name.to_string()), info, ip }
+    }
 }
 
 /// What happened to a client.

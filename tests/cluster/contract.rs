@@ -152,12 +152,33 @@ async fn the_users_of_a_dead_node_leave() {
             two.sees(user, &["here"]).await;
         }
         two.announces(users[0], &["also"]);
+        let three = world.node("three").await;
+        let lingers = UserId::random();
+        two.backplane.watch(lingers);
+        one.announces(lingers, &["lingers"]);
+        one.backplane.linger(lingers, LINGER * 3);
+        eventually("lingers", || two.backplane.remote(lingers).is_some_and(|remote| !remote.lingering.is_empty()))
+            .await;
         world.crash("one", one);
         for &user in &users {
             two.sees(user, &[]).await;
         }
+        assert_eq!(two.shows(lingers).unwrap(), ["lingers"], "until its own deadline");
+        // Who sweeps is told with the answer, the others may hear of it first.
+        let mut lost = Vec::new();
+        eventually("each is told of, by one", || {
+            lost = [two.lost(), three.lost()].concat();
+            lost.len() >= users.len()
+        })
+        .await;
+        assert!(lost.iter().all(|(_, lost)| *lost == connection("here")));
+        let mut told: Vec<UserId> = lost.into_iter().map(|(user, _)| user).collect();
+        let mut users = users;
+        users.sort();
+        told.sort();
+        assert_eq!(told, users);
         let names: Vec<String> = two.backplane.nodes().await.unwrap().into_iter().map(|node| node.name).collect();
-        assert_eq!(names, ["two"]);
+        assert_eq!(names, ["three", "two"]);
     })
     .await;
 }

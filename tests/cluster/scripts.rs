@@ -14,12 +14,14 @@ struct Bucket {
     _server: RedisServer,
     connection: Connection,
     scripts: Scripts,
+    /// Users that the dead had, and their records.
+    lost: Vec<(String, String)>,
 }
 
 impl Bucket {
     fn new() -> Self {
         let server = RedisServer::start();
-        Self { connection: server.connection(), _server: server, scripts: Scripts::new() }
+        Self { connection: server.connection(), _server: server, scripts: Scripts::new(), lost: Vec::new() }
     }
 
     fn run<T: FromRedisValue>(
@@ -45,14 +47,24 @@ impl Bucket {
 
     /// Likewise, where `former` is the life before.
     fn set_after(&mut self, former: &str, of: &str, value: &str, exit: &str, linger: &str) -> RedisResult<u64> {
+        let before: BTreeMap<String, String> = self.user();
+        let stood = !former.is_empty() && before.contains_key(&format!("n:{former}"));
         let (user, index, before) = (format!("u:{USER}"), format!("x:{of}"), format!("x:{former}"));
         let words = [of, USER, value, exit, "100", "1000", "c", linger, former];
-        self.run(|scripts| &scripts.set, &[&user, &index, "f", "b", "g", "i", "l", &before], &words)
+        let keys = [&user, &index, "f", "b", "g", "i", "l", &before];
+        let answer: Value = self.run(|scripts| &scripts.set, &keys, &words)?;
+        let redis::Value::Array(fields) = &answer else { return Ok(redis::from_redis_value(answer)?) };
+        assert_eq!((fields.len(), &fields[1]), (2, &Value::Int(i64::from(stood))), "the life before");
+        Ok(redis::from_redis_value(fields[0].clone())?)
     }
 
     fn sweep(&mut self, limit: &str, dead: &[&str]) -> u64 {
         let words = [&[limit, "100", "1000", "c", "u:", "x:"], dead].concat();
-        self.run(|scripts| &scripts.sweep, &["l", "f", "b", "g", "i"], &words).unwrap()
+        let mut answer: Vec<Value> = self.run(|scripts| &scripts.sweep, &["l", "f", "b", "g", "i"], &words).unwrap();
+        let lost: Vec<String> =
+            answer.split_off(1).into_iter().map(|text| redis::from_redis_value(text).unwrap()).collect();
+        self.lost.extend(lost.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())));
+        redis::from_redis_value(answer.remove(0)).unwrap()
     }
 
     /// Renews or takes a lease; what is live and what is dead.
@@ -180,6 +192,10 @@ fn the_dead_are_swept_once_in_pieces_and_fenced() {
     assert_eq!([bucket.sweep("4", &["1"]), bucket.sweep("4", &["1"]), bucket.sweep("4", &["1"])], [4, 2, 0]);
     let told: usize = bucket.log().iter().map(|(_, _, entries)| entries.matches(" 1 l 0\n").count()).sum();
     assert_eq!(told, 6, "each once");
+    bucket.lost.sort();
+    let others = (0..5).map(|number| (format!("other{number}"), "x".to_owned()));
+    let lost: Vec<_> = [(USER.to_owned(), "a".to_owned())].into_iter().chain(others).collect();
+    assert_eq!(bucket.lost, lost, "each with its record");
     assert_eq!(bucket.user()["n:2"], "b", "the living stay");
     assert_eq!(incarnations(&mut bucket), ["2"]);
     let late = bucket.set("1", "ghost", "-", "").expect_err("the dead may not write");
@@ -202,6 +218,20 @@ fn who_lingers_goes_at_the_deadline_unless_back() {
     assert_eq!(bucket.user()["x"], "l");
     assert!(!bucket.user().contains_key("n:1"));
     assert_eq!(bucket.sweep("10", &[]), 0);
+    assert_eq!(bucket.lost, [], "its own node has told of it");
+}
+
+#[test]
+fn who_lingers_outlives_the_node() {
+    let mut bucket = Bucket::new();
+    bucket.set("1", "here", "-", "").unwrap();
+    bucket.set("1", "Lhere", "-", "60").unwrap();
+    assert_eq!((bucket.sweep("10", &["1"]), bucket.user()["n:1"].as_str()), (1, "Lhere"));
+    assert_eq!(bucket.command::<i64>(&["EXISTS", "x:1", "i"]), 0, "nothing else is left of the node");
+    bucket.wait(61);
+    assert_eq!(bucket.sweep("10", &["1"]), 1);
+    assert_eq!((bucket.user().get("n:1"), bucket.user()["x"].as_str()), (None, "l"));
+    assert_eq!(bucket.lost, []);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hereabouts::cluster::{BackplaneError, CallWindow, Standing};
+use hereabouts::presence::elsewhere::RemoteConnection;
 use hereabouts::presence::general::Exit;
 use hereabouts::presence::id::UserId;
 
@@ -215,6 +216,17 @@ async fn a_node_that_was_taken_for_dead_goes_on_under_another_life() {
     let left = || -> bool { server.command::<Vec<String>>(&["KEYS", &format!("*:x:{life}")]).is_empty() };
     eventually("the old life is swept", left).await;
     town.sees("first").await;
+    // Whoever was told that a connection was lost is told that it is there: each has one end for each beginning.
+    let pairs = |node: &Node, which: fn(&Node) -> Vec<(UserId, RemoteConnection)>| -> Vec<UserId> {
+        let mut users: Vec<UserId> = which(node).into_iter().map(|(user, _)| user).collect();
+        users.sort();
+        users
+    };
+    let all_told = || [&town.one, &town.two].iter().map(|node| node.lost().len()).sum::<usize>();
+    eventually("as many returned as were lost", || town.one.returned().len() == all_told()).await;
+    let mut lost = [pairs(&town.one, Node::lost), pairs(&town.two, Node::lost)].concat();
+    lost.sort();
+    assert_eq!(pairs(&town.one, Node::returned), lost);
     town.changes("afterwards").await;
 }
 

@@ -39,6 +39,8 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub struct Recorder {
     changed: Mutex<HashMap<UserId, usize>>,
     ordered: Mutex<Vec<(UserId, Order)>>,
+    lost: Mutex<Vec<(UserId, RemoteConnection)>>,
+    returned: Mutex<Vec<(UserId, RemoteConnection)>>,
 }
 
 impl Listener for Recorder {
@@ -50,6 +52,14 @@ impl Listener for Recorder {
     fn ordered(&self, user: UserId, order: Order) -> bool {
         self.ordered.lock().push((user, order));
         true
+    }
+
+    fn lost(&self, user: UserId, connections: Vec<RemoteConnection>) {
+        self.lost.lock().extend(connections.into_iter().map(|connection| (user, connection)));
+    }
+
+    fn returned(&self, user: UserId, connections: Vec<RemoteConnection>) {
+        self.returned.lock().extend(connections.into_iter().map(|connection| (user, connection)));
     }
 
     fn missed(&self) {}
@@ -94,6 +104,16 @@ impl Node {
     /// How often the engine was told of a user since the last time.
     pub fn told(&self, user: UserId) -> usize {
         self.recorder.changed.lock().remove(&user).unwrap_or(0)
+    }
+
+    /// The connections that this node removed with their node, by user.
+    pub fn lost(&self) -> Vec<(UserId, RemoteConnection)> {
+        self.recorder.lost.lock().clone()
+    }
+
+    /// The connections here that others were told were lost.
+    pub fn returned(&self) -> Vec<(UserId, RemoteConnection)> {
+        self.recorder.returned.lock().clone()
     }
 
     /// The orders since the last time.

@@ -28,8 +28,10 @@ pub struct Lease {
     pub standing: Standing,
     /// The present life.
     pub incarnation: Incarnation,
-    /// The life before, which was declared dead: what it had may not all be removed.
+    /// The life before: what it had may not all be removed.
     pub former: Option<Incarnation>,
+    /// It was declared dead; else Redis forgot it, and nobody removes what it had.
+    pub was_dead: bool,
     /// Everybody who has a lease.
     pub live: Vec<Incarnation>,
     /// Who was declared dead lately.
@@ -81,7 +83,8 @@ impl Heart {
         self.metrics.incarnations.inc();
         match self.renew(scripts, incarnation, true).await? {
             Beat::Renewed { live, dead } => {
-                Ok(Lease { standing: Standing::Joined, incarnation, former: None, live, dead })
+                let (standing, former, was_dead) = (Standing::Joined, None, false);
+                Ok(Lease { standing, incarnation, former, was_dead, live, dead })
             }
             Beat::Lost(text) => Err(BackplaneError::Refused(text)),
         }
@@ -140,7 +143,8 @@ impl Heart {
             Beat::Renewed { live, dead } => Ok(Lease { standing: Standing::Joined, live, dead, ..known.clone() }),
             Beat::Lost(reason) => {
                 log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; going on under another");
-                Ok(Lease { former: Some(known.incarnation), ..self.begin(scripts).await? })
+                let was_dead = reason.contains("DEAD");
+                Ok(Lease { former: Some(known.incarnation), was_dead, ..self.begin(scripts).await? })
             }
         }
     }

@@ -11,9 +11,12 @@ use super::lease::Lease;
 use super::script::Call;
 use super::shard::{REMEMBER, Shard};
 use crate::cluster::Standing;
+use crate::cluster::event::read_user;
 use crate::cluster::keys::Keys;
 use crate::cluster::node::Incarnation;
+use crate::cluster::record::Record;
 use crate::cluster::slot::{Bucket, Slot, rank};
+use crate::presence::id::UserId;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -75,22 +78,36 @@ async fn sweep_all(shard: &Shard, lease: &Lease, mine: &[Bucket], done: &mut Has
         drop(calls);
         let mut more = Vec::new();
         for ((bucket, dead), answer) in left.iter().zip(&dead).zip(answers) {
-            match answer {
-                Ok(Value::Int(count)) => {
-                    let count = usize::try_from(count).unwrap_or(0);
+            match answer.map(swept) {
+                Ok(Some((count, lost))) => {
                     shard.metrics.reaped.inc_by(count as u64);
+                    for (user, record) in lost {
+                        shard.listener.lost(user, record.connections);
+                    }
                     if count >= LIMIT {
                         more.push(*bucket);
                     } else {
                         done.extend(dead.iter().map(|incarnation| (*bucket, *incarnation)));
                     }
                 }
-                Ok(_) => {}
+                Ok(None) => log::warn!("a bucket was swept with an answer of another form"),
                 Err(error) => log::debug!("a bucket was not swept: {error}"),
             }
         }
         left = more;
     }
+}
+
+/// How many were looked at, and whom dead nodes had.
+fn swept(answer: Value) -> Option<(usize, Vec<(UserId, Record)>)> {
+    let Value::Array(fields) = answer else { return None };
+    let (&Value::Int(count), lost) = fields.split_first()? else { return None };
+    let read = |pair: &[Value]| {
+        let [Value::BulkString(user), Value::BulkString(packed)] = pair else { return None };
+        // A record of a later version is left out, as everywhere.
+        Some((read_user(user)?, Record::decode(packed).ok()?))
+    };
+    Some((usize::try_from(count).ok()?, lost.chunks(2).filter_map(read).collect()))
 }
 
 /// The call that sweeps one bucket of these dead incarnations, or ticks.

@@ -11,6 +11,7 @@ use super::script::Call;
 use super::shard::{REMEMBER, Shard};
 use crate::cluster::event::{BucketClock, exit_letter};
 use crate::cluster::local::{Wish, Write};
+use crate::cluster::record::Record;
 use crate::cluster::slot::Slot;
 use crate::cluster::{BackplaneError, Standing};
 
@@ -30,7 +31,7 @@ pub async fn run(shard: Arc<Shard>) {
         let known = lease.borrow_and_update().clone();
         if known.incarnation != incarnation {
             incarnation = known.incarnation;
-            shard.local.write_all();
+            shard.local.write_all(known.was_dead);
         }
         shard.metrics.waiting.set(i64::try_from(shard.local.waiting()).unwrap_or(i64::MAX));
         let batch = match known.standing {
@@ -70,11 +71,17 @@ async fn write(shard: &Shard, lease: &Lease, batch: &[Write]) -> bool {
     let mut failure = None;
     for (write, answer) in batch.iter().zip(answers) {
         match answer {
-            Ok(Value::BulkString(clock)) => {
-                shard.metrics.published.inc();
-                shard.local.written(write, read_clock(&clock));
+            Ok(answer) => {
+                let changed = read_change(&answer);
+                shard.metrics.published.inc_by(u64::from(changed.is_some()));
+                let orphaned = shard.local.written(write, changed.map(|(clock, _)| clock));
+                // What stands still nobody has removed.
+                let is_removed = changed.is_none_or(|(_, stands)| !stands);
+                if let Some(Ok(record)) = orphaned.filter(|_| is_removed).map(|packed| Record::decode(&packed)) {
+                    // Those that ended meanwhile too: that is told of besides.
+                    shard.listener.returned(write.user, record.connections);
+                }
             }
-            Ok(_) => shard.local.written(write, None),
             Err(error) => {
                 shard.local.failed(write);
                 failure = Some(error);
@@ -94,8 +101,11 @@ async fn write(shard: &Shard, lease: &Lease, batch: &[Write]) -> bool {
     }
 }
 
-fn read_clock(text: &[u8]) -> Option<BucketClock> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+/// The clock of a change, and whether the life before had something of the user.
+fn read_change(answer: &Value) -> Option<(BucketClock, bool)> {
+    let Value::Array(fields) = answer else { return None };
+    let [Value::BulkString(clock), Value::Int(stands)] = &fields[..] else { return None };
+    Some((std::str::from_utf8(clock).ok()?.parse().ok()?, *stands != 0))
 }
 
 fn call<'a>(shard: &'a Shard, lease: &Lease, write: &Write) -> (Slot, Call<'a>) {

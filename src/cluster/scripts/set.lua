@@ -1,5 +1,6 @@
 -- What an incarnation has of a user, from here on: a record, a lingering record, or nothing.
--- Answers the new clock; 0 where nothing changed. Doing the same again changes nothing.
+-- Answers the new clock, and 1 where the life before had something of the user; 0 where nothing changed. Doing the same
+-- again changes nothing.
 -- What the life before had of the user goes in the same event: nobody sees it again after what came later.
 -- KEYS: 1 user  2 index of the incarnation  3 fence  4 clock  5 log  6 incarnations  7 lingering
 --       8 index of the life before
@@ -49,4 +50,4 @@ if old or value ~= '' then
 end
 redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[6], now .. '-0', 'q', previous, 'p', entries)
 redis.call('SPUBLISH', ARGV[7], 'e ' .. previous .. ' ' .. now .. '\n' .. entries)
-return now
+return { now, stale and 1 or 0 }

@@ -1,5 +1,6 @@
 -- Removes what dead incarnations have in a bucket and who lingered long enough, as one event; else tells the clock.
--- Answers how many were looked at: with the limit there may be more.
+-- Answers how many were looked at (with the limit there may be more), then users and records that dead incarnations had.
+-- Who lingers is left to its deadline, whatever became of the node.
 -- KEYS: 1 lingering  2 fence  3 clock  4 log  5 incarnations
 -- ARGV: 1 limit  2 seconds to remember an absent user  3 log length  4 channel  5 prefix of users  6 prefix of indexes
 --       7.. dead incarnations
@@ -26,18 +27,23 @@ local previous = redis.call('GET', KEYS[3]) or '0'
 local clock = micros
 if clock <= tonumber(previous) then clock = tonumber(previous) + 1 end
 local now = string.format('%.0f', clock)
-local entries = {}
+local entries, lost = {}, { #todo }
 for _, item in ipairs(todo) do
   local user, incarnation, index, member = item[1], item[2], item[3], item[4]
   local key, field = ARGV[5] .. user, 'n:' .. incarnation
   local value = redis.call('HGET', key, field)
   if member then redis.call('ZREM', KEYS[1], member) end
-  if value and (not member or string.sub(value, 1, 1) == 'L') then
+  local lingers = value and string.sub(value, 1, 1) == 'L'
+  if value and lingers == (member ~= false) then
     redis.call('HDEL', key, field)
     redis.call('HSET', key, 'v', now, 'x', 'l')
     if redis.call('HINCRBY', key, 'c', -1) <= 0 then redis.call('EXPIRE', key, ARGV[2]) end
     redis.call('HDEL', index, user)
     entries[#entries + 1] = user .. ' ' .. incarnation .. ' l 0\n'
+    if not member then
+      lost[#lost + 1] = user
+      lost[#lost + 1] = value
+    end
   elseif not member then
     redis.call('HDEL', index, user)
   end
@@ -53,4 +59,4 @@ if #entries > 0 then
 else
   redis.call('SPUBLISH', ARGV[4], 't ' .. previous)
 end
-return #todo
+return lost

@@ -38,6 +38,10 @@ impl Listener for Engine {
         true
     }
 
+    fn lost(&self, _: UserId, _: Vec<RemoteConnection>) {}
+
+    fn returned(&self, _: UserId, _: Vec<RemoteConnection>) {}
+
     fn missed(&self) {}
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::SessionActor;
 use crate::engine::Attachment;
-use crate::metrics::Dialect;
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
 use crate::session::porter::{Passage, Passing, Visitor};
@@ -24,12 +23,8 @@ impl SessionActor {
         let (Some(attachment), Some(visitor)) = (&self.attachment, &self.visitor) else { return };
         let user = attachment.user();
         let name = self.address.announce().and_then(|connection| connection.username);
-        let account = match self.address.dialect() {
-            // Here the name is for people, and may change.
-            Dialect::Nakama => user.to_string(),
-            Dialect::Centrifugo | Dialect::Im => name.map_or_else(|| user.to_string(), |name| name.to_string()),
-        };
-        let visitor = Arc::new(Visitor { account, info: self.address.info(), ip: visitor.ip });
+        let visitor = Visitor::new(self.address.dialect(), user, name, self.address.info(), visitor.ip);
+        let visitor = Arc::new(visitor);
         self.visitor = Some(visitor.clone());
         self.tell_porter(user, visitor, Passing::Came);
     }
