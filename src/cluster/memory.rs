@@ -123,7 +123,7 @@ impl MemoryBackplane {
             };
             self.hub.change(&mut state, self.incarnation, user, Bytes::new(), Some(Exit::Lost));
             if let Some(survivor) = &survivor {
-                survivor.lost(user, record.connections);
+                survivor.lost(user, record.lines());
             }
         }
     }

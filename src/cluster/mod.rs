@@ -106,7 +106,8 @@ pub trait Listener: Send + Sync {
     /// Another node, or this one, has an order about a user. False: it was dropped.
     fn ordered(&self, user: UserId, order: Order) -> bool;
 
-    /// A node is dead that had these connections of a user, and this node removed them; no other did.
+    /// A node is dead that had these connections of a user, and this node removed them; no other did. Those whose lines
+    /// had broken before are left out.
     fn lost(&self, user: UserId, connections: Vec<RemoteConnection>);
 
     /// This node was taken for dead, and another told its own listener that these connections of a user were lost. They

@@ -40,6 +40,8 @@ pub struct Record {
     pub spent: Vec<ConnectionId>,
     /// The text that the user gave itself, as far as the node knows.
     pub custom: Custom,
+    /// Which of the connections have no line any more, where others have one.
+    pub left: Vec<ConnectionId>,
 }
 
 /// Why a record cannot be read.
@@ -64,6 +66,8 @@ struct Packed {
     custom: Option<String>,
     #[prost(bytes = "vec", repeated, tag = "4")]
     spent: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    left: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -96,12 +100,21 @@ impl Record {
         self.connections.is_empty() && self.spent.is_empty()
     }
 
+    /// The connections that have not ended, in a record of somebody who does not linger.
+    pub fn lines(self) -> Vec<RemoteConnection> {
+        let Self { mut connections, left, .. } = self;
+        connections.retain(|connection| !left.contains(&connection.id));
+        connections
+    }
+
     /// Packs it.
     pub fn encode(&self) -> Vec<u8> {
         let connections = self.connections.iter().take(MAX_CONNECTIONS).map(pack).collect();
         let custom = self.custom.text.as_ref().map(|text| text.as_str().to_owned());
-        let spent = self.spent.iter().take(MAX_CONNECTIONS).map(|id| id.uuid().as_bytes().to_vec()).collect();
-        let packed = Packed { connections, custom_since: self.custom.since.as_micros(), custom, spent };
+        let ids =
+            |ids: &[ConnectionId]| ids.iter().take(MAX_CONNECTIONS).map(|id| id.uuid().as_bytes().to_vec()).collect();
+        let (custom_since, spent, left) = (self.custom.since.as_micros(), ids(&self.spent), ids(&self.left));
+        let packed = Packed { connections, custom_since, custom, spent, left };
         let mut bytes = Vec::with_capacity(packed.encoded_len() + 2);
         if self.lingering {
             bytes.push(LINGERING);
@@ -128,9 +141,10 @@ impl Record {
         let connections: Option<Vec<_>> = packed.connections.iter().take(MAX_CONNECTIONS).map(unpack).collect();
         let text = packed.custom.as_deref().map(StatusText::new).transpose().map_err(|_| UnreadableRecord::Damaged)?;
         let custom = Custom { text, since: Timestamp::from_micros(packed.custom_since) };
-        let spent: Option<Vec<_>> = packed.spent.iter().take(MAX_CONNECTIONS).map(|id| read_id(id)).collect();
-        let (connections, spent) = connections.zip(spent).ok_or(UnreadableRecord::Damaged)?;
-        Ok(Self { connections, lingering, spent, custom })
+        let ids = |ids: &[Vec<u8>]| ids.iter().take(MAX_CONNECTIONS).map(|id| read_id(id)).collect::<Option<Vec<_>>>();
+        let spent = ids(&packed.spent).ok_or(UnreadableRecord::Damaged)?;
+        let left = ids(&packed.left).ok_or(UnreadableRecord::Damaged)?;
+        Ok(Self { connections: connections.ok_or(UnreadableRecord::Damaged)?, lingering, spent, custom, left })
     }
 }
 
@@ -199,8 +213,9 @@ mod tests {
             lingering in any::<bool>(),
             custom in custom(),
             spent in prop::collection::vec(connection().prop_map(|connection| connection.id), 0..3),
+            left in prop::collection::vec(connection().prop_map(|connection| connection.id), 0..3),
         ) {
-            let record = Record { connections, lingering, spent, custom };
+            let record = Record { connections, lingering, spent, custom, left };
             prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
 

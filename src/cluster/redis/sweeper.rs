@@ -82,7 +82,7 @@ async fn sweep_all(shard: &Shard, lease: &Lease, mine: &[Bucket], done: &mut Has
                 Ok(Some((count, lost))) => {
                     shard.metrics.reaped.inc_by(count as u64);
                     for (user, record) in lost {
-                        shard.listener.lost(user, record.connections);
+                        shard.listener.lost(user, record.lines());
                     }
                     if count >= LIMIT {
                         more.push(*bucket);

@@ -79,7 +79,7 @@ async fn write(shard: &Shard, lease: &Lease, batch: &[Write]) -> bool {
                 let is_removed = changed.is_none_or(|(_, stands)| !stands);
                 if let Some(Ok(record)) = orphaned.filter(|_| is_removed).map(|packed| Record::decode(&packed)) {
                     // Those that ended meanwhile too: that is told of besides.
-                    shard.listener.returned(write.user, record.connections);
+                    shard.listener.returned(write.user, record.lines());
                 }
             }
             Err(error) => {

@@ -1,22 +1,39 @@
 //! Several engines that share a backplane in memory.
 
+use parking_lot::Mutex;
+
 use super::*;
 use crate::cluster::Backplane;
 use crate::cluster::memory::{MemoryBackplane, MemoryHub};
+use crate::engine::Census;
+use crate::presence::elsewhere::RemoteConnection;
+
+/// Notes whom dead nodes had.
+#[derive(Default)]
+struct Ledger(Mutex<Vec<RemoteConnection>>);
+
+impl Census for Ledger {
+    fn lost(&self, _: UserId, connection: RemoteConnection) {
+        self.0.lock().push(connection);
+    }
+
+    fn returned(&self, _: UserId, _: RemoteConnection) {}
+}
 
 /// Nodes of one process; each names its connections in a range of its own.
 struct Cluster {
     worlds: Vec<World>,
     backplanes: Vec<Arc<MemoryBackplane>>,
+    ledger: Arc<Ledger>,
     hub: MemoryHub,
 }
 
 impl Cluster {
     fn of(count: usize) -> Self {
         let hub = MemoryHub::new(&Clock::system());
-        let (mut worlds, mut backplanes) = (Vec::new(), Vec::new());
+        let (mut worlds, mut backplanes, ledger) = (Vec::new(), Vec::new(), Arc::<Ledger>::default());
         for number in 0..count {
-            let ear = Ear::default();
+            let ear = Ear::telling(Some(ledger.clone()));
             let backplane = Arc::new(hub.join(&format!("node {number}"), Arc::new(ear.clone())));
             backplanes.push(backplane.clone());
             let nodes =
@@ -25,7 +42,7 @@ impl Cluster {
             world.connections.set(1 + 1000 * number as u128);
             worlds.push(world);
         }
-        Self { worlds, backplanes, hub }
+        Self { worlds, backplanes, ledger, hub }
     }
 
     async fn until(&self, holds: impl Fn() -> bool) {
@@ -126,6 +143,24 @@ async fn connections_of_a_node_that_died_leave() {
     assert_eq!(alice.hears().await, "reply[bob:hi]");
     cluster.backplanes[1].crash();
     assert_eq!(alice.hears().await, "-bob:hi");
+}
+
+#[actix_web::test]
+async fn a_line_that_had_ended_before_its_node_died_has_no_second_end() {
+    let cluster = Cluster::of(2);
+    let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
+    let mut alice = one.connects("alice", None).await;
+    let phone = two.connects("bob", Some("phone")).await;
+    let tablet = two.connects("bob", Some("tablet")).await;
+    alice.follows(&["bob"]);
+    assert_eq!(alice.hears().await, "reply[bob:phone bob:tablet]");
+    let gone = tablet.address.connection();
+    tablet.breaks(Duration::from_secs(3600));
+    two.engine.settle().await;
+    cluster.backplanes[1].crash();
+    assert_eq!(alice.hears().await, "-bob:phone -bob:tablet");
+    let lost: Vec<_> = cluster.ledger.0.lock().iter().map(|connection| connection.id).collect();
+    assert_eq!(lost, [phone.address.connection()], "{gone} has ended already");
 }
 
 #[actix_web::test]

@@ -75,11 +75,13 @@ impl UserActor {
         let user = self.presence.user();
         let left = self.presence.connections().is_empty() && self.presence.lapses().is_some();
         let drains = self.drains && !self.presence.connections().is_empty() && !nodes.drain_linger.is_zero();
+        let lingering = left || drains;
         let record = Record {
             connections: self.presence.for_others(|address: &Address| address.info()),
-            lingering: left || drains,
+            lingering,
             spent: self.presence.spent(),
             custom: self.presence.custom(),
+            left: if lingering { Vec::new() } else { self.presence.left() },
         };
         let known = self.announced.as_deref();
         if record.is_empty() {

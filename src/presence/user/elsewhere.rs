@@ -155,6 +155,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         here.chain(left).collect()
     }
 
+    /// Those whose lines broke here.
+    pub fn left(&self) -> Vec<ConnectionId> {
+        self.elsewhere.iter().flat_map(|elsewhere| elsewhere.left()).map(|left| left.id).collect()
+    }
+
     /// Those that linger on another node and are not to be shown any more.
     pub fn spent(&self) -> Vec<ConnectionId> {
         self.elsewhere.iter().flat_map(|elsewhere| elsewhere.spent()).collect()
