@@ -194,6 +194,24 @@ impl Local {
         self.changed.notify_one();
     }
 
+    /// Redis was read, and has this of a user from this node. Where it is not what Redis had acknowledged (it went back to
+    /// an earlier state), it is written again. No event that came after the read may have been told of yet.
+    pub fn found(&self, user: UserId, clock: BucketClock, value: &[u8]) {
+        let mut inner = self.inner.lock();
+        let has_ended = value.is_empty() || is_lingering(value);
+        match inner.entries.get_mut(&user) {
+            Some(entry) if entry.under_way || entry.dirty || entry.wish.value() == value => return,
+            Some(entry) if entry.done && has_ended => return,
+            Some(entry) => entry.done = false,
+            None if has_ended => return,
+            None => {
+                inner.entries.insert(user, Entry::new(Wish::Gone(Exit::Lost), clock));
+            }
+        }
+        inner.mark(user);
+        self.changed.notify_one();
+    }
+
     /// Everything is to be written again, under another life. `is_dead`: the life before was declared dead, so others
     /// remove what it had.
     pub fn write_all(&self, is_dead: bool) {
@@ -399,6 +417,29 @@ mod tests {
         local.echo(stranger, 7, b"");
         assert_eq!(local.waiting(), 1, "that is as it should be");
         local.echo(stranger, 8, b"resurrected");
+        assert_eq!(taken(&local), [(stranger, Wish::Gone(Exit::Lost))]);
+    }
+
+    #[test]
+    fn what_a_redis_that_went_back_does_not_have_is_written_again() {
+        let local = Local::default();
+        let [here, lingers, gone] = [(); 3].map(|()| UserId::random());
+        let lingering = Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1));
+        let wishes = [(here, self::here("a")), (lingers, lingering.clone()), (gone, Wish::Gone(Exit::Lost))];
+        wishes.iter().for_each(|(user, wish)| local.wish(*user, wish.clone()));
+        let found = |value: &'static [u8]| wishes.iter().for_each(|(user, _)| local.found(*user, 1, value));
+        found(b"old");
+        acknowledge(&local, Some(2));
+        local.found(here, 2, b"a");
+        local.found(lingers, 2, b"");
+        local.found(gone, 2, b"");
+        assert_eq!(local.waiting(), 0, "that is as it should be");
+        found(b"old");
+        assert_eq!(taken(&local), wishes);
+        let stranger = UserId::random();
+        local.found(stranger, 3, b"Lold");
+        assert_eq!(local.waiting(), 3, "lingers there");
+        local.found(stranger, 3, b"old");
         assert_eq!(taken(&local), [(stranger, Wish::Gone(Exit::Lost))]);
     }
 

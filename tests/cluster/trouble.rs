@@ -111,6 +111,36 @@ async fn a_flush_is_noticed_and_made_good() {
 }
 
 #[tokio::test]
+async fn what_a_redis_forgets_that_goes_back_a_moment_is_made_good() {
+    let mut server = RedisServer::start();
+    let town = Town::new(&server.url()).await;
+    let () = server.command(&["SAVE"]);
+    let (goes, comes, changes) = (town.users[0], UserId::random(), town.users[1]);
+    town.one.backplane.watch(comes);
+    town.two.backplane.watch(comes);
+    town.one.backplane.withdraw(goes, Exit::LoggedOut);
+    town.one.announces(comes, &["came"]);
+    town.one.announces(changes, &["changed"]);
+    let all_seen = async || {
+        town.two.sees(goes, &[]).await;
+        town.two.sees(comes, &["came"]).await;
+        town.two.sees(changes, &["changed"]).await;
+    };
+    all_seen().await;
+    town.one.backplane.unwatch(goes);
+    let resyncs = town.two.metrics.cluster().resyncs.get();
+    server.kill();
+    server.start_again();
+    eventually("its other past is noticed", || town.two.metrics.cluster().resyncs.get() >= resyncs + 3).await;
+    // No longer than what it lost is shown on.
+    tokio::time::timeout(Duration::from_secs(5), all_seen()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(town.two.shows(comes).unwrap(), ["came"], "somebody who is there is gone");
+    tokio::time::timeout(Duration::from_secs(5), all_seen()).await.unwrap();
+    assert!(town.is_unbroken());
+}
+
+#[tokio::test]
 async fn a_stall_longer_than_a_lease_kills_nobody() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;

@@ -9,7 +9,7 @@ use redis::{Cmd, Value};
 use super::script::Call;
 use super::shard::Shard;
 use crate::cluster::BackplaneError;
-use crate::cluster::event::{BucketClock, Event, read_changes, read_exit};
+use crate::cluster::event::{BucketClock, Event, read_changes, read_exit, read_user};
 use crate::cluster::feed::Read;
 use crate::cluster::node::Incarnation;
 use crate::cluster::slot::{Bucket, Slot};
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub enum Found {
     /// The clock, then the events after the one asked for.
     Log(BucketClock, Vec<Event>),
-    /// The clock, then everybody who is watched.
+    /// The clock, then everybody who is watched or has something of this node.
     Everything(BucketClock, Vec<(UserId, Stored)>),
 }
 
@@ -101,7 +101,8 @@ pub async fn read(shard: &Shard, bucket: Bucket, read: Read) -> Result<Found, Ba
             Ok(Found::Log(clock, read_log(answer)?))
         }
         Read::Everything => {
-            let users = shard.table.watched(bucket);
+            let mut users = shard.table.watched(bucket);
+            users.extend(strangers(shard, bucket).await?);
             let mut all = Vec::with_capacity(users.len());
             for some in users.chunks(BATCH) {
                 for (user, stored) in some.iter().zip(read_users(shard, some).await) {
@@ -111,6 +112,14 @@ pub async fn read(shard: &Shard, bucket: Bucket, read: Read) -> Result<Found, Ba
             Ok(Found::Everything(clock, all))
         }
     }
+}
+
+/// Who has something of this node and is not watched: it lingers, or Redis went back to an earlier state.
+async fn strangers(shard: &Shard, bucket: Bucket) -> Result<Vec<UserId>, BackplaneError> {
+    let mut command = redis::cmd("HKEYS");
+    command.arg(shard.keys.index(bucket, shard.lease().incarnation));
+    let users: Vec<Vec<u8>> = parse(shard.pool.call(shard.keys.buckets().slot(bucket), &Call::plain(command)).await?)?;
+    Ok(users.iter().filter_map(|text| read_user(text)).filter(|user| !shard.table.has(*user)).collect())
 }
 
 fn range(shard: &Shard, bucket: Bucket, after: BucketClock) -> Cmd {

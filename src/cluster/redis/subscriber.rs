@@ -312,7 +312,12 @@ impl Subscriber {
             Ok(Found::Everything(clock, users)) => {
                 self.shard.metrics.resyncs.inc();
                 self.shard.listener.missed();
-                users.into_iter().for_each(|(user, stored)| self.shard.table.replace(user, stored));
+                let own = self.shard.lease().incarnation;
+                for (user, stored) in users {
+                    let here = stored.records.iter().find(|(incarnation, _)| *incarnation == own);
+                    self.shard.local.found(user, stored.version, here.map_or(&[], |(_, value)| value));
+                    self.shard.table.replace(user, stored);
+                }
                 feed.everything_read(clock)
             }
             Err(error) => {
