@@ -141,6 +141,31 @@ async fn what_a_redis_forgets_that_goes_back_a_moment_is_made_good() {
 }
 
 #[tokio::test]
+async fn a_dead_node_whose_sweep_a_redis_forgets_is_swept_again() {
+    let server = RedisServer::start();
+    let town = Town::new(&server.url()).await;
+    let (three, _) = start_node(&config(&server.url()), "three").await.unwrap();
+    let user = UserId::random();
+    town.two.backplane.watch(user);
+    three.announces(user, &["ghost"]);
+    town.two.sees(user, &["ghost"]).await;
+    let life: String = server.command(&["HGET", "hereabouts:{n}:names", "three"]);
+    let index = server.command::<Vec<String>>(&["KEYS", &format!("*:x:{life}")]).remove(0);
+    let record = server.command::<Vec<String>>(&["KEYS", &format!("*:u:{}", user.uuid().simple())]).remove(0);
+    let of_bucket = |name: &str| index.replace(&format!("x:{life}"), name);
+    let kept = [index.clone(), record.clone()].map(|key| server.command::<Vec<u8>>(&["DUMP", &key]));
+    drop(three);
+    town.two.sees(user, &[]).await;
+    for (key, kept) in [&index, &record].into_iter().zip(&kept) {
+        let () = server.command(&[&b"RESTORE"[..], key.as_bytes(), b"0", kept, b"REPLACE"]);
+    }
+    let _: i64 = server.command(&["SADD", &of_bucket("i"), &life]);
+    let is_gone = || !server.command::<bool>(&["HEXISTS", &record, &format!("n:{life}")]);
+    assert!(!is_gone());
+    tokio::time::timeout(Duration::from_secs(20), eventually("it is swept again", is_gone)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stall_longer_than_a_lease_kills_nobody() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;

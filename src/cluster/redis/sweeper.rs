@@ -27,7 +27,7 @@ const LIMIT: usize = 200;
 const ROUNDS: usize = 1000;
 
 /// Every so many rounds it is looked whether incarnations have records whom nobody knows.
-const STRANGERS_EVERY: u64 = 30;
+const STRANGERS_EVERY: u64 = 10;
 
 /// Within so many rounds everything of this node is written again: heals what a failover lost.
 const REASSERT_WITHIN: usize = 600;
@@ -49,7 +49,7 @@ pub async fn run(shard: Arc<Shard>) {
             shard.buckets.iter().copied().filter(|bucket| is_first(&shard, &lease, *bucket)).collect();
         sweep_all(&shard, &lease, &mine, &mut done).await;
         if round % STRANGERS_EVERY == STRANGERS_EVERY - 1 {
-            condemn_strangers(&shard, &lease, &mine).await;
+            look_for_strangers(&shard, &lease, &mine, &mut done).await;
         }
         shard.local.reassert(REASSERT_WITHIN);
     }
@@ -127,8 +127,9 @@ pub fn sweep_call<'a>(shard: &'a Shard, bucket: Bucket, dead: &[Incarnation]) ->
     (keys.buckets().slot(bucket), Call::script(&shard.scripts.sweep, &names, &arguments))
 }
 
-/// Incarnations that have records and are neither alive nor dead come from a Redis that forgot: they are dead.
-async fn condemn_strangers(shard: &Shard, lease: &Lease, mine: &[Bucket]) {
+/// Incarnations that have records and are neither alive nor dead come from a Redis that forgot: they are dead. Those that
+/// are dead and have records again, because Redis went back to an earlier state, are swept again.
+async fn look_for_strangers(shard: &Shard, lease: &Lease, mine: &[Bucket], done: &mut HashSet<(Bucket, Incarnation)>) {
     let members = |bucket: &Bucket| {
         let mut command = redis::cmd("SMEMBERS");
         command.arg(shard.keys.of_bucket(*bucket, "i"));
@@ -136,9 +137,13 @@ async fn condemn_strangers(shard: &Shard, lease: &Lease, mine: &[Bucket]) {
     };
     let calls: Vec<(Slot, Call<'_>)> = mine.iter().map(members).collect();
     let mut strangers: HashSet<Incarnation> = HashSet::new();
-    for answer in shard.pool.call_all(&calls).await.into_iter().flatten() {
+    for (bucket, answer) in mine.iter().zip(shard.pool.call_all(&calls).await) {
+        let Ok(answer) = answer else { continue };
         let found: Vec<Vec<u8>> = redis::from_redis_value(answer).unwrap_or_default();
-        strangers.extend(found.iter().filter_map(|text| Incarnation::parse(text)));
+        for incarnation in found.iter().filter_map(|text| Incarnation::parse(text)) {
+            done.remove(&(*bucket, incarnation));
+            strangers.insert(incarnation);
+        }
     }
     strangers.retain(|incarnation| !lease.live.contains(incarnation) && !lease.dead.contains(incarnation));
     if strangers.is_empty() {
