@@ -153,8 +153,8 @@ impl Local {
             Wish::Lingering(..) | Wish::Gone(_) => true,
         };
         entry.done = ends && entry.generation == write.generation && !entry.dirty;
-        if entry.done && entry.clock == 0 {
-            // Nothing ever changed: no event will come.
+        if entry.done && entry.clock == 0 && entry.wish.value().is_empty() {
+            // Nothing ever changed, and nothing is there that an earlier event could be taken for.
             inner.entries.remove(&write.user);
         }
         if inner.queue.is_empty() && inner.under_way == 0 {
@@ -359,6 +359,19 @@ mod tests {
         assert_eq!((local.waiting(), local.value(user)), (0, None), "it is old");
         local.echo(user, 2, b"La");
         assert_eq!((local.len(), local.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn lingering_whose_answers_were_lost_is_not_ended_by_its_own_events() {
+        let (local, user) = (Local::default(), UserId::random());
+        local.wish(user, here("a"));
+        local.take(10).iter().for_each(|write| local.failed(write));
+        local.wish(user, Wish::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
+        local.take(10).iter().for_each(|write| local.failed(write));
+        // Redis has taken both, and has nothing to change.
+        acknowledge(&local, None);
+        local.echo(user, 1, b"a");
+        assert!(taken(&local).iter().all(|(_, wish)| wish.value() == b"La"));
     }
 
     #[test]
