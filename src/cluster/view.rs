@@ -39,6 +39,8 @@ struct Watched {
     stored: Stored,
     /// It has been read from Redis; until then changes wait.
     loaded: bool,
+    /// It was read by itself since its bucket was last begun to be read.
+    fresh: bool,
     /// Changes that came before it was read, the latest of each incarnation.
     early: Vec<(BucketClock, Change)>,
     /// The engine has been told and has not fetched it yet.
@@ -100,9 +102,11 @@ impl Table {
         self.bucket(user).lock().remove(&user).is_some()
     }
 
-    /// Who is watched in a bucket.
-    pub fn watched(&self, bucket: Bucket) -> Vec<UserId> {
-        self.users[bucket.index()].lock().keys().copied().collect()
+    /// Who is watched in a bucket, all of which is now read for [`Table::replace`].
+    pub fn begin_read(&self, bucket: Bucket) -> Vec<UserId> {
+        let mut users = self.users[bucket.index()].lock();
+        users.values_mut().for_each(|watched| watched.fresh = false);
+        users.keys().copied().collect()
     }
 
     /// Whether a user is watched.
@@ -148,14 +152,13 @@ impl Table {
     /// Takes in what was read of a user, unless something later is known. Changes that came meanwhile and are later still
     /// hold.
     pub fn load(&self, user: UserId, stored: Stored) {
-        let known = self
-            .bucket(user)
-            .lock()
-            .get(&user)
-            .is_some_and(|known| known.loaded && known.stored.version > stored.version);
-        if !known {
-            self.replace(user, stored);
+        if let Some(watched) = self.bucket(user).lock().get_mut(&user) {
+            if watched.loaded && watched.stored.version > stored.version {
+                return;
+            }
+            watched.fresh = true;
         }
+        self.replace(user, stored);
     }
 
     /// Takes in what was read of a user in place of what was known, be that later: Redis may have lost something.
@@ -163,6 +166,10 @@ impl Table {
         {
             let mut users = self.bucket(user).lock();
             let Some(watched) = users.get_mut(&user) else { return };
+            if watched.fresh && watched.loaded && watched.stored.version > stored.version {
+                // Read after this was: it is of the same history.
+                return;
+            }
             let unchanged = watched.loaded && watched.stored.records == stored.records;
             if watched.loaded && stored.version < watched.stored.version {
                 // Redis has another history: what is missing from it may be there, and its node does not know yet.

@@ -101,7 +101,7 @@ pub async fn read(shard: &Shard, bucket: Bucket, read: Read) -> Result<Found, Ba
             Ok(Found::Log(clock, read_log(answer)?))
         }
         Read::Everything => {
-            let mut users = shard.table.watched(bucket);
+            let mut users = shard.table.begin_read(bucket);
             users.extend(strangers(shard, bucket).await?);
             let mut all = Vec::with_capacity(users.len());
             for some in users.chunks(BATCH) {

@@ -139,8 +139,24 @@ fn what_is_read_late_does_not_go_back_but_a_resync_does() {
     table.apply(bucket, &event(6, user, 1, packed(vec![connection(1, "six")], false)));
     table.load(user, stored(5, vec![(1, packed(vec![connection(1, "five")], false))]));
     assert_eq!(texts(&table.fetch(user).unwrap()), ["six"]);
+    table.begin_read(bucket);
     table.replace(user, stored(5, vec![(1, packed(vec![connection(1, "five")], false))]));
     assert_eq!(texts(&table.fetch(user).unwrap()), ["five"]);
+}
+
+#[test]
+fn whoever_is_read_for_the_first_time_during_a_resync_does_not_go_back() {
+    let engine = Engine::with_room(9);
+    let (table, user, bucket) = table(&engine);
+    let [five, six] = ["five", "six"].map(|text| packed(vec![connection(1, text)], false));
+    assert_eq!(table.begin_read(bucket), [user]);
+    // Both were asked for; this was answered later, and is taken in first.
+    table.load(user, stored(6, vec![(1, six), (2, packed(vec![connection(2, "other")], false))]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["six", "other"]);
+    table.replace(user, stored(5, vec![(1, five)]));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["six", "other"]);
+    table.apply(bucket, &event(7, user, 2, Bytes::new()));
+    assert_eq!(texts(&table.fetch(user).unwrap()), ["six"], "nothing is held for lost");
 }
 
 #[test]
@@ -164,7 +180,7 @@ fn a_connection_counts_once_and_who_is_there_before_who_lingers() {
 fn who_is_not_watched_takes_no_room() {
     let engine = Engine::with_room(9);
     let (table, user, bucket) = table(&engine);
-    assert!(table.has(user) && table.watched(bucket) == [user] && table.len() == 1);
+    assert!(table.has(user) && table.begin_read(bucket) == [user] && table.len() == 1);
     assert!(table.unwatch(user) && !table.unwatch(user) && table.is_empty());
     table.apply(bucket, &event(1, user, 1, packed(vec![connection(1, "x")], false)));
     table.load(user, Stored::default());
@@ -195,6 +211,7 @@ fn what_redis_lost_is_shown_until_its_node_has_told_of_it_again_or_should_have()
     let record = || packed(vec![connection(1, "here")], false);
     table.load(user, stored(9, vec![(1, record())]));
     assert_eq!(texts(&table.fetch(user).unwrap()), ["here"]);
+    table.begin_read(bucket);
     table.replace(user, Stored::default());
     assert_eq!(texts(&table.fetch(user).unwrap()), ["here"], "Redis was emptied");
     table.apply(bucket, &event(20, user, 2, packed(vec![connection(1, "changed")], false)));
