@@ -71,7 +71,7 @@ impl Bucket {
     fn lease(&mut self, of: &str, ttl: &str, first: bool, name: &str) -> RedisResult<(Vec<String>, Vec<String>)> {
         let words = [of, ttl, if first { "1" } else { "" }, "epoch", name, "{}", "50"];
         let keys = ["lease", "dead", "epoch", "clock", "retired", "names", "meta"];
-        let (live, dead, _, _): (Vec<String>, Vec<String>, String, Value) =
+        let (live, dead, _, _, _): (Vec<String>, Vec<String>, String, Value, Vec<String>) =
             self.run(|scripts| &scripts.lease, &keys, &words)?;
         Ok((live, dead))
     }

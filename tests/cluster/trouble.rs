@@ -166,6 +166,27 @@ async fn a_dead_node_whose_sweep_a_redis_forgets_is_swept_again() {
 }
 
 #[tokio::test]
+async fn a_node_that_dies_after_another_has_left_is_swept_at_once() {
+    let server = RedisServer::start();
+    let Town { one, two, users } = Town::new(&server.url()).await;
+    let (three, _) = start_node(&config(&server.url()), "three").await.unwrap();
+    users.iter().for_each(|&user| three.backplane.watch(user));
+    users.iter().for_each(|&user| one.backplane.withdraw(user, Exit::LoggedOut));
+    one.backplane.close(Duration::from_secs(60)).await.unwrap();
+    drop(one);
+    for &user in &users {
+        three.sees(user, &["first on two"]).await;
+    }
+    drop(two);
+    let all_leave = async {
+        for &user in &users {
+            three.sees(user, &[]).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), all_leave).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stall_longer_than_a_lease_kills_nobody() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;

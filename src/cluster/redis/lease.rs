@@ -36,6 +36,8 @@ pub struct Lease {
     pub live: Vec<Incarnation>,
     /// Who was declared dead lately.
     pub dead: Vec<Incarnation>,
+    /// Who has a lease and is gone.
+    pub retired: Vec<Incarnation>,
 }
 
 /// Renews the lease at one Redis.
@@ -64,6 +66,7 @@ enum Beat {
     Renewed {
         live: Vec<Incarnation>,
         dead: Vec<Incarnation>,
+        retired: Vec<Incarnation>,
     },
     /// The incarnation is dead or unknown: another has to begin.
     Lost(String),
@@ -82,9 +85,9 @@ impl Heart {
         self.table.add_own(incarnation);
         self.metrics.incarnations.inc();
         match self.renew(scripts, incarnation, true).await? {
-            Beat::Renewed { live, dead } => {
+            Beat::Renewed { live, dead, retired } => {
                 let (standing, former, was_dead) = (Standing::Joined, None, false);
-                Ok(Lease { standing, incarnation, former, was_dead, live, dead })
+                Ok(Lease { standing, incarnation, former, was_dead, live, dead, retired })
             }
             Beat::Lost(text) => Err(BackplaneError::Refused(text)),
         }
@@ -140,7 +143,9 @@ impl Heart {
 
     async fn renew_or_begin(&self, scripts: &Scripts, known: &Lease) -> Result<Lease, BackplaneError> {
         match self.renew(scripts, known.incarnation, false).await? {
-            Beat::Renewed { live, dead } => Ok(Lease { standing: Standing::Joined, live, dead, ..known.clone() }),
+            Beat::Renewed { live, dead, retired } => {
+                Ok(Lease { standing: Standing::Joined, live, dead, retired, ..known.clone() })
+            }
             Beat::Lost(reason) => {
                 log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; going on under another");
                 let was_dead = reason.contains("DEAD");
@@ -173,8 +178,9 @@ impl Heart {
         let call = Call::script(&scripts.lease, &keys, &arguments.map(str::as_bytes));
         match self.pool.call(Keys::nodes_slot(), &call).await {
             Ok(Value::Array(fields)) => match &fields[..] {
-                [Value::Array(live), Value::Array(dead), ..] => {
-                    Ok(Beat::Renewed { live: incarnations(live), dead: incarnations(dead) })
+                [Value::Array(live), Value::Array(dead), _, _, Value::Array(retired)] => {
+                    let (live, dead) = (incarnations(live), incarnations(dead));
+                    Ok(Beat::Renewed { live, dead, retired: incarnations(retired) })
                 }
                 _ => Err(BackplaneError::Refused("a lease of another form".into())),
             },

@@ -56,9 +56,11 @@ pub async fn run(shard: Arc<Shard>) {
 }
 
 fn is_first(shard: &Shard, lease: &Lease, bucket: Bucket) -> bool {
-    let names: Vec<String> = lease.live.iter().map(Incarnation::to_string).collect();
+    // Who has left has a lease for as long as what it has is held, and sweeps nothing.
+    let at_work: Vec<Incarnation> = lease.live.iter().copied().filter(|one| !lease.retired.contains(one)).collect();
+    let names: Vec<String> = at_work.iter().map(Incarnation::to_string).collect();
     let first = rank(shard.keys.buckets().tag(bucket), names.iter().map(String::as_str));
-    first.is_none_or(|index| lease.live[index] == lease.incarnation)
+    first.is_none_or(|index| at_work[index] == lease.incarnation)
 }
 
 async fn sweep_all(shard: &Shard, lease: &Lease, mine: &[Bucket], done: &mut HashSet<(Bucket, Incarnation)>) {

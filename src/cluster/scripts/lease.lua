@@ -1,5 +1,5 @@
 -- Renews a lease, or takes a first one, and declares those dead that ran out. Time is Redis's own.
--- Answers live incarnations, dead ones, the epoch, and the time in ms.
+-- Answers live incarnations, dead ones, the epoch, the time in ms, and those of the live that have left.
 -- KEYS: 1 lease (by expiry ms)  2 dead (by time ms)  3 epoch  4 clock (last, hold)  5 retired  6 names  7 meta
 -- ARGV: 1 incarnation  2 lease ms  3 '1' = first  4 random epoch  5 name of the node  6 what the node says of itself
 --       7 milliseconds left to an earlier life of the same node
@@ -41,4 +41,5 @@ for _, incarnation in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string
   end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now - 86400000))
-return { redis.call('ZRANGE', KEYS[1], 0, -1), redis.call('ZRANGE', KEYS[2], 0, -1), redis.call('GET', KEYS[3]), now }
+local live, dead = redis.call('ZRANGE', KEYS[1], 0, -1), redis.call('ZRANGE', KEYS[2], 0, -1)
+return { live, dead, redis.call('GET', KEYS[3]), now, redis.call('SMEMBERS', KEYS[5]) }
