@@ -8,6 +8,7 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
@@ -21,6 +22,7 @@ use super::slot::{Bucket, Buckets};
 use crate::presence::elsewhere::{Custom, Remote, RemoteConnection};
 use crate::presence::general::Exit;
 use crate::presence::id::UserId;
+use crate::presence::time::Timestamp;
 
 /// Everything Redis has of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,8 +51,8 @@ struct Watched {
     held: Vec<(Incarnation, Bytes)>,
 }
 
-/// Calls of [`Table::release`] until what Redis lost is shown no longer: more than the nodes take to notice.
-const ROUNDS_HELD: u32 = 10;
+/// How long what Redis lost is shown on: more than the nodes take to notice.
+const HELD: Duration = Duration::from_secs(5);
 
 /// All watched users, by bucket.
 pub struct Table {
@@ -61,8 +63,8 @@ pub struct Table {
     listener: Arc<dyn Listener>,
     /// Users of whom the engine would not be told: it had no room.
     refused: Mutex<HashSet<UserId>>,
-    /// Users of whom records are held that Redis has lost, and for how many rounds more.
-    held: Mutex<HashMap<UserId, u32>>,
+    /// Users of whom records are held that Redis has lost, and until when; none: as long as that is from now.
+    held: Mutex<HashMap<UserId, Option<Timestamp>>>,
 }
 
 impl Table {
@@ -178,7 +180,7 @@ impl Table {
                 };
                 let lost = std::mem::take(&mut watched.stored.records).into_iter().filter(is_lost);
                 watched.held.extend(lost);
-                self.held.lock().insert(user, ROUNDS_HELD);
+                self.held.lock().insert(user, None);
             }
             watched.stored = stored;
             watched.loaded = true;
@@ -213,15 +215,15 @@ impl Table {
         }
     }
 
-    /// Shows those no longer whom Redis has lost and of whom no node has told in time. To be called every half a second.
-    pub fn release(&self) {
+    /// Shows those no longer whom Redis has lost and of whom no node has told in time. To be called often.
+    pub fn release(&self, now: Timestamp) {
         let mut over = Vec::new();
-        self.held.lock().retain(|&user, rounds| {
-            *rounds -= 1;
-            if *rounds == 0 {
+        self.held.lock().retain(|&user, until| {
+            let is_over = *until.get_or_insert(now + HELD) <= now;
+            if is_over {
                 over.push(user);
             }
-            *rounds > 0
+            !is_over
         });
         for &user in &over {
             if let Some(watched) = self.bucket(user).lock().get_mut(&user) {

@@ -107,7 +107,7 @@ impl Subscriber {
     /// Sees to it that every bucket is subscribed where it is, and ticks.
     fn watch_over(&mut self) {
         self.shard.table.tell_refused();
-        self.shard.table.release();
+        self.shard.table.release(self.shard.clock.now());
         let Some(topology) = self.topology.clone() else { return self.ask_for_topology() };
         let now = self.shard.clock.now();
         let mut wanted: HashMap<Host, Vec<usize>> = HashMap::new();

@@ -4,7 +4,6 @@ use super::*;
 use crate::cluster::Order;
 use crate::presence::id::ConnectionId;
 use crate::presence::status::StatusText;
-use crate::presence::time::Timestamp;
 
 /// An engine that takes as many notices as it has room for.
 #[derive(Default)]
@@ -216,17 +215,18 @@ fn what_redis_lost_is_shown_until_its_node_has_told_of_it_again_or_should_have()
     assert_eq!(texts(&table.fetch(user).unwrap()), ["here"], "Redis was emptied");
     table.apply(bucket, &event(20, user, 2, packed(vec![connection(1, "changed")], false)));
     assert_eq!(texts(&table.fetch(user).unwrap()), ["changed"], "told again, by another life of the node");
-    for _ in 0..ROUNDS_HELD {
-        table.release();
-    }
+    let mut now = Timestamp::from_secs(100);
+    table.release(now);
+    now = now + HELD;
+    table.release(now);
     assert_eq!(texts(&table.fetch(user).unwrap()), ["changed"]);
     table.replace(user, Stored::default());
     engine.told();
-    for _ in 1..ROUNDS_HELD {
-        table.release();
-    }
+    // However often, by the subscriptions of many Redis.
+    (0..50).for_each(|_| table.release(now));
+    table.release(now + HELD / 2);
     assert_eq!((texts(&table.fetch(user).unwrap()), engine.told()), (vec!["changed"], 0));
-    table.release();
+    table.release(now + HELD);
     assert_eq!((texts(&table.fetch(user).unwrap()), engine.told()), (vec![], 1), "nobody tells of it");
     // Where the history goes on, what is missing has gone.
     table.replace(user, stored(30, vec![(3, record())]));
