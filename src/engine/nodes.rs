@@ -135,6 +135,11 @@ impl Handler<Letter<Changed>> for Supervisor {
         let Changed(user) = letter.content;
         // Without an entry nobody wants to know.
         let Some(entry) = self.users.get_mut(&user) else { return };
+        let is_known = || self.surroundings.nodes.as_ref().is_some_and(|nodes| nodes.backplane.remote(user).is_some());
+        if entry.loading.is_some() && !is_known() {
+            // A notice from before the user was watched anew.
+            return;
+        }
         // The actor looks by itself once it is known. It may have given up waiting: it is told like any other then.
         if entry.loading.take().is_none_or(|loading| loading.send(()).is_err()) {
             entry.route(Routed::Elsewhere);

@@ -1,10 +1,15 @@
 //! Several engines that share a backplane in memory.
 
+mod slow;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use parking_lot::Mutex;
+use slow::Slow;
 
 use super::*;
-use crate::cluster::Backplane;
 use crate::cluster::memory::{MemoryBackplane, MemoryHub};
+use crate::cluster::{Backplane, Listener};
 use crate::engine::Census;
 use crate::presence::elsewhere::RemoteConnection;
 
@@ -88,6 +93,29 @@ async fn a_follower_sees_connections_on_every_node() {
     bob.disconnects();
     assert_eq!(alice.hears().await, "-bob:away");
     assert_eq!(late.hears().await, "-bob:tablet");
+}
+
+#[actix_web::test]
+async fn a_notice_from_before_a_user_was_watched_anew_does_not_count() {
+    let cluster = Cluster::of(1);
+    let _bob = cluster.worlds[0].connects("bob", Some("hi")).await;
+    let ear = Ear::default();
+    let inner = Arc::new(cluster.hub.join("slow", Arc::new(ear.clone())));
+    let slow = Arc::new(Slow { inner, knows: AtomicBool::new(true) });
+    let nodes = Nodes {
+        backplane: slow.clone(),
+        ear: ear.clone(),
+        drain_linger: Duration::ZERO,
+        patience: Duration::from_secs(5),
+    };
+    let world = World::among(Some(nodes), EngineConfig { shards: 2, max_users_per_shard: 1000 });
+    let mut alice = world.connects("alice", None).await;
+    slow.knows.store(false, Ordering::Relaxed);
+    alice.follows(&["bob"]);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    slow.knows.store(true, Ordering::Relaxed);
+    assert!(ear.changed(UserId::from_name("bob")));
+    assert_eq!(alice.hears().await, "reply[bob:hi]");
 }
 
 #[actix_web::test]
