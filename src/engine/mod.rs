@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::cluster::Order;
@@ -121,6 +121,8 @@ struct Inner {
     orders: OnceLock<mpsc::Sender<(UserId, Order)>>,
     /// Orders may have been missed.
     missed: Arc<Notify>,
+    /// Room for orders that other nodes could not be given yet.
+    untold: Arc<Semaphore>,
 }
 
 impl Ports {
@@ -152,6 +154,7 @@ impl Engine {
                 nodes: ports.nodes.clone(),
                 orders: OnceLock::new(),
                 missed: Arc::default(),
+                untold: Arc::new(Semaphore::new(nodes::MOST_NOTICES)),
             }
         }))
     }

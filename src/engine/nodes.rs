@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::Handler;
 use hashbrown::HashMap;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::examination::Selection;
 use super::mailbox::{Letter, Mail};
@@ -13,7 +13,7 @@ use super::messages::{Dismiss, Forget, MarkActive, Routed};
 use super::supervisor::Supervisor;
 use super::{Engine, EngineError, WeakEngine};
 use crate::cluster::node::NodeInfo;
-use crate::cluster::{Backplane, Listener, Order, Standing};
+use crate::cluster::{Backplane, BackplaneError, Listener, Order, Standing};
 use crate::outbox::{Address, Farewell};
 use crate::presence::elsewhere::{Remote, RemoteConnection};
 use crate::presence::id::UserId;
@@ -121,7 +121,11 @@ pub struct Notices {
 }
 
 /// Orders about accounts that wait to be carried out.
-const MOST_NOTICES: usize = 1024;
+pub(super) const MOST_NOTICES: usize = 1024;
+
+/// The first pause before other nodes are given an order again; it doubles with each of the tries.
+const PAUSE: Duration = Duration::from_millis(250);
+const TRIES: u32 = 10;
 
 /// What other nodes have of a user has changed, or is known for the first time.
 pub struct Changed(UserId);
@@ -202,11 +206,14 @@ impl Engine {
         true
     }
 
-    /// Has other nodes do something about a user. Where they cannot be told, they look by themselves once Redis is back.
+    /// Has other nodes do something about a user. Where they cannot be told, they are told later: only those whose own
+    /// line to Redis breaks look by themselves.
     pub(super) async fn tell_nodes(&self, user: UserId, order: Order) {
         let Some(nodes) = &self.0.nodes else { return };
-        if let Err(error) = nodes.backplane.order(user, order).await {
-            log::warn!("other nodes are not told of a change of a list: {error}");
+        let Err(error) = nodes.backplane.order(user, order.clone()).await else { return };
+        log::warn!("other nodes are not told of a change of a list yet: {error}");
+        if let Ok(permit) = self.0.untold.clone().try_acquire_owned() {
+            tokio::spawn(tell_again(nodes.backplane.clone(), user, order, permit));
         }
     }
 
@@ -239,6 +246,18 @@ impl Engine {
             }
         }
     }
+}
+
+/// Gives an order that may be given twice, some minutes long.
+async fn tell_again(backplane: Arc<dyn Backplane>, user: UserId, order: Order, _room: OwnedSemaphorePermit) {
+    for tried in 0..TRIES {
+        tokio::time::sleep(PAUSE * 2_u32.pow(tried)).await;
+        match backplane.order(user, order.clone()).await {
+            Ok(()) | Err(BackplaneError::Closed) => return,
+            Err(error) => log::debug!("other nodes are still not told: {error}"),
+        }
+    }
+    log::warn!("other nodes were not told of a change of a list");
 }
 
 fn presence(user: UserId, remote: Remote) -> UserPresence<Address> {

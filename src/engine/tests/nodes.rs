@@ -9,7 +9,7 @@ use slow::Slow;
 
 use super::*;
 use crate::cluster::memory::{MemoryBackplane, MemoryHub};
-use crate::cluster::{Backplane, Listener};
+use crate::cluster::{Backplane, Listener, Order};
 use crate::engine::Census;
 use crate::presence::elsewhere::RemoteConnection;
 
@@ -48,6 +48,20 @@ impl Cluster {
             worlds.push(world);
         }
         Self { worlds, backplanes, ledger, hub }
+    }
+
+    /// One node more, whose backplane can be told to take its time.
+    fn slow(&self) -> (World, Arc<Slow>, Ear) {
+        let ear = Ear::default();
+        let inner = Arc::new(self.hub.join("slow", Arc::new(ear.clone())));
+        let slow = Arc::new(Slow { inner, knows: AtomicBool::new(true) });
+        let nodes = Nodes {
+            backplane: slow.clone(),
+            ear: ear.clone(),
+            drain_linger: Duration::ZERO,
+            patience: Duration::from_secs(5),
+        };
+        (World::among(Some(nodes), EngineConfig { shards: 2, max_users_per_shard: 1000 }), slow, ear)
     }
 
     async fn until(&self, holds: impl Fn() -> bool) {
@@ -99,16 +113,7 @@ async fn a_follower_sees_connections_on_every_node() {
 async fn a_notice_from_before_a_user_was_watched_anew_does_not_count() {
     let cluster = Cluster::of(1);
     let _bob = cluster.worlds[0].connects("bob", Some("hi")).await;
-    let ear = Ear::default();
-    let inner = Arc::new(cluster.hub.join("slow", Arc::new(ear.clone())));
-    let slow = Arc::new(Slow { inner, knows: AtomicBool::new(true) });
-    let nodes = Nodes {
-        backplane: slow.clone(),
-        ear: ear.clone(),
-        drain_linger: Duration::ZERO,
-        patience: Duration::from_secs(5),
-    };
-    let world = World::among(Some(nodes), EngineConfig { shards: 2, max_users_per_shard: 1000 });
+    let (world, slow, ear) = cluster.slow();
     let mut alice = world.connects("alice", None).await;
     slow.knows.store(false, Ordering::Relaxed);
     alice.follows(&["bob"]);
@@ -116,6 +121,19 @@ async fn a_notice_from_before_a_user_was_watched_anew_does_not_count() {
     slow.knows.store(true, Ordering::Relaxed);
     assert!(ear.changed(UserId::from_name("bob")));
     assert_eq!(alice.hears().await, "reply[bob:hi]");
+}
+
+#[actix_web::test]
+async fn an_order_that_could_not_be_given_is_given_later() {
+    let cluster = Cluster::of(1);
+    let (world, slow, _) = cluster.slow();
+    let mut notices = cluster.worlds[0].engine.notices().unwrap();
+    slow.knows.store(false, Ordering::Relaxed);
+    let (user, order) = (UserId::from_name("bob"), Order::Listed { revision: 3 });
+    world.engine.tell_nodes(user, order.clone()).await;
+    slow.knows.store(true, Ordering::Relaxed);
+    let told = tokio::time::timeout(Duration::from_secs(5), notices.orders.recv()).await.expect("nobody is told");
+    assert_eq!(told, Some((user, order)));
 }
 
 #[actix_web::test]

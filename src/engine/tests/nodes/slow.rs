@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::cluster::node::NodeInfo;
 use crate::cluster::record::Record;
-use crate::cluster::{Answer, CallWindow, Order, Standing};
+use crate::cluster::{Answer, BackplaneError, CallWindow, Order, Standing};
 use crate::presence::elsewhere::Remote;
 use crate::presence::general::Exit;
 
-/// Does not know what other nodes have until it is said so.
+/// Does not know what other nodes have, and tells them nothing, until it is said so.
 pub struct Slow {
     pub inner: Arc<MemoryBackplane>,
     pub knows: AtomicBool,
@@ -45,7 +45,10 @@ impl Backplane for Slow {
     }
 
     fn order(&self, user: UserId, order: Order) -> Answer<'_, ()> {
-        self.inner.order(user, order)
+        match self.knows.load(Ordering::Relaxed) {
+            true => self.inner.order(user, order),
+            false => Box::pin(async { Err(BackplaneError::Busy) }),
+        }
     }
 
     fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
