@@ -94,6 +94,13 @@ pub struct Arrived {
     pub exits: Exits,
 }
 
+/// Does something also if whoever asked is gone meanwhile: what is written has to take effect.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, AccountError>> + Send + 'static,
+) -> Result<T, AccountError> {
+    tokio::spawn(work).await.map_err(|_| EngineError::Stopped)?
+}
+
 impl Accounts {
     /// Over this engine and these stores.
     pub fn new(
@@ -173,9 +180,17 @@ impl Accounts {
     /// Writes subscriptions down; returns all there are then.
     pub async fn subscribe(&self, account: UserId, names: Vec<AccountName>) -> Result<Standing, AccountError> {
         let change = Change::Subscribe { names, limit: self.0.config.subscriptions };
-        let standing = self.0.ties.change(account, change).await?.standing;
-        self.0.engine.tell_nodes(account, Order::Listed { revision: standing.revision }).await;
-        Ok(standing)
+        self.change_and_tell(account, change).await
+    }
+
+    async fn change_and_tell(&self, account: UserId, change: Change) -> Result<Standing, AccountError> {
+        let accounts = self.clone();
+        to_the_end(async move {
+            let standing = accounts.0.ties.change(account, change).await?.standing;
+            accounts.0.engine.tell_nodes(account, Order::Listed { revision: standing.revision }).await;
+            Ok(standing)
+        })
+        .await
     }
 
     /// Has the account's devices follow the subscriptions that there are; `users` are answered to the outbox of the device
@@ -195,8 +210,7 @@ impl Accounts {
 
     /// Ends subscriptions, or all. When this returns no device is told of them any more.
     pub async fn unsubscribe(&self, account: UserId, users: Option<Vec<UserId>>) -> Result<(), AccountError> {
-        let standing = self.0.ties.change(account, Change::Unsubscribe(users)).await?.standing;
-        self.0.engine.tell_nodes(account, Order::Listed { revision: standing.revision }).await;
+        let standing = self.change_and_tell(account, Change::Unsubscribe(users)).await?;
         let (answer, told) = oneshot::channel();
         let relist = Relist { account, standing, tickets: Vec::new(), answer: Some(answer) };
         self.0.engine.supervisor(account).deliver(relist);
@@ -237,6 +251,11 @@ impl Accounts {
 
     /// Adds people to a user's list, or takes them out; what follows from that has happened when this returns.
     pub async fn alter(&self, kind: RosterKind, owner: UserId, change: Edit) -> Result<Roster, AccountError> {
+        let accounts = self.clone();
+        to_the_end(async move { accounts.alter_and_tell(kind, owner, change).await }).await
+    }
+
+    async fn alter_and_tell(&self, kind: RosterKind, owner: UserId, change: Edit) -> Result<Roster, AccountError> {
         let Inner { ties, engine, config, altering, .. } = &*self.0;
         let most = match kind {
             RosterKind::Friends => config.friends,

@@ -23,7 +23,7 @@ struct Club {
     ties: Arc<Gated>,
 }
 
-/// Ties that change only while the gate is open.
+/// Ties that change, or say that they have, only while the gate is open.
 struct Gated {
     ties: MemoryTies,
     gate: Semaphore,
@@ -52,7 +52,12 @@ impl TieStore for Gated {
         owner: UserId,
         change: RosterChange,
     ) -> Answer<'_, Result<Roster, QuotaExceeded>> {
-        self.ties.alter(kind, owner, change)
+        async move {
+            let altered = self.ties.alter(kind, owner, change).await;
+            let _open = self.gate.acquire().await.unwrap();
+            altered
+        }
+        .boxed()
     }
 
     fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster> {

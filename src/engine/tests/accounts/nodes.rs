@@ -99,6 +99,23 @@ async fn calls_are_counted_over_all_nodes() {
 }
 
 #[actix_web::test]
+async fn a_block_takes_effect_though_whoever_asked_for_it_has_gone() {
+    let pair = Pair::new();
+    let [one, two] = &pair.clubs;
+    let _bob = one.world.connects("bob", Some("hi")).await;
+    let mut tablet = two.logs_in().await;
+    assert_eq!(tablet.subscribes(&["bob"]).await, "reply[bob=1:hi]");
+    let closed = one.ties.gate.acquire().await.unwrap();
+    let block = one.accounts.alter(RosterKind::Blocked, UserId::from_name("bob"), Edit::Add(names(&["alice"])));
+    let mut block = Box::pin(block);
+    assert_eq!((&mut block).now_or_never(), None);
+    tokio::task::yield_now().await;
+    drop(block);
+    drop(closed);
+    assert_eq!(tablet.hears().await, "bob=2:");
+}
+
+#[actix_web::test]
 async fn a_block_hides_on_every_node_at_once_and_after_messages_were_lost() {
     let pair = Pair::new();
     let [one, two] = &pair.clubs;
