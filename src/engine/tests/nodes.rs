@@ -54,7 +54,7 @@ impl Cluster {
     fn slow(&self) -> (World, Arc<Slow>, Ear) {
         let ear = Ear::default();
         let inner = Arc::new(self.hub.join("slow", Arc::new(ear.clone())));
-        let slow = Arc::new(Slow { inner, knows: AtomicBool::new(true) });
+        let slow = Arc::new(Slow { inner, knows: AtomicBool::new(true), asked: AtomicBool::default() });
         let nodes = Nodes {
             backplane: slow.clone(),
             ear: ear.clone(),
@@ -117,7 +117,7 @@ async fn a_notice_from_before_a_user_was_watched_anew_does_not_count() {
     let mut alice = world.connects("alice", None).await;
     slow.knows.store(false, Ordering::Relaxed);
     alice.follows(&["bob"]);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    cluster.until(|| slow.asked.load(Ordering::Relaxed)).await;
     slow.knows.store(true, Ordering::Relaxed);
     assert!(ear.changed(UserId::from_name("bob")));
     assert_eq!(alice.hears().await, "reply[bob:hi]");

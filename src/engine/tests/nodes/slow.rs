@@ -13,6 +13,8 @@ use crate::presence::general::Exit;
 pub struct Slow {
     pub inner: Arc<MemoryBackplane>,
     pub knows: AtomicBool,
+    /// It was asked what it does not know.
+    pub asked: AtomicBool,
 }
 
 impl Backplane for Slow {
@@ -37,7 +39,11 @@ impl Backplane for Slow {
     }
 
     fn remote(&self, user: UserId) -> Option<Remote> {
-        self.inner.remote(user).filter(|_| self.knows.load(Ordering::Relaxed))
+        if self.knows.load(Ordering::Relaxed) {
+            return self.inner.remote(user);
+        }
+        self.asked.store(true, Ordering::Relaxed);
+        None
     }
 
     fn look(&self, users: Vec<UserId>) -> Answer<'_, hashbrown::HashMap<UserId, Remote>> {
