@@ -10,7 +10,7 @@ import { startServer } from './harness/server.mjs';
 
 let server, quick;
 before(async () => {
-  const pings = { HEREABOUTS_CENTRIFUGO__CLIENT__PING_INTERVAL: '1s', HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '500ms' };
+  const pings = { HEREABOUTS_CENTRIFUGO__CLIENT__PING_INTERVAL: '2s', HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '1500ms' };
   [server, quick] = await Promise.all([startServer(), startServer({ env: pings })]);
 });
 after(() => Promise.all([server?.stop(), quick?.stop()]));
@@ -166,7 +166,7 @@ for (const format of FORMATS) {
       const user = someone();
       const [alice, bob] = [await connected(t, someone(), {}, quick), await connected(t, user, {}, quick)];
       const following = await alice.follows(user);
-      await new Promise((resolve) => setTimeout(resolve, 3500));
+      await new Promise((resolve) => setTimeout(resolve, 4500));
       await bob.updates({ state: 'still here' });
       await following.seesAtLast({ state: 'still here' });
       for (const { events } of [alice, bob]) {

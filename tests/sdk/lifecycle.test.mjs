@@ -41,7 +41,7 @@ describe('a server that stands still', () => {
     HEREABOUTS_SESSION__PING_INTERVAL: '1s',
     HEREABOUTS_SESSION__PONG_TIMEOUT: '2s',
     HEREABOUTS_CENTRIFUGO__CLIENT__PING_INTERVAL: '2s',
-    HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '1s',
+    HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '1500ms',
   };
 
   test('has missed nobody: all stay, and nothing is told', async (t) => {
