@@ -18,6 +18,9 @@ use crate::outbox::{Codec, Drained, Encoding, Frame, Frames, Opening, RequestTag
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, Username};
 
+/// How long anything may take before a test fails: generous, because it is never reached when all is well.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Writes what followers are told as short words: `+bob:away`, `-bob:away`, `reply[bob:away]`; in a reply also what the
 /// user said: `reply["dnd"]`.
 struct Words;
@@ -87,7 +90,7 @@ impl World {
                 tokio::task::yield_now().await;
             }
         };
-        let arrived = tokio::time::timeout(Duration::from_secs(5), arrived).await;
+        let arrived = tokio::time::timeout(PATIENCE, arrived).await;
         assert!(arrived.is_ok(), "{} instead of {expected}", of(&self.metrics));
     }
 }
@@ -179,7 +182,7 @@ impl Device {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), next).await.expect("told nothing")
+        tokio::time::timeout(PATIENCE, next).await.expect("told nothing")
     }
 
     async fn drains_until(&mut self, wanted: impl Fn(&Drained) -> bool) -> Drained {
@@ -192,7 +195,7 @@ impl Device {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), next).await.expect("it did not come")
+        tokio::time::timeout(PATIENCE, next).await.expect("it did not come")
     }
 }
 

@@ -167,7 +167,7 @@ impl Club {
                 tokio::task::yield_now().await;
             }
         };
-        let lost = tokio::time::timeout(Duration::from_secs(5), lost).await;
+        let lost = tokio::time::timeout(PATIENCE, lost).await;
         assert!(lost.is_ok(), "{:?}", self.attendance().await);
     }
 }

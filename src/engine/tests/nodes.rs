@@ -70,7 +70,7 @@ impl Cluster {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), arrived).await.expect("it did not come");
+        tokio::time::timeout(PATIENCE, arrived).await.expect("it did not come");
     }
 }
 

@@ -42,7 +42,7 @@ impl Diary {
                 tokio::task::yield_now().await;
             }
         };
-        let arrived = tokio::time::timeout(Duration::from_secs(5), arrived).await;
+        let arrived = tokio::time::timeout(PATIENCE, arrived).await;
         assert!(arrived.is_ok(), "{name} was online at {} instead of {online}", self.online(name).await);
     }
 }

@@ -39,7 +39,7 @@ async fn until(holds: impl AsyncFn() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), arrived).await.expect("it did not come");
+    tokio::time::timeout(PATIENCE, arrived).await.expect("it did not come");
 }
 
 #[actix_web::test]
