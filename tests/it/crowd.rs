@@ -15,6 +15,9 @@ use crate::world::{PATIENCE, user};
 const CONNECTIONS: usize = 5_000;
 const UPDATES: usize = 20;
 
+/// Crowds do not answer pings, however long it takes.
+const UNHEARD: (&str, &str) = ("HEREABOUTS_SESSION__PONG_TIMEOUT", "10m");
+
 async fn until(server: &Server, name: &str, expected: i64) {
     let reached = async {
         while server.metric(name).await != expected {
@@ -43,7 +46,7 @@ async fn reads_until(client: &mut RawClient, status: &str) -> usize {
 
 #[actix_web::test]
 async fn five_thousand_connections_and_a_hundred_thousand_deliveries() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[UNHEARD]);
     let mut star = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("star"))).await;
     let token = Server::token("fan");
     let follow = json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}});
@@ -97,7 +100,7 @@ async fn shouts_until_it_folds(server: &Server, star: &mut RawClient) -> String 
 
 #[actix_web::test]
 async fn a_client_that_stops_reading_loses_nothing_but_what_is_old() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[UNHEARD]);
     let mut star = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("star"))).await;
     let mut fan = RawClient::connect(server.address, &format!("token={}", Server::token("fan"))).await;
     fan.says(&json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}})).await;

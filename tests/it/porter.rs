@@ -68,7 +68,7 @@ async fn a_connection_of_each_world_is_told_when_it_comes_and_how_it_goes() {
 
 #[actix_web::test]
 async fn silence_is_told_apart_from_a_line_that_closes() {
-    let (world, passages) = world(Duration::from_millis(300));
+    let (world, passages) = world(Duration::from_secs(2));
     let device = Device::logs_in(&world, "ian").await;
     assert_eq!(next(&passages).await.1, Passing::Came);
     // Nobody reads its socket or answers pings.
