@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use redis::{Client, Connection, FromRedisValue, ToRedisArgs};
@@ -17,11 +18,20 @@ pub struct RedisServer {
     password: Option<String>,
 }
 
-/// A port that nobody had a moment ago, and whose neighbour for a cluster's bus exists.
+/// The bus of a cluster's server has the port this much above its own.
+const BUS: u16 = 10_000;
+
+/// Below those that the kernel gives away by itself, buses included: what is free stays free.
+const FIRST_PORT: u16 = 11_000;
+const PORTS: u16 = 11_000;
+
+/// A port that nobody has, nor the one of its bus; each is given once.
 pub fn free_port() -> u16 {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if port < 50_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+        let number = std::process::id().wrapping_mul(101).wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = FIRST_PORT + u16::try_from(number % u32::from(PORTS)).unwrap();
+        if [port, port + BUS].iter().all(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return port;
         }
     }
