@@ -15,12 +15,13 @@ struct Watched {
 }
 
 impl Watched {
-    async fn start() -> Self {
+    /// The sentinel takes over after so many milliseconds without the master.
+    async fn start(patience: u32) -> Self {
         let master = RedisServer::start();
         let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
         let linked = || replica.command::<String>(&["INFO", "replication"]).contains("master_link_status:up");
         eventually("the replica has caught up", linked).await;
-        let sentinel = master.sentinel(500);
+        let sentinel = master.sentinel(patience);
         let knows = || sentinel.command::<Vec<redis::Value>>(&["SENTINEL", "REPLICAS", "main"]).len() == 1;
         eventually("the sentinel knows the replica", knows).await;
         Self { master, replica, sentinel }
@@ -38,7 +39,7 @@ impl Watched {
 
 #[tokio::test]
 async fn a_killed_master_is_replaced_by_sentinel() {
-    let mut watched = Watched::start().await;
+    let mut watched = Watched::start(500).await;
     let town = Town::new(&watched.url()).await;
     watched.master.kill();
     town.announces("meanwhile");
@@ -49,7 +50,8 @@ async fn a_killed_master_is_replaced_by_sentinel() {
 
 #[tokio::test]
 async fn a_master_that_steps_down_and_lives_on_as_a_replica_is_left() {
-    let watched = Watched::start().await;
+    // Nothing but what it is told to do.
+    let watched = Watched::start(30_000).await;
     let town = Town::new(&watched.url()).await;
     let () = watched.sentinel.command(&["SENTINEL", "FAILOVER", "main"]);
     town.announces("meanwhile");

@@ -26,7 +26,7 @@ use hereabouts::store::{Store, StoreError};
 
 use super::grid::RedisCluster;
 use super::server::RedisServer;
-use super::world::config;
+use super::world::{config, hasty_config};
 
 /// How long last-seen records are kept.
 const EXPIRE: Duration = Duration::from_secs(3600);
@@ -40,8 +40,11 @@ fn open(config: &Config) -> Result<RedisStores, StartError> {
 
 /// The stores of two nodes.
 fn two_nodes(redis: &str) -> [RedisStores; 2] {
-    let config = config(redis);
-    [open(&config).unwrap(), open(&config).unwrap()]
+    two_nodes_of(&config(redis))
+}
+
+fn two_nodes_of(config: &Config) -> [RedisStores; 2] {
+    [open(config).unwrap(), open(config).unwrap()]
 }
 
 /// Two Redis, users spread over them.

@@ -9,7 +9,7 @@ use hereabouts::presence::id::UserId;
 
 use super::proxy::Proxy;
 use super::server::RedisServer;
-use super::world::{Node, config, config_with, eventually, start_node};
+use super::world::{Node, config_with, eventually, hasty_config, start_node};
 
 /// A request that writes.
 const WINDOW: CallWindow = CallWindow { name: "query", limit: 9, span: Duration::from_secs(60) };
@@ -23,7 +23,7 @@ pub struct Town {
 
 impl Town {
     pub async fn new(redis: &str) -> Self {
-        let config = config(redis);
+        let config = hasty_config(redis);
         let (one, _) = start_node(&config, "one").await.unwrap();
         let (two, _) = start_node(&config, "two").await.unwrap();
         let town = Self { one, two, users: (0..60).map(|_| UserId::random()).collect() };
@@ -210,10 +210,8 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
     two.backplane.watch(alice);
     one.announces(alice, &["before"]);
     two.sees(alice, &["before"]).await;
-    let stalling = std::thread::spawn({
-        let mut connection = server.connection();
-        move || redis::cmd("DEBUG").arg("SLEEP").arg(5).query::<()>(&mut connection).unwrap()
-    });
+    server.signal("-STOP");
+    let stalled = tokio::time::sleep(Duration::from_secs(5));
     eventually("degraded", || one.backplane.standing() == Standing::Degraded).await;
     // Some of these are given up, and reach a redis that wakes in no certain order.
     for number in 0..20 {
@@ -221,7 +219,8 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
         tokio::task::yield_now().await;
     }
     one.announces(alice, &["last"]);
-    stalling.join().unwrap();
+    stalled.await;
+    server.signal("-CONT");
     two.sees(alice, &["last"]).await;
     eventually("joined", || one.backplane.standing() == Standing::Joined).await;
     assert_eq!(one.metrics.cluster().incarnations.get(), 1);

@@ -143,13 +143,22 @@ pub fn connection(text: &str) -> RemoteConnection {
     }
 }
 
-/// A configuration with short leases and few buckets.
+/// A configuration with short leases and few buckets. Answers are awaited for longer than a machine pauses.
 pub fn config(redis: &str) -> Config {
+    config_of(redis, "20s")
+}
+
+/// Likewise, for where Redis does not answer.
+pub fn hasty_config(redis: &str) -> Config {
+    config_of(redis, "1s")
+}
+
+fn config_of(redis: &str, response_timeout: &str) -> Config {
     let settings = [
         ("REDIS", redis),
         ("LEASE_TTL", "1500ms"),
         ("HEARTBEAT", "300ms"),
-        ("RESPONSE_TIMEOUT", "1s"),
+        ("RESPONSE_TIMEOUT", response_timeout),
         ("BUCKETS", "32"),
     ];
     config_with(&settings)

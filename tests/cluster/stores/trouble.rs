@@ -24,7 +24,7 @@ async fn is_refused(node: &RedisStores, known: &Account) {
 #[tokio::test]
 async fn after_a_restart_with_its_data_all_is_there() {
     let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let [one, two] = two_nodes(&server.url());
+    let [one, two] = two_nodes_of(&hasty_config(&server.url()));
     let alice = account("alice", "device-alice");
     one.accounts.create(alice.clone()).await.unwrap();
     one.ties.change(alice.id, subscribe("bob")).await.unwrap();
@@ -38,7 +38,7 @@ async fn after_a_restart_with_its_data_all_is_there() {
     // What was seen meanwhile waits.
     two.seen.note(&mut [(alice.id, Sighting::online(late))].into_iter()).unwrap();
     is_away(settle(&two.seen).await);
-    assert!(matches!(open(&config(&server.url())), Err(StartError::Unreachable { .. })));
+    assert!(matches!(open(&hasty_config(&server.url())), Err(StartError::Unreachable { .. })));
     server.start_again();
     let found = loop {
         match two.accounts.find(LoginKey::Device("device-alice".into())).await {
@@ -60,7 +60,7 @@ async fn after_a_restart_with_its_data_all_is_there() {
 #[tokio::test]
 async fn a_stall_is_answered_in_time_and_then_all_goes_on() {
     let server = RedisServer::start();
-    let [one, _] = two_nodes(&server.url());
+    let [one, _] = two_nodes_of(&hasty_config(&server.url()));
     let alice = account("alice", "device-alice");
     one.accounts.create(alice.clone()).await.unwrap();
     server.signal("-STOP");
