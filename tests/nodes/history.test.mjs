@@ -35,6 +35,20 @@ describe('a history is well', () => {
     assert.deepEqual(faults(), []);
   });
 
+  test('when news come late because everything stood still', () => {
+    const { history, line, pass, faults } = scene();
+    history.shows('bob', 1);
+    line.snapshot('bob', [1]);
+    history.glances(history.now());
+    history.goes('bob', 'line lost');
+    pass(16_000);
+    history.glances(history.now());
+    pass(20);
+    line.told('bob', []);
+    assert.deepEqual(faults(), []);
+    assert.equal(history.stoodStill(0, 20_000), 16_000);
+  });
+
   test('when a lost line stands beside the one that took its place, for a while', () => {
     const { history, line, pass, faults } = scene();
     history.shows('bob', 1);
@@ -267,6 +281,22 @@ describe('a history has a fault', () => {
     line.told('cleo', []);
     for (const user of ['bob', 'cleo']) line.told(user, [1]);
     assert.deepEqual(faults(), ['alice of bob: goes without a cause at 7.000 s', 'alice of cleo: goes without a cause at 9.000 s']);
+  });
+
+  test('when news come late, though nothing stood still for long', () => {
+    const { history, line, pass, faults } = scene();
+    history.shows('bob', 1);
+    line.snapshot('bob', [1]);
+    history.shows('bob', 2);
+    history.glances(history.now());
+    pass(1000);
+    history.glances(history.now());
+    for (let glance = 0; glance < 181; glance += 1) {
+      pass(100);
+      history.glances(history.now());
+    }
+    line.told('bob', [2]);
+    assert.deepEqual(faults(), ['alice of bob: sees [1] from 0.000 s to 19.100 s, which was so until 0.000 s']);
   });
 
   test('when a ghost stays past the bound', () => {

@@ -284,7 +284,7 @@ describe('the server API', { concurrency: true }, () => {
 const ELSEWHERE = {
   'two Redis, sharing the users': async (t) => (await Promise.all([Redis.start(t), Redis.start(t)])).map(({ url }) => url).join(' '),
   'a Cluster of three masters': async (t) => (await startRedisCluster(t)).url,
-  'a master that a sentinel watches': async (t) => (await startSentinel(t)).url,
+  'a master that a sentinel watches': async (t) => (await startSentinel(t, 30_000)).url,
 };
 
 describe('on', { concurrency: true }, () => {

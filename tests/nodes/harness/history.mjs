@@ -17,6 +17,15 @@ const ON_THE_WAY = 2000;
 /** How much later than its followers a client may notice that its line is lost, or that it is in. */
 const EARLY = 250;
 
+/** This process looks at the time so often, in milliseconds. */
+const GLANCE = 50;
+
+/** Who looks so much later has stood still, and the machine with it. */
+const STANDSTILL = 300;
+
+/** How long what was cut short by a standstill may take to be made good. */
+const AFTER_STANDSTILL = 2000;
+
 export class History {
   #now;
   #start;
@@ -28,11 +37,21 @@ export class History {
   /** Numbers that may be shown more than once, as `user number`. */ #doubts = new Set();
   /** What followers themselves found wrong. */ #found = [];
   #waiters = new Set();
+  /** When the time was looked at last; without it, nothing stands still. */ #looked;
 
   /** @param {() => number} [now] milliseconds */
-  constructor(now = () => performance.now()) {
-    this.#now = now;
-    this.#start = now();
+  constructor(now) {
+    this.#now = now ?? (() => this.glances(performance.now()));
+    this.#start = this.#now();
+    if (!now) setInterval(this.#now, GLANCE).unref();
+  }
+
+  /** Looks at the time, which tells whether this process has stood still since it did so last: a trouble of its own. */
+  glances(now) {
+    const from = this.#looked ?? now;
+    this.#looked = now;
+    if (now - from > STANDSTILL) this.#troubles.push({ what: 'the machine stood still', from, to: now, recovery: AFTER_STANDSTILL, delays: true, isStandstill: true });
+    return now;
   }
 
   /** A user shows a number from here on; without one it is there, and what it shows is not known. */
@@ -69,6 +88,12 @@ export class History {
     this.#troubles.push(trouble);
     for (const user of excused) this.#excuses.push({ user, trouble, from });
     return () => (trouble.to = this.#now());
+  }
+
+  /** For how many ms between two times this process stood still. @param {number} begin @param {number} end */
+  stoodStill(begin, end) {
+    const spans = this.#troubles.filter(({ isStandstill }) => isStandstill).map(({ from, to }) => Math.min(to, end) - Math.max(from, begin));
+    return spans.reduce((sum, ms) => sum + Math.max(0, ms), 0);
   }
 
   /** Something that must not be. @param {string} fault in words */
@@ -208,7 +233,7 @@ export class History {
       const isThere = numbers.length > 0;
       return !truth.some((span, index) => {
         const isOther = (span.number === undefined) === isThere && truth.slice(0, index).some(({ number }) => (number !== undefined) === isThere);
-        return isOther && span.from - EARLY <= at && this.#heardBy({ from: span.from, to: span.from }) >= before;
+        return isOther && this.#isNotBefore(at, span.from) && this.#heardBy({ from: span.from, to: span.from }) >= before;
       });
     });
     return wrong && { at: wrong.at, fault: `is told the same twice at ${this.#time(wrong.at)}: ${show(wrong.numbers)}` };
@@ -218,10 +243,15 @@ export class History {
   #causeless({ seen, user }, truth) {
     const wrong = seen.find(({ at, numbers }, index) => {
       if (numbers.length || !seen[index - 1]?.numbers.length) return false;
-      const isCaused = truth.some((span) => span.number === undefined && span.from + (span.linger ?? 0) - EARLY <= at && at <= this.#heardBy(span));
+      const isCaused = truth.some((span) => span.number === undefined && this.#isNotBefore(at, span.from + (span.linger ?? 0)) && at <= this.#heardBy(span));
       return !isCaused && !this.#isExcused(user, at);
     });
     return wrong && { at: wrong.at, fault: `goes without a cause at ${this.#time(wrong.at)}` };
+  }
+
+  /** Whether something that was seen at `at` may follow from what a client noticed at `from`. */
+  #isNotBefore(at, from) {
+    return from - at - this.stoodStill(at, from) <= EARLY;
   }
 
   /** Until when an absence may be told. */
@@ -247,7 +277,7 @@ export class History {
     for (const [index, { at, numbers }] of seen.entries()) {
       const until = seen[index + 1]?.at ?? last;
       for (const number of numbers.length ? numbers : [undefined]) {
-        const spans = truth.filter((span) => agrees(span, number) && span.from <= until + EARLY);
+        const spans = truth.filter((span) => agrees(span, number) && this.#isNotBefore(until, span.from));
         // Before anything is known of a user it is not there.
         const wasSo = spans.length ? Math.max(...spans.map(({ to }) => to)) : number === undefined ? (truth[0]?.from ?? Infinity) : -Infinity;
         if (this.#deadline(wasSo, truth, bound) < until) {

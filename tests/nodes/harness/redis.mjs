@@ -146,7 +146,7 @@ const SLOTS = 16_384;
  * @param {import('node:test').TestContext} [t]
  */
 export async function startRedisCluster(t, count = 3) {
-  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'];
+  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '6000'];
   const masters = await Promise.all(Array.from({ length: count }, () => Redis.start(t, ...settings)));
   const [first, ...others] = masters;
   await Promise.all(masters.map((master, at) => master.command('CLUSTER', 'ADDSLOTSRANGE', String(share(at, count)), String(share(at + 1, count) - 1))));
@@ -168,12 +168,12 @@ export async function reshard(from, to, slots) {
   await promisify(execFile)('redis-cli', ['--cluster', 'reshard', `127.0.0.1:${from.port}`, ...options], { timeout: 60_000 });
 }
 
-/** A master, a replica that has all of it, the sentinel that watches them, and their address. */
-export async function startSentinel(t) {
+/** A master, a replica that has all of it, the sentinel that watches them, and their address; `patience` as for `Redis.sentinel`. */
+export async function startSentinel(t, patience) {
   const master = await Redis.start(t);
   const replica = await Redis.start(t, '--replicaof', '127.0.0.1', String(master.port));
   await eventually(() => replica.command('INFO', 'replication'), (info) => info.includes('master_link_status:up'), 'a replica in step');
-  const sentinel = await Redis.sentinel(t, master);
+  const sentinel = await Redis.sentinel(t, master, patience);
   await eventually(() => sentinel.command('SENTINEL', 'REPLICAS', 'main'), (answer) => answer.includes(String(replica.port)), 'a known replica');
   return { master, replica, sentinel, url: `redis+sentinel://127.0.0.1:${sentinel.port}/main` };
 }
