@@ -144,7 +144,7 @@ async fn what_a_redis_forgets_that_goes_back_a_moment_is_made_good() {
 async fn a_dead_node_whose_sweep_a_redis_forgets_is_swept_again() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;
-    let (three, _) = start_node(&config(&server.url()), "three").await.unwrap();
+    let (three, _) = start_node(&hasty_config(&server.url()), "three").await.unwrap();
     let user = UserId::random();
     town.two.backplane.watch(user);
     three.announces(user, &["ghost"]);
@@ -169,7 +169,7 @@ async fn a_dead_node_whose_sweep_a_redis_forgets_is_swept_again() {
 async fn a_node_that_dies_after_another_has_left_is_swept_at_once() {
     let server = RedisServer::start();
     let Town { one, two, users } = Town::new(&server.url()).await;
-    let (three, _) = start_node(&config(&server.url()), "three").await.unwrap();
+    let (three, _) = start_node(&hasty_config(&server.url()), "three").await.unwrap();
     users.iter().for_each(|&user| three.backplane.watch(user));
     users.iter().for_each(|&user| one.backplane.withdraw(user, Exit::LoggedOut));
     one.backplane.close(Duration::from_secs(60)).await.unwrap();
