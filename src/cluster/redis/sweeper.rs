@@ -45,8 +45,7 @@ pub async fn run(shard: Arc<Shard>) {
             continue;
         }
         done.retain(|(_, incarnation)| lease.dead.contains(incarnation));
-        let mine: Vec<Bucket> =
-            shard.buckets.iter().copied().filter(|bucket| is_first(&shard, &lease, *bucket)).collect();
+        let mine = first_for(&shard, &lease);
         sweep_all(&shard, &lease, &mine, &mut done).await;
         if round % STRANGERS_EVERY == STRANGERS_EVERY - 1 {
             look_for_strangers(&shard, &lease, &mine, &mut done).await;
@@ -55,12 +54,16 @@ pub async fn run(shard: Arc<Shard>) {
     }
 }
 
-fn is_first(shard: &Shard, lease: &Lease, bucket: Bucket) -> bool {
+/// The buckets that this node is first for.
+fn first_for(shard: &Shard, lease: &Lease) -> Vec<Bucket> {
     // Who has left has a lease for as long as what it has is held, and sweeps nothing.
     let at_work: Vec<Incarnation> = lease.live.iter().copied().filter(|one| !lease.retired.contains(one)).collect();
     let names: Vec<String> = at_work.iter().map(Incarnation::to_string).collect();
-    let first = rank(shard.keys.buckets().tag(bucket), names.iter().map(String::as_str));
-    first.is_none_or(|index| at_work[index] == lease.incarnation)
+    let is_first = |bucket: &Bucket| {
+        let first = rank(shard.keys.buckets().tag(*bucket), names.iter().map(String::as_str));
+        first.is_none_or(|index| at_work[index] == lease.incarnation)
+    };
+    shard.buckets.iter().copied().filter(is_first).collect()
 }
 
 async fn sweep_all(shard: &Shard, lease: &Lease, mine: &[Bucket], done: &mut HashSet<(Bucket, Incarnation)>) {
