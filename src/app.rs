@@ -34,9 +34,9 @@ use crate::engine::{Accounts as LastingAccounts, Census, DeskRules, Engine, Node
 use crate::grpc::{Grpc, Running};
 use crate::http::api::ServerApi;
 use crate::http::centrifugo::Centrifugo;
-use crate::http::im::Im;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
+use crate::http::tencent::Tencent;
 use crate::metrics::Metrics;
 use crate::outbox::Farewell;
 use crate::presence::privacy::{Audience, Privacy};
@@ -88,7 +88,7 @@ impl Parts {
     /// Likewise; in place of the webhooks, this one is told of clients that come and go.
     pub fn assemble_with(config: &Config, clock: &Clock, porter: Option<Arc<dyn Porter>>) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
-        let webhook = Webhook::start(&config.webhook, config.im.sdk_app_id, clock, &metrics)?;
+        let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
         let messenger = Messenger::of(&webhook, clock).map(|messenger| messenger as Arc<dyn Porter>);
         Self::assemble_among(None, config, clock, metrics, webhook, porter.or(messenger))
     }
@@ -105,10 +105,10 @@ impl Parts {
         let interval = config.user_status.presence_update_interval.0;
         let ticks = Ticks::new(seen.clone(), interval, clock);
         let veil = veil(config, &*ties)?;
-        let desk = DeskRules::new(ties.clone(), &config.im);
+        let desk = DeskRules::new(ties.clone(), &config.tencent);
         let ports = Ports { ticks, veil: veil.clone(), desk, nodes: nodes.clone() };
         let engine = Engine::start(&config.engine, ports, clock, &metrics);
-        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.im);
+        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.tencent);
         let node = Node::new(config.server.address.to_string(), clock);
         let users = Arc::new(Users {
             engine: engine.clone(),
@@ -126,7 +126,7 @@ impl Parts {
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &store, services())),
             centrifugo: web::Data::new(centrifugo(config, clock, services())?),
-            im: im(config, services()).map(web::Data::new),
+            tencent: tencent(config, services()).map(web::Data::new),
             api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
             swagger: config.http_api.swagger,
             metrics: config.operation.metrics.then(|| metrics.clone()),
@@ -174,7 +174,7 @@ impl App {
     /// Assembles everything and binds the address. Needs a running actix system.
     pub async fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
-        let webhook = Webhook::start(&config.webhook, config.im.sdk_app_id, clock, &metrics)?;
+        let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
         let messenger = Messenger::of(&webhook, clock);
         let census = messenger.clone().map(|messenger| messenger as Arc<dyn Census>);
         let nodes = nodes::join(config, clock, &metrics, census).await?;
@@ -185,8 +185,8 @@ impl App {
         let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
         let grpc = grpc.enabled.then(bound).transpose()?;
         let readiness = served.readiness.clone();
-        let im = served.im.as_ref().map(|im| im.services.clone());
-        let lobbies = im.into_iter().chain([served.centrifugo.services.clone()]).collect();
+        let tencent = served.tencent.as_ref().map(|tencent| tencent.services.clone());
+        let lobbies = tencent.into_iter().chain([served.centrifugo.services.clone()]).collect();
         let (server, addresses, door) = serve(config, served)?;
         let watch = Watch {
             nodes: nodes.clone(),
@@ -375,9 +375,9 @@ fn veil(config: &Config, ties: &dyn TieStore) -> anyhow::Result<Veil> {
 }
 
 /// None: there is no secret, so the dialect is off.
-fn im(config: &Config, services: Services) -> Option<Im> {
-    let user_sigs = Arc::new(UserSigs::new(config.im.sdk_app_id, config.im.secret_key.as_ref()?));
-    let heartbeat = config.im.heartbeat_timeout.0;
+fn tencent(config: &Config, services: Services) -> Option<Tencent> {
+    let user_sigs = Arc::new(UserSigs::new(config.tencent.sdk_app_id, config.tencent.secret_key.as_ref()?));
+    let heartbeat = config.tencent.heartbeat_timeout.0;
     let services = Services {
         session: SessionConfig {
             // Several pings fit into the silence that is allowed.
@@ -385,14 +385,14 @@ fn im(config: &Config, services: Services) -> Option<Im> {
             pong_timeout: Period(heartbeat),
             ..config.session.clone()
         },
-        linger: Linger { broken: config.presence.linger_of(config.presence.linger_im), ..services.linger },
+        linger: Linger { broken: config.presence.linger_of(config.presence.linger_tencent), ..services.linger },
         ..services
     };
     let (engine, accounts, clock) = (services.engine.clone(), services.accounts.clone(), services.clock.clone());
     let online =
-        Online { engine, accounts, user_sigs: user_sigs.clone(), config: config.im.clone(), clock: clock.clone() };
-    let rules = Arc::new(AccountRules { user_sigs, config: config.im.clone(), clock });
-    Some(Im { services: Arc::new(services), rules, online })
+        Online { engine, accounts, user_sigs: user_sigs.clone(), config: config.tencent.clone(), clock: clock.clone() };
+    let rules = Arc::new(AccountRules { user_sigs, config: config.tencent.clone(), clock });
+    Some(Tencent { services: Arc::new(services), rules, online })
 }
 
 fn services(

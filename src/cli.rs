@@ -146,8 +146,8 @@ fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> 
 
 fn user_sig(config: &Config, user: &str, expire: Duration) -> anyhow::Result<String> {
     let account = AccountName::new(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
-    let secret = config.im.secret_key.as_ref().context("im.secret_key = \"\": a secret is needed to sign")?;
-    Ok(UserSigs::new(config.im.sdk_app_id, secret).make(&account, expire, Clock::system().time_of_day()))
+    let secret = config.tencent.secret_key.as_ref().context("tencent.secret_key = \"\": a secret is needed to sign")?;
+    Ok(UserSigs::new(config.tencent.sdk_app_id, secret).make(&account, expire, Clock::system().time_of_day()))
 }
 
 fn print(text: &str) -> ExitCode {

@@ -13,45 +13,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::presence::dialect::Dialect;
+
 pub use cluster::ClusterMetrics;
-
-/// The worlds that clients come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// Nakama's realtime protocol.
-    Nakama,
-    /// Centrifugo's client protocol.
-    Centrifugo,
-    /// Tencent Chat's user status, over a wire of our own.
-    Im,
-}
-
-impl Dialect {
-    /// Every dialect.
-    pub const ALL: [Self; 3] = [Self::Nakama, Self::Centrifugo, Self::Im];
-
-    /// Its number, as other nodes are told; never 0.
-    pub fn number(self) -> u32 {
-        match self {
-            Self::Nakama => 1,
-            Self::Centrifugo => 2,
-            Self::Im => 3,
-        }
-    }
-
-    /// The dialect of this number; none for what this version does not know.
-    pub fn numbered(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| dialect.number() == number)
-    }
-}
 
 impl EncodeLabelValue for Dialect {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        match self {
-            Self::Nakama => EncodeLabelValue::encode(&"nakama", encoder),
-            Self::Centrifugo => EncodeLabelValue::encode(&"centrifugo", encoder),
-            Self::Im => EncodeLabelValue::encode(&"im", encoder),
-        }
+        EncodeLabelValue::encode(&self.name(), encoder)
     }
 }
 

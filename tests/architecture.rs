@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("presence", &[]),
     ("clock", &["presence"]),
-    ("metrics", &[]),
+    ("metrics", &["presence"]),
     ("config", &["presence"]),
     ("outbox", &["presence", "metrics"]),
     ("auth", &["presence", "config", "metrics", "clock"]),

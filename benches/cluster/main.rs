@@ -83,7 +83,7 @@ fn record(user: UserId, text: &str) -> Record {
         username: Some(Username::new("somebody").unwrap()),
         status: Some(StatusText::new(text).unwrap()),
         since: hereabouts::presence::time::Timestamp::default(),
-        kind: 0,
+        dialect: None,
         info: None,
     };
     Record { connections: vec![connection], ..Record::default() }

@@ -1,18 +1,18 @@
 //! Micro-benchmarks of what every update and every request costs: `cargo bench --bench micro [-- FILTER]`.
 //!
 //! * [`presence`]: one user's machine; [`outbox`]: a change on its way to its followers;
-//! * [`nakama`], [`centrifugo`], [`im`]: their formats, written and read; another dialect is another file;
+//! * [`nakama`], [`centrifugo`], [`tencent`]: their formats, written and read; another dialect is another file;
 //! * [`samples`], [`message`]: what all of them work with.
 //!
 //! Beside the times stands what is allocated: unlike the times it is the same on every machine and in every run.
 
 mod centrifugo;
-mod im;
 mod message;
 mod nakama;
 mod outbox;
 mod presence;
 mod samples;
+mod tencent;
 
 use divan::AllocProfiler;
 

@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::auth::user_sig::{UserSigError, UserSigs};
 use crate::clock::Clock;
-use crate::config::ImConfig;
+use crate::config::TencentConfig;
 use crate::engine::{AccountError, Accounts, Engine};
-use crate::metrics::Dialect;
 use crate::presence::account::AccountName;
+use crate::presence::dialect::Dialect;
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::UserId;
 
@@ -22,7 +22,7 @@ pub struct Online {
     /// Reads userSigs.
     pub user_sigs: Arc<UserSigs>,
     /// Who may ask, and for how many.
-    pub config: ImConfig,
+    pub config: TencentConfig,
     /// The time of day, by which userSigs are dated.
     pub clock: Clock,
 }
@@ -170,6 +170,6 @@ fn platform(dialect: Dialect, info: Option<&str>) -> String {
     said.unwrap_or_else(|| match dialect {
         Dialect::Nakama => "Nakama".into(),
         Dialect::Centrifugo => "Centrifugo".into(),
-        Dialect::Im => "Unknown".into(),
+        Dialect::Tencent => "Unknown".into(),
     })
 }

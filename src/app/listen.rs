@@ -21,10 +21,10 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use crate::config::{Config, ServerConfig};
 use crate::http::api::{self, ServerApi};
 use crate::http::centrifugo::{self, Centrifugo};
-use crate::http::im::{self, Im};
 use crate::http::nakama::{self, Nakama};
 use crate::http::operation::{self, Readiness};
 use crate::http::page;
+use crate::http::tencent::{self, Tencent};
 use crate::http::upgrade::{self, Scratch};
 use crate::metrics::Metrics;
 
@@ -36,7 +36,7 @@ pub struct Served {
     /// Centrifugo's endpoint.
     pub centrifugo: web::Data<Centrifugo>,
     /// Tencent Chat's endpoints; none: switched off.
-    pub im: Option<web::Data<Im>>,
+    pub tencent: Option<web::Data<Tencent>>,
     /// The server API.
     pub api: web::Data<ServerApi>,
     /// Show the page to browse the server API.
@@ -54,8 +54,8 @@ pub struct Served {
 impl Served {
     /// Adds every route.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
-        if let Some(im) = &self.im {
-            config.app_data(im.clone()).service(im::socket()).service(im::rest());
+        if let Some(tencent) = &self.tencent {
+            config.app_data(tencent.clone()).service(tencent::socket()).service(tencent::rest());
         }
         config
             .app_data(self.nakama.clone())

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::engine::Census;
-use crate::metrics::Dialect;
 use crate::presence::elsewhere::RemoteConnection;
 use crate::presence::id::UserId;
 use crate::session::porter::{Passage, Passing, Porter, Visitor};
@@ -35,9 +34,9 @@ impl Messenger {
     }
 
     fn tell(&self, user: UserId, connection: RemoteConnection, passing: Passing) {
-        let RemoteConnection { kind, username, info, .. } = connection;
+        let RemoteConnection { dialect, username, info, .. } = connection;
         // Of a later version: that will tell of it.
-        let Some(dialect) = Dialect::numbered(kind) else { return };
+        let Some(dialect) = dialect else { return };
         let visitor = Arc::new(Visitor::new(dialect, user, username, info, None));
         self.passed(Passage { user, visitor, passing, at: self.clock.time_of_day() });
     }

@@ -30,7 +30,7 @@ impl Stores {
             return Self::open_shared(config, clock, metrics);
         }
         let expire = config.user_status.expire_interval.0;
-        let lifetime = config.im.subscription_ttl.0;
+        let lifetime = config.tencent.subscription_ttl.0;
         let (accounts, seen, ties): (Arc<dyn Store>, Arc<dyn SeenStore>, Arc<dyn TieStore>) = match config.store.kind {
             StoreKind::Memory => {
                 let seen = MemorySeen::new(expire, clock, metrics);

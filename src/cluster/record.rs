@@ -12,6 +12,7 @@ use bytestring::ByteString;
 use prost::Message;
 use uuid::Uuid;
 
+use crate::presence::dialect::Dialect;
 use crate::presence::elsewhere::{Custom, RemoteConnection};
 use crate::presence::id::{ConnectionId, Username};
 use crate::presence::status::StatusText;
@@ -154,7 +155,7 @@ fn pack(connection: &RemoteConnection) -> PackedConnection {
         username: connection.username.as_ref().map(|name| name.as_str().to_owned()),
         status: connection.status.as_ref().map(|status| status.as_str().to_owned()),
         shown_as: connection.shown_as.map_or_else(Vec::new, |id| id.uuid().as_bytes().to_vec()),
-        kind: connection.kind,
+        kind: connection.dialect.map_or(0, Dialect::number),
         since: connection.since.as_micros(),
         info: connection.info.as_ref().filter(|info| info.len() <= MAX_INFO_BYTES).map(|info| info.to_string()),
     }
@@ -170,7 +171,7 @@ fn unpack(packed: &PackedConnection) -> Option<RemoteConnection> {
         shown_as: if packed.shown_as.is_empty() { None } else { Some(read_id(&packed.shown_as)?) },
         username: packed.username.as_deref().map(Username::new).transpose().ok()?,
         status: packed.status.as_deref().map(StatusText::new).transpose().ok()?,
-        kind: packed.kind,
+        dialect: Dialect::numbered(packed.kind),
         since: Timestamp::from_micros(packed.since),
         info: packed.info.as_deref().map(ByteString::from),
     })
@@ -188,14 +189,14 @@ mod tests {
         let status = prop::option::of("\\PC{0,40}".prop_map(|text| StatusText::new(&text).unwrap()));
         let since = any::<u64>().prop_map(Timestamp::from_micros);
         let info = prop::option::of("\\PC{0,40}".prop_map(ByteString::from));
-        (id.clone(), prop::option::of(id), name, status, any::<u32>(), since, info).prop_map(
-            |(id, shown_as, username, status, kind, since, info)| RemoteConnection {
+        (id.clone(), prop::option::of(id), name, status, 0..=3_u32, since, info).prop_map(
+            |(id, shown_as, username, status, number, since, info)| RemoteConnection {
                 id,
                 shown_as,
                 username,
                 status,
                 since,
-                kind,
+                dialect: Dialect::numbered(number),
                 info,
             },
         )
@@ -235,7 +236,7 @@ mod tests {
             username: Some(Username::new("alice").unwrap()),
             status: Some(StatusText::new("away").unwrap()),
             since: Timestamp::from_secs(1_795_220_273),
-            kind: 1,
+            dialect: Some(Dialect::Nakama),
             info: None,
         };
         let record = Record { connections: vec![connection], ..Record::default() };

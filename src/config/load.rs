@@ -17,7 +17,7 @@ const DEVELOPMENT_KEYS: [(&str, &str); 5] = [
     ("nakama.encryption_key", "defaultencryptionkey"),
     ("nakama.refresh_encryption_key", "defaultrefreshencryptionkey"),
     ("centrifugo.client.token.hmac_secret_key", "secret"),
-    ("im.secret_key", "development-secret"),
+    ("tencent.secret_key", "development-secret"),
 ];
 
 /// What the command line sets.
@@ -137,7 +137,7 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
     let nakama = &config.nakama;
     let hmac = config.centrifugo.client.token.hmac_secret_key.as_ref();
     let nakama = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key].map(Some);
-    let keys = nakama.into_iter().chain([hmac, config.im.secret_key.as_ref()]);
+    let keys = nakama.into_iter().chain([hmac, config.tencent.secret_key.as_ref()]);
     for (key, (name, development)) in keys.zip(DEVELOPMENT_KEYS) {
         if key.is_some_and(|key| key.matches(development.as_bytes())) {
             return Err(InvalidConfig(format!(
@@ -222,7 +222,7 @@ mod tests {
             ("HEREABOUTS_NAKAMA__ENCRYPTION_KEY", "one of my own"),
             ("HEREABOUTS_NAKAMA__REFRESH_ENCRYPTION_KEY", "another of my own"),
             ("HEREABOUTS_CENTRIFUGO__CLIENT__TOKEN__HMAC_SECRET_KEY", "a third of my own"),
-            ("HEREABOUTS_IM__SECRET_KEY", "a secret of my own"),
+            ("HEREABOUTS_TENCENT__SECRET_KEY", "a secret of my own"),
         ];
         assert!(load_with(&own).is_ok());
         let mut without = own;
@@ -291,10 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_secret_the_im_dialect_is_off() {
-        let im = load_with(&[("HEREABOUTS_IM__SECRET_KEY", ""), ("HEREABOUTS_IM__ADMINS", "root second")]).unwrap().im;
-        assert!(im.secret_key.is_none());
-        assert!(im.admins.has("root") && im.admins.has("second") && !im.admins.has("administrator"));
+    fn without_a_secret_the_tencent_dialect_is_off() {
+        let tencent =
+            load_with(&[("HEREABOUTS_TENCENT__SECRET_KEY", ""), ("HEREABOUTS_TENCENT__ADMINS", "root second")])
+                .unwrap()
+                .tencent;
+        assert!(tencent.secret_key.is_none());
+        assert!(tencent.admins.has("root") && tencent.admins.has("second") && !tencent.admins.has("administrator"));
         assert_eq!(load_with(&[]).unwrap().follow.policy, FollowPolicy::Anyone);
         let line = refusal(&[("HEREABOUTS_FOLLOW__POLICY", "nobody")]);
         assert!(line.contains("follow.policy") && line.contains("friends"), "{line}");

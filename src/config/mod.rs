@@ -4,10 +4,10 @@
 
 pub mod centrifugo;
 mod cluster;
-mod im;
 pub mod import;
 mod load;
 mod presence;
+mod tencent;
 pub mod value;
 mod webhook;
 
@@ -18,9 +18,9 @@ use serde::Deserialize;
 
 use centrifugo::CentrifugoConfig;
 pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, Login, RedisAddress, RedisKind};
-pub use im::{FollowConfig, FollowPolicy, ImConfig, Names};
 pub use load::{InvalidConfig, Overrides, load};
 pub use presence::{PresenceConfig, Span};
+pub use tencent::{FollowConfig, FollowPolicy, Names, TencentConfig};
 use value::{Pattern, Period, Secret, ranged, secret_or_none};
 pub use webhook::{WebhookConfig, WebhookShape};
 
@@ -52,7 +52,7 @@ pub struct Config {
     /// The server API over gRPC.
     pub grpc_api: GrpcApiConfig,
     /// Tencent Chat's dialect.
-    pub im: ImConfig,
+    pub tencent: TencentConfig,
     /// How long users are shown on whose line broke.
     pub presence: PresenceConfig,
     /// Who may follow whom.

@@ -22,7 +22,7 @@ pub struct PresenceConfig {
     pub linger_centrifugo: Option<Span>,
     /// In Tencent Chat's dialect; none: as in `linger`.
     #[serde(deserialize_with = "span_or_none")]
-    pub linger_im: Option<Span>,
+    pub linger_tencent: Option<Span>,
     /// After an orderly stop of one of several nodes.
     pub drain_linger: Span,
 }

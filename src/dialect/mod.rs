@@ -3,5 +3,5 @@
 //! A dialect never sees another, nor the engine.
 
 pub mod centrifugo;
-pub mod im;
 pub mod nakama;
+pub mod tencent;

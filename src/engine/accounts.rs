@@ -13,7 +13,7 @@ use super::seat::Seat;
 use super::veil::Veil;
 use super::{Engine, EngineError};
 use crate::cluster::Order;
-use crate::config::ImConfig;
+use crate::config::TencentConfig;
 use crate::outbox::{Address, Ticket};
 use crate::presence::account::AccountName;
 use crate::presence::calls::{Call, TooOften};
@@ -79,7 +79,7 @@ struct Inner {
     ties: Arc<dyn TieStore>,
     seen: Option<Arc<dyn SeenStore>>,
     veil: Veil,
-    config: ImConfig,
+    config: TencentConfig,
     /// Held while a list is changed; users share them, evenly.
     altering: [Mutex<()>; ALTERING],
 }
@@ -108,7 +108,7 @@ impl Accounts {
         ties: Arc<dyn TieStore>,
         seen: Option<Arc<dyn SeenStore>>,
         veil: Veil,
-        config: &ImConfig,
+        config: &TencentConfig,
     ) -> Self {
         let (config, altering) = (config.clone(), [const { Mutex::const_new(()) }; ALTERING]);
         let accounts = Self(Arc::new(Inner { engine, ties, seen, veil, config, altering }));

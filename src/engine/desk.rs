@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::config::ImConfig;
+use crate::config::TencentConfig;
 use crate::outbox::Address;
 use crate::presence::account::AccountName;
 use crate::presence::calls::{Call, Calls, TooOften};
@@ -36,7 +36,7 @@ pub struct DeskRules {
 
 impl DeskRules {
     /// As configured.
-    pub fn new(ties: Arc<dyn TieStore>, config: &ImConfig) -> Self {
+    pub fn new(ties: Arc<dyn TieStore>, config: &TencentConfig) -> Self {
         Self { ties, calls: config.calls, window: config.calls_window.0, lifetime: config.subscription_ttl.0 }
     }
 }

@@ -2,8 +2,8 @@
 
 use bytestring::ByteString;
 
-use crate::metrics::Dialect;
 use crate::outbox::Address;
+use crate::presence::dialect::Dialect;
 use crate::presence::general::GeneralStatus;
 use crate::presence::id::{ConnectionId, Username};
 use crate::presence::status::StatusText;
@@ -46,7 +46,7 @@ impl Examined {
             Some(Device {
                 connection: connection.shown(),
                 username: connection.username.clone(),
-                dialect: Dialect::numbered(connection.kind)?,
+                dialect: connection.dialect?,
                 status: connection.status.clone(),
                 info: connection.info.clone(),
             })

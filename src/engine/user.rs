@@ -238,7 +238,7 @@ impl UserActor {
     /// The connections of the same dialect besides this one, on all nodes.
     fn has_beside(&self, address: &Address) -> usize {
         let others = self.presence.addresses().filter(|&other| other != address);
-        let elsewhere = self.presence.live_others().filter(|other| other.kind == address.dialect().number());
+        let elsewhere = self.presence.live_others().filter(|other| other.dialect == Some(address.dialect()));
         others.filter(|other| other.dialect() == address.dialect()).count() + elsewhere.count()
     }
 

@@ -87,7 +87,7 @@ impl Address {
             username: state.username.clone(),
             status: state.status.clone(),
             since: Timestamp::default(),
-            kind: self.dialect().number(),
+            dialect: self.dialect(),
             address: self.clone(),
         })
     }

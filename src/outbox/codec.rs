@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::frame::Frame;
-use crate::metrics::Dialect;
 use crate::presence::account::AccountName;
+use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::subscriptions::Told;
 
@@ -22,7 +22,7 @@ pub enum Encoding {
     /// Centrifugo's replies as protobuf in binary frames.
     CentrifugoProtobuf,
     /// JSON-RPC in text frames.
-    ImJson,
+    TencentJson,
 }
 
 impl Encoding {
@@ -34,7 +34,7 @@ impl Encoding {
         match self {
             Self::NakamaJson | Self::NakamaProtobuf => Dialect::Nakama,
             Self::CentrifugoJson | Self::CentrifugoProtobuf => Dialect::Centrifugo,
-            Self::ImJson => Dialect::Im,
+            Self::TencentJson => Dialect::Tencent,
         }
     }
 }

@@ -34,8 +34,8 @@ use bytestring::ByteString;
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::metrics::Dialect;
 use crate::presence::account::AccountName;
+use crate::presence::dialect::Dialect;
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::status::StatusText;
 use crate::presence::user::Followed;

@@ -6,7 +6,8 @@ use bytestring::ByteString;
 
 use super::codec::{Codec, Encoding, Frames, Publisher};
 use super::frame::Frame;
-use crate::metrics::{Dialect, Metrics};
+use crate::metrics::Metrics;
+use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::time::Timestamp;
 

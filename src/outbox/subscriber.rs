@@ -7,7 +7,7 @@ use super::State;
 use super::codec::{Codec, Publisher, Topic};
 use super::frame::Frame;
 use super::notification::{Notification, Outcome, Pace};
-use crate::metrics::Dialect;
+use crate::presence::dialect::Dialect;
 use crate::presence::id::UserId;
 
 /// A client that is told whole presences.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
+use super::dialect::Dialect;
 use super::diff::Presence;
 use super::general::Exit;
 use super::id::{ConnectionId, Username};
@@ -23,8 +24,8 @@ pub struct RemoteConnection {
     pub status: Option<StatusText>,
     /// Since when it shows that.
     pub since: Timestamp,
-    /// The world it comes from, by the engine's own numbers; 0 where nothing is said.
-    pub kind: u32,
+    /// The dialect of its client, or `None` for one that this version does not know.
+    pub dialect: Option<Dialect>,
     /// What it said of itself when it opened: JSON.
     pub info: Option<ByteString>,
 }
@@ -162,20 +163,20 @@ impl Elsewhere {
         self.places.iter().filter(|place| place.connection.is_none()).map(|place| place.shown)
     }
 
-    /// A connection here takes the place of one of its kind that lingers; answers that, if there is one.
-    pub fn take_place(&mut self, id: ConnectionId, kind: u32) -> Option<RemoteConnection> {
-        let predecessor = match self.left.iter().position(|left| left.connection.kind == kind) {
+    /// A connection here takes the place of one of its dialect that lingers; answers that, if there is one.
+    pub fn take_place(&mut self, id: ConnectionId, dialect: Dialect) -> Option<RemoteConnection> {
+        let predecessor = match self.left.iter().position(|left| left.connection.dialect == Some(dialect)) {
             Some(index) => self.left.remove(index).connection,
-            None => self.lingering_abroad(kind)?.clone(),
+            None => self.lingering_abroad(dialect)?.clone(),
         };
         self.places.push(Place { connection: Some(id), shown: predecessor.shown() });
         Some(predecessor)
     }
 
-    fn lingering_abroad(&self, kind: u32) -> Option<&RemoteConnection> {
+    fn lingering_abroad(&self, dialect: Dialect) -> Option<&RemoteConnection> {
         self.remote.connections.iter().find(|connection| {
             let shown = connection.shown();
-            connection.kind == kind
+            connection.dialect == Some(dialect)
                 && connection.status.is_some()
                 && self.remote.lingering.contains(&shown)
                 && !self.places.iter().any(|place| place.shown == shown)

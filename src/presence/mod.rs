@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod calls;
+pub mod dialect;
 pub mod diff;
 pub mod elsewhere;
 pub mod followers;

@@ -7,6 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::hash::Hash;
 
+use super::dialect::Dialect;
 use super::diff::{Diff, OwnStatus, Presence, Snapshot};
 use super::elsewhere::{Elsewhere, Remote, Stay};
 use super::followers::Followers;
@@ -27,8 +28,8 @@ pub struct Connection<F> {
     pub status: Option<StatusText>,
     /// Since when it shows that.
     pub since: Timestamp,
-    /// The world it comes from, by the engine's own numbers.
-    pub kind: u32,
+    /// The dialect of its client.
+    pub dialect: Dialect,
     /// Where it is reached; also follows its own user (Nakama's self-follow).
     pub address: F,
 }

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 
 use crate::auth::user_sig::{UserSigError, UserSigs};
 use crate::clock::Clock;
-use crate::config::ImConfig;
+use crate::config::TencentConfig;
 use crate::outbox::{Failure, Frames};
 use crate::presence::account::AccountName;
 use crate::presence::general::GeneralStatus;
@@ -154,7 +154,7 @@ pub struct AccountRules {
     /// Reads userSigs.
     pub user_sigs: Arc<UserSigs>,
     /// Limits and switches.
-    pub config: ImConfig,
+    pub config: TencentConfig,
     /// The time of day, by which userSigs are dated.
     pub clock: Clock,
 }
@@ -176,7 +176,7 @@ impl Member {
     }
 
     /// Limits and switches.
-    pub fn config(&self) -> &ImConfig {
+    pub fn config(&self) -> &TencentConfig {
         &self.rules.config
     }
 

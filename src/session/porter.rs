@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use crate::metrics::Dialect;
+use crate::presence::dialect::Dialect;
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
@@ -51,7 +51,7 @@ impl Visitor {
         let account = match dialect {
             // Here the name is for people, and may change.
             Dialect::Nakama => None,
-            Dialect::Centrifugo | Dialect::Im => name,
+            Dialect::Centrifugo | Dialect::Tencent => name,
         };
         Self { account: account.map_or_else(|| user.to_string(), |name| name.to_string()), info, ip }
     }

@@ -138,7 +138,7 @@ pub fn connection(text: &str) -> RemoteConnection {
         username: Some(Username::new("alice").unwrap()),
         status: Some(StatusText::new(text).unwrap()),
         since: hereabouts::presence::time::Timestamp::default(),
-        kind: 0,
+        dialect: None,
         info: None,
     }
 }

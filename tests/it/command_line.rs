@@ -81,8 +81,8 @@ fn a_user_sig_is_printed_where_there_is_a_secret() {
     let output = run(&["user-sig", "alice", "--expire", "1h"], &[]);
     assert!(output.status.success());
     assert!(String::from_utf8(output.stdout).unwrap().starts_with("eJ"), "zlib in base64");
-    let line = refused(&["user-sig", "alice"], &[("HEREABOUTS_IM__SECRET_KEY", "")]);
-    assert!(line.contains("im.secret_key"), "{line}");
+    let line = refused(&["user-sig", "alice"], &[("HEREABOUTS_TENCENT__SECRET_KEY", "")]);
+    assert!(line.contains("tencent.secret_key"), "{line}");
     let line = refused(&["user-sig", &"x".repeat(33)], &[]);
     assert!(line.contains("1 to 32 printable ASCII"), "{line}");
 }

@@ -8,7 +8,7 @@ use hereabouts::clock::Clock;
 use hereabouts::config::value::Period;
 use hereabouts::session::porter::{Passage, Passing, Porter};
 
-use crate::im::Device;
+use crate::tencent::Device;
 use crate::world::{PATIENCE, World, config, user};
 
 struct Book(Sender<Passage>);
@@ -23,7 +23,7 @@ impl Porter for Book {
 fn world(heartbeat: Duration) -> (World, Receiver<Passage>) {
     let (sender, passages) = channel();
     let mut config = config();
-    config.im.heartbeat_timeout = Period(heartbeat);
+    config.tencent.heartbeat_timeout = Period(heartbeat);
     (World::of(&config, Clock::system(), Some(Arc::new(Book(sender)))), passages)
 }
 

@@ -10,7 +10,7 @@ use hereabouts::config::{Config, WebhookShape};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::im::Device;
+use crate::tencent::Device;
 use crate::world::{PATIENCE, World, config, user};
 
 /// A receiver that takes everything.

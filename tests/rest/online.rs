@@ -34,7 +34,7 @@ async fn asks(world: &World, body: Value) -> Value {
 
 #[actix_web::test]
 async fn who_is_online_and_on_which_platforms() {
-    let world = World::with(|config| config.im.strict_accounts = true);
+    let world = World::with(|config| config.tencent.strict_accounts = true);
     let client = awc::Client::builder().max_http_version(actix_web::http::Version::HTTP_11).finish();
     let mut sockets = Vec::new();
     for platform in ["Web", "iPhone"] {

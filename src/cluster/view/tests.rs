@@ -51,7 +51,7 @@ fn connection(number: u128, status: &str) -> RemoteConnection {
         username: None,
         status: Some(StatusText::new(status).unwrap()),
         since: Timestamp::default(),
-        kind: 0,
+        dialect: None,
         info: None,
     }
 }

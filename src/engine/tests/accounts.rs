@@ -105,7 +105,7 @@ impl Club {
 
     fn among(nodes: Option<Nodes>, ties: Arc<Gated>) -> Self {
         let metrics = Metrics::new();
-        let mut config = load(&Overrides::default(), std::collections::HashMap::new()).unwrap().im;
+        let mut config = load(&Overrides::default(), std::collections::HashMap::new()).unwrap().tencent;
         config.friend_status_notification = true;
         let ticks = Ticks::new(None, Duration::from_secs(27), &Clock::system());
         let (desk, veil) = (DeskRules::new(ties.clone(), &config), Veil::default());
@@ -120,7 +120,7 @@ impl Club {
         let connection = ConnectionId::from_uuid(Uuid::from_u128(self.world.connections.get()));
         self.world.connections.set(self.world.connections.get() + 1);
         let opening = Opening { connection, username: None, status: Some(StatusText::empty()) };
-        Address::new(opening, crate::dialect::im::protocol().as_codec(), 1 << 20, &self.world.metrics)
+        Address::new(opening, crate::dialect::tencent::protocol().as_codec(), 1 << 20, &self.world.metrics)
     }
 
     async fn begins(&self) -> Entering {

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use super::UserActor;
 use crate::engine::examination::Examined;
 use crate::engine::messages::Question;
-use crate::metrics::Dialect;
 use crate::outbox::{Address, Notification, Pace, Tally, Ticket, VisibleConnection};
+use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
@@ -149,12 +149,12 @@ impl UserActor {
     }
 
     pub(super) fn accounts(&self) -> Vec<Address> {
-        self.presence.addresses().filter(|address| address.dialect() == Dialect::Im).cloned().collect()
+        self.presence.addresses().filter(|address| address.dialect() == Dialect::Tencent).cloned().collect()
     }
 
     /// An account's new device shows what the account says of itself.
     pub(super) fn share_custom(&self, address: &Address) {
-        if address.dialect() == Dialect::Im
+        if address.dialect() == Dialect::Tencent
             && let Some(custom) = self.presence.snapshot().own.custom
         {
             address.set_status(Some(custom));

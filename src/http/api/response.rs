@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::users::{ConnectionInfo, Failure, NodeInfo, Reply, UserStatus, UserView};
-use crate::metrics::Dialect;
 use crate::presence::general::GeneralStatus;
 
 /// What a method answers.
@@ -221,11 +220,7 @@ impl From<UserView> for PresenceBody {
 impl From<ConnectionInfo> for ConnectionBody {
     fn from(connection: ConnectionInfo) -> Self {
         let ConnectionInfo { client, user, username, dialect, status } = connection;
-        let dialect = match dialect {
-            Dialect::Nakama => "nakama",
-            Dialect::Centrifugo => "centrifugo",
-            Dialect::Im => "im",
-        };
+        let dialect = dialect.name();
         Self { client, user, username, dialect, transport: "websocket", visible: status.is_some(), status }
     }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Centrifugo;
 use crate::dialect::centrifugo::Format;
-use crate::metrics::Dialect;
+use crate::presence::dialect::Dialect;
 use crate::session::{EntranceRules, admit};
 
 /// Why no session opens.

@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::Nakama;
 use super::read::{Query, go_bool};
 use crate::dialect::nakama::Format;
-use crate::metrics::Dialect;
 use crate::outbox::Opening;
+use crate::presence::dialect::Dialect;
 use crate::presence::status::StatusText;
 use crate::session::{OpenError, open};
 

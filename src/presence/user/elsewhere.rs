@@ -18,8 +18,8 @@ use crate::presence::time::Timestamp;
 impl<F> Connection<F> {
     /// What is left of it when its line has ended.
     fn without_line(self, shown_as: Option<ConnectionId>, info: Option<ByteString>) -> RemoteConnection {
-        let Self { id, username, status, since, kind, address: _ } = self;
-        RemoteConnection { id, shown_as, username, status, since, kind, info }
+        let Self { id, username, status, since, dialect, address: _ } = self;
+        RemoteConnection { id, shown_as, username, status, since, dialect: Some(dialect), info }
     }
 }
 
@@ -60,14 +60,14 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         known.map_or(now, |known| now.max(Timestamp::from_micros(known.as_micros().saturating_add(1))))
     }
 
-    /// A connection that becomes visible takes the place of one of its kind whose line broke; answers what that showed.
+    /// A connection that becomes visible takes the place of one of its dialect whose line broke; answers what that showed.
     pub(super) fn take_place(&mut self, index: usize) -> Option<Presence> {
         let elsewhere = self.elsewhere.as_mut()?;
-        let (id, kind) = (self.connections[index].id, self.connections[index].kind);
+        let (id, dialect) = (self.connections[index].id, self.connections[index].dialect);
         if self.connections[index].status.is_none() || elsewhere.place(id).is_some() {
             return None;
         }
-        let predecessor = elsewhere.take_place(id, kind)?;
+        let predecessor = elsewhere.take_place(id, dialect)?;
         let shown = predecessor.presence();
         if shown == self.presence_of(&self.connections[index]) {
             self.connections[index].since = predecessor.since;
@@ -148,7 +148,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             username: connection.username.clone(),
             status: connection.status.clone(),
             since: connection.since,
-            kind: connection.kind,
+            dialect: Some(connection.dialect),
             info: info(&connection.address),
         });
         let left = self.elsewhere.iter().flat_map(|elsewhere| elsewhere.left()).cloned();

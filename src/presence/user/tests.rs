@@ -25,7 +25,7 @@ fn connection(number: u8, status: Option<StatusText>) -> Connection<u8> {
         username: Some(Username::new("bob").unwrap()),
         status,
         since: at(0),
-        kind: 0,
+        dialect: Dialect::Nakama,
         address: 100 + number,
     }
 }

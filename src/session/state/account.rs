@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Kind, Phase, State, UnderWay};
 use bytestring::ByteString;
 
-use crate::config::{ImConfig, LimitsConfig, SessionConfig};
+use crate::config::{LimitsConfig, SessionConfig, TencentConfig};
 use crate::engine::{AccountError, EngineError};
 use crate::outbox::{Failure, FailureReason, RequestTag};
 use crate::presence::account::AccountName;
@@ -134,7 +134,7 @@ enum Permitted {
 }
 
 /// What is to be done for a call of `own`, if it may be.
-fn permit(call: AccountCall, own: &AccountName, limits: &ImConfig) -> Result<Permitted, AccountRefusal> {
+fn permit(call: AccountCall, own: &AccountName, limits: &TencentConfig) -> Result<Permitted, AccountRefusal> {
     Ok(Permitted::Do(match call {
         AccountCall::Logout => AccountAction::Depart,
         AccountCall::Invalid(what) => return Err(AccountRefusal::Invalid(what)),

@@ -10,7 +10,7 @@ const { Api } = createRequire(import.meta.url)('tls-sig-api-v2');
 export const SDK_APP_ID = 1400000000;
 export const SECRET_KEY = 'a secret of these tests';
 /** The settings that go with them. */
-export const IM = { HEREABOUTS_IM__SDK_APP_ID: String(SDK_APP_ID), HEREABOUTS_IM__SECRET_KEY: SECRET_KEY };
+export const IM = { HEREABOUTS_TENCENT__SDK_APP_ID: String(SDK_APP_ID), HEREABOUTS_TENCENT__SECRET_KEY: SECRET_KEY };
 
 export const STATUS = { ONLINE: 1, OFFLINE: 2, UNLOGINED: 3 };
 

@@ -147,7 +147,7 @@ describe('the documentation’s samples with chat.js', () => {
 
 describe('with status notification switched off', () => {
   test('others are 72001, oneself is not', async (t) => {
-    const [browser, server] = await Promise.all([launchBrowser(), startServer({ env: { ...IM, HEREABOUTS_IM__STATUS_NOTIFICATION: 'false' } })]);
+    const [browser, server] = await Promise.all([launchBrowser(), startServer({ env: { ...IM, HEREABOUTS_TENCENT__STATUS_NOTIFICATION: 'false' } })]);
     t.after(() => Promise.all([browser.close(), server.stop()]));
     const alice = await imPeopleIn(t, browser, server)('alice');
     for (const sample of ['subscribe', 'unsubscribe', 'getUserStatus']) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::elsewhere::{Custom, Remote, RemoteConnection, Stay};
 use crate::presence::general::{Exit, GeneralStatus};
@@ -134,7 +135,7 @@ impl Cluster {
     fn hears(&mut self, node: usize) {
         let remote = self.remote(node);
         let devices = self.nodes[node].machine.connections().iter();
-        let devices = devices.filter(|known| known.kind == DEVICE).map(|known| known.id).collect();
+        let devices = devices.filter(|known| known.dialect == DEVICE).map(|known| known.id).collect();
         self.on(node, Event::Elsewhere { remote, devices });
     }
 
@@ -145,10 +146,10 @@ impl Cluster {
         }
     }
 
-    fn connects(&mut self, node: usize, number: u8, kind: u32, status: Option<&str>) {
+    fn connects(&mut self, node: usize, number: u8, dialect: Dialect, status: Option<&str>) {
         let since = Timestamp::default();
         let status = status.map(text);
-        let connection = Connection { id: id(number), username: None, status, since, kind, address: number };
+        let connection = Connection { id: id(number), username: None, status, since, dialect, address: number };
         self.on(node, Event::Connected(connection));
     }
 
@@ -172,8 +173,8 @@ impl Cluster {
     }
 }
 
-const PHONE: u32 = 1;
-const DEVICE: u32 = 3;
+const PHONE: Dialect = Dialect::Nakama;
+const DEVICE: Dialect = Dialect::Tencent;
 
 #[test]
 fn who_comes_back_in_time_on_another_node_was_never_gone() {
@@ -299,10 +300,10 @@ impl Cluster {
             Step::Connect(node, ..) if self.nodes[*node].drains => {}
             // An id belongs to one line, once.
             Step::Connect(node, device, status) => {
-                let kind = if *device { DEVICE } else { PHONE };
+                let dialect = if *device { DEVICE } else { PHONE };
                 let status = status.map(|number| number.to_string());
                 *next += 1;
-                self.connects(*node, *next, kind, status.as_deref());
+                self.connects(*node, *next, dialect, status.as_deref());
             }
             Step::Set(node, number, status) => {
                 if let Some(connection) = self.pick(*node, *number) {
@@ -311,7 +312,7 @@ impl Cluster {
             }
             Step::Custom(node, status) => {
                 let known = self.nodes[*node].machine.connections();
-                let connections = known.iter().filter(|known| known.kind == DEVICE).map(|known| known.id).collect();
+                let connections = known.iter().filter(|known| known.dialect == DEVICE).map(|known| known.id).collect();
                 self.on(*node, Event::CustomSet { connections, text: word(status) });
             }
             Step::Break(node, number) => {

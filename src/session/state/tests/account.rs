@@ -20,8 +20,9 @@ fn arriving() -> State {
     let config = load(&Overrides::default(), HashMap::new()).unwrap();
     let user_sigs = Arc::new(UserSigs::new(7, &Secret::new("secret")));
     let user_sig = user_sigs.make(&name(), Duration::from_secs(60), at(0));
-    let rules = Arc::new(AccountRules { user_sigs, config: config.im, clock: Clock::manual(at(0)) });
-    let mut state = State::of_accounts(crate::dialect::im::protocol(), rules, &config.session, &config.limits, at(0));
+    let rules = Arc::new(AccountRules { user_sigs, config: config.tencent, clock: Clock::manual(at(0)) });
+    let mut state =
+        State::of_accounts(crate::dialect::tencent::protocol(), rules, &config.session, &config.limits, at(0));
     let params = format!(r#"{{"SDKAppID":7,"userID":"alice","userSig":"{user_sig}"}}"#);
     let login = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"login","params":{params}}}"#);
     let actions = says(&mut state, &login);

@@ -71,7 +71,7 @@ async fn a_lost_line_is_offline_and_a_logout_is_not_logged_in() {
 #[actix_web::test]
 async fn who_is_silent_too_long_is_offline() {
     let world = World::with(|config| {
-        config.im.heartbeat_timeout = hereabouts::config::value::Period(Duration::from_secs(2));
+        config.tencent.heartbeat_timeout = hereabouts::config::value::Period(Duration::from_secs(2));
     });
     let mut quiet = Device::connects(&world, "alice").await;
     assert_eq!(quiet.person.hears_close().await.0, 1008, "nobody logged in");
@@ -86,7 +86,7 @@ async fn who_is_silent_too_long_is_offline() {
 
 #[actix_web::test]
 async fn lists_are_bounded_and_duplicates_are_told_once() {
-    let world = World::with(|config| (config.im.users_per_query, config.im.users_per_subscribe) = (3, 2));
+    let world = World::with(|config| (config.tencent.users_per_query, config.tencent.users_per_subscribe) = (3, 2));
     let mut bob = Device::logs_in(&world, "bob").await;
     for method in ["getUserStatus", "subscribeUserStatus", "unsubscribeUserStatus"] {
         let error = bob.is_refused(method, json!({"userIDList": []})).await;
@@ -99,7 +99,7 @@ async fn lists_are_bounded_and_duplicates_are_told_once() {
 
 #[actix_web::test]
 async fn in_a_strict_server_who_never_logged_in_is_no_account() {
-    let world = World::with(|config| config.im.strict_accounts = true);
+    let world = World::with(|config| config.tencent.strict_accounts = true);
     let mut bob = Device::logs_in(&world, "bob").await;
     Device::logs_in(&world, "alice").await.logs_out().await;
     for method in ["getUserStatus", "subscribeUserStatus"] {

@@ -94,7 +94,7 @@ async fn a_batch_is_answered_by_one_list_in_its_order() {
 
 #[actix_web::test]
 async fn without_a_secret_there_is_no_such_socket() {
-    let world = World::with(|config| config.im.secret_key = None);
+    let world = World::with(|config| config.tencent.secret_key = None);
     let client = awc::Client::builder().max_http_version(actix_web::http::Version::HTTP_11).finish();
     assert!(client.ws(world.server.url("/im")).connect().await.is_err());
     let world = World::start();
@@ -126,7 +126,7 @@ async fn a_login_at_a_draining_server_is_told_to_come_later() {
 async fn a_login_that_cannot_follow_all_that_it_lists_is_none_and_ends_the_connection() {
     let world = World::with(|config| {
         (config.engine.shards, config.engine.max_users_per_shard) = (1, 10);
-        config.im.friend_status_notification = true;
+        config.tencent.friend_status_notification = true;
     });
     let users = &world.parts.users;
     let alice = AccountName::new("alice").unwrap();

@@ -27,7 +27,7 @@ async fn does(world: &World, method: &str, user: &str, others: &[&str]) {
 
 #[actix_web::test]
 async fn lists_are_kept_within_their_quota() {
-    let world = world(|config| config.im.friends = 3);
+    let world = world(|config| config.tencent.friends = 3);
     for (add, remove, list) in [("friends_add", "friends_remove", "friends_list"), ("block", "unblock", "block_list")] {
         assert_eq!(api(&world, list, json!({"user": "alice"})).await, json!({"result": {"users": []}}));
         does(&world, add, "alice", &["bob", "carol", "bob"]).await;
@@ -51,8 +51,8 @@ async fn lists_are_kept_within_their_quota() {
 #[actix_web::test]
 async fn friends_are_told_of_unasked_and_outside_the_quota() {
     let world = world(|config| {
-        config.im.friend_status_notification = true;
-        config.im.subscriptions = 1;
+        config.tencent.friend_status_notification = true;
+        config.tencent.subscriptions = 1;
     });
     does(&world, "friends_add", "alice", &["bob", "carol"]).await;
     let mut bob = Device::logs_in(&world, "bob").await;

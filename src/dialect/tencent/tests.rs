@@ -22,7 +22,7 @@ fn tag(id: &str) -> RequestTag {
 }
 
 fn decode(text: &str) -> Decoded {
-    Im.decode(Incoming::Text(text))
+    Tencent.decode(Incoming::Text(text))
 }
 
 fn call(text: &str) -> AccountCall {
@@ -44,7 +44,7 @@ fn texts(frames: &[Frame]) -> Vec<&str> {
 }
 
 fn reply(reply: AccountReply) -> String {
-    texts(&Im.reply(&tag("7"), &Reply::Account(reply))).concat()
+    texts(&Tencent.reply(&tag("7"), &Reply::Account(reply))).concat()
 }
 
 fn shown(user: &str, statuses: &[&str], exit: Option<Exit>, custom: Option<&str>) -> Snapshot {
@@ -127,7 +127,7 @@ fn broken_envelopes_get_the_standard_codes() {
         assert!(answer.starts_with(&start), "{text} got {answer}");
     }
     assert!(refused(&format!("[{}]", vec!["1"; 101].join(","))).contains("-32600"), "more than a batch may have");
-    assert!(matches!(Im.decode(Incoming::Binary(b"\xff")), Decoded::Refused(_)));
+    assert!(matches!(Tencent.decode(Incoming::Binary(b"\xff")), Decoded::Refused(_)));
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn a_batch_is_gathered_and_who_wants_no_answer_gets_none() {
     assert_eq!(parts[4], Decoded::Refused(Vec::new()));
     let silent = decode(r#"[{"jsonrpc":"2.0","method":"heartbeat"}]"#);
     assert!(matches!(&silent, Decoded::Batch(parts) if parts.len() == 1), "{silent:?}");
-    let joined = Im.joined(&[Frame::text("{}"), Frame::text("[1]")]);
+    let joined = Tencent.joined(&[Frame::text("{}"), Frame::text("[1]")]);
     assert_eq!(texts(&joined), ["[{},[1]]"]);
-    assert_eq!(Im.reply(&RequestTag(None), &Reply::Account(AccountReply::Alive)), []);
+    assert_eq!(Tencent.reply(&RequestTag(None), &Reply::Account(AccountReply::Alive)), []);
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn refusals_have_tencents_codes() {
             r#""data":{"limit":20,"count":20,"retryAfterMs":1235}}}"#
         )
     );
-    let busy = Im.reply(&tag("7"), &Reply::Refused(Refusal::Busy));
+    let busy = Tencent.reply(&tag("7"), &Reply::Refused(Refusal::Busy));
     assert!(texts(&busy)[0].contains("-32000"));
 }
 
@@ -203,7 +203,7 @@ fn a_subscription_is_answered_by_the_names_that_were_given() {
         failures: vec![Failure { name: name("alice"), reason: FailureReason::Oneself }],
     };
     let snapshots = [shown("bob", &["away"], None, None), shown("carol", &[], Some(Exit::Lost), None)];
-    let frames = Im.listed(&tag("1"), &listing, &snapshots);
+    let frames = Tencent.listed(&tag("1"), &listing, &snapshots);
     assert_eq!(
         texts(&frames),
         [concat!(
@@ -234,7 +234,7 @@ fn a_login_is_told_in_one_notification_what_changed() {
         failures: Vec::new(),
     };
     let snapshots: Vec<Snapshot> = people.iter().map(|(_, _, snapshot)| snapshot.clone()).collect();
-    let frames = Im.listed(&tag("1"), &listing(6), &snapshots);
+    let frames = Tencent.listed(&tag("1"), &listing(6), &snapshots);
     assert_eq!(
         texts(&frames),
         [
@@ -245,7 +245,7 @@ fn a_login_is_told_in_one_notification_what_changed() {
             )
         ]
     );
-    assert_eq!(Im.listed(&tag("1"), &listing(2), &snapshots[..2]).len(), 1, "nothing changed");
+    assert_eq!(Tencent.listed(&tag("1"), &listing(2), &snapshots[..2]).len(), 1, "nothing changed");
 }
 
 #[test]
@@ -261,11 +261,11 @@ fn a_change_is_told_only_where_it_shows() {
         (&own, &lost, true),
         (&lost, &absent, true),
     ] {
-        assert_eq!(Im.shows(before, after), shows, "{before:?} {after:?}");
+        assert_eq!(Tencent.shows(before, after), shows, "{before:?} {after:?}");
     }
-    let body = Publisher::body(&Im, &says);
+    let body = Publisher::body(&Tencent, &says);
     assert_eq!(
-        Im.publication(&Topic("bob".into()), &body).as_text(),
+        Tencent.publication(&Topic("bob".into()), &body).as_text(),
         Some(
             r#"{"jsonrpc":"2.0","method":"onUserStatusUpdated","params":[{"userID":"bob","statusType":1,"customStatus":"hi"}]}"#
         )

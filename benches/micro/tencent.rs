@@ -1,7 +1,7 @@
 //! Tencent Chat's dialect: what is written and read most often.
 
 use divan::Bencher;
-use hereabouts::dialect::im::protocol;
+use hereabouts::dialect::tencent::protocol;
 use hereabouts::outbox::{Listing, ListingKind, RequestTag, Topic};
 use hereabouts::presence::account::AccountName;
 use serde_json::{Value, json};

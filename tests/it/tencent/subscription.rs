@@ -35,7 +35,7 @@ async fn subscriptions_are_shared_by_the_devices_without_duplicates() {
 
 #[actix_web::test]
 async fn past_the_limit_the_earliest_is_dropped_at_once_on_all_devices() {
-    let world = World::with(|config| config.im.subscriptions = 2);
+    let world = World::with(|config| config.tencent.subscriptions = 2);
     let mut people = Vec::new();
     for name in ["b", "c", "d"] {
         people.push(Device::logs_in(&world, name).await);
@@ -100,7 +100,7 @@ async fn a_day_after_the_last_device_they_are_gone() {
 #[actix_web::test]
 async fn each_kind_of_call_has_its_rate_over_all_devices() {
     let clock = Clock::manual(hereabouts::presence::time::Timestamp::from_secs(1_795_220_273));
-    let world = World::at(clock.clone(), |config| config.im.calls = 3);
+    let world = World::at(clock.clone(), |config| config.tencent.calls = 3);
     let (mut phone, mut laptop) = (Device::logs_in(&world, "alice").await, Device::logs_in(&world, "alice").await);
     let bob = json!({"userIDList": ["bob"]});
     for method in ["getUserStatus", "subscribeUserStatus", "unsubscribeUserStatus"] {
@@ -138,9 +138,9 @@ async fn what_is_switched_off_says_so() {
         ("subscribe", &["subscribeUserStatus", "unsubscribeUserStatus"]),
     ] {
         let world = World::with(|config| match switch {
-            "notification" => config.im.status_notification = false,
-            "query" => config.im.allow_query_others = false,
-            _ => config.im.allow_subscribe = false,
+            "notification" => config.tencent.status_notification = false,
+            "query" => config.tencent.allow_query_others = false,
+            _ => config.tencent.allow_subscribe = false,
         });
         let mut alice = Device::logs_in(&world, "alice").await;
         for method in ["getUserStatus", "subscribeUserStatus", "unsubscribeUserStatus"] {

@@ -1,16 +1,16 @@
-//! `GET /im`: opens a session of nobody, until an account logs in.
+//! `GET /tencent`: opens a session of nobody, until an account logs in.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::Im;
-use crate::dialect::im::{SUBPROTOCOL, protocol};
-use crate::metrics::Dialect;
+use super::Tencent;
+use crate::dialect::tencent::{SUBPROTOCOL, protocol};
+use crate::presence::dialect::Dialect;
 use crate::session::admit_accounts;
 
 /// Opens a session, or says in plain text why not.
-pub async fn upgrade(request: HttpRequest, payload: web::Payload, im: web::Data<Im>) -> HttpResponse {
-    match admit_accounts(&request, payload, protocol(), im.rules.clone(), im.services.clone()) {
+pub async fn upgrade(request: HttpRequest, payload: web::Payload, tencent: web::Data<Tencent>) -> HttpResponse {
+    match admit_accounts(&request, payload, protocol(), tencent.rules.clone(), tencent.services.clone()) {
         Ok(mut response) => {
             if offers_subprotocol(&request) {
                 let name = header::HeaderValue::from_static(SUBPROTOCOL);
@@ -19,7 +19,7 @@ pub async fn upgrade(request: HttpRequest, payload: web::Payload, im: web::Data<
             response
         }
         Err(error) => {
-            im.services.metrics.dialect(Dialect::Im).refused.inc();
+            tencent.services.metrics.dialect(Dialect::Tencent).refused.inc();
             HttpResponse::build(StatusCode::BAD_REQUEST)
                 .content_type("text/plain; charset=utf-8")
                 .body(format!("{error}\n"))

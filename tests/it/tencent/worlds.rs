@@ -8,7 +8,7 @@ use crate::world::{change, shown, user};
 struct Watchers {
     nakama: Person,
     centrifugo: Client,
-    im: Device,
+    tencent: Device,
 }
 
 /// An id that every world can name: 32 hex digits.
@@ -22,16 +22,16 @@ async fn watchers(world: &World) -> Watchers {
     let mut centrifugo = world.centrifugo("carl").await;
     let absent = centrifugo.subscribes(&format!("status:{}", bob())).await;
     assert_eq!((&absent["online"], &absent["statuses"]), (&json!(false), &json!([])));
-    let mut im = Device::logs_in(world, "ian").await;
-    assert_eq!(im.subscribes(&[&bob()]).await, [status(&bob(), 3, "")]);
-    Watchers { nakama, centrifugo, im }
+    let mut tencent = Device::logs_in(world, "ian").await;
+    assert_eq!(tencent.subscribes(&[&bob()]).await, [status(&bob(), 3, "")]);
+    Watchers { nakama, centrifugo, tencent }
 }
 
 impl Watchers {
-    /// The watchers of Nakama and `im` are told this, and so is the subscriber: online, its texts.
-    async fn see(&mut self, joins: &[&str], leaves: &[&str], im: (u64, &str), statuses: &[&str]) {
+    /// The watchers of Nakama and `tencent` are told this, and so is the subscriber: online, its texts.
+    async fn see(&mut self, joins: &[&str], leaves: &[&str], tencent: (u64, &str), statuses: &[&str]) {
         assert_eq!(self.nakama.sees().await, change(joins, leaves));
-        assert_eq!(self.im.hears().await, status(&bob(), im.0, im.1));
+        assert_eq!(self.tencent.hears().await, status(&bob(), tencent.0, tencent.1));
         // A time that changes is told too, with the texts as they were.
         while {
             let data = self.centrifugo.sees(&format!("status:{}", bob())).await;
@@ -48,7 +48,7 @@ async fn a_nakama_connection_is_visible_from_its_first_status_and_shows_it() {
     let world = World::start();
     let mut watchers = watchers(&world).await;
     let mut nakama = world.hidden("bob").await;
-    watchers.im.has_heard_all_of(&bob()).await;
+    watchers.tencent.has_heard_all_of(&bob()).await;
     nakama.sets(Some("hi")).await;
     watchers.see(&["bob:hi"], &[], (1, "hi"), &["hi"]).await;
     nakama.sets(None).await;
@@ -78,11 +78,11 @@ async fn a_centrifugo_connection_is_visible_from_its_connect_and_shows_its_state
 }
 
 #[actix_web::test]
-async fn an_im_connection_is_visible_from_its_login_and_shows_the_custom_status() {
+async fn a_tencent_connection_is_visible_from_its_login_and_shows_the_custom_status() {
     let world = World::start();
     let mut watchers = watchers(&world).await;
     let stranger = Device::connects(&world, "bob").await;
-    watchers.im.has_heard_all_of(&bob()).await;
+    watchers.tencent.has_heard_all_of(&bob()).await;
     let mut device = Device::logs_in(&world, "bob").await;
     watchers.see(&["bob:"], &[], (1, ""), &[""]).await;
     device.sets("busy").await;
@@ -93,7 +93,7 @@ async fn an_im_connection_is_visible_from_its_login_and_shows_the_custom_status(
 }
 
 #[actix_web::test]
-async fn the_custom_status_counts_more_for_im_and_the_newest_text_where_there_is_none() {
+async fn tencent_clients_see_the_custom_status_or_else_the_newest_text() {
     let world = World::start();
     let mut ian = Device::logs_in(&world, "ian").await;
     let mut nakama = world.hidden("bob").await;
@@ -135,7 +135,7 @@ async fn an_id_that_is_no_uuid_shows_as_one_made_of_it_with_the_id_as_username()
 }
 
 #[actix_web::test]
-async fn several_devices_are_several_presences_to_the_others_and_one_status_to_im() {
+async fn several_devices_are_several_presences_to_others_and_one_status_to_tencent_clients() {
     let world = World::start();
     let mut watchers = watchers(&world).await;
     let mut phone = Device::logs_in(&world, "bob").await;
@@ -144,7 +144,7 @@ async fn several_devices_are_several_presences_to_the_others_and_one_status_to_i
     assert_eq!(watchers.nakama.sees().await, change(&["bob:"], &[]));
     phone.sets("both").await;
     assert_eq!(watchers.nakama.sees().await, change(&["bob:both", "bob:both"], &["bob:", "bob:"]), "one event");
-    assert_eq!(watchers.im.hears().await, status(&bob(), 1, "both"), "nothing of the second device");
+    assert_eq!(watchers.tencent.hears().await, status(&bob(), 1, "both"), "nothing of the second device");
 }
 
 // ---- how long a follow lives ----
@@ -174,7 +174,7 @@ async fn a_subscription_of_centrifugo_ends_with_its_session() {
 }
 
 #[actix_web::test]
-async fn a_subscription_of_im_lives_with_the_account() {
+async fn a_tencent_subscription_lives_with_the_member() {
     let world = World::start();
     let mut ian = Device::logs_in(&world, "ian").await;
     ian.subscribes(&["bob"]).await;
@@ -207,8 +207,8 @@ async fn past_centrifugos_limit_a_subscription_is_refused() {
 }
 
 #[actix_web::test]
-async fn past_the_limit_of_im_a_subscription_holds_and_the_earliest_is_dropped() {
-    let world = World::with(|config| (config.im.users_per_subscribe, config.im.subscriptions) = (100, 200));
+async fn past_the_tencent_limit_a_subscription_holds_and_the_earliest_is_dropped() {
+    let world = World::with(|config| (config.tencent.users_per_subscribe, config.tencent.subscriptions) = (100, 200));
     let mut ian = Device::logs_in(&world, "ian").await;
     let mut first = Device::logs_in(&world, "user-0").await;
     let mut second = Device::logs_in(&world, "user-1").await;

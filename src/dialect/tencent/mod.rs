@@ -24,10 +24,10 @@ pub const SUBPROTOCOL: &str = "jsonrpc";
 
 /// The protocol.
 pub fn protocol() -> &'static dyn Protocol {
-    &Im
+    &Tencent
 }
 
-struct Im;
+struct Tencent;
 
 /// A message of a batch or alone, and whether it will be answered.
 fn meaning(message: Result<Message<'_>, Unusable>) -> (Decoded, bool) {
@@ -47,7 +47,7 @@ fn meaning(message: Result<Message<'_>, Unusable>) -> (Decoded, bool) {
     }
 }
 
-impl Protocol for Im {
+impl Protocol for Tencent {
     fn decode(&self, incoming: Incoming<'_>) -> Decoded {
         let text = match incoming {
             Incoming::Text(text) => Ok(text),
@@ -84,9 +84,9 @@ impl Protocol for Im {
     }
 }
 
-impl Codec for Im {
+impl Codec for Tencent {
     fn encoding(&self) -> Encoding {
-        Encoding::ImJson
+        Encoding::TencentJson
     }
 
     /// Never asked for: changes are told by whole presences.
@@ -113,7 +113,7 @@ impl Codec for Im {
     }
 }
 
-impl Publisher for Im {
+impl Publisher for Tencent {
     fn shows(&self, before: &Snapshot, after: &Snapshot) -> bool {
         before.general_status() != after.general_status() || before.text() != after.text()
     }

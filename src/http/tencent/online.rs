@@ -7,7 +7,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::Im;
+use super::Tencent;
 use crate::api::online::{Caller, Found, OnlineError};
 
 #[derive(Deserialize)]
@@ -60,16 +60,16 @@ struct Failed<'a> {
 }
 
 /// Who of these is online, on which platforms.
-pub async fn query(request: HttpRequest, body: Bytes, im: web::Data<Im>) -> HttpResponse {
+pub async fn query(request: HttpRequest, body: Bytes, tencent: web::Data<Tencent>) -> HttpResponse {
     let parameters: HashMap<String, String> =
         form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
     let given = |name: &str| parameters.get(name).map_or("", String::as_str);
     let caller =
         Caller { app: given("sdkappid").parse().ok(), identifier: given("identifier"), user_sig: given("usersig") };
     let found = async {
-        im.online.admit(&caller)?;
+        tencent.online.admit(&caller)?;
         let query: Query = serde_json::from_slice(&body).map_err(|_| OnlineError::Malformed)?;
-        let found = im.online.query(&query.accounts).await?;
+        let found = tencent.online.query(&query.accounts).await?;
         Ok((query, found))
     };
     match found.await {

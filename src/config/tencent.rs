@@ -10,7 +10,7 @@ use super::value::{Period, Secret, ranged, secret_or_none};
 /// Tencent Chat's dialect.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ImConfig {
+pub struct TencentConfig {
     /// The app that userSigs are for.
     #[serde(deserialize_with = "ranged::<1, 4_294_967_295, _, _>")]
     pub sdk_app_id: u64,

@@ -1,4 +1,4 @@
-//! Tencent Chat's endpoints: the socket `/im`, and the server's side under `/v4/`.
+//! Tencent Chat's endpoints: the socket `/tencent`, and the server's side under `/v4/`.
 
 mod online;
 mod socket;
@@ -12,7 +12,7 @@ use crate::session::Services;
 use crate::session::account::AccountRules;
 
 /// What the endpoints work with; shared by all workers.
-pub struct Im {
+pub struct Tencent {
     /// What sessions need.
     pub services: Arc<Services>,
     /// What accounts are held to.
@@ -21,7 +21,7 @@ pub struct Im {
     pub online: Online,
 }
 
-/// `/im`. By itself, because nothing may be wrapped around a connection that lasts.
+/// `/tencent`. By itself, because nothing may be wrapped around a connection that lasts.
 pub fn socket() -> Resource {
     web::resource("/im").route(web::get().to(socket::upgrade))
 }

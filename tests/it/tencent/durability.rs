@@ -58,14 +58,15 @@ async fn so_does_one_that_was_stopped_in_good_order() {
 
 #[actix_web::test]
 async fn of_many_subscriptions_none_that_was_acknowledged_is_lost_by_a_kill() {
-    let server = Server::start(&[("HEREABOUTS_IM__CALLS", "10000"), ("HEREABOUTS_IM__SUBSCRIPTIONS", "10000")]);
+    let server =
+        Server::start(&[("HEREABOUTS_TENCENT__CALLS", "10000"), ("HEREABOUTS_TENCENT__SUBSCRIPTIONS", "10000")]);
     let mut alice = logs_in(&server, "alice").await;
     for number in 0..100 {
         alice.subscribes(&[&format!("user-{number}")]).await;
     }
     let folder = server.crash();
     drop(alice);
-    let server = Server::start_in(folder, &[("HEREABOUTS_IM__CALLS", "10000")]);
+    let server = Server::start_in(folder, &[("HEREABOUTS_TENCENT__CALLS", "10000")]);
     let mut alice = logs_in(&server, "alice").await;
     // What they were told is not known after a kill: all are told again, in one notification.
     alice.hears().await;
