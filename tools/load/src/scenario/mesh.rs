@@ -7,9 +7,9 @@ use crate::process::Kind;
 use crate::stage::Stage;
 
 pub fn run(kind: Kind, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let users = arguments.users.unwrap_or(arguments.sized(2_000));
+    let users = arguments.users.unwrap_or(arguments.scaled(2_000));
     let follows = arguments.follows.unwrap_or(20).min(users - 1);
-    let rounds = arguments.rounds.unwrap_or(arguments.lasting(20));
+    let rounds = arguments.rounds.unwrap_or(arguments.scaled_seconds(20));
     let mut stage = Stage::start(kind, arguments, "mesh")?;
     stage.open(users)?;
     for user in 0..users {

@@ -8,10 +8,10 @@ use crate::process::Kind;
 use crate::scenario::fanout::{self, Shape};
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let publishers = arguments.publishers.unwrap_or(arguments.sized(50));
-    let followers = arguments.followers.unwrap_or(arguments.sized(200));
+    let publishers = arguments.publishers.unwrap_or(arguments.scaled(50));
+    let followers = arguments.followers.unwrap_or(arguments.scaled(200));
     let rate = arguments.rate.unwrap_or(40);
-    let seconds = f64::from(arguments.seconds.unwrap_or(arguments.lasting(10)));
+    let seconds = f64::from(arguments.seconds.unwrap_or(arguments.scaled_seconds(10)));
     let stalled = (followers / 10).max(1);
     let shape = Shape { publishers, followers, rounds: None };
     let mut stage = fanout::set_up(Kind::Server, shape, arguments, "stall")?;

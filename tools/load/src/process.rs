@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
@@ -53,7 +54,7 @@ impl Process {
             return Ok(Self { child: None, pid: arguments.pid, address, _folder: folder });
         }
         match kind {
-            Kind::Server => Self::launch(server(), folder, listening),
+            Kind::Server => Self::launch(server(arguments), folder, listening),
             Kind::Floor => {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.arg("--floor-server");
@@ -63,8 +64,8 @@ impl Process {
     }
 
     /// Starts one of several nodes, which meet at this Redis.
-    pub fn start_node(number: usize, redis: SocketAddr) -> anyhow::Result<Self> {
-        let mut command = server();
+    pub fn start_node(number: usize, redis: SocketAddr, arguments: &Arguments) -> anyhow::Result<Self> {
+        let mut command = server(arguments);
         command.env("HEREABOUTS_CLUSTER__REDIS", format!("redis://{redis}"));
         command.env("HEREABOUTS_CLUSTER__NODE", format!("node{number}"));
         Self::launch(command, tempfile::tempdir()?, listening)
@@ -126,8 +127,8 @@ impl Drop for Process {
     }
 }
 
-fn server() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hereabouts"));
+fn server(arguments: &Arguments) -> Command {
+    let mut command = Command::new(arguments.server.as_deref().unwrap_or(Path::new("hereabouts")));
     command.args(["--address", "127.0.0.1:0"]).env("RUST_LOG", "warn,hereabouts=info");
     command
 }

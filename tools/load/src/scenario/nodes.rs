@@ -12,15 +12,15 @@ use crate::stage::Stage;
 const NODES: u32 = 3;
 
 fn stage(arguments: &Arguments, title: &str) -> anyhow::Result<Stage> {
-    Stage::on(Servers::nodes(NODES as usize)?, arguments, title)
+    Stage::on(Servers::nodes(NODES as usize, arguments)?, arguments, title)
 }
 
 /// Publishers at every node, each followed from the two others only, at a steady pace.
 pub fn latency(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let publishers = arguments.publishers.unwrap_or(arguments.sized(200)).next_multiple_of(NODES);
+    let publishers = arguments.publishers.unwrap_or(arguments.scaled(200)).next_multiple_of(NODES);
     let follows = arguments.follows.unwrap_or(10).min(publishers * 2 / NODES);
     let rate = arguments.rate.unwrap_or(5);
-    let seconds = f64::from(arguments.seconds.unwrap_or(arguments.lasting(20)));
+    let seconds = f64::from(arguments.seconds.unwrap_or(arguments.scaled_seconds(20)));
     let mut stage = stage(arguments, "nodes-latency")?;
     stage.open(publishers * 2)?;
     // A client is at the node of its number's remainder. Nobody follows a user of its own node.

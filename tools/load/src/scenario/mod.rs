@@ -45,7 +45,7 @@ pub fn run(scenario: Scenario, arguments: &Arguments) -> anyhow::Result<Vec<Outc
 pub fn run_all(arguments: &Arguments, mut done: impl FnMut(Vec<Outcome>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     done(run(Scenario::Idle, arguments)?)?;
     for followers in [1_000, 15_000] {
-        let shape = FanoutShape { publishers: 1, followers: arguments.sized(followers), rounds: None };
+        let shape = FanoutShape { publishers: 1, followers: arguments.scaled(followers), rounds: None };
         done(beside_floor(arguments, |kind, arguments| fanout::run(kind, shape, arguments))?)?;
     }
     let rest = [
@@ -82,18 +82,6 @@ fn beside_floor(
         }
     }
     Ok(vec![floor, server])
-}
-
-impl Arguments {
-    /// A default size, or what stands for it in a quick run.
-    pub fn sized(&self, full: u32) -> u32 {
-        if self.quick { full.div_ceil(50).clamp(2, 200) } else { full }
-    }
-
-    /// A default length in seconds, likewise.
-    pub fn lasting(&self, full: u32) -> u32 {
-        if self.quick { full.min(2) } else { full }
-    }
 }
 
 fn figure(name: &'static str, value: f64, unit: &'static str) -> Figure {

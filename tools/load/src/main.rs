@@ -1,4 +1,4 @@
-//! The load generator: `cargo bench --bench load -- SCENARIO`.
+//! The load generator: `cargo run --release -p hereabouts-load -- SCENARIO`.
 //!
 //! Speaks the public wire only and links nothing of the server. [`scenario`] says what is done, [`stage`] carries it
 //! out with a [`crowd`] of clients and a [`ledger`] of what they are owed, [`process`] starts and measures a server,
@@ -13,6 +13,7 @@ mod outcome;
 mod process;
 mod report;
 mod scenario;
+mod server_binary;
 mod servers;
 mod stage;
 mod wire;
@@ -23,10 +24,13 @@ use arguments::Arguments;
 use outcome::Run;
 
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
     rlimit::increase_nofile_limit(u64::MAX)?;
     if arguments.floor_server {
         return floor::serve();
+    }
+    if arguments.server.is_none() && arguments.starts_server() {
+        arguments.server = Some(server_binary::find()?);
     }
     clock::micros();
     let mut outcomes = Vec::new();

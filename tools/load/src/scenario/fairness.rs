@@ -25,8 +25,8 @@ const LISTENER: u32 = 1_000_001;
 const PAUSE: f64 = 0.02;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let followers = arguments.followers.unwrap_or(arguments.sized(15_000));
-    let seconds = f64::from(arguments.seconds.unwrap_or(arguments.lasting(10)));
+    let followers = arguments.followers.unwrap_or(arguments.scaled(15_000));
+    let seconds = f64::from(arguments.seconds.unwrap_or(arguments.scaled_seconds(10)));
     let shape = Shape { publishers: 1, followers, rounds: None };
     let mut stage = fanout::set_up(Kind::Server, shape, arguments, "fairness")?;
     let over = Arc::new(AtomicBool::new(false));

@@ -12,7 +12,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
 
 /// Has everybody come to these servers; all are to be settled within `limit` seconds.
 pub fn come(scenario: &'static str, mut stage: Stage, limit: f64, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let users = arguments.users.unwrap_or(arguments.sized(5_000));
+    let users = arguments.users.unwrap_or(arguments.scaled(5_000));
     let follows = arguments.follows.unwrap_or(100).min(users - 1);
     stage.measure();
     stage.connect(users)?;

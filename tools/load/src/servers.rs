@@ -18,9 +18,9 @@ impl Servers {
     }
 
     /// As many nodes on a Redis of their own.
-    pub fn nodes(count: usize) -> anyhow::Result<Self> {
+    pub fn nodes(count: usize, arguments: &Arguments) -> anyhow::Result<Self> {
         let redis = Process::start_redis()?;
-        let nodes = (1..=count).map(|number| Process::start_node(number, redis.address()));
+        let nodes = (1..=count).map(|number| Process::start_node(number, redis.address(), arguments));
         Ok(Self { nodes: nodes.collect::<anyhow::Result<_>>()?, redis: Some(redis) })
     }
 

@@ -7,8 +7,8 @@ use crate::process::Kind;
 use crate::stage::Stage;
 
 pub fn run(kind: Kind, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let users = arguments.users.unwrap_or(arguments.sized(15_000));
-    let seconds = arguments.seconds.unwrap_or(arguments.lasting(30));
+    let users = arguments.users.unwrap_or(arguments.scaled(15_000));
+    let seconds = arguments.seconds.unwrap_or(arguments.scaled_seconds(30));
     let mut stage = Stage::start(kind, arguments, "idle")?;
     stage.measure();
     let before = stage.used();

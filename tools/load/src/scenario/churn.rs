@@ -10,8 +10,8 @@ use crate::stage::Stage;
 const AT_ONCE: u32 = 200;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let users = arguments.users.unwrap_or(arguments.sized(2_000));
-    let followers = arguments.followers.unwrap_or(arguments.sized(200));
+    let users = arguments.users.unwrap_or(arguments.scaled(2_000));
+    let followers = arguments.followers.unwrap_or(arguments.scaled(200));
     let mut stage = Stage::start(Kind::Server, arguments, "churn")?;
     stage.open(followers)?;
     let watched: Vec<u32> = (followers..followers + users).collect();

@@ -21,7 +21,7 @@ impl Shape {
     pub fn of(arguments: &Arguments) -> Self {
         Self {
             publishers: arguments.publishers.unwrap_or(1),
-            followers: arguments.followers.unwrap_or(arguments.sized(1_000)),
+            followers: arguments.followers.unwrap_or(arguments.scaled(1_000)),
             rounds: arguments.rounds,
         }
     }

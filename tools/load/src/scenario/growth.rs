@@ -10,10 +10,10 @@ use crate::stage::Stage;
 pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for followers in [100, 1_000, 4_000, 15_000] {
-        outcomes.push(deliveries(arguments.sized(followers), arguments)?);
+        outcomes.push(deliveries(arguments.scaled(followers), arguments)?);
     }
     for follows in [10, 100, 1_000, 4_000] {
-        outcomes.push(edges(arguments.sized(follows), arguments)?);
+        outcomes.push(edges(arguments.scaled(follows), arguments)?);
     }
     Ok(outcomes)
 }
@@ -31,7 +31,7 @@ fn deliveries(followers: u32, arguments: &Arguments) -> anyhow::Result<Outcome> 
 
 /// Clients that follow that many users each, all the same ones, who have been followed before.
 fn edges(follows: u32, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let total = arguments.sized(400_000).max(follows);
+    let total = arguments.scaled(400_000).max(follows);
     let clients = (total / follows).clamp(1, 12_000);
     let mut stage = Stage::start(Kind::Server, arguments, "growth")?;
     stage.open(clients + 1)?;

@@ -101,10 +101,10 @@ fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let publishers = arguments.publishers.unwrap_or(arguments.sized(100));
-    let followers = arguments.followers.unwrap_or(arguments.sized(1_000));
+    let publishers = arguments.publishers.unwrap_or(arguments.scaled(100));
+    let followers = arguments.followers.unwrap_or(arguments.scaled(1_000));
     let rate = arguments.rate.unwrap_or(50);
-    let seconds = arguments.seconds.unwrap_or(arguments.lasting(30));
+    let seconds = arguments.seconds.unwrap_or(arguments.scaled_seconds(30));
     let shape = Shape { publishers, followers, rounds: None };
     let mut stage = fanout::set_up(Kind::Server, shape, arguments, "overload")?;
     let before = stage.used().memory;
