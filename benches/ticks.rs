@@ -1,10 +1,10 @@
-//! What a second's worth of ticks costs: `cargo bench --bench ticks`.
+//! The cost of one second of last-seen ticks: `cargo bench --bench ticks`.
 //!
-//! A hundred thousand users are noted and committed at once, as when everybody comes back; with the default interval of
-//! 27 seconds, that many users online at once are 3,700 ticks a second.
+//! Records and commits up to 100,000 users at once, as when all users reconnect. With the default interval of 27 seconds,
+//! 100,000 online users cause 3,700 ticks per second.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that does not find what it expects fails")]
-#![allow(missing_docs, reason = "the names of the functions are what is shown")]
+#![allow(missing_docs, reason = "the output shows the names of the functions")]
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ fn main() {
     divan::main();
 }
 
-/// A store on disk with these users in it.
-struct Bed {
+/// A store on disk.
+struct Fixture {
     seen: DiskSeen,
     _accounts: DiskStore,
     _folder: tempfile::TempDir,
@@ -35,11 +35,11 @@ struct Bed {
 }
 
 fn user(number: u64) -> UserId {
-    // Spread like real ids.
+    // Uniformly distributed, like real ids.
     UserId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes()))
 }
 
-impl Bed {
+impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
@@ -48,12 +48,12 @@ impl Bed {
         Self { seen, _accounts: accounts, _folder: folder, metrics }
     }
 
-    fn note(&self, users: &[UserId], second: u64) {
+    fn record(&self, users: &[UserId], second: u64) {
         let sighting = Sighting::online(Timestamp::from_secs(second));
         self.seen.note(&mut users.iter().map(|&user| (user, sighting.clone()))).unwrap();
     }
 
-    /// Waits until what has been noted is on disk.
+    /// Waits until everything that was recorded is on disk.
     fn commit(&self) {
         runtime().block_on(self.seen.forget(vec![])).unwrap();
     }
@@ -63,51 +63,51 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
-/// Takes ticks in: on the shard's thread.
+/// Records ticks, which happens on the shard's thread.
 #[divan::bench(args = SIZES)]
-fn note(bencher: Bencher, count: u64) {
-    let bed = Bed::new();
+fn record(bencher: Bencher, count: u64) {
+    let fixture = Fixture::new();
     let users: Vec<UserId> = (0..count).map(user).collect();
     let second = std::cell::Cell::new(1_795_220_273);
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         second.set(second.get() + 27);
-        bed.note(&users, second.get());
+        fixture.record(&users, second.get());
     });
 }
 
-/// Notes and commits users that are on disk already, among a million others.
+/// Records and commits users that are on disk already, among a million others.
 #[divan::bench(args = SIZES, sample_count = 10, sample_size = 1)]
-fn note_and_commit(bencher: Bencher, count: u64) {
-    let bed = Bed::new();
-    let crowd: Vec<UserId> = (0..1_000_000).map(user).collect();
-    for part in crowd.chunks(100_000) {
-        bed.note(part, 1_795_220_273);
-        bed.commit();
+fn record_and_commit(bencher: Bencher, count: u64) {
+    let fixture = Fixture::new();
+    let population: Vec<UserId> = (0..1_000_000).map(user).collect();
+    for part in population.chunks(100_000) {
+        fixture.record(part, 1_795_220_273);
+        fixture.commit();
     }
-    let users = &crowd[..usize::try_from(count).unwrap()];
+    let users = &population[..usize::try_from(count).unwrap()];
     let second = std::cell::Cell::new(1_795_220_273);
-    let before = bed.metrics.seen().commits.get();
+    let before = fixture.metrics.seen().commits.get();
     let runs = std::cell::Cell::new(0);
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         second.set(second.get() + 27);
         runs.set(runs.get() + 1);
-        bed.note(users, second.get());
-        bed.commit();
+        fixture.record(users, second.get());
+        fixture.commit();
     });
-    // One each, but for a commit that was due by time between a note and its wait.
-    assert!(bed.metrics.seen().commits.get() - before <= 2 * runs.get() + 2);
+    // One commit per run, and one more where a timer fired between a record and its wait.
+    assert!(fixture.metrics.seen().commits.get() - before <= 2 * runs.get() + 2);
 }
 
-/// Reads what the server API asks for at most.
+/// Reads one user, and the maximum of one server-API request.
 #[divan::bench(args = [1, 1000])]
 fn read(bencher: Bencher, count: u64) {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let users: Vec<UserId> = (0..100_000).map(user).collect();
-    bed.note(&users, 1_795_220_273);
-    bed.commit();
-    let asked = users[..usize::try_from(count).unwrap()].to_vec();
+    fixture.record(&users, 1_795_220_273);
+    fixture.commit();
+    let requested = users[..usize::try_from(count).unwrap()].to_vec();
     let runtime = runtime();
     bencher
         .counter(ItemsCount::new(count))
-        .bench_local(|| runtime.block_on(async { bed.seen.read(asked.clone()).await.unwrap() }));
+        .bench_local(|| runtime.block_on(async { fixture.seen.read(requested.clone()).await.unwrap() }));
 }

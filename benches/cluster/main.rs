@@ -1,8 +1,9 @@
 //! What several nodes cost their Redis: `cargo bench --bench cluster`.
 //!
-//! Starts a `redis-server` and two nodes' backplanes on it, does one kind of thing many times, and reads what Redis says
-//! of it (`INFO commandstats`, `INFO cpu`, `INFO stats`): commands, scripts' own commands left out, how often it read from a
-//! connection, time in commands, CPU time of the whole process, and bytes, all for one operation.
+//! Starts a `redis-server` and the backplanes of two nodes, repeats each kind of operation many times, and reads the
+//! counters of Redis (`INFO commandstats`, `INFO cpu`, `INFO stats`). Prints per operation: commands (without those inside
+//! scripts), reads from connections, time in commands, CPU time of the process, and bytes. [`server`] holds Redis,
+//! [`stores`] the operations of the stores.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot be made ends")]
 
@@ -26,13 +27,13 @@ use hereabouts::presence::id::{ConnectionId, UserId, Username};
 use hereabouts::presence::status::StatusText;
 use server::{Server, Usage};
 
-/// Users of one node.
+/// Number of users of one node.
 const USERS: usize = 20_000;
 
-/// Operations that wait for each other.
-const ALONE: usize = 2_000;
+/// Number of operations in a row, each of which waits for the one before.
+const SEQUENTIAL: usize = 2_000;
 
-/// Counts what it is told.
+/// Counts the changes that the backplane reports.
 #[derive(Default)]
 struct Counter(AtomicU64);
 
@@ -68,7 +69,7 @@ impl Node {
         Self { backplane: started.unwrap(), metrics }
     }
 
-    /// Waits until the node has published so many changes.
+    /// Waits until the node has published `count` changes.
     async fn published(&self, count: u64) {
         while self.metrics.cluster().published.get() < count {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -89,7 +90,7 @@ fn record(user: UserId, text: &str) -> Record {
     Record { connections: vec![connection], ..Record::default() }
 }
 
-/// Measures some work of as many operations and adds a row.
+/// Measures `work`, which consists of `operations` operations, and adds a row.
 async fn measure(table: &mut Table, server: &Server, name: &str, operations: usize, work: impl Future<Output = ()>) {
     let before = server.usage();
     work.await;
@@ -106,7 +107,7 @@ async fn main() {
     let users: Vec<UserId> = (0..USERS).map(|_| UserId::random()).collect();
     let mut table = Table::new();
     table.set_header([
-        "one",
+        "per",
         "commands",
         "reads",
         "µs in commands",
@@ -124,7 +125,7 @@ async fn main() {
     println!("{table}");
 }
 
-/// What the first node's users do, who are followed at the second.
+/// Measures logins, updates and follows: the users are on the first node, their followers on the second.
 async fn presences(table: &mut Table, server: &Server, users: &[UserId], [one, two]: [&Node; 2]) {
     let announce = |text: &'static str| users.iter().for_each(|&user| one.backplane.announce(user, record(user, text)));
     measure(table, server, "login (first connection of a user)", USERS, async {
@@ -137,8 +138,8 @@ async fn presences(table: &mut Table, server: &Server, users: &[UserId], [one, t
         one.published(USERS as u64 * 2).await;
     })
     .await;
-    measure(table, server, "update, each by itself", ALONE, async {
-        for (done, &user) in users[..ALONE].iter().enumerate() {
+    measure(table, server, "update, one at a time", SEQUENTIAL, async {
+        for (done, &user) in users[..SEQUENTIAL].iter().enumerate() {
             one.backplane.announce(user, record(user, "busy"));
             one.published((USERS * 2 + done + 1) as u64).await;
         }
@@ -151,7 +152,7 @@ async fn presences(table: &mut Table, server: &Server, users: &[UserId], [one, t
         }
     })
     .await;
-    measure(table, server, "look at a user that is not followed", 10_000, async {
+    measure(table, server, "read of a user that is not followed", 10_000, async {
         for some in users[..10_000].chunks(500) {
             one.backplane.look(some.to_vec()).await.unwrap();
         }
@@ -159,7 +160,7 @@ async fn presences(table: &mut Table, server: &Server, users: &[UserId], [one, t
     .await;
 }
 
-/// How they go: half of them in good order.
+/// Measures ends: half of the users log out, half lose the connection.
 async fn departures(table: &mut Table, server: &Server, users: &[UserId], [one, two]: [&Node; 2]) {
     let (leaving, broken) = users.split_at(USERS / 2);
     let before = one.metrics.cluster().published.get();
@@ -169,7 +170,7 @@ async fn departures(table: &mut Table, server: &Server, users: &[UserId], [one, 
     })
     .await;
     let reaped = || one.metrics.cluster().reaped.get() + two.metrics.cluster().reaped.get();
-    measure(table, server, "line that broke, shown on for a second, removed", broken.len(), async {
+    measure(table, server, "connection that broke, lingered for a second, removed", broken.len(), async {
         broken.iter().for_each(|&user| one.backplane.linger(user, Duration::from_secs(1)));
         while reaped() < broken.len() as u64 {
             tokio::time::sleep(Duration::from_millis(1)).await;

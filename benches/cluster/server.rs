@@ -1,4 +1,4 @@
-//! The Redis that is measured.
+//! The Redis under measurement.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -7,23 +7,23 @@ use std::thread;
 
 use tempfile::TempDir;
 
-/// What Redis has done since it started.
+/// The counters of Redis from its start.
 #[derive(Debug, Default)]
 pub struct Usage {
-    /// Commands, those inside of scripts left out.
+    /// Commands, without those inside scripts.
     pub calls: f64,
-    /// How often it read from a connection: far fewer than commands where they share round trips.
+    /// Reads from connections: far fewer than commands when those share round trips.
     pub reads: f64,
-    /// Microseconds in commands.
+    /// Microseconds spent in commands.
     pub micros: f64,
-    /// Microseconds of the process, in user space and in the kernel.
+    /// Microseconds of CPU time of the process, in user space and in the kernel.
     pub cpu_micros: f64,
     pub bytes_in: f64,
     pub bytes_out: f64,
 }
 
 impl Usage {
-    /// What came after `before`.
+    /// Returns the difference to an earlier reading.
     pub fn since(&self, before: &Self) -> Self {
         Self {
             calls: self.calls - before.calls,
@@ -36,7 +36,7 @@ impl Usage {
     }
 }
 
-/// A `redis-server` that keeps nothing and ends with the measurement.
+/// A `redis-server` without persistence, which ends with the measurement.
 pub struct Server {
     process: Child,
     port: u16,
@@ -64,7 +64,7 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// What it has done so far.
+    /// Reads the counters.
     pub fn usage(&self) -> Usage {
         let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
         let info: String = redis::cmd("INFO").arg("all").query(&mut connection).unwrap();
@@ -80,7 +80,7 @@ impl Server {
             ..Usage::default()
         };
         for (command, calls, micros) in info.lines().filter_map(read_command) {
-            if OUTSIDE.contains(&command) {
+            if NODE_COMMANDS.contains(&command) {
                 usage.calls += calls;
                 usage.micros += micros;
             }
@@ -89,8 +89,8 @@ impl Server {
     }
 }
 
-/// Commands that nodes send. The others are those of scripts, whose time is in `evalsha`.
-const OUTSIDE: [&str; 5] = ["evalsha", "hgetall", "ssubscribe", "xrange", "smembers"];
+/// Commands that nodes send. The others run inside scripts, and their time is part of `evalsha`.
+const NODE_COMMANDS: [&str; 5] = ["evalsha", "hgetall", "ssubscribe", "xrange", "smembers"];
 
 /// Reads `cmdstat_name:calls=1,usec=2,…`.
 fn read_command(line: &str) -> Option<(&str, f64, f64)> {
@@ -104,7 +104,7 @@ fn read_command(line: &str) -> Option<(&str, f64, f64)> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Both fail if it has ended already.
         let _ended = self.process.kill();
         let _ended = self.process.wait();
     }

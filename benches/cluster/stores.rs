@@ -1,5 +1,5 @@
-//! What the stores cost. The GET and HMGET that they send are not counted as commands, for scripts use them too: one for each
-//! thing that is read or changed, two for an account by its login.
+//! What the operations of the stores cost Redis. Their GET and HMGET are not counted as commands, because scripts use them
+//! too: one for each item that is read or changed, two for an account by its login.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use hereabouts::store::ties::{RosterChange, TieStore};
 use super::measure;
 use super::server::Server;
 
-/// Accounts.
+/// Number of accounts.
 const ACCOUNTS: usize = 5000;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -33,7 +33,7 @@ fn login(number: usize) -> LoginKey {
     LoginKey::Device(format!("device-{number:08}"))
 }
 
-/// Adds the rows.
+/// Measures every operation and adds its row.
 pub async fn measure_all(table: &mut Table, server: &Server) {
     let environment = [("HEREABOUTS_CLUSTER__REDIS".to_owned(), server.url())].into_iter().collect();
     let config = load(&Overrides::default(), environment).unwrap();
@@ -83,7 +83,7 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
         assert!(altered.iter().all(Result::is_ok));
     })
     .await;
-    measure(table, server, "user that was seen", ACCOUNTS, async {
+    measure(table, server, "last-seen record that is written", ACCOUNTS, async {
         seen.note(&mut users.iter().map(|&user| (user, Sighting::online(now)))).unwrap();
         seen.close().await.unwrap();
     })

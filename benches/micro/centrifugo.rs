@@ -1,4 +1,4 @@
-//! Centrifugo's dialect: what is written and read most often, as JSON and as protobuf.
+//! Centrifugo's dialect: the most frequent messages, as JSON and as protobuf.
 
 use divan::Bencher;
 use hereabouts::dialect::centrifugo::Format;
@@ -11,7 +11,7 @@ use crate::samples;
 
 const FORMATS: [Format; 2] = [Format::Json, Format::Protobuf];
 
-/// Field numbers of `client.proto`: the command's id and requests, a subscription's channel, a call's data and method.
+/// Field numbers of `client.proto`: id and requests of a command, channel of a subscription, data and method of a call.
 const ID: u32 = 1;
 const SUBSCRIBE: u32 = 5;
 const RPC: u32 = 13;
@@ -19,7 +19,7 @@ const CHANNEL: u32 = 1;
 const DATA: u32 = 1;
 const METHOD: u32 = 2;
 
-/// What is the same in a publication for all followers: written once.
+/// The part of a publication that is the same for all followers, which is encoded once.
 #[divan::bench]
 fn encode_presence(bencher: Bencher) {
     let publisher = Format::Json.protocol().as_codec().publisher().expect("it publishes");
@@ -27,7 +27,7 @@ fn encode_presence(bencher: Bencher) {
     bencher.bench(|| publisher.body(divan::black_box(&after)));
 }
 
-/// A publication around that: written for each follower, who may know the user by another name.
+/// A publication around that part, which is encoded per follower: each may use another name for the user.
 #[divan::bench(args = FORMATS)]
 fn encode_publication(bencher: Bencher, format: Format) {
     let publisher = format.protocol().as_codec().publisher().expect("it publishes");
@@ -35,7 +35,7 @@ fn encode_publication(bencher: Bencher, format: Format) {
     bencher.bench(|| publisher.publication(divan::black_box(&topic), divan::black_box(&body)));
 }
 
-/// `subscribe`: a follow.
+/// `subscribe`, which is a follow.
 #[divan::bench(args = FORMATS)]
 fn decode_subscribe(bencher: Bencher, format: Format) {
     let channel = "status:player_000001".to_owned();
@@ -70,7 +70,7 @@ fn text(command: &Value) -> Message {
     Message::Text(command.to_string())
 }
 
-/// A command with a request in its field of that number, after its length.
+/// Encodes a command as protobuf, after its length, with a request in the field with this number.
 fn binary(number: u32, request: &[u8]) -> Message {
     let mut command = Vec::new();
     uint32::encode(ID, &17, &mut command);

@@ -1,10 +1,11 @@
-//! Micro-benchmarks of what every update and every request costs: `cargo bench --bench micro [-- FILTER]`.
+//! Micro-benchmarks of the work for every update and every request: `cargo bench --bench micro [-- FILTER]`.
 //!
-//! * [`presence`]: one user's machine; [`outbox`]: a change on its way to its followers;
-//! * [`nakama`], [`centrifugo`], [`tencent`]: their formats, written and read; another dialect is another file;
-//! * [`samples`], [`message`]: what all of them work with.
+//! * [`presence`]: the state machine of one user; [`outbox`]: a change on its way to its followers;
+//! * [`nakama`], [`centrifugo`], [`tencent`]: encoding and decoding of one dialect each;
+//! * [`samples`], [`message`]: the shared test data.
 //!
-//! Beside the times stands what is allocated: unlike the times it is the same on every machine and in every run.
+//! The output contains times and allocations. Unlike the times, the allocations are the same on every machine and in every
+//! run.
 
 mod centrifugo;
 mod message;
@@ -16,12 +17,12 @@ mod tencent;
 
 use divan::AllocProfiler;
 
-/// The server's own allocator, counted.
+/// The server's own allocator, with counters.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: AllocProfiler<tikv_jemallocator::Jemalloc> = AllocProfiler::new(tikv_jemallocator::Jemalloc);
 
-/// The system's allocator, counted.
+/// The system's allocator, with counters.
 #[cfg(not(feature = "jemalloc"))]
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();

@@ -1,9 +1,9 @@
-//! What a client sends, written by hand: no dialect reads its own writing here.
+//! Messages of clients, encoded by hand: no dialect decodes its own output here.
 
 use divan::Bencher;
 use hereabouts::session::protocol::{Decoded, Incoming, Protocol};
 
-/// A client's message.
+/// A message of a client.
 pub enum Message {
     /// A text message.
     Text(String),
@@ -20,14 +20,14 @@ impl Message {
     }
 }
 
-/// Reads the message, which is a command.
+/// Measures the decoding of a message that contains a request.
 pub fn decode(bencher: Bencher, protocol: &'static dyn Protocol, message: &Message) {
     let decoded = protocol.decode(message.incoming());
     assert!(matches!(decoded, Decoded::Request(_)), "a benchmark of refusals: {decoded:?}");
     bencher.bench(|| protocol.decode(divan::black_box(message.incoming())));
 }
 
-/// Protobuf: a message in a field of that number.
+/// Encodes a protobuf message as the field with this number.
 pub fn nested(number: u32, message: &[u8]) -> Vec<u8> {
     let mut field = Vec::new();
     prost::encoding::bytes::encode(number, &message.to_vec(), &mut field);

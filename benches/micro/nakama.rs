@@ -1,4 +1,4 @@
-//! Nakama's dialect: what is written and read most often, as JSON and as protobuf.
+//! Nakama's dialect: the most frequent messages, as JSON and as protobuf.
 
 use divan::Bencher;
 use hereabouts::dialect::nakama::Format;
@@ -11,13 +11,13 @@ use crate::samples;
 
 const FORMATS: [Format; 2] = [Format::Json, Format::Protobuf];
 
-/// Field numbers of `rtapi/realtime.proto`: the envelope's messages, and the first and only field of each of them.
+/// Field numbers of `rtapi/realtime.proto`: the messages of the envelope, and the first and only field of each.
 const STATUS_FOLLOW: u32 = 26;
 const STATUS_UPDATE: u32 = 29;
 const CID: u32 = 1;
 const FIRST: u32 = 1;
 
-/// `status_presence_event` with one join and one leave: written once for all followers.
+/// `status_presence_event` with one join and one leave, which is encoded once for all followers.
 #[divan::bench(args = FORMATS)]
 fn encode_event(bencher: Bencher, format: Format) {
     let codec = format.protocol().as_codec();
@@ -25,7 +25,7 @@ fn encode_event(bencher: Bencher, format: Format) {
     bencher.bench(|| codec.diff(divan::black_box(&update)));
 }
 
-/// `status`, the reply to a follow of as many users, all of them there.
+/// `status`, the reply to a follow of `USERS` visible users.
 #[divan::bench(args = FORMATS, consts = [1, 100])]
 fn encode_snapshots<const USERS: u32>(bencher: Bencher, format: Format) {
     let codec = format.protocol().as_codec();
@@ -46,7 +46,7 @@ fn decode_update(bencher: Bencher, format: Format) {
     decode(bencher, format.protocol(), &message);
 }
 
-/// `status_follow` of as many users by id.
+/// `status_follow` of `USERS` users by id.
 #[divan::bench(args = FORMATS, consts = [1, 100])]
 fn decode_follow<const USERS: u32>(bencher: Bencher, format: Format) {
     let ids: Vec<String> = (0..USERS).map(|number| samples::user(number).to_string()).collect();
@@ -57,12 +57,12 @@ fn decode_follow<const USERS: u32>(bencher: Bencher, format: Format) {
     decode(bencher, format.protocol(), &message);
 }
 
-/// An envelope as JSON.
+/// Encodes an envelope as JSON.
 fn text(envelope: &Value) -> Message {
     Message::Text(envelope.to_string())
 }
 
-/// An envelope with a message in its field of that number.
+/// Encodes an envelope as protobuf, with a message in the field with this number.
 fn binary(number: u32, message: &[u8]) -> Message {
     let mut envelope = Vec::new();
     string::encode(CID, &"17".to_owned(), &mut envelope);
@@ -70,7 +70,7 @@ fn binary(number: u32, message: &[u8]) -> Message {
     Message::Binary(envelope)
 }
 
-/// A message whose first field is repeated.
+/// Encodes a message with a repeated first field.
 fn strings(texts: &[String]) -> Vec<u8> {
     let mut message = Vec::new();
     string::encode_repeated(FIRST, texts, &mut message);

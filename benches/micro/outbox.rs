@@ -1,4 +1,4 @@
-//! A change on its way to its followers, and out of their outboxes.
+//! A change on its way into the outboxes of its followers, and out of them.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ fn followers(count: u32) -> Vec<Address> {
     samples::outboxes(count, Format::Json.protocol().as_codec())
 }
 
-/// One change to many who keep up: encoded once, queued and taken out of each outbox. An item is one delivery.
+/// One change for followers that keep up: encoded once, queued in and taken out of each outbox. An item is one delivery.
 #[divan::bench(args = [1, 1_000, 15_000])]
-fn tell_and_drain(bencher: Bencher, count: u32) {
+fn notify_and_drain(bencher: Bencher, count: u32) {
     let (followers, update, after) = (followers(count), samples::update(), samples::updated());
     let before = Arc::new(samples::updated());
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
@@ -32,13 +32,13 @@ fn tell_and_drain(bencher: Bencher, count: u32) {
     });
 }
 
-/// One change to many who have stopped reading: folded into what waits for each. An item is one delivery.
+/// One change for followers that do not read: folded into the pending changes of each. An item is one delivery.
 #[divan::bench(args = [1, 1_000])]
 fn fold(bencher: Bencher, count: u32) {
     let followers = followers(count);
     let notification = Notification::new(samples::update(), Arc::new(samples::updated()), samples::updated());
     let mut tally = Tally::default();
-    // Past the bound, with some to spare.
+    // Well past the bound.
     for follower in &followers {
         for _ in 0..1_000 {
             follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);

@@ -1,4 +1,4 @@
-//! One user's machine, [`UserPresence::handle`].
+//! The state machine of one user, [`UserPresence::handle`].
 
 use divan::Bencher;
 use hereabouts::dialect::nakama::Format;
@@ -12,15 +12,16 @@ use crate::samples;
 
 const FOLLOWERS: [u32; 3] = [1, 1_000, 15_000];
 
-/// A user with one connection that shows `status` and as many followers besides, and one who does not follow yet.
+/// Returns a user with one connection, which has this status, with `followers` followers; and another outbox, which does not
+/// follow yet.
 fn user(status: Option<StatusText>, followers: u32) -> (UserPresence<Address>, Address) {
     let mut user = UserPresence::new(samples::user(0));
     let mut outboxes = samples::outboxes(followers + 2, Format::Json.protocol().as_codec()).into_iter();
-    let own = outboxes.next().expect("the first of all");
+    let own = outboxes.next().expect("the first outbox");
     own.set_status(status);
     let connection = own.announce().expect("it has not ended");
     user.handle(Event::Connected(connection), Timestamp::default());
-    let another = outboxes.next().expect("the second of all");
+    let another = outboxes.next().expect("the second outbox");
     for follower in outboxes {
         user.handle(Event::Followed(follower), Timestamp::default());
     }
@@ -31,15 +32,15 @@ fn set(status: StatusText) -> Event<Address> {
     Event::StatusSet { connection: samples::connection(0), status: Some(status) }
 }
 
-/// An invisible connection shows its first status.
+/// An invisible connection sets its first status.
 #[divan::bench]
 fn first_status(bencher: Bencher) {
-    bencher
-        .with_inputs(|| (user(None, 1).0, Some(set(samples::status(1)))))
-        .bench_local_refs(|(user, event)| user.handle(event.take().expect("once an input"), Timestamp::from_secs(1)));
+    bencher.with_inputs(|| (user(None, 1).0, Some(set(samples::status(1))))).bench_local_refs(|(user, event)| {
+        user.handle(event.take().expect("one event per input"), Timestamp::from_secs(1))
+    });
 }
 
-/// A visible connection shows another status.
+/// A visible connection sets another status.
 #[divan::bench(args = FOLLOWERS)]
 fn update(bencher: Bencher, followers: u32) {
     let (mut user, _) = user(Some(samples::status(0)), followers);
@@ -47,7 +48,7 @@ fn update(bencher: Bencher, followers: u32) {
     bencher.bench_local(|| user.handle(event.clone(), Timestamp::from_secs(1)));
 }
 
-/// Somebody follows, and stops again, so that there are as many followers in each turn.
+/// A follower is added and removed, so that each iteration has the same number of followers.
 #[divan::bench(args = FOLLOWERS)]
 fn follow_and_unfollow(bencher: Bencher, followers: u32) {
     let (mut user, another) = user(Some(samples::status(0)), followers);
@@ -57,7 +58,7 @@ fn follow_and_unfollow(bencher: Bencher, followers: u32) {
     });
 }
 
-/// A visible connection ends, the user's only one.
+/// The only connection of a user ends; it was visible.
 #[divan::bench]
 fn leave(bencher: Bencher) {
     let gone = Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost, stay: None };

@@ -1,4 +1,4 @@
-//! Users, followers and changes to work with, whatever the dialect.
+//! Users, followers and changes for the benchmarks of all dialects.
 
 use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Codec, Opening};
@@ -8,38 +8,38 @@ use hereabouts::presence::seen::LastSeen;
 use hereabouts::presence::status::{StatusText, Version};
 use uuid::Uuid;
 
-/// Bytes that may wait for a follower, as by default.
+/// Default bound of an outbox in bytes.
 const OUTBOX_BYTES: usize = 64 * 1024;
 
-/// One of many users. Their ids share no prefix, as random ones do not.
+/// Returns the user with this number. The ids share no prefix, like random ones.
 pub fn user(number: u32) -> UserId {
     UserId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_le_bytes()))
 }
 
-/// One of many connections.
+/// Returns the connection with this number.
 pub fn connection(number: u32) -> ConnectionId {
     ConnectionId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_URL, &number.to_le_bytes()))
 }
 
-/// A status of usual length.
+/// Returns a status of usual length.
 pub fn status(number: u32) -> StatusText {
     StatusText::new(&format!("In a match, round {number}")).expect("it is short")
 }
 
-/// The outboxes of connections that show nothing, numbered from 0.
+/// Returns the outboxes of invisible connections, with numbers from 0.
 pub fn outboxes(count: u32, codec: &'static dyn Codec) -> Vec<Address> {
     let metrics = Metrics::new();
     let opening = |number| Opening { connection: connection(number), username: None, status: None };
     (0..count).map(|number| Address::new(opening(number), codec, OUTBOX_BYTES, &metrics)).collect()
 }
 
-/// A user's one visible connection.
+/// Returns the presence of a user with one connection.
 pub fn presence(number: u32, status: StatusText) -> Presence {
     let username = Username::new(&format!("player_{number:06}")).expect("it is short");
     Presence { connection: connection(number), username: Some(username), status }
 }
 
-/// A change from one status to another: what is told most often.
+/// Returns a change from one status to another, the most frequent diff.
 pub fn update() -> Diff {
     Diff {
         user: user(1),
@@ -49,7 +49,7 @@ pub fn update() -> Diff {
     }
 }
 
-/// What the user shows after that.
+/// Returns the user's snapshot after that change.
 pub fn updated() -> Snapshot {
     let update = update();
     Snapshot {
@@ -61,7 +61,7 @@ pub fn updated() -> Snapshot {
     }
 }
 
-/// What that many users show, each on one connection.
+/// Returns the snapshots of `count` users with one connection each.
 pub fn snapshots(count: u32) -> Vec<Snapshot> {
     (0..count)
         .map(|number| Snapshot {

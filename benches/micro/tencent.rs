@@ -1,4 +1,4 @@
-//! Tencent Chat's dialect: what is written and read most often.
+//! Tencent Chat's dialect: the most frequent messages.
 
 use divan::Bencher;
 use hereabouts::dialect::tencent::protocol;
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::message::{Message, decode};
 use crate::samples;
 
-/// The accounts' names for as many users.
+/// Returns `count` names of users.
 fn names(count: u32) -> Vec<String> {
     (0..count).map(|number| format!("player_{number:06}")).collect()
 }
 
-/// What is the same in a notification for all followers: written once.
+/// The part of a notification that is the same for all followers, which is encoded once.
 #[divan::bench]
 fn encode_status(bencher: Bencher) {
     let publisher = protocol().as_codec().publisher().expect("it publishes");
@@ -22,7 +22,7 @@ fn encode_status(bencher: Bencher) {
     bencher.bench(|| publisher.body(divan::black_box(&after)));
 }
 
-/// `onUserStatusUpdated` around that: written for each follower, who may know the user by another name.
+/// `onUserStatusUpdated` around that part, which is encoded per follower: each may use another name for the user.
 #[divan::bench]
 fn encode_notification(bencher: Bencher) {
     let publisher = protocol().as_codec().publisher().expect("it publishes");
@@ -30,7 +30,7 @@ fn encode_notification(bencher: Bencher) {
     bencher.bench(|| publisher.publication(divan::black_box(&topic), divan::black_box(&body)));
 }
 
-/// The result of `subscribeUserStatus` of as many users, all of them there.
+/// The result of `subscribeUserStatus` of `USERS` visible users.
 #[divan::bench(consts = [1, 100])]
 fn encode_subscribed<const USERS: u32>(bencher: Bencher) {
     let names = names(USERS).iter().map(|name| AccountName::new(name).expect("it is short")).collect();
@@ -47,13 +47,13 @@ fn decode_set(bencher: Bencher) {
     decode(bencher, protocol(), &call("setSelfStatus", &json!({ "customStatus": status.as_str() })));
 }
 
-/// `subscribeUserStatus` of as many users: each name is worked out to a user.
+/// `subscribeUserStatus` of `USERS` users: each name is mapped to a user id.
 #[divan::bench(consts = [1, 100])]
 fn decode_subscribe<const USERS: u32>(bencher: Bencher) {
     decode(bencher, protocol(), &call("subscribeUserStatus", &json!({ "userIDList": names(USERS) })));
 }
 
-/// `heartbeat`: what an idle client sends.
+/// `heartbeat`, which an idle client sends.
 #[divan::bench]
 fn decode_heartbeat(bencher: Bencher) {
     decode(bencher, protocol(), &call("heartbeat", &json!({})));
