@@ -29,7 +29,7 @@ Linux only: CPU time and memory come from /proc.";
 /// Loads a presence server over its public WebSocket API and measures what that costs the server.
 ///
 /// Opens many clients that speak Nakama's status protocol, checks that every follower ends at the latest state of every
-/// user, and reports deliveries, latency, CPU time and memory. Beside several scenarios runs the floor, a bare server
+/// user, and reports deliveries, latency, CPU time and memory. Several scenarios first run the floor, a bare server
 /// that only writes frames: compare with its figures of the same run, because they follow the speed of the machine.
 #[derive(Debug, Parser)]
 #[command(name = "hereabouts-load", version, after_help = EXAMPLES)]
@@ -55,7 +55,7 @@ pub struct Arguments {
     /// The key that signs session tokens.
     #[arg(long, value_name = "KEY", default_value = "defaultencryptionkey")]
     pub encryption_key: String,
-    /// Do not run the floor beside the scenarios.
+    /// Do not run the floor before the scenarios.
     #[arg(long)]
     pub without_floor: bool,
     /// Number of connections (idle), users (mesh), clients (herd) or logins (churn).

@@ -1,8 +1,8 @@
-//! The bare server: what presence costs when nothing is done but the writing.
+//! The floor: a bare server that shows what presence costs when the server only writes.
 //!
-//! One thread, no actors, no outbox, no bound, nothing checked. It grants every handshake, remembers who follows whom,
-//! and writes every change, encoded once, with one `write` a follower. It understands just the messages that the
-//! generator sends.
+//! One thread, no actors, no outbox, no bounds, no checks. It accepts every handshake, remembers the followers of every
+//! user, and writes every change, encoded once, with one `write` per follower. It understands only the messages that
+//! the generator sends.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
@@ -22,9 +22,9 @@ struct Client {
     stream: TcpStream,
     id: String,
     status: String,
-    /// Input whose end has not come.
+    /// The start of a frame that is not complete yet.
     partial: Vec<u8>,
-    /// What the kernel has not taken yet.
+    /// Output that the kernel has not accepted yet.
     unsent: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ struct Floor {
     present: HashMap<String, usize>,
 }
 
-/// Serves until it is killed.
+/// Serves until the process is killed.
 pub fn serve() -> anyhow::Result<()> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
@@ -152,16 +152,16 @@ impl Floor {
 
     fn message(&mut self, number: usize, message: &str) {
         if message.contains("status_follow") {
-            let mut shown = Vec::new();
+            let mut presences = Vec::new();
             for id in message.split('"').filter(|part| part.len() == 36) {
                 self.followers.entry(id.to_owned()).or_default().push(number);
-                let there = self.present.get(id).and_then(|&other| self.clients[other].as_ref());
-                shown.extend(there.filter(|other| !other.status.is_empty()).map(Client::presence));
+                let followed = self.present.get(id).and_then(|&other| self.clients[other].as_ref());
+                presences.extend(followed.filter(|other| !other.status.is_empty()).map(Client::presence));
             }
-            self.answer(number, &format!(r#"{{"cid":"2","status":{{"presences":[{}]}}}}"#, shown.join(",")));
+            self.reply(number, &format!(r#"{{"cid":"2","status":{{"presences":[{}]}}}}"#, presences.join(",")));
         } else if let Some((_, status)) = message.split_once(r#""status":""#) {
             let status = status.split('"').next().unwrap_or_default().to_owned();
-            self.answer(number, r#"{"cid":"1"}"#);
+            self.reply(number, r#"{"cid":"1"}"#);
             self.update(number, status);
         }
     }
@@ -182,7 +182,7 @@ impl Floor {
         }
     }
 
-    fn answer(&mut self, number: usize, text: &str) {
+    fn reply(&mut self, number: usize, text: &str) {
         let mut encoded = Vec::new();
         server_frame(text.as_bytes(), &mut encoded);
         if let Some(client) = self.client(number) {
@@ -198,7 +198,7 @@ impl Client {
     }
 }
 
-/// The user in the handshake's token, unchecked.
+/// Reads the user id from the handshake's token, without a check.
 fn subject(head: &[u8]) -> Option<String> {
     use base64::Engine as _;
     let head = std::str::from_utf8(head).ok()?;
@@ -208,7 +208,7 @@ fn subject(head: &[u8]) -> Option<String> {
     Some(claims.get("uid")?.as_str()?.to_owned())
 }
 
-/// A server's frame is not masked.
+/// Appends a text frame, unmasked as a server's frames are.
 fn server_frame(payload: &[u8], out: &mut Vec<u8>) {
     out.push(0x81);
     match u16::try_from(payload.len()) {

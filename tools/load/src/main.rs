@@ -1,21 +1,22 @@
-//! The load generator: `cargo run --release -p hereabouts-load -- SCENARIO`.
+//! `hereabouts-load`, the load generator: `cargo run --release -p hereabouts-load -- --help`.
 //!
-//! Speaks the public wire only and links nothing of the server. [`scenario`] says what is done, [`stage`] carries it
-//! out with a [`crowd`] of clients and a [`ledger`] of what they are owed, [`process`] starts and measures a server,
-//! [`servers`] is one or several nodes with their Redis, [`floor`] is the bare one beside it, [`outcome`] is what was found and [`report`] shows it.
+//! Speaks the public WebSocket API only and links nothing of the server. [`scenario`] holds what a run does. A
+//! [`harness`] carries it out: it joins [`servers`], the [`clients`] and the [`tracker`], which knows what each client
+//! must still receive. [`process`] starts and measures one server, [`server_binary`] finds its executable, and
+//! [`floor`] is the bare server for comparison. [`outcome`] holds the results, [`report`] shows them.
 
 mod arguments;
+mod clients;
 mod clock;
-mod crowd;
 mod floor;
-mod ledger;
+mod harness;
 mod outcome;
 mod process;
 mod report;
 mod scenario;
 mod server_binary;
 mod servers;
-mod stage;
+mod tracker;
 mod wire;
 
 use clap::Parser as _;
@@ -35,10 +36,7 @@ fn main() -> anyhow::Result<()> {
     clock::micros();
     let mut outcomes = Vec::new();
     if arguments.all {
-        scenario::run_all(&arguments, |more| {
-            outcomes.extend(more);
-            Ok(())
-        })?;
+        outcomes.extend(scenario::run_all(&arguments)?);
     } else {
         for &scenario in &arguments.scenarios {
             outcomes.extend(scenario::run(scenario, &arguments)?);
@@ -52,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     if let Some(path) = &arguments.report {
         report::html::write(&run, path)?;
     }
-    let harmed: Vec<&str> = run.harmed().map(|outcome| outcome.scenario).collect();
-    anyhow::ensure!(harmed.is_empty(), "states were lost or connections dropped: {}", harmed.join(", "));
+    let failed: Vec<&str> = run.with_losses().map(|outcome| outcome.scenario).collect();
+    anyhow::ensure!(failed.is_empty(), "states were lost or connections were dropped: {}", failed.join(", "));
     Ok(())
 }

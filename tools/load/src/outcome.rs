@@ -1,5 +1,4 @@
-//! What a run found out: the record that the scenarios fill in and every report shows. Nothing here measures; the
-//! scenarios do. Nothing here formats; [`crate::report`] does.
+//! The results of a run. [`crate::scenario`] fills them in, [`crate::report`] shows them.
 
 use std::fs;
 
@@ -11,60 +10,60 @@ use time::format_description::well_known::Rfc3339;
 
 const MICROS_PER_MILLI: f64 = 1_000.0;
 
-/// All that one call of the generator showed.
+/// The results of one call of the generator.
 #[derive(Debug)]
 pub struct Run {
     /// When the run ended, RFC 3339, UTC, to the second.
     pub date: String,
-    /// What it ran on; results of two machines do not compare.
+    /// The machine: results of two machines cannot be compared.
     pub machine: Machine,
-    /// One for each scenario and shape, in the order they ran.
+    /// One result per scenario and size, in the order in which they ran.
     pub outcomes: Vec<Outcome>,
 }
 
 impl Run {
-    /// Dates the outcomes and says which machine they are from.
+    /// Adds the date and the machine to the outcomes.
     ///
     /// # Errors
     ///
-    /// When `/proc` cannot be read.
+    /// If `/proc` cannot be read.
     pub fn of(outcomes: Vec<Outcome>) -> Result<Self> {
         let date = OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?;
         Ok(Self { date, machine: Machine::read()?, outcomes })
     }
 
-    /// Every check of the run beside the outcome that it belongs to.
+    /// Returns every check of the run with its outcome.
     pub fn checks(&self) -> impl Iterator<Item = (&Outcome, &Check)> {
         self.outcomes.iter().flat_map(|outcome| outcome.checks.iter().map(move |check| (outcome, check)))
     }
 
-    /// The outcomes in which a state never came or a connection was dropped, which no load excuses; the floor promises
-    /// neither.
-    pub fn harmed(&self) -> impl Iterator<Item = &Outcome> {
+    /// Returns the outcomes in which a state was lost or a connection was dropped, which no load excuses. The floor
+    /// promises neither.
+    pub fn with_losses(&self) -> impl Iterator<Item = &Outcome> {
         let promised = self.outcomes.iter().filter(|outcome| outcome.scenario != "floor");
         promised.filter(|outcome| outcome.lost > 0 || outcome.dropped > 0)
     }
 }
 
-/// What the run was made on: enough to judge the numbers, nothing that tells whose machine it is.
+/// The machine of a run: enough to judge the numbers, nothing that identifies its owner.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// How many this process may use.
+    /// Number of cores that this process may use.
     pub cores: usize,
-    /// The processor as it names itself.
+    /// The processor's own name.
     pub cpu: String,
-    /// Release of the Linux kernel: its network code is most of what a delivery costs.
+    /// Release of the Linux kernel: its network code causes most of a delivery's cost.
     pub kernel: String,
     /// Bytes of main memory.
     pub memory: u64,
 }
 
 impl Machine {
-    /// This machine, as `/proc` describes it.
+    /// Reads the description of this machine from `/proc`.
     ///
     /// # Errors
     ///
-    /// When `/proc` cannot be read.
+    /// If `/proc` cannot be read.
     pub fn read() -> Result<Self> {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").context("cannot read the processor's description")?;
         let meminfo = fs::read_to_string("/proc/meminfo").context("cannot read the memory's size")?;
@@ -79,85 +78,85 @@ impl Machine {
     }
 }
 
-/// The value of the first `name : value` line.
+/// Returns the value of the first `name : value` line.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name).map(|(_, v)| v.trim())
 }
 
-/// What one scenario showed.
+/// The result of one scenario.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its name on the command line.
+    /// The scenario's name on the command line.
     pub scenario: &'static str,
-    /// Its shape, in the order to be shown: `("publishers", "1")`, `("followers", "15000")`.
+    /// The sizes, in the order of display: `("publishers", "1")`, `("followers", "15000")`.
     pub parameters: Vec<(&'static str, String)>,
-    /// Connections open to the server at the widest point.
+    /// Number of connections that were opened.
     pub connections: usize,
-    /// Updates that arrived, one for each follower.
+    /// Updates that arrived, counted per follower.
     pub deliveries: u64,
-    /// Updates that were owed to a follower, and neither came nor were superseded by a later one that came.
+    /// Updates that neither arrived at a follower nor were superseded by a later one that arrived.
     pub lost: u64,
-    /// Updates that a follower never saw by themselves because a later state of the same user came instead.
+    /// Updates that a follower did not see because a later state of the same user replaced them.
     pub superseded: u64,
     /// Wall time of the measured part.
     pub seconds: f64,
-    /// What the server computed in the measured part, user and system, all threads.
+    /// The server's CPU time in the measured part: user and system, all threads.
     pub server_cpu_seconds: f64,
-    /// Microseconds from an update's send to its arrival; empty where nothing is delivered.
+    /// Microseconds from an update's send to its arrival. Empty when nothing is delivered.
     pub latency: Histogram<u64>,
-    /// Most bytes that the server had resident.
+    /// Maximum of the server's resident bytes.
     pub peak_memory: u64,
-    /// Connections that ended without being asked to.
+    /// Connections that the server ended.
     pub dropped: usize,
-    /// Deliveries per CPU-second of the floor of the same shape in the same run, where there is one to compare with.
+    /// Deliveries per CPU-second of the floor, with the same sizes in the same run. `None` when it did not run.
     pub floor: Option<f64>,
-    /// What is particular to the scenario.
+    /// Numbers that only this scenario has.
     pub figures: Vec<Figure>,
-    /// The course of the measured part, a sample every 100 ms or so.
+    /// Samples of the measured part, about every 100 ms.
     pub series: Vec<Sample>,
-    /// The limits it has to hold.
+    /// The limits of the scenario.
     pub checks: Vec<Check>,
 }
 
 impl Outcome {
-    /// Deliveries per second of wall time; `None` when there were none.
+    /// Returns the deliveries per second of wall time, or `None` when there were none.
     pub fn deliveries_per_second(&self) -> Option<f64> {
         rate(self.deliveries, self.seconds)
     }
 
-    /// Deliveries per CPU-second of the server; `None` when there were none, or no CPU time was seen.
+    /// Returns the deliveries per CPU-second of the server, or `None` when there were none or no CPU time was read.
     pub fn deliveries_per_cpu_second(&self) -> Option<f64> {
         rate(self.deliveries, self.server_cpu_seconds)
     }
 
-    /// Deliveries per CPU-second as a share of the floor's: 1 is as good as bare writes.
+    /// Returns the deliveries per CPU-second as a share of the floor's: 1 is as good as bare writes.
     pub fn ratio_to_floor(&self) -> Option<f64> {
         let floor = self.floor.filter(|&floor| floor > 0.0)?;
         self.deliveries_per_cpu_second().map(|own| own / floor)
     }
 
-    /// Milliseconds that half of the updates did not take.
+    /// Returns the median latency in milliseconds.
     pub fn p50_ms(&self) -> Option<f64> {
         self.latency_ms(0.50)
     }
 
-    /// Milliseconds that 99 of 100 updates did not take.
+    /// Returns the 99th percentile of the latency in milliseconds.
     pub fn p99_ms(&self) -> Option<f64> {
         self.latency_ms(0.99)
     }
 
-    /// Milliseconds of the slowest update.
+    /// Returns the latency of the slowest update in milliseconds.
     pub fn max_ms(&self) -> Option<f64> {
         self.latency_ms(1.0)
     }
 
-    /// Milliseconds that the share `quantile` (0 to 1) of the updates did not take; `None` when nothing was timed.
+    /// Returns the latency in milliseconds at `quantile` (0 to 1), or `None` when nothing was timed.
     pub fn latency_ms(&self, quantile: f64) -> Option<f64> {
-        let some = !self.latency.is_empty();
-        some.then(|| self.latency.value_at_quantile(quantile) as f64 / MICROS_PER_MILLI)
+        let timed = !self.latency.is_empty();
+        timed.then(|| self.latency.value_at_quantile(quantile) as f64 / MICROS_PER_MILLI)
     }
 
-    /// Whether no check failed.
+    /// Returns whether every limit holds.
     pub fn holds(&self) -> bool {
         self.checks.iter().all(|check| check.holds)
     }
@@ -167,39 +166,39 @@ fn rate(deliveries: u64, seconds: f64) -> Option<f64> {
     (deliveries > 0 && seconds > 0.0).then(|| deliveries as f64 / seconds)
 }
 
-/// A number that only this scenario has: `("memory per connection", 9.8, "KiB")`.
+/// A number that only one scenario has: `("memory per connection", 9.8, "KiB")`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
     /// What was measured, in lower case.
     pub name: &'static str,
-    /// How much.
+    /// The measured value.
     pub value: f64,
-    /// Of what; empty for a plain number.
+    /// The unit; empty for a plain number.
     pub unit: &'static str,
 }
 
-/// How far things were at a moment.
+/// The state of the measurement at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sample {
-    /// Seconds since the measured part began.
+    /// Seconds from the start of the measured part.
     pub at: f64,
-    /// Deliveries since it began.
+    /// Deliveries from that start.
     pub deliveries: u64,
-    /// Bytes that the server has resident.
+    /// The server's resident bytes.
     pub memory: u64,
-    /// CPU seconds of the server since it began.
+    /// The server's CPU seconds from that start.
     pub cpu_seconds: f64,
 }
 
-/// A limit, and whether it is held.
+/// A limit, and whether it holds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// What is limited: `"memory per connection"`.
+    /// The limited quantity: `"memory per connection"`.
     pub what: String,
     /// The limit: `"≤ 10 KiB"`.
     pub wanted: String,
-    /// What it was: `"9.8 KiB"`.
+    /// The measured value: `"9.8 KiB"`.
     pub measured: String,
-    /// Whether the one keeps to the other.
+    /// Whether the measured value is within the limit.
     pub holds: bool,
 }

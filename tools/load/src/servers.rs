@@ -1,40 +1,40 @@
-//! What is under load: one server, or several nodes and the Redis that they meet at.
+//! What is under load: one server, or several nodes and their Redis.
 
 use std::net::SocketAddr;
 
 use crate::arguments::Arguments;
-use crate::process::{Kind, Process, Usage};
+use crate::process::{Process, ServerKind, Usage};
 
-/// The running servers, stopped in this order.
+/// The running servers. Dropping it stops the nodes, then Redis.
 pub struct Servers {
     nodes: Vec<Process>,
     redis: Option<Process>,
 }
 
 impl Servers {
-    /// One server without others.
-    pub fn one(kind: Kind, arguments: &Arguments) -> anyhow::Result<Self> {
+    /// Starts one server that runs alone.
+    pub fn one(kind: ServerKind, arguments: &Arguments) -> anyhow::Result<Self> {
         Ok(Self { nodes: vec![Process::start(kind, arguments)?], redis: None })
     }
 
-    /// As many nodes on a Redis of their own.
+    /// Starts `count` nodes and a Redis for them.
     pub fn nodes(count: usize, arguments: &Arguments) -> anyhow::Result<Self> {
         let redis = Process::start_redis()?;
         let nodes = (1..=count).map(|number| Process::start_node(number, redis.address(), arguments));
         Ok(Self { nodes: nodes.collect::<anyhow::Result<_>>()?, redis: Some(redis) })
     }
 
-    /// How many nodes there are.
+    /// Returns how many nodes there are.
     pub fn count(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Where a node listens; they are counted from 0.
+    /// Returns the address of a node; the first has number 0.
     pub fn address(&self, node: usize) -> SocketAddr {
         self.nodes[node].address()
     }
 
-    /// What all nodes together have used so far.
+    /// Returns what all nodes together have used so far.
     pub fn usage(&self) -> Usage {
         self.nodes.iter().map(Process::usage).fold(Usage::default(), |sum, usage| Usage {
             cpu_seconds: sum.cpu_seconds + usage.cpu_seconds,
@@ -42,7 +42,7 @@ impl Servers {
         })
     }
 
-    /// What Redis has used so far, where there is one.
+    /// Returns what Redis has used so far, or `None` when there is none.
     pub fn redis_usage(&self) -> Option<Usage> {
         self.redis.as_ref().map(Process::usage)
     }

@@ -1,9 +1,9 @@
-//! What goes over the wire: the handshake, frames (RFC 6455), and Nakama's messages as JSON, no more than is needed.
+//! The wire format: the handshake, frames (RFC 6455), and the few messages of Nakama (as JSON) that the scenarios need.
 
 use memchr::memmem;
 use serde::Serialize;
 
-/// The id of the generator's user of this number.
+/// Returns the id of the user with this number.
 pub fn user_id(user: u32) -> String {
     format!("00000000-0000-4000-8000-{user:012x}")
 }
@@ -17,7 +17,7 @@ struct Claims {
     iat: u64,
 }
 
-/// A session token, as the server's own log-in would give.
+/// Signs a session token like the server's own login.
 pub fn token(user: u32, key: &[u8], now: u64) -> anyhow::Result<String> {
     let claims =
         Claims { tid: user_id(user), uid: user_id(user), usn: format!("user{user}"), exp: now + 24 * 3600, iat: now };
@@ -25,7 +25,7 @@ pub fn token(user: u32, key: &[u8], now: u64) -> anyhow::Result<String> {
     Ok(jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key)?)
 }
 
-/// The opening handshake. With `status` the user is visible from the start.
+/// Returns the request of the opening handshake. With `status` the user is visible from the start.
 pub fn handshake(token: &str, status: bool) -> String {
     format!(
         "GET /ws?lang=en&status={status}&token={token} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
@@ -33,18 +33,18 @@ pub fn handshake(token: &str, status: bool) -> String {
     )
 }
 
-/// `{"status_update"}` of a status that needs no escapes.
+/// Returns `status_update`. The status must need no escapes.
 pub fn update(status: &str) -> String {
     format!(r#"{{"cid":"1","status_update":{{"status":"{status}"}}}}"#)
 }
 
-/// `{"status_follow"}`.
+/// Returns `status_follow`.
 pub fn follow(users: &[u32]) -> String {
     let ids: Vec<String> = users.iter().map(|&user| format!(r#""{}""#, user_id(user))).collect();
     format!(r#"{{"cid":"2","status_follow":{{"user_ids":[{}]}}}}"#, ids.join(","))
 }
 
-/// A client's frame, masked with zeros (section 5.3 asks for a mask, not for a good one).
+/// Appends a client's frame, masked with zeros: section 5.3 of the RFC requires a mask, and zeros keep the payload.
 pub fn frame(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     out.push(0x80 | opcode);
     match u16::try_from(payload.len()) {
@@ -62,8 +62,8 @@ pub fn frame(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
     out.extend(payload);
 }
 
-/// The first frame in `bytes`: opcode, payload, and what it takes altogether. The server masks nothing and fragments
-/// nothing.
+/// Parses the first frame in `bytes`: opcode, payload, and length of the whole frame. `None` when it is not complete. The
+/// payload stays masked; the server neither masks nor fragments.
 pub fn parse_frame(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     let (&[first, second], rest) = bytes.split_first_chunk()?;
     let (start, length) = match second & 0x7f {
@@ -77,23 +77,23 @@ pub fn parse_frame(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     Some((first & 0x0f, payload, start + length))
 }
 
-/// One presence in a message.
+/// One presence in a message of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said<'a> {
-    /// Whose.
+pub struct SeenPresence<'a> {
+    /// The user's number.
     pub user: u32,
-    /// What it shows; none: it has gone.
+    /// The user's status. `None` means that the user left.
     pub status: Option<&'a [u8]>,
-    /// Told as a change, not as part of a follow's answer.
+    /// The presence is part of an event, not of the reply to a follow.
     pub change: bool,
 }
 
-/// Every presence that a message tells of. A user that both leaves and joins has changed its status: told once.
-pub fn presences<'a>(message: &'a [u8], mut tell: impl FnMut(Said<'a>)) {
+/// Passes on every presence in a message. A user that leaves and joins has changed its status and is passed on once.
+pub fn presences<'a>(message: &'a [u8], mut handle: impl FnMut(SeenPresence<'a>)) {
     let joins = memmem::find(message, br#""joins":["#);
     let leaves = memmem::find(message, br#""leaves":["#);
     if joins.is_none() && leaves.is_none() {
-        each(message, |user, status| tell(Said { user, status: Some(status), change: false }));
+        each(message, |user, status| handle(SeenPresence { user, status: Some(status), change: false }));
         return;
     }
     let (joined, left) = match (joins, leaves) {
@@ -103,19 +103,19 @@ pub fn presences<'a>(message: &'a [u8], mut tell: impl FnMut(Said<'a>)) {
         (None, Some(leaves)) => (&message[..0], &message[leaves..]),
         (None, None) => return,
     };
-    let mut here = Vec::new();
+    let mut present = Vec::new();
     each(joined, |user, status| {
-        here.push(user);
-        tell(Said { user, status: Some(status), change: true });
+        present.push(user);
+        handle(SeenPresence { user, status: Some(status), change: true });
     });
     each(left, |user, _| {
-        if !here.contains(&user) {
-            tell(Said { user, status: None, change: true });
+        if !present.contains(&user) {
+            handle(SeenPresence { user, status: None, change: true });
         }
     });
 }
 
-fn each<'a>(mut text: &'a [u8], mut tell: impl FnMut(u32, &'a [u8])) {
+fn each<'a>(mut text: &'a [u8], mut handle: impl FnMut(u32, &'a [u8])) {
     const USER: &[u8] = br#""user_id":""#;
     const STATUS: &[u8] = br#""status":""#;
     while let Some(at) = memmem::find(text, USER) {
@@ -126,11 +126,64 @@ fn each<'a>(mut text: &'a [u8], mut tell: impl FnMut(u32, &'a [u8])) {
             let status = &text[at + STATUS.len()..end];
             &status[..memchr::memchr(b'"', status).unwrap_or(status.len())]
         });
-        tell(user, status);
+        handle(user, status);
         text = &text[end..];
     }
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn presence(user: u32, status: &str) -> String {
+        let id = user_id(user);
+        format!(r#"{{"user_id":"{id}","session_id":"{id}","username":"user{user}","status":"{status}"}}"#)
+    }
+
+    fn seen(message: &str) -> Vec<(u32, Option<String>, bool)> {
+        let mut seen = Vec::new();
+        presences(message.as_bytes(), |presence| {
+            let status = presence.status.map(|status| String::from_utf8(status.to_vec()).unwrap());
+            seen.push((presence.user, status, presence.change));
+        });
+        seen
+    }
+
+    #[test]
+    fn frames_of_every_length_form_are_parsed() {
+        for length in [0, 5, 125, 126, 65_535, 65_536] {
+            let payload = vec![b'x'; length];
+            let mut bytes = Vec::new();
+            frame(1, &payload, &mut bytes);
+            let (opcode, parsed, taken) = parse_frame(&bytes).unwrap();
+            assert_eq!((opcode, parsed.len(), taken), (1, length, bytes.len()));
+            assert_eq!(parse_frame(&bytes[..bytes.len() - 1]), None, "an incomplete frame of {length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_reply_lists_presences_that_are_no_changes() {
+        let reply = format!(r#"{{"cid":"2","status":{{"presences":[{},{}]}}}}"#, presence(1, "a"), presence(2, "b"));
+        assert_eq!(seen(&reply), [(1, Some("a".to_owned()), false), (2, Some("b".to_owned()), false)]);
+    }
+
+    #[test]
+    fn a_user_that_leaves_and_joins_is_one_change() {
+        let (joined, left) = (presence(1, "new"), presence(1, "old"));
+        for (first, second) in [(("joins", &joined), ("leaves", &left)), (("leaves", &left), ("joins", &joined))] {
+            let event =
+                format!(r#"{{"status_presence_event":{{"{}":[{}],"{}":[{}]}}}}"#, first.0, first.1, second.0, second.1);
+            assert_eq!(seen(&event), [(1, Some("new".to_owned()), true)]);
+        }
+    }
+
+    #[test]
+    fn a_user_that_only_leaves_has_no_status() {
+        let event = format!(r#"{{"status_presence_event":{{"leaves":[{}]}}}}"#, presence(7, "old"));
+        assert_eq!(seen(&event), [(7, None, true)]);
+    }
 }

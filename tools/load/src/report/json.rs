@@ -1,4 +1,5 @@
-//! The run for programs. The form is kept: fields may come, none goes or changes its meaning unless [`FORMAT`] does.
+//! The report for programs. The format is stable: fields are added, and none is removed or changes its meaning without a
+//! new [`FORMAT`].
 //!
 //! ```text
 //! format        number: 1
@@ -28,14 +29,14 @@ use serde::Serialize;
 
 use crate::outcome::{Check, Figure, Machine, Outcome, Run, Sample};
 
-/// Version of the form. It goes up when a field goes or changes its meaning.
+/// Version of the format. It grows when a field is removed or changes its meaning.
 pub const FORMAT: u32 = 1;
 
-/// Writes the run to a file, over what was there.
+/// Writes the report to a file and replaces what the file held.
 ///
 /// # Errors
 ///
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub fn write(run: &Run, path: &Path) -> Result<()> {
     let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     let mut file = BufWriter::new(file);

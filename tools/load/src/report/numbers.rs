@@ -1,17 +1,18 @@
-//! How numbers are written: thousands separated, as many digits as carry meaning, binary units for memory.
+//! The format of numbers: separated thousands, significant digits only, binary units for memory.
 
 const KIB: f64 = 1_024.0;
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-/// What stands where there is no number.
+/// The placeholder for a missing number.
 pub const NONE: &str = "–";
 
-/// `1234567` is `1,234,567`.
+/// Formats a whole number: `1,234,567`.
 pub fn count(number: u64) -> String {
     group(&number.to_string())
 }
 
-/// Three digits or so: `1,235`, `12.3`, `1.23`, `0.0123`; without zeros at the end. [`NONE`] for what is no number.
+/// Formats about three significant digits: `1,235`, `12.3`, `1.23`, `0.0123`, without zeros at the end. [`NONE`] for a
+/// number that is not finite.
 pub fn figure(number: f64) -> String {
     if !number.is_finite() {
         return NONE.to_owned();
@@ -27,12 +28,13 @@ pub fn figure(number: f64) -> String {
     group(if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text })
 }
 
-/// A rate, to the whole number, or [`NONE`].
+/// Formats a rate as a whole number, or [`NONE`].
 pub fn rate(per_second: Option<f64>) -> String {
     per_second.map_or_else(|| NONE.to_owned(), |rate| group(&format!("{rate:.0}")))
 }
 
-/// Milliseconds without the unit, or [`NONE`]: `0.42`, `17.3`, `1,204`. Zeros stay, so that a column's decimals align.
+/// Formats milliseconds without the unit, or [`NONE`]: `0.42`, `17.3`, `1,204`. Keeps zeros at the end, so that decimals
+/// align in a column.
 pub fn millis(millis: Option<f64>) -> String {
     let Some(millis) = millis else { return NONE.to_owned() };
     match millis {
@@ -42,18 +44,18 @@ pub fn millis(millis: Option<f64>) -> String {
     }
 }
 
-/// A share of the floor, or [`NONE`]: `0.91`.
+/// Formats a share of the floor, or [`NONE`]: `0.91`.
 pub fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| NONE.to_owned(), |ratio| format!("{ratio:.2}"))
 }
 
-/// Bytes in the unit that leaves them above 1: `148 MiB`, `9.8 KiB`.
+/// Formats bytes in the largest unit that keeps the number above 1: `148 MiB`, `9.8 KiB`.
 pub fn bytes(bytes: u64) -> String {
     let (unit, size) = byte_unit(bytes);
     format!("{} {unit}", figure(bytes as f64 / size))
 }
 
-/// The unit to write `bytes` in, and its size.
+/// Returns the unit for `bytes`, and its size.
 pub fn byte_unit(bytes: u64) -> (&'static str, f64) {
     let mut size = 1.0;
     let mut unit = UNITS[0];
@@ -67,7 +69,7 @@ pub fn byte_unit(bytes: u64) -> (&'static str, f64) {
     (unit, size)
 }
 
-/// Short, for a scale that goes to `highest`: `50k` of 250,000, `1.5M` of 2,000,000.
+/// Formats a short number for a scale up to `highest`: `50k` of 250,000, `1.5M` of 2,000,000.
 pub fn short(number: f64, highest: f64) -> String {
     let (size, suffix) = match highest {
         highest if highest >= 1e9 => (1e9, "G"),
@@ -78,12 +80,12 @@ pub fn short(number: f64, highest: f64) -> String {
     figure(number / size) + if number == 0.0 { "" } else { suffix }
 }
 
-/// A parameter as the scenario has it; with separators when it is a number.
+/// Formats a parameter, with separated thousands when it is a number.
 pub fn parameter(value: &str) -> String {
     value.parse::<u64>().map_or_else(|_| value.to_owned(), count)
 }
 
-/// Puts a comma before every three of the whole digits.
+/// Inserts a comma before every three whole digits.
 fn group(number: &str) -> String {
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, decimals) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
@@ -95,4 +97,42 @@ fn group(number: &str) -> String {
         text.push(digit);
     }
     text + decimals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_separated_thousands_and_significant_digits_only() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(1_234_567), "1,234,567");
+        for (number, text) in [
+            (1_234.5, "1,234"),
+            (12.34, "12.3"),
+            (1.0, "1"),
+            (0.5, "0.5"),
+            (0.012_34, "0.0123"),
+            (-1_234.5, "-1,234"),
+            (f64::NAN, NONE),
+        ] {
+            assert_eq!(figure(number), text);
+        }
+        assert_eq!(millis(Some(0.5)), "0.50");
+        assert_eq!(millis(None), NONE);
+    }
+
+    #[test]
+    fn bytes_have_the_largest_unit_that_fits() {
+        for (number, text) in [(1_023, "1,023 B"), (1_024, "1 KiB"), (10_035, "9.8 KiB"), (155_189_248, "148 MiB")] {
+            assert_eq!(bytes(number), text);
+        }
+    }
+
+    #[test]
+    fn a_scale_has_one_unit() {
+        assert_eq!(short(50_000.0, 250_000.0), "50k");
+        assert_eq!(short(1_500_000.0, 2_000_000.0), "1.5M");
+        assert_eq!(short(0.0, 2_000_000.0), "0");
+    }
 }

@@ -1,8 +1,8 @@
-//! The run for the terminal: a row for each outcome, and below what is particular to each, with its checks. A narrow
-//! terminal gets the columns in two tables, so that no number is ever broken.
+//! The report for the terminal: one row per outcome, then the figures and limits of each. A narrow terminal gets the
+//! columns in two tables, so that no number is broken.
 //!
-//! Made with comfy-table: maintained, aligns by column, knows the terminal's width and whether it shows colours, and
-//! counts the width of what is shown and not its bytes.
+//! Uses comfy-table: it is maintained, aligns by column, knows the terminal's width and whether it shows colours, and
+//! counts displayed width, not bytes.
 
 use std::io::{self, Write};
 
@@ -13,16 +13,16 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Lin
 use super::numbers;
 use crate::outcome::{Check, Outcome, Run};
 
-/// The width where there is no terminal to ask.
+/// The width when the output is no terminal.
 const WIDTH: u16 = 120;
 
-/// Parameters are wrapped so that the first column stays this narrow.
+/// Width at which the parameters in the first column wrap.
 const SHAPE_WIDTH: usize = 20;
 
 const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 const RULED: TableStyle = TableStyle::new().top_border(RULE).header_separator(RULE).bottom_border(RULE);
 
-/// A column of the overview: its head, and what it says of an outcome.
+/// A column of the overview: its head, and its content for an outcome.
 type Column = (&'static str, fn(&Outcome) -> Cell);
 
 const DELIVERED: &[Column] = &[
@@ -42,21 +42,21 @@ const COST: &[Column] = &[
     ("dropped", |outcome| alarm(outcome.dropped as u64)),
 ];
 
-/// Prints the run to standard output, as wide as the terminal is.
+/// Prints the report to standard output in the width of the terminal.
 ///
 /// # Errors
 ///
-/// When standard output is closed.
+/// If standard output is closed.
 pub fn print(run: &Run) -> Result<()> {
     let width = Table::new().width().unwrap_or(WIDTH);
     write(run, &mut io::stdout().lock(), width)
 }
 
-/// Writes the run for a terminal of `width` columns.
+/// Writes the report for a terminal of `width` columns.
 ///
 /// # Errors
 ///
-/// When the target cannot be written.
+/// If the target cannot be written.
 pub fn write(run: &Run, target: &mut impl Write, width: u16) -> Result<()> {
     let machine = &run.machine;
     let memory = numbers::bytes(machine.memory);
@@ -71,7 +71,7 @@ pub fn write(run: &Run, target: &mut impl Write, width: u16) -> Result<()> {
     verdict(run, target)
 }
 
-/// All columns in one table if they fit, else in two; with wide gaps if those fit.
+/// Returns one table with all columns if they fit, otherwise two; with wide gaps if those fit.
 fn overviews(run: &Run, width: u16) -> Vec<Table> {
     let all = [DELIVERED, COST].concat();
     let arrangements: [(&[&[Column]], u16); 4] =
@@ -91,14 +91,14 @@ fn width_of(table: &Table, gap: u16) -> u16 {
     columns.into_iter().reduce(|sum, column| sum.saturating_add(gap).saturating_add(column)).unwrap_or(0)
 }
 
-/// A space parts the columns by itself; padding adds the rest of the gap.
+/// Builds a table. A space separates the columns by itself; padding adds the rest of the gap.
 fn overview(run: &Run, columns: &[Column], gap: u16) -> Table {
     let mut table = Table::new();
     table.load_style(RULED).set_content_arrangement(ContentArrangement::Disabled);
     let heads = columns.iter().map(|(head, _)| Cell::new(head).set_alignment(CellAlignment::Right));
     table.set_header(std::iter::once(Cell::new("scenario")).chain(heads));
     for outcome in &run.outcomes {
-        let numbers = columns.iter().map(|(_, says)| says(outcome).set_alignment(CellAlignment::Right));
+        let numbers = columns.iter().map(|(_, content)| content(outcome).set_alignment(CellAlignment::Right));
         table.add_row(std::iter::once(Cell::new(name(outcome))).chain(numbers));
     }
     for column in table.column_iter_mut() {
@@ -107,7 +107,7 @@ fn overview(run: &Run, columns: &[Column], gap: u16) -> Table {
     table
 }
 
-/// The scenario, and below it its parameters.
+/// Returns the scenario, and its parameters below it.
 fn name(outcome: &Outcome) -> String {
     let mut lines = vec![outcome.scenario.to_owned()];
     let mut line = String::new();
@@ -128,13 +128,13 @@ fn per_cpu_second(outcome: &Outcome) -> String {
     outcome.ratio_to_floor().map_or(rate.clone(), |ratio| format!("{rate}\n({ratio:.2})"))
 }
 
-/// A number that should be zero.
+/// Formats a number that should be zero.
 fn alarm(number: u64) -> Cell {
     let cell = Cell::new(numbers::count(number));
     if number == 0 { cell } else { cell.fg(Color::Red).add_attribute(Attribute::Bold) }
 }
 
-/// What is particular to the scenario, and its checks; nothing where there is neither.
+/// Writes the figures and limits of an outcome; nothing if it has neither.
 fn details(outcome: &Outcome, target: &mut impl Write, width: u16) -> Result<()> {
     if outcome.figures.is_empty() && outcome.checks.is_empty() {
         return Ok(());

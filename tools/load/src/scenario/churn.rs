@@ -1,47 +1,47 @@
-//! Users appear and vanish under the eyes of followers: a wave of log-ins, then everybody's line breaks.
+//! Users log in and disconnect while others follow them: a wave of logins, then every connection breaks.
 
-use super::{figure, unharmed};
+use super::{figure, require_no_losses};
 use crate::arguments::Arguments;
+use crate::harness::Harness;
 use crate::outcome::Outcome;
-use crate::process::Kind;
-use crate::stage::Stage;
+use crate::process::ServerKind;
 
-/// Log-ins under way at once.
-const AT_ONCE: u32 = 200;
+/// Maximum number of concurrent logins.
+const MAX_LOGINS: u32 = 200;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let users = arguments.users.unwrap_or(arguments.scaled(2_000));
     let followers = arguments.followers.unwrap_or(arguments.scaled(200));
-    let mut stage = Stage::start(Kind::Server, arguments, "churn")?;
-    stage.open(followers)?;
-    let watched: Vec<u32> = (followers..followers + users).collect();
+    let mut harness = Harness::start(ServerKind::Hereabouts, arguments, "churn")?;
+    harness.open(followers)?;
+    let followed: Vec<u32> = (followers..followers + users).collect();
     for follower in 0..followers {
-        stage.follow(follower as usize, &watched);
-        stage.prepared()?;
+        harness.follow(follower as usize, &followed);
+        harness.settle_setup()?;
     }
-    stage.newly_open();
-    stage.say("logging in");
-    stage.measure();
-    let (mut begun, mut shown) = (0, 0);
-    while shown < users && stage.elapsed() < 60.0 {
-        let more = AT_ONCE.min(users - begun).saturating_sub(begun - shown);
-        stage.connect(more)?;
+    harness.take_newly_open();
+    harness.show("logging in");
+    harness.start_measurement();
+    let (mut begun, mut visible) = (0, 0);
+    while visible < users && harness.elapsed() < 60.0 {
+        let more = MAX_LOGINS.min(users - begun).saturating_sub(begun - visible);
+        harness.connect(more)?;
         begun += more;
-        stage.turn()?;
-        for client in stage.newly_open() {
-            stage.publish(u32::try_from(client)?);
-            shown += 1;
+        harness.poll()?;
+        for client in harness.take_newly_open() {
+            harness.publish(u32::try_from(client)?);
+            visible += 1;
         }
     }
-    stage.settle()?;
-    let joined = stage.elapsed();
-    stage.say("vanishing");
-    watched.iter().for_each(|&user| stage.vanish(user));
-    stage.settle()?;
-    let left = stage.elapsed() - joined;
-    let figures = vec![figure("everybody seen after", joined, "s"), figure("everybody gone after", left, "s")];
+    harness.settle()?;
+    let joined = harness.elapsed();
+    harness.show("disconnecting");
+    followed.iter().for_each(|&user| harness.disconnect(user));
+    harness.settle()?;
+    let left = harness.elapsed() - joined;
+    let figures = vec![figure("all logins seen after", joined, "s"), figure("all disconnects seen after", left, "s")];
     let parameters = vec![("logins", users.to_string()), ("followers", followers.to_string())];
-    let mut outcome = stage.outcome("churn", parameters, figures);
-    unharmed(&mut outcome);
+    let mut outcome = harness.finish("churn", parameters, figures);
+    require_no_losses(&mut outcome);
     Ok(outcome)
 }

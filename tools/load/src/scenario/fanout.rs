@@ -1,19 +1,20 @@
-//! Few publish, many follow all of them: one update at a time, the next when everybody has it.
+//! Few users publish, many follow all of them. The next update starts when every follower has the one before.
 
-use super::{at_most, unharmed};
+use super::{at_most, require_no_losses};
 use crate::arguments::Arguments;
+use crate::harness::{Harness, NodeSelection};
 use crate::outcome::Outcome;
-use crate::process::Kind;
-use crate::stage::{Part, Stage};
+use crate::process::ServerKind;
 
-/// Deliveries that make a figure of a CPU time read in hundredths of a second.
-const ENOUGH: u32 = 450_000;
+/// Number of deliveries that make CPU times, which are read in hundredths of a second, precise enough.
+const TARGET_DELIVERIES: u32 = 450_000;
 
+/// The sizes of a fan-out.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     pub publishers: u32,
     pub followers: u32,
-    /// Updates of each publisher; none: as many as make a good measurement.
+    /// Updates of each publisher. `None` means as many as make a good measurement.
     pub rounds: Option<u32>,
 }
 
@@ -27,56 +28,56 @@ impl Shape {
     }
 
     fn rounds(self, arguments: &Arguments) -> u32 {
-        let enough = if arguments.quick { 2_000 } else { ENOUGH };
-        self.rounds.unwrap_or((enough / self.publishers / self.followers).max(3))
+        let target = if arguments.quick { 2_000 } else { TARGET_DELIVERIES };
+        self.rounds.unwrap_or((target / self.publishers / self.followers).max(3))
     }
 }
 
-/// A server with its publishers and followers, one update told.
-pub fn set_up(kind: Kind, shape: Shape, arguments: &Arguments, title: &str) -> anyhow::Result<Stage> {
-    let mut stage = Stage::start(kind, arguments, title)?;
-    populate(&mut stage, shape)?;
-    Ok(stage)
+/// Starts a server and populates it.
+pub fn set_up(kind: ServerKind, shape: Shape, arguments: &Arguments, title: &str) -> anyhow::Result<Harness> {
+    let mut harness = Harness::start(kind, arguments, title)?;
+    populate(&mut harness, shape)?;
+    Ok(harness)
 }
 
-/// The publishers and their followers, one update told. Where there are several nodes, no follower is where a publisher
-/// is.
-pub fn populate(stage: &mut Stage, shape: Shape) -> anyhow::Result<()> {
+/// Connects the publishers and their followers, and delivers one update of each publisher. With several nodes, no
+/// follower is on the node of a publisher.
+pub fn populate(harness: &mut Harness, shape: Shape) -> anyhow::Result<()> {
     let Shape { publishers, followers, .. } = shape;
-    stage.head_for(Part::First);
-    stage.open(publishers)?;
-    stage.head_for(Part::Others);
-    stage.open(followers)?;
+    harness.select_nodes(NodeSelection::First);
+    harness.open(publishers)?;
+    harness.select_nodes(NodeSelection::Others);
+    harness.open(followers)?;
     let published: Vec<u32> = (0..publishers).collect();
     for follower in publishers..publishers + followers {
-        stage.follow(follower as usize, &published);
+        harness.follow(follower as usize, &published);
         if follower % 500 == 0 {
-            stage.prepared()?;
+            harness.settle_setup()?;
         }
     }
-    published.iter().for_each(|&user| stage.publish(user));
-    stage.prepared()
+    published.iter().for_each(|&user| harness.publish(user));
+    harness.settle_setup()
 }
 
-pub fn run(kind: Kind, shape: Shape, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let stage = set_up(kind, shape, arguments, if kind == Kind::Floor { "floor" } else { "fanout" })?;
-    publish("fanout", stage, shape, arguments)
+pub fn run(kind: ServerKind, shape: Shape, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let harness = set_up(kind, shape, arguments, if kind == ServerKind::Floor { "floor" } else { "fanout" })?;
+    publish("fanout", harness, shape, arguments)
 }
 
-/// Publishes one update after the other and says what that took.
+/// Publishes one update after the other and returns what was measured.
 pub fn publish(
     scenario: &'static str,
-    mut stage: Stage,
+    mut harness: Harness,
     shape: Shape,
     arguments: &Arguments,
 ) -> anyhow::Result<Outcome> {
     let rounds = shape.rounds(arguments);
-    stage.say("publishing");
-    stage.measure();
+    harness.show("publishing");
+    harness.start_measurement();
     for _ in 0..rounds {
         for user in 0..shape.publishers {
-            stage.publish(user);
-            if !stage.settle()? {
+            harness.publish(user);
+            if !harness.settle()? {
                 break;
             }
         }
@@ -86,8 +87,8 @@ pub fn publish(
         ("followers", shape.followers.to_string()),
         ("updates", (rounds * shape.publishers).to_string()),
     ];
-    let mut outcome = stage.outcome(scenario, parameters, Vec::new());
-    unharmed(&mut outcome);
+    let mut outcome = harness.finish(scenario, parameters, Vec::new());
+    require_no_losses(&mut outcome);
     if shape.followers >= 15_000 {
         #[expect(clippy::cast_precision_loss, reason = "below a minute")]
         let p99 = outcome.latency.value_at_quantile(0.99) as f64 / 1000.0;

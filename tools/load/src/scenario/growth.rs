@@ -1,11 +1,11 @@
-//! What a delivery and a follow cost as their number grows: both should stay flat.
+//! The cost of a delivery and of a follow at growing numbers: both should stay flat.
 
-use super::{at_most, figure, grown, per, unharmed};
+use super::{at_most, figure, growth, per, require_no_losses};
 use crate::arguments::Arguments;
+use crate::harness::Harness;
 use crate::outcome::Outcome;
-use crate::process::Kind;
+use crate::process::ServerKind;
 use crate::scenario::fanout::{self, Shape};
-use crate::stage::Stage;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
@@ -20,43 +20,43 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
 
 fn deliveries(followers: u32, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let shape = Shape { publishers: 1, followers, rounds: None };
-    let mut outcome = fanout::run(Kind::Server, shape, arguments)?;
+    let mut outcome = fanout::run(ServerKind::Hereabouts, shape, arguments)?;
     let cost = per(outcome.server_cpu_seconds * 1e6, outcome.deliveries);
     outcome.scenario = "growth";
     outcome.figures.push(figure("CPU per delivery", cost, "µs"));
     outcome.checks.clear();
-    unharmed(&mut outcome);
+    require_no_losses(&mut outcome);
     Ok(outcome)
 }
 
-/// Clients that follow that many users each, all the same ones, who have been followed before.
+/// Measures clients that each follow the same users, which a client followed before.
 fn edges(follows: u32, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let total = arguments.scaled(400_000).max(follows);
     let clients = (total / follows).clamp(1, 12_000);
-    let mut stage = Stage::start(Kind::Server, arguments, "growth")?;
-    stage.open(clients + 1)?;
+    let mut harness = Harness::start(ServerKind::Hereabouts, arguments, "growth")?;
+    harness.open(clients + 1)?;
     let followed: Vec<u32> = (1_000_000..1_000_000 + follows).collect();
-    stage.follow(0, &followed);
-    stage.prepared()?;
-    stage.measure();
-    let before = stage.used();
+    harness.follow(0, &followed);
+    harness.settle_setup()?;
+    harness.start_measurement();
+    let before = harness.used();
     for client in 1..=clients as usize {
-        stage.follow(client, &followed);
+        harness.follow(client, &followed);
         if client % 50 == 0 {
-            stage.prepared()?;
+            harness.settle_setup()?;
         }
     }
-    stage.settle()?;
-    let after = stage.used();
+    harness.settle()?;
+    let after = harness.used();
     let edges = u64::from(clients) * u64::from(follows);
-    let memory = per(grown(after.memory, before.memory), edges);
+    let memory = per(growth(after.memory, before.memory), edges);
     let figures = vec![
         figure("CPU per follow", per((after.cpu_seconds - before.cpu_seconds) * 1e6, edges), "µs"),
         figure("memory per follow", memory, "B"),
     ];
     let parameters = vec![("clients", clients.to_string()), ("follows of each", follows.to_string())];
-    let mut outcome = stage.outcome("growth", parameters, figures);
-    unharmed(&mut outcome);
+    let mut outcome = harness.finish("growth", parameters, figures);
+    require_no_losses(&mut outcome);
     if follows >= 1_000 {
         outcome.checks.push(at_most("memory per follow", memory, 64.0, "B"));
     }

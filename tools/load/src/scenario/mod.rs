@@ -1,4 +1,4 @@
-//! The scenarios, and which of them make a whole run.
+//! The scenarios, one file each, and the list of those that a complete run contains.
 
 mod churn;
 mod fairness;
@@ -13,22 +13,22 @@ mod stall;
 
 use crate::arguments::{Arguments, Scenario};
 use crate::outcome::{Check, Figure, Outcome};
-use crate::process::Kind;
+use crate::process::ServerKind;
 
 pub use fanout::Shape as FanoutShape;
 
-/// Runs one scenario; the floor of the same shape first, where there is one.
+/// Runs one scenario, after the floor with the same sizes where there is one.
 pub fn run(scenario: Scenario, arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
     match scenario {
         Scenario::Floor => {
             let shape = FanoutShape::of(arguments);
-            Ok(vec![fanout::run(Kind::Floor, shape, arguments)?])
+            Ok(vec![fanout::run(ServerKind::Floor, shape, arguments)?])
         }
-        Scenario::Idle => beside_floor(arguments, idle::run),
+        Scenario::Idle => with_floor(arguments, idle::run),
         Scenario::Fanout => {
-            beside_floor(arguments, |kind, arguments| fanout::run(kind, FanoutShape::of(arguments), arguments))
+            with_floor(arguments, |kind, arguments| fanout::run(kind, FanoutShape::of(arguments), arguments))
         }
-        Scenario::Mesh => beside_floor(arguments, mesh::run),
+        Scenario::Mesh => with_floor(arguments, mesh::run),
         Scenario::Herd => Ok(vec![herd::run(arguments)?]),
         Scenario::Churn => Ok(vec![churn::run(arguments)?]),
         Scenario::Stall => Ok(vec![stall::run(arguments)?]),
@@ -41,12 +41,12 @@ pub fn run(scenario: Scenario, arguments: &Arguments) -> anyhow::Result<Vec<Outc
     }
 }
 
-/// Everything, with the shapes of docs/performance.md.
-pub fn run_all(arguments: &Arguments, mut done: impl FnMut(Vec<Outcome>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    done(run(Scenario::Idle, arguments)?)?;
+/// Runs every scenario of one node, in the sizes of docs/performance.md.
+pub fn run_all(arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
+    let mut outcomes = run(Scenario::Idle, arguments)?;
     for followers in [1_000, 15_000] {
         let shape = FanoutShape { publishers: 1, followers: arguments.scaled(followers), rounds: None };
-        done(beside_floor(arguments, |kind, arguments| fanout::run(kind, shape, arguments))?)?;
+        outcomes.extend(with_floor(arguments, |kind, arguments| fanout::run(kind, shape, arguments))?);
     }
     let rest = [
         Scenario::Mesh,
@@ -58,20 +58,21 @@ pub fn run_all(arguments: &Arguments, mut done: impl FnMut(Vec<Outcome>) -> anyh
         Scenario::Growth,
     ];
     for scenario in rest {
-        done(run(scenario, arguments)?)?;
+        outcomes.extend(run(scenario, arguments)?);
     }
-    Ok(())
+    Ok(outcomes)
 }
 
-fn beside_floor(
+/// Runs the floor, then the server, and compares them.
+fn with_floor(
     arguments: &Arguments,
-    run: impl Fn(Kind, &Arguments) -> anyhow::Result<Outcome>,
+    run: impl Fn(ServerKind, &Arguments) -> anyhow::Result<Outcome>,
 ) -> anyhow::Result<Vec<Outcome>> {
     if arguments.without_floor {
-        return Ok(vec![run(Kind::Server, arguments)?]);
+        return Ok(vec![run(ServerKind::Hereabouts, arguments)?]);
     }
-    let mut floor = run(Kind::Floor, arguments)?;
-    let mut server = run(Kind::Server, arguments)?;
+    let mut floor = run(ServerKind::Floor, arguments)?;
+    let mut server = run(ServerKind::Hereabouts, arguments)?;
     floor.scenario = "floor";
     floor.checks.clear();
     server.floor = floor.deliveries_per_cpu_second();
@@ -106,8 +107,8 @@ fn at_least(what: &str, measured: f64, limit: f64, unit: &str) -> Check {
     }
 }
 
-/// What every scenario has to hold: nobody is dropped, and everybody ends at the latest state.
-fn unharmed(outcome: &mut Outcome) {
+/// Adds the limits of every scenario: no connection is dropped, and every follower ends at the latest state.
+fn require_no_losses(outcome: &mut Outcome) {
     outcome.checks.push(Check {
         what: "connections dropped".to_owned(),
         wanted: "0".to_owned(),
@@ -115,19 +116,19 @@ fn unharmed(outcome: &mut Outcome) {
         holds: outcome.dropped == 0,
     });
     outcome.checks.push(Check {
-        what: "states that never came".to_owned(),
+        what: "states lost".to_owned(),
         wanted: "0".to_owned(),
         measured: outcome.lost.to_string(),
         holds: outcome.lost == 0,
     });
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+#[expect(clippy::cast_precision_loss, reason = "reports show three digits")]
 fn per(total: f64, count: u64) -> f64 {
     if count == 0 { 0.0 } else { total / count as f64 }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
-fn grown(after: u64, before: u64) -> f64 {
+#[expect(clippy::cast_precision_loss, reason = "reports show three digits")]
+fn growth(after: u64, before: u64) -> f64 {
     after as f64 - before as f64
 }

@@ -7,29 +7,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{at_most, figure, grown, unharmed};
+use super::{at_most, figure, growth, require_no_losses};
 use crate::arguments::Arguments;
 use crate::clock;
+use crate::harness::Harness;
 use crate::outcome::{Check, Outcome};
-use crate::process::Kind;
+use crate::process::ServerKind;
 use crate::scenario::fanout::{self, Shape};
-use crate::stage::Stage;
 
-/// Updates without an answer, per publisher, past which no more are sent: what the server does not take it need not
-/// deliver.
-const UNANSWERED: u64 = 20;
+/// Maximum number of unanswered updates per publisher. At the maximum no more are sent: the server need not deliver what
+/// it has not accepted.
+const MAX_UNANSWERED: u64 = 20;
 
-/// Publishers that go on at their pace whatever becomes of it.
+/// Publishers that send at a fixed rate, independent of what the server does.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream {
     pub publishers: u32,
-    /// Updates of each a second.
+    /// Updates of each publisher per second.
     pub rate: u32,
 }
 
 impl Stream {
-    /// Publishes for that long; how many updates were sent.
-    pub fn run(self, stage: &mut Stage, seconds: f64) -> anyhow::Result<u64> {
+    /// Publishes for this long and returns how many updates were sent.
+    pub fn run(self, harness: &mut Harness, seconds: f64) -> anyhow::Result<u64> {
         let Self { publishers, rate } = self;
         let began = clock::micros();
         let total = (f64::from(publishers) * f64::from(rate) * seconds).round();
@@ -41,53 +41,53 @@ impl Stream {
             let passed = (clock::micros() - began) as f64;
             while due < total && due * gap <= passed {
                 due += 1.0;
-                if stage.unanswered() < UNANSWERED * u64::from(publishers) {
-                    stage.publish(next);
+                if harness.unanswered() < MAX_UNANSWERED * u64::from(publishers) {
+                    harness.publish(next);
                     sent += 1;
                 }
                 next = (next + 1) % publishers;
             }
-            stage.turn_within(Duration::from_millis(1))?;
+            harness.poll_for(Duration::from_millis(1))?;
         }
         Ok(sent)
     }
 }
 
-/// Asks the server how it does, twice a second.
-struct Doctor {
+/// Requests `/health` twice a second.
+struct HealthProbe {
     over: Arc<AtomicBool>,
-    asking: JoinHandle<Health>,
+    thread: JoinHandle<Health>,
 }
 
 #[derive(Default)]
 struct Health {
-    asked: u32,
-    answered: u32,
-    /// Milliseconds.
+    requests: u32,
+    successes: u32,
+    /// Milliseconds of the slowest reply.
     slowest: f64,
 }
 
-impl Doctor {
-    fn visit(address: SocketAddr) -> Self {
+impl HealthProbe {
+    fn start(address: SocketAddr) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let flag = over.clone();
-        let asking = std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             let mut health = Health::default();
             while !flag.load(Ordering::Relaxed) {
                 let began = clock::seconds();
-                health.asked += 1;
-                health.answered += u32::from(is_healthy(address).unwrap_or(false));
+                health.requests += 1;
+                health.successes += u32::from(is_healthy(address).unwrap_or(false));
                 health.slowest = health.slowest.max((clock::seconds() - began) * 1000.0);
                 std::thread::sleep(Duration::from_millis(500));
             }
             health
         });
-        Self { over, asking }
+        Self { over, thread }
     }
 
-    fn report(self) -> Health {
+    fn stop(self) -> Health {
         self.over.store(true, Ordering::Relaxed);
-        self.asking.join().unwrap_or_default()
+        self.thread.join().unwrap_or_default()
     }
 }
 
@@ -106,29 +106,29 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let rate = arguments.rate.unwrap_or(50);
     let seconds = arguments.seconds.unwrap_or(arguments.scaled_seconds(30));
     let shape = Shape { publishers, followers, rounds: None };
-    let mut stage = fanout::set_up(Kind::Server, shape, arguments, "overload")?;
-    let before = stage.used().memory;
-    let doctor = Doctor::visit(stage.servers.address(0));
+    let mut harness = fanout::set_up(ServerKind::Hereabouts, shape, arguments, "overload")?;
+    let before = harness.used().memory;
+    let probe = HealthProbe::start(harness.servers.address(0));
     let stream = Stream { publishers, rate };
-    stage.say("more than can be delivered");
-    stage.measure();
-    stream.run(&mut stage, f64::from(seconds) / 2.0)?;
-    let half = stage.used().memory;
-    let sent = stream.run(&mut stage, f64::from(seconds) / 2.0)?;
-    let end = stage.used().memory;
-    let stopped = stage.elapsed();
-    stage.settle()?;
-    let settled = stage.elapsed() - stopped;
-    let health = doctor.report();
-    let taken = f64::from(u32::try_from(sent)?) / f64::from(seconds) * 2.0;
+    harness.show("more than can be delivered");
+    harness.start_measurement();
+    stream.run(&mut harness, f64::from(seconds) / 2.0)?;
+    let half = harness.used().memory;
+    let sent = stream.run(&mut harness, f64::from(seconds) / 2.0)?;
+    let end = harness.used().memory;
+    let stopped = harness.elapsed();
+    harness.settle()?;
+    let settled = harness.elapsed() - stopped;
+    let health = probe.stop();
+    let accepted = f64::from(u32::try_from(sent)?) / f64::from(seconds) * 2.0;
     let figures = vec![
         figure("updates offered", f64::from(publishers * rate), "/s"),
-        figure("updates taken", taken, "/s"),
-        figure("deliveries owed by those", taken * f64::from(followers), "/s"),
+        figure("updates accepted", accepted, "/s"),
+        figure("deliveries of those", accepted * f64::from(followers), "/s"),
         figure("all at the latest state after", settled, "s"),
-        figure("memory at the start", grown(before, 0) / 1048576.0, "MiB"),
-        figure("memory after half the time", grown(half, 0) / 1048576.0, "MiB"),
-        figure("memory at the end", grown(end, 0) / 1048576.0, "MiB"),
+        figure("memory at the start", growth(before, 0) / 1048576.0, "MiB"),
+        figure("memory after half the time", growth(half, 0) / 1048576.0, "MiB"),
+        figure("memory at the end", growth(end, 0) / 1048576.0, "MiB"),
         figure("slowest answer to /health", health.slowest, "ms"),
     ];
     let parameters = vec![
@@ -137,17 +137,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         ("followers", followers.to_string()),
         ("seconds", seconds.to_string()),
     ];
-    let mut outcome = stage.outcome("overload", parameters, figures);
-    unharmed(&mut outcome);
+    let mut outcome = harness.finish("overload", parameters, figures);
+    require_no_losses(&mut outcome);
     outcome.checks.push(Check {
         what: "/health answered".to_owned(),
-        wanted: health.asked.to_string(),
-        measured: health.answered.to_string(),
-        holds: health.asked == health.answered,
+        wanted: health.requests.to_string(),
+        measured: health.successes.to_string(),
+        holds: health.requests == health.successes,
     });
     outcome.checks.push(at_most(
         "memory at the end, of that after half the time",
-        grown(end, 0) / grown(half, 0),
+        growth(end, 0) / growth(half, 0),
         1.1,
         "",
     ));

@@ -1,10 +1,10 @@
-//! Some followers stop reading under a stream of updates, then read on.
+//! Some followers stop reading during a stream of updates, then they read again.
 
 use super::overload::Stream;
-use super::{figure, grown, unharmed};
+use super::{figure, growth, require_no_losses};
 use crate::arguments::Arguments;
 use crate::outcome::Outcome;
-use crate::process::Kind;
+use crate::process::ServerKind;
 use crate::scenario::fanout::{self, Shape};
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -14,26 +14,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let seconds = f64::from(arguments.seconds.unwrap_or(arguments.scaled_seconds(10)));
     let stalled = (followers / 10).max(1);
     let shape = Shape { publishers, followers, rounds: None };
-    let mut stage = fanout::set_up(Kind::Server, shape, arguments, "stall")?;
-    let before = stage.used().memory;
+    let mut harness = fanout::set_up(ServerKind::Hereabouts, shape, arguments, "stall")?;
+    let before = harness.used().memory;
     let stream = Stream { publishers, rate };
-    stage.measure();
-    stage.say("everybody reads");
-    stream.run(&mut stage, 2.0)?;
-    stage.say("some do not read");
+    harness.start_measurement();
+    harness.show("every follower reads");
+    stream.run(&mut harness, 2.0)?;
+    harness.show("some followers do not read");
     let stalling = publishers as usize..(publishers + stalled) as usize;
-    stalling.clone().for_each(|client| stage.pause(client));
-    stream.run(&mut stage, seconds)?;
-    let during = stage.used().memory;
-    stage.say("everybody reads again");
-    stalling.for_each(|client| stage.resume(client));
-    stream.run(&mut stage, 2.0)?;
-    let stopped = stage.elapsed();
-    stage.settle()?;
-    let settled = stage.elapsed() - stopped;
+    stalling.clone().for_each(|client| harness.pause(client));
+    stream.run(&mut harness, seconds)?;
+    let during = harness.used().memory;
+    harness.show("every follower reads again");
+    stalling.for_each(|client| harness.resume(client));
+    stream.run(&mut harness, 2.0)?;
+    let stopped = harness.elapsed();
+    harness.settle()?;
+    let settled = harness.elapsed() - stopped;
     let figures = vec![
         figure("all at the latest state after", settled, "s"),
-        figure("memory grown while stalled", grown(during, before) / 1048576.0, "MiB"),
+        figure("memory grown while stalled", growth(during, before) / 1048576.0, "MiB"),
     ];
     let parameters = vec![
         ("publishers", publishers.to_string()),
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         ("stalled", stalled.to_string()),
         ("seconds", seconds.to_string()),
     ];
-    let mut outcome = stage.outcome("stall", parameters, figures);
-    unharmed(&mut outcome);
+    let mut outcome = harness.finish("stall", parameters, figures);
+    require_no_losses(&mut outcome);
     Ok(outcome)
 }

@@ -1,12 +1,12 @@
-//! The outcomes side by side: what a CPU-second delivers, and how long deliveries take. Bars of the page's own, not a
-//! drawing, so that they are as wide as there is room and their letters stay readable.
+//! Bars that compare the outcomes: deliveries per CPU-second, and latency. They are HTML, not SVG, so that they take the
+//! available width and their text keeps its size.
 
 use maud::{Markup, html};
 
 use crate::outcome::Outcome;
 use crate::report::{numbers, shape};
 
-/// Both comparisons, of those outcomes that have something to compare; nothing for a single one.
+/// Returns both comparisons. Each contains the outcomes that have its numbers, and is left out for fewer than two.
 pub fn bars(outcomes: &[Outcome]) -> Markup {
     let delivering: Vec<_> = outcomes.iter().filter(|outcome| outcome.deliveries_per_cpu_second().is_some()).collect();
     let timed: Vec<_> = outcomes.iter().filter(|outcome| outcome.max_ms().is_some()).collect();
@@ -23,11 +23,11 @@ fn efficiency(outcomes: &[&Outcome]) -> Markup {
     let most = rates.fold(0.0, f64::max);
     html! {
         figure.bars {
-            figcaption { "Deliveries per CPU-second " span.unit { "the mark is the floor of the same shape" } }
+            figcaption { "Deliveries per CPU-second " span.unit { "the mark is the floor of the same size" } }
             ul {
                 @for outcome in outcomes {
                     @let rate = outcome.deliveries_per_cpu_second().unwrap_or_default();
-                    li title=(tooltip(outcome, &efficiency_says(outcome))) {
+                    li title=(tooltip(outcome, &efficiency_text(outcome))) {
                         span.name { (label(outcome, outcomes)) }
                         span.track {
                             span.bar style=(format!("width:{:.2}%", share(rate, most))) {}
@@ -43,35 +43,37 @@ fn efficiency(outcomes: &[&Outcome]) -> Markup {
     }
 }
 
-fn efficiency_says(outcome: &Outcome) -> String {
+fn efficiency_text(outcome: &Outcome) -> String {
     let rate = numbers::rate(outcome.deliveries_per_cpu_second());
     outcome.ratio_to_floor().map_or(rate.clone(), |ratio| format!("{rate}, {ratio:.2} of the floor"))
 }
 
-/// The scenario; where it is there in several shapes, with those parameters that tell them apart.
+/// Returns the scenario's name. If it ran in several sizes, the parameters that differ follow.
 fn label(outcome: &Outcome, all: &[&Outcome]) -> String {
-    let twins = || all.iter().filter(|other| other.scenario == outcome.scenario);
-    let telling =
-        outcome.parameters.iter().filter(|parameter| twins().any(|twin| !twin.parameters.contains(parameter)));
-    telling.fold(outcome.scenario.to_owned(), |label, (_, value)| format!("{label} {}", numbers::parameter(value)))
+    let same_scenario = || all.iter().filter(|other| other.scenario == outcome.scenario);
+    let distinctive = outcome
+        .parameters
+        .iter()
+        .filter(|parameter| same_scenario().any(|other| !other.parameters.contains(parameter)));
+    distinctive.fold(outcome.scenario.to_owned(), |label, (_, value)| format!("{label} {}", numbers::parameter(value)))
 }
 
 fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
 }
 
-/// From p50 to p99 strong, from there to the maximum faint; every decade is as wide as the one before.
+/// Draws p50 to p99 as a strong bar and p99 to the maximum as a faint one, on a logarithmic scale.
 fn latency(outcomes: &[&Outcome]) -> Markup {
     let least = outcomes.iter().filter_map(|outcome| outcome.p50_ms()).fold(f64::INFINITY, f64::min);
     let most = outcomes.iter().filter_map(|outcome| outcome.max_ms()).fold(0.0, f64::max);
     let scale = Decades::over(least, most);
     html! {
         figure.bars {
-            figcaption { "Latency " span.unit { "p50 to p99, and on to the slowest; ms, logarithmic" } }
+            figcaption { "Latency " span.unit { "p50 to p99, then to the maximum; ms, logarithmic" } }
             ul {
                 @for outcome in outcomes {
                     @let (p50, p99, max) = (outcome.p50_ms(), outcome.p99_ms(), outcome.max_ms());
-                    li title=(tooltip(outcome, &latency_says(outcome))) {
+                    li title=(tooltip(outcome, &latency_text(outcome))) {
                         span.name { (label(outcome, outcomes)) }
                         span.track {
                             @for (at, _) in scale.ticks() { span.decade style=(format!("left:{at:.2}%")) {} }
@@ -93,28 +95,28 @@ fn latency(outcomes: &[&Outcome]) -> Markup {
     }
 }
 
-fn latency_says(outcome: &Outcome) -> String {
+fn latency_text(outcome: &Outcome) -> String {
     let [p50, p99, max] = [outcome.p50_ms(), outcome.p99_ms(), outcome.max_ms()].map(numbers::millis);
-    format!("p50 {p50} ms, p99 {p99} ms, slowest {max} ms")
+    format!("p50 {p50} ms, p99 {p99} ms, maximum {max} ms")
 }
 
-fn tooltip(outcome: &Outcome, says: &str) -> String {
+fn tooltip(outcome: &Outcome, text: &str) -> String {
     let shape = shape(outcome);
     let shape = if shape.is_empty() { shape } else { format!(" ({shape})") };
-    format!("{}{shape}: {says}", outcome.scenario)
+    format!("{}{shape}: {text}", outcome.scenario)
 }
 
-/// A scale from one power of ten to another.
+/// A logarithmic scale from one power of ten to another.
 struct Decades {
     low: i32,
     high: i32,
 }
 
 impl Decades {
-    /// The first decade that is drawn at all: a hundredth of a millisecond.
+    /// The lowest power of ten on any scale: a hundredth of a millisecond.
     const FIRST: i32 = -2;
-    /// So many decades are all named; of more, every second is.
-    const NAMED: i32 = 5;
+    /// Maximum number of decades that are all labelled. Of more, every second one is.
+    const MAX_LABELLED: i32 = 5;
 
     fn over(least: f64, most: f64) -> Self {
         let exponents = Self::FIRST..=9;
@@ -123,22 +125,22 @@ impl Decades {
         Self { low, high: high.max(low + 1) }
     }
 
-    fn place(&self, millis: f64) -> f64 {
-        let place = (millis.log10() - f64::from(self.low)) / f64::from(self.high - self.low);
-        100.0 * place.clamp(0.0, 1.0)
+    fn position(&self, millis: f64) -> f64 {
+        let position = (millis.log10() - f64::from(self.low)) / f64::from(self.high - self.low);
+        100.0 * position.clamp(0.0, 1.0)
     }
 
-    /// Left end and width of the bar between two values; at least a hair, so that it is seen.
+    /// Returns left end and width of the bar between two values. The width is at least two pixels.
     fn span(&self, from: Option<f64>, to: Option<f64>) -> String {
-        let (left, right) = (self.place(from.unwrap_or_default()), self.place(to.unwrap_or_default()));
+        let (left, right) = (self.position(from.unwrap_or_default()), self.position(to.unwrap_or_default()));
         format!("left:{left:.2}%;width:max(2px,{:.2}%)", right - left)
     }
 
     fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
         (self.low..=self.high).map(|exponent| {
             let millis = 10_f64.powi(exponent);
-            let named = self.high - self.low <= Self::NAMED || (exponent - self.low) % 2 == 0;
-            (self.place(millis), if named { numbers::short(millis, millis) } else { String::new() })
+            let labelled = self.high - self.low <= Self::MAX_LABELLED || (exponent - self.low) % 2 == 0;
+            (self.position(millis), if labelled { numbers::short(millis, millis) } else { String::new() })
         })
     }
 }

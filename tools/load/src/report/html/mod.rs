@@ -1,7 +1,7 @@
-//! The run for people: one page that needs nothing else, no script, no network. On top what held and how the scenarios
-//! compare, then a section for each. [`section`] writes those, [`compare`] the bars of the overview, [`plot`] draws.
+//! The report for people: one self-contained page without scripts. The top shows the limits and compares the scenarios
+//! ([`compare`]); a section per outcome follows ([`section`]), with plots ([`plot`]).
 //!
-//! The page is made with maud: it is checked when compiled, and it escapes every text that is put in.
+//! Uses maud: templates are checked at compile time, and every text is escaped.
 
 mod axis;
 mod compare;
@@ -17,17 +17,17 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::numbers;
 use crate::outcome::{Machine, Outcome, Run};
 
-/// The heads of the columns that stand in groups of three.
+/// The heads of the columns in groups of three.
 const HEADS: [&str; 9] =
     ["delivered", "lost", "super\u{ad}seded", "second", "CPU-second", "× floor", "p50", "p99", "max"];
 
 const STYLE: &str = include_str!("page.css");
 
-/// Writes the page to a file, over what was there.
+/// Writes the page to a file and replaces what the file held.
 ///
 /// # Errors
 ///
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub fn write(run: &Run, path: &Path) -> Result<()> {
     fs::write(path, page(run).into_string()).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -46,7 +46,7 @@ fn page(run: &Run) -> Markup {
             body {
                 header {
                     h1 { "hereabouts under load" }
-                    (circumstances(&run.date, &run.machine))
+                    (environment(&run.date, &run.machine))
                     (verdict(run))
                 }
                 main {
@@ -63,17 +63,17 @@ fn page(run: &Run) -> Markup {
     }
 }
 
-fn circumstances(date: &str, machine: &Machine) -> Markup {
+fn environment(date: &str, machine: &Machine) -> Markup {
     let day = date.replace('T', " ").replace('Z', " UTC");
     html! {
-        p.circumstances {
+        p.environment {
             time datetime=(date) { (day) } " · " (machine.cores) " cores of " (machine.cpu) " · "
             (numbers::bytes(machine.memory)) " memory · Linux " (machine.kernel)
         }
     }
 }
 
-/// Whether all limits are held; if not, which are not.
+/// Returns whether all limits hold, and otherwise a list of those that do not.
 fn verdict(run: &Run) -> Markup {
     let all = run.checks().count();
     let held = run.checks().filter(|(_, check)| check.holds).count();
@@ -82,7 +82,7 @@ fn verdict(run: &Run) -> Markup {
             p.verdict.good { "All limits hold (" (all) ")." }
         } @else if all > 0 {
             div.verdict.bad {
-                p { (held) " of " (all) " limits hold. These do not:" }
+                p { (held) " of " (all) " limits hold. These do not hold:" }
                 ul {
                     @for (index, outcome) in run.outcomes.iter().enumerate() {
                         @for check in outcome.checks.iter().filter(|check| !check.holds) {
@@ -98,7 +98,7 @@ fn verdict(run: &Run) -> Markup {
     }
 }
 
-/// Where the section of an outcome is; a scenario can be there in several shapes.
+/// Returns the id of an outcome's section. The index makes it unique: a scenario can run in several sizes.
 fn anchor(index: usize, outcome: &Outcome) -> String {
     format!("{}-{}", outcome.scenario, index + 1)
 }
@@ -170,21 +170,21 @@ fn explanations() -> Markup {
         h2 { "How to read this" }
         dl {
             dt { "Deliveries" }
-            dd { "Updates that arrived, one for each follower of the one who changed." }
+            dd { "Updates that arrived, counted for each follower." }
             dt { "Lost" }
-            dd { "Updates that were owed to a follower, and neither came nor were superseded by one that came." }
+            dd { "Updates that neither arrived at a follower nor were superseded by a later one that arrived." }
             dt { "Superseded" }
-            dd { "Updates that a follower did not see because a later state of the same user came instead." }
+            dd { "Updates that a follower did not see because a later state of the same user replaced them." }
             dt { "Per CPU-second" }
-            dd { "Deliveries for each second that the server computed, on all cores together, kernel included." }
+            dd { "Deliveries per second of the server's CPU time, on all cores together, kernel included." }
             dt { "× floor" }
-            dd { "The same, as a share of what a bare server that only writes frames reached in the same run." }
+            dd { "The same as a share of the floor's: a bare server that only writes frames, in the same run." }
             dt { "Latency" }
-            dd { "From the moment an update is sent to the moment a follower has it. p99: 99 of 100 came faster." }
+            dd { "Time from the send of an update to its arrival at a follower. p99: 99 of 100 were faster." }
             dt { "Peak memory" }
-            dd { "The most that the server process had resident." }
+            dd { "Maximum resident memory of the server process." }
             dt { "Dropped" }
-            dd { "Connections that ended without being asked to." }
+            dd { "Connections that the server ended." }
         }
     }
 }

@@ -1,6 +1,6 @@
-//! One plot as inline SVG: a line over a pair of axes, with a tooltip at every point. Colours come from the page's
-//! style, so light and dark are the page's affair. By hand, because the plotting crates write their colours, fonts and
-//! sizes into each element, where no style sheet reaches.
+//! One plot as inline SVG: a curve over two axes, with a tooltip at every point. The page's style sheet sets the colours,
+//! light and dark. Written by hand, because the plotting crates write colours, fonts and sizes into each element, which
+//! no style sheet can change.
 
 use std::fmt::Write;
 
@@ -8,46 +8,46 @@ use maud::{Markup, html};
 
 use super::axis::Axis;
 
-/// The drawing's own units; the page scales it.
+/// Size in the drawing's own units, which the page scales.
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 240.0;
 const TOP: f64 = 14.0;
 const RIGHT: f64 = 30.0;
 const BOTTOM: f64 = 32.0;
-/// Room for one character of a tick's name, in the larger letters of a narrow page.
+/// Width of one character of a tick's label, in the larger letters of a narrow page.
 const CHARACTER: f64 = 9.5;
-/// Room for a mark's name.
+/// Width of a mark's label.
 const MARK: f64 = 90.0;
 
-/// What is to be drawn.
+/// The content of a plot.
 pub struct Plot {
-    /// What it shows.
+    /// The quantity that the plot shows.
     pub title: &'static str,
-    /// The unit of its height.
+    /// The unit of the vertical axis.
     pub unit: String,
-    /// What it says, in words, for those who do not see it.
+    /// The content in words, for screen readers.
     pub summary: String,
-    /// From left to right.
+    /// The horizontal axis.
     pub x: Axis,
-    /// From bottom to top.
+    /// The vertical axis.
     pub y: Axis,
-    /// The line's points, from left to right.
+    /// The curve's points, from left to right.
     pub points: Vec<Point>,
-    /// Points of their own that are named in the plot.
+    /// Points with a visible label.
     pub marks: Vec<Point>,
 }
 
-/// A place on the line.
+/// A point of the curve.
 pub struct Point {
-    /// On the axis from left to right.
+    /// Value on the horizontal axis.
     pub x: f64,
-    /// On the axis from bottom to top.
+    /// Value on the vertical axis.
     pub y: f64,
-    /// What it says when pointed at; of a mark, what is written beside it.
-    pub says: String,
+    /// The tooltip of a point, or the label of a mark.
+    pub label: String,
 }
 
-/// The rectangle between the axes, and where values stand in it.
+/// The rectangle between the axes. Maps values to positions.
 struct Frame<'a> {
     plot: &'a Plot,
     left: f64,
@@ -67,8 +67,8 @@ impl Frame<'_> {
         tenth(Self::BASE - share.clamp(0.0, 1.0) * (Self::BASE - TOP))
     }
 
-    /// The line, as the data of a path.
-    fn line(&self) -> String {
+    /// Returns the curve as path data.
+    fn curve(&self) -> String {
         let mut path = String::new();
         for (index, point) in self.plot.points.iter().enumerate() {
             let command = if index == 0 { 'M' } else { 'L' };
@@ -78,16 +78,16 @@ impl Frame<'_> {
         path
     }
 
-    /// The line, and down to the base and back.
+    /// Returns the area below the curve as path data.
     fn area(&self) -> String {
         let (Some(first), Some(last)) = (self.plot.points.first(), self.plot.points.last()) else {
             return String::new();
         };
-        format!("{}L{} {base}L{} {base}Z", self.line(), self.x(last.x), self.x(first.x), base = Self::BASE)
+        format!("{}L{} {base}L{} {base}Z", self.curve(), self.x(last.x), self.x(first.x), base = Self::BASE)
     }
 
-    /// For each point, the width in which it is the nearest.
-    fn reaches(&self) -> impl Iterator<Item = (&Point, f64, f64)> {
+    /// Returns start and width of the range in which each point is the nearest.
+    fn nearest_ranges(&self) -> impl Iterator<Item = (&Point, f64, f64)> {
         let points = &self.plot.points;
         let middle = |a: &Point, b: &Point| (self.x(a.x) + self.x(b.x)) / 2.0;
         points.iter().enumerate().map(move |(index, point)| {
@@ -99,7 +99,7 @@ impl Frame<'_> {
 }
 
 impl Plot {
-    /// The plot with its caption.
+    /// Draws the plot with its caption.
     pub fn draw(&self) -> Markup {
         let longest = self.y.ticks.iter().map(|(_, name)| name.chars().count()).max().unwrap_or(1);
         let frame = Frame { plot: self, left: 12.0 + CHARACTER * longest as f64 };
@@ -109,7 +109,7 @@ impl Plot {
                 svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(self.summary) {
                     (grid(&frame))
                     path.area d=(frame.area()) {}
-                    path.line d=(frame.line()) {}
+                    path.line d=(frame.curve()) {}
                     (marks(&frame))
                     (tooltips(&frame))
                 }
@@ -135,14 +135,14 @@ fn grid(frame: &Frame) -> Markup {
     }
 }
 
-/// A mark is named to its left and above, where a line that rises leaves room; at the left end, to its right.
+/// Draws the marks. The label is above and to the left, where a rising curve leaves space; at the left end, to the right.
 fn marks(frame: &Frame) -> Markup {
     html! {
         g.marks {
             @for mark in &frame.plot.marks {
                 @let (x, y) = (frame.x(mark.x), frame.y(mark.y));
                 circle cx=(x) cy=(y) r="3.5" {}
-                text.start[x < frame.left + MARK] x=(x - 5.0) y=((y - 9.0).max(TOP - 3.0)) { (mark.says) }
+                text.start[x < frame.left + MARK] x=(x - 5.0) y=((y - 9.0).max(TOP - 3.0)) { (mark.label) }
             }
         }
     }
@@ -151,9 +151,9 @@ fn marks(frame: &Frame) -> Markup {
 fn tooltips(frame: &Frame) -> Markup {
     html! {
         g.points {
-            @for (point, start, width) in frame.reaches() {
+            @for (point, start, width) in frame.nearest_ranges() {
                 g {
-                    title { (point.says) }
+                    title { (point.label) }
                     rect x=(start) y=(TOP) width=(width) height=(Frame::BASE - TOP) {}
                     circle cx=(frame.x(point.x)) cy=(frame.y(point.y)) r="4" {}
                 }
@@ -162,7 +162,7 @@ fn tooltips(frame: &Frame) -> Markup {
     }
 }
 
-/// A tenth of a unit is finer than any screen.
+/// Rounds to a tenth of a unit, which is finer than any screen.
 fn tenth(position: f64) -> f64 {
     (position * 10.0).round() / 10.0
 }

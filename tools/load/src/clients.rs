@@ -1,4 +1,4 @@
-//! Very many WebSocket clients on one thread.
+//! Tens of thousands of WebSocket clients on one thread.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,31 +10,31 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::wire;
 
-/// Source addresses over which the connections are spread: each has some 28,000 ports.
+/// Number of source addresses that the connections use: each has some 28,000 ports.
 const SOURCES: u32 = 16;
 
-/// A connection is under way (Linux).
+/// Error number of a connect that is in progress (Linux).
 const EINPROGRESS: i32 = 115;
 
-/// Bytes read at once.
+/// Maximum bytes per read.
 const BUFFER: usize = 256 * 1024;
 
-/// What a client hears.
-pub enum Heard<'a> {
-    /// The handshake has been granted.
+/// What happens to a client.
+pub enum ClientEvent<'a> {
+    /// The server accepted the handshake.
     Opened,
-    /// A message.
+    /// The server sent a message.
     Message(&'a [u8]),
-    /// The connection has ended, whoever ended it.
+    /// The connection ended without a call of [`Clients::disconnect`].
     Closed,
 }
 
-/// The clients, numbered in the order they were opened.
-pub struct Crowd {
+/// The clients, with numbers in the order in which they were opened.
+pub struct Clients {
     poll: Poll,
     events: Events,
-    members: Vec<Member>,
-    /// Clients whose input was left lying and is to be looked at.
+    connections: Vec<Connection>,
+    /// Clients that read again after a pause: input may wait without a new event.
     resumed: Vec<usize>,
     buffer: Box<[u8]>,
 }
@@ -42,37 +42,37 @@ pub struct Crowd {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Connecting,
-    Shaking,
+    Handshake,
     Open,
     Closed,
 }
 
-struct Member {
+struct Connection {
     stream: TcpStream,
     phase: Phase,
-    /// Reads nothing.
+    /// The client does not read.
     paused: bool,
-    /// The start of a frame whose end has not come.
+    /// The start of a frame that is not complete yet.
     partial: Vec<u8>,
-    /// What the kernel has not taken yet.
+    /// Output that the kernel has not accepted yet.
     unsent: Vec<u8>,
 }
 
-impl Crowd {
-    /// Nobody yet.
+impl Clients {
+    /// Starts without clients.
     pub fn new() -> anyhow::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
-            members: Vec::new(),
+            connections: Vec::new(),
             resumed: Vec::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
         })
     }
 
-    /// Opens one more connection to this address, which begins with this handshake; its number.
+    /// Opens a connection to `address` with this handshake and returns the client's number.
     pub fn open(&mut self, address: SocketAddr, handshake: &str) -> anyhow::Result<usize> {
-        let number = self.members.len();
+        let number = self.connections.len();
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
@@ -88,70 +88,76 @@ impl Crowd {
         let mut stream = TcpStream::from_std(socket.into());
         self.poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
         let unsent = handshake.as_bytes().to_vec();
-        self.members.push(Member { stream, phase: Phase::Connecting, paused: false, partial: Vec::new(), unsent });
+        self.connections.push(Connection {
+            stream,
+            phase: Phase::Connecting,
+            paused: false,
+            partial: Vec::new(),
+            unsent,
+        });
         Ok(number)
     }
 
-    /// How many were opened, those that have ended included.
+    /// Returns how many clients were opened, including those that have ended.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.connections.len()
     }
 
     /// Sends a text message.
-    pub fn say(&mut self, client: usize, text: &str) {
-        let member = &mut self.members[client];
-        wire::frame(1, text.as_bytes(), &mut member.unsent);
-        member.flush();
+    pub fn send(&mut self, client: usize, text: &str) {
+        let connection = &mut self.connections[client];
+        wire::frame(1, text.as_bytes(), &mut connection.unsent);
+        connection.flush();
     }
 
-    /// Closes without a word, as a process that ends does.
-    pub fn vanish(&mut self, client: usize) {
-        let member = &mut self.members[client];
-        member.phase = Phase::Closed;
-        // Not open any more: nothing to shut.
-        let _closed = member.stream.shutdown(std::net::Shutdown::Both);
-        let _unknown = self.poll.registry().deregister(&mut member.stream);
+    /// Closes the connection without a close frame, like a process that ends.
+    pub fn disconnect(&mut self, client: usize) {
+        let connection = &mut self.connections[client];
+        connection.phase = Phase::Closed;
+        // Both fail for a connection that has ended already.
+        let _closed = connection.stream.shutdown(std::net::Shutdown::Both);
+        let _unknown = self.poll.registry().deregister(&mut connection.stream);
     }
 
-    /// Stops reading.
+    /// Pauses a client's reads.
     pub fn pause(&mut self, client: usize) {
-        self.members[client].paused = true;
+        self.connections[client].paused = true;
     }
 
-    /// Reads again.
+    /// Resumes a client's reads.
     pub fn resume(&mut self, client: usize) {
-        self.members[client].paused = false;
+        self.connections[client].paused = false;
         self.resumed.push(client);
     }
 
-    /// Waits at most `patience` for something to happen and hands out what was heard.
-    pub fn turn(&mut self, patience: Duration, mut hear: impl FnMut(usize, Heard<'_>)) -> anyhow::Result<()> {
-        let patience = if self.resumed.is_empty() { patience } else { Duration::ZERO };
-        match self.poll.poll(&mut self.events, Some(patience)) {
+    /// Waits at most `timeout` for events and passes them on.
+    pub fn poll(&mut self, timeout: Duration, mut handle: impl FnMut(usize, ClientEvent<'_>)) -> anyhow::Result<()> {
+        let timeout = if self.resumed.is_empty() { timeout } else { Duration::ZERO };
+        match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }
         for client in self.resumed.drain(..) {
-            self.members[client].read(&mut self.buffer, &mut |heard| hear(client, heard));
+            self.connections[client].read(&mut self.buffer, &mut |event| handle(client, event));
         }
         for event in &self.events {
             let client = event.token().0;
-            let member = &mut self.members[client];
+            let connection = &mut self.connections[client];
             if event.is_writable() || event.is_error() {
-                member.writable();
+                connection.writable();
             }
-            if (event.is_readable() || event.is_error()) && !member.paused {
-                member.read(&mut self.buffer, &mut |heard| hear(client, heard));
+            if (event.is_readable() || event.is_error()) && !connection.paused {
+                connection.read(&mut self.buffer, &mut |event| handle(client, event));
             }
         }
         Ok(())
     }
 }
 
-impl Member {
+impl Connection {
     fn writable(&mut self) {
         if self.phase == Phase::Connecting && matches!(self.stream.take_error(), Ok(None)) {
-            self.phase = Phase::Shaking;
+            self.phase = Phase::Handshake;
         }
         self.flush();
     }
@@ -164,21 +170,21 @@ impl Member {
             match self.stream.write(&self.unsent) {
                 Ok(written) => drop(self.unsent.drain(..written)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Would block, or is broken: then reading says so.
+                // The socket is full, or it is broken and the next read reports that.
                 Err(_) => return,
             }
         }
-        // Ten thousand clients that said something once need no buffer each.
+        // Ten thousand clients that sent something once need no buffer each.
         self.unsent = Vec::new();
     }
 
-    fn read(&mut self, buffer: &mut [u8], hear: &mut dyn FnMut(Heard<'_>)) {
-        while matches!(self.phase, Phase::Connecting | Phase::Shaking | Phase::Open) {
+    fn read(&mut self, buffer: &mut [u8], handle: &mut dyn FnMut(ClientEvent<'_>)) {
+        while matches!(self.phase, Phase::Connecting | Phase::Handshake | Phase::Open) {
             match self.stream.read(buffer) {
-                Ok(0) => self.end(hear),
+                Ok(0) => self.end(handle),
                 Ok(count) => {
-                    self.take(&buffer[..count], hear);
-                    // Less than there is room for: nothing is left, and the next arrival is told.
+                    self.take(&buffer[..count], handle);
+                    // A short read leaves nothing behind, and new input causes a new event.
                     if count < buffer.len() {
                         return;
                     }
@@ -187,48 +193,48 @@ impl Member {
                 Err(error) if error.kind() == ErrorKind::WouldBlock || error.kind() == ErrorKind::NotConnected => {
                     return;
                 }
-                Err(_) => self.end(hear),
+                Err(_) => self.end(handle),
             }
         }
     }
 
-    fn end(&mut self, hear: &mut dyn FnMut(Heard<'_>)) {
+    fn end(&mut self, handle: &mut dyn FnMut(ClientEvent<'_>)) {
         self.phase = Phase::Closed;
-        hear(Heard::Closed);
+        handle(ClientEvent::Closed);
     }
 
-    fn take(&mut self, bytes: &[u8], hear: &mut dyn FnMut(Heard<'_>)) {
+    fn take(&mut self, bytes: &[u8], handle: &mut dyn FnMut(ClientEvent<'_>)) {
         if self.partial.is_empty() {
-            let used = self.parse(bytes, hear);
+            let used = self.parse(bytes, handle);
             self.partial.extend_from_slice(&bytes[used..]);
         } else {
-            let mut whole = std::mem::take(&mut self.partial);
-            whole.extend_from_slice(bytes);
-            let used = self.parse(&whole, hear);
-            self.partial.extend_from_slice(&whole[used..]);
+            let mut input = std::mem::take(&mut self.partial);
+            input.extend_from_slice(bytes);
+            let used = self.parse(&input, handle);
+            self.partial.extend_from_slice(&input[used..]);
         }
     }
 
-    /// Hands out whole messages; how many bytes they took.
-    fn parse(&mut self, bytes: &[u8], hear: &mut dyn FnMut(Heard<'_>)) -> usize {
+    /// Passes on complete messages and returns how many bytes they took.
+    fn parse(&mut self, bytes: &[u8], handle: &mut dyn FnMut(ClientEvent<'_>)) -> usize {
         let mut used = 0;
-        if self.phase == Phase::Shaking {
+        if self.phase == Phase::Handshake {
             let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return 0 };
             if !bytes.starts_with(b"HTTP/1.1 101") {
-                self.end(hear);
+                self.end(handle);
                 return bytes.len();
             }
             self.phase = Phase::Open;
             used = end + 4;
-            hear(Heard::Opened);
+            handle(ClientEvent::Opened);
         }
         while self.phase == Phase::Open
             && let Some((opcode, payload, taken)) = wire::parse_frame(&bytes[used..])
         {
             used += taken;
             match opcode {
-                1 | 2 => hear(Heard::Message(payload)),
-                8 => self.end(hear),
+                1 | 2 => handle(ClientEvent::Message(payload)),
+                8 => self.end(handle),
                 9 => {
                     wire::frame(10, payload, &mut self.unsent);
                     self.flush();
