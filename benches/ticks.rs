@@ -13,11 +13,11 @@ use divan::counter::ItemsCount;
 use hereabouts::clock::Clock;
 use hereabouts::metrics::Metrics;
 use hereabouts::presence::id::UserId;
-use hereabouts::presence::seen::Sighting;
+use hereabouts::presence::last_seen::Activity;
 use hereabouts::presence::time::Timestamp;
 use hereabouts::store::disk::DiskStore;
-use hereabouts::store::seen::SeenStore;
-use hereabouts::store::seen::disk::DiskSeen;
+use hereabouts::store::last_seen::LastSeenStore;
+use hereabouts::store::last_seen::disk::DiskLastSeen;
 use uuid::Uuid;
 
 const SIZES: [u64; 3] = [100, 3_700, 100_000];
@@ -28,7 +28,7 @@ fn main() {
 
 /// A store on disk.
 struct Fixture {
-    seen: DiskSeen,
+    last_seen: DiskLastSeen,
     _accounts: DiskStore,
     _folder: tempfile::TempDir,
     metrics: Metrics,
@@ -44,18 +44,18 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
         let accounts = DiskStore::open(folder.path()).unwrap();
-        let seen = accounts.seen(Duration::from_secs(31 * 24 * 3600), &Clock::system(), &metrics).unwrap();
-        Self { seen, _accounts: accounts, _folder: folder, metrics }
+        let last_seen = accounts.last_seen(Duration::from_secs(31 * 24 * 3600), &Clock::system(), &metrics).unwrap();
+        Self { last_seen, _accounts: accounts, _folder: folder, metrics }
     }
 
     fn record(&self, users: &[UserId], second: u64) {
-        let sighting = Sighting::online(Timestamp::from_secs(second));
-        self.seen.note(&mut users.iter().map(|&user| (user, sighting.clone()))).unwrap();
+        let sighting = Activity::online(Timestamp::from_secs(second));
+        self.last_seen.note(&mut users.iter().map(|&user| (user, sighting.clone()))).unwrap();
     }
 
     /// Waits until everything that was recorded is on disk.
     fn commit(&self) {
-        runtime().block_on(self.seen.forget(vec![])).unwrap();
+        runtime().block_on(self.last_seen.forget(vec![])).unwrap();
     }
 }
 
@@ -86,7 +86,7 @@ fn record_and_commit(bencher: Bencher, count: u64) {
     }
     let users = &population[..usize::try_from(count).unwrap()];
     let second = std::cell::Cell::new(1_795_220_273);
-    let before = fixture.metrics.seen().commits.get();
+    let before = fixture.metrics.last_seen().commits.get();
     let runs = std::cell::Cell::new(0);
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         second.set(second.get() + 27);
@@ -95,7 +95,7 @@ fn record_and_commit(bencher: Bencher, count: u64) {
         fixture.commit();
     });
     // One commit per run, and one more where a timer fired between a record and its wait.
-    assert!(fixture.metrics.seen().commits.get() - before <= 2 * runs.get() + 2);
+    assert!(fixture.metrics.last_seen().commits.get() - before <= 2 * runs.get() + 2);
 }
 
 /// Reads one user, and the maximum of one server-API request.
@@ -109,5 +109,5 @@ fn read(bencher: Bencher, count: u64) {
     let runtime = runtime();
     bencher
         .counter(ItemsCount::new(count))
-        .bench_local(|| runtime.block_on(async { fixture.seen.read(requested.clone()).await.unwrap() }));
+        .bench_local(|| runtime.block_on(async { fixture.last_seen.read(requested.clone()).await.unwrap() }));
 }

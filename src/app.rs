@@ -2,13 +2,13 @@
 //!
 //! `Config` → [`App::build`] → [`App::run`] → drain. Nothing here is global: the same process can run many.
 
+mod cluster;
 mod directory;
 mod listen;
-mod messenger;
-mod nodes;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod webhook_bridge;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::value::Period;
 use crate::config::{Config, FollowPolicy, LimitsConfig, SessionConfig};
-use crate::engine::{Accounts as LastingAccounts, Census, DeskRules, Engine, Nodes, Ports, Ticks, Veil};
+use crate::engine::{Census, ClusterHandle, Engine, LastSeenRecorder, MemberLimits, Members, Ports, SharedPrivacy};
 use crate::grpc::{Grpc, Running};
 use crate::http::api::ServerApi;
 use crate::http::centrifugo::Centrifugo;
@@ -38,24 +38,24 @@ use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::http::tencent::Tencent;
 use crate::metrics::Metrics;
-use crate::outbox::Farewell;
+use crate::outbox::CloseRequest;
 use crate::presence::privacy::{Audience, Privacy};
 use crate::presence::roster::RosterKind;
-use crate::session::account::AccountRules;
 use crate::session::authenticator::DatedTokens;
-use crate::session::porter::Porter;
-use crate::session::{ConnectionIds, EntranceRules, Linger, Lobby, Rounds, Services};
+use crate::session::connection_listener::ConnectionListener;
+use crate::session::member::MemberRules;
+use crate::session::{ConnectionIds, DeadlineTimer, HandshakeRules, LingerTimes, PendingConnections, Services};
 use crate::store::Store;
-use crate::store::seen::SeenStore;
-use crate::store::ties::TieStore;
+use crate::store::last_seen::LastSeenStore;
+use crate::store::relations::RelationStore;
 use crate::webhook::Webhook;
 
+use cluster::Watch;
 use directory::StoreDirectory;
 pub use listen::Served;
 use listen::{Door, serve};
-use messenger::Messenger;
-use nodes::Watch;
 use stores::Stores;
+use webhook_bridge::WebhookBridge;
 
 /// Everything but the listener: what a test server serves too.
 pub struct Parts {
@@ -66,13 +66,13 @@ pub struct Parts {
     /// The users.
     pub engine: Engine,
     /// The other nodes; none: there are none.
-    pub nodes: Option<Nodes>,
+    pub nodes: Option<ClusterHandle>,
     /// The accounts.
     pub store: Arc<dyn Store>,
     /// When users were last seen; none where that is switched off.
-    pub seen: Option<Arc<dyn SeenStore>>,
+    pub last_seen: Option<Arc<dyn LastSeenStore>>,
     /// What ties users to one another.
-    pub ties: Arc<dyn TieStore>,
+    pub relations: Arc<dyn RelationStore>,
     /// Receivers of logins, logouts and losses.
     pub webhook: Webhook,
     /// What is counted.
@@ -86,42 +86,48 @@ impl Parts {
     }
 
     /// Likewise; in place of the webhooks, this one is told of clients that come and go.
-    pub fn assemble_with(config: &Config, clock: &Clock, porter: Option<Arc<dyn Porter>>) -> anyhow::Result<Self> {
+    pub fn assemble_with(
+        config: &Config,
+        clock: &Clock,
+        connection_listener: Option<Arc<dyn ConnectionListener>>,
+    ) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
         let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
-        let messenger = Messenger::of(&webhook, clock).map(|messenger| messenger as Arc<dyn Porter>);
-        Self::assemble_among(None, config, clock, metrics, webhook, porter.or(messenger))
+        let webhook_bridge =
+            WebhookBridge::of(&webhook, clock).map(|webhook_bridge| webhook_bridge as Arc<dyn ConnectionListener>);
+        Self::assemble_among(None, config, clock, metrics, webhook, connection_listener.or(webhook_bridge))
     }
 
     fn assemble_among(
-        nodes: Option<Nodes>,
+        nodes: Option<ClusterHandle>,
         config: &Config,
         clock: &Clock,
         metrics: Metrics,
         webhook: Webhook,
-        porter: Option<Arc<dyn Porter>>,
+        connection_listener: Option<Arc<dyn ConnectionListener>>,
     ) -> anyhow::Result<Self> {
-        let Stores { accounts: store, seen, ties } = Stores::open(config, clock, &metrics)?;
+        let Stores { accounts: store, last_seen, relations } = Stores::open(config, clock, &metrics)?;
         let interval = config.user_status.presence_update_interval.0;
-        let ticks = Ticks::new(seen.clone(), interval, clock);
-        let veil = veil(config, &*ties)?;
-        let desk = DeskRules::new(ties.clone(), &config.tencent);
-        let ports = Ports { ticks, veil: veil.clone(), desk, nodes: nodes.clone() };
+        let recorder = LastSeenRecorder::new(last_seen.clone(), interval, clock);
+        let shared_privacy = shared_privacy(config, &*relations)?;
+        let registry = MemberLimits::new(relations.clone(), &config.tencent);
+        let ports = Ports { recorder, shared_privacy: shared_privacy.clone(), registry, nodes: nodes.clone() };
         let engine = Engine::start(&config.engine, ports, clock, &metrics);
-        let accounts = LastingAccounts::new(engine.clone(), ties.clone(), seen.clone(), veil, &config.tencent);
+        let members =
+            Members::new(engine.clone(), relations.clone(), last_seen.clone(), shared_privacy, &config.tencent);
         let node = Node::new(config.server.address.to_string(), clock);
         let users = Arc::new(Users {
             engine: engine.clone(),
-            seen: seen.clone(),
+            last_seen: last_seen.clone(),
             states: config.user_status.state_regex.clone(),
-            accounts: accounts.clone(),
+            members: members.clone(),
             metrics: metrics.clone(),
             node,
         });
-        let rounds = Rounds::start(clock);
+        let deadline_timer = DeadlineTimer::start(clock);
         let services = || Services {
-            porter: porter.clone(),
-            ..services(config, clock, &metrics, &accounts, &engine, &store, &rounds)
+            connection_listener: connection_listener.clone(),
+            ..services(config, clock, &metrics, &members, &engine, &store, &deadline_timer)
         };
         let served = Served {
             nakama: web::Data::new(nakama(config, clock, &store, services())),
@@ -134,7 +140,7 @@ impl Parts {
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
-        Ok(Self { served, users, engine, nodes, store, seen, ties, webhook, metrics })
+        Ok(Self { served, users, engine, nodes, store, last_seen, relations, webhook, metrics })
     }
 }
 
@@ -156,15 +162,15 @@ struct Drain {
     server: ServerHandle,
     door: Door,
     engine: Engine,
-    nodes: Option<Nodes>,
+    nodes: Option<ClusterHandle>,
     store: Arc<dyn Store>,
-    seen: Option<Arc<dyn SeenStore>>,
-    ties: Arc<dyn TieStore>,
+    last_seen: Option<Arc<dyn LastSeenStore>>,
+    relations: Arc<dyn RelationStore>,
     webhook: Webhook,
     metrics: Metrics,
     readiness: Readiness,
     /// Where connections are that are nobody's yet.
-    lobbies: Vec<Arc<Services>>,
+    pending_connections: Vec<Arc<Services>>,
     timeout: Duration,
     /// For so long other nodes show clients on that this one sent away.
     linger: Duration,
@@ -175,18 +181,18 @@ impl App {
     pub async fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
         let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
-        let messenger = Messenger::of(&webhook, clock);
-        let census = messenger.clone().map(|messenger| messenger as Arc<dyn Census>);
-        let nodes = nodes::join(config, clock, &metrics, census).await?;
-        let porter = messenger.map(|messenger| messenger as Arc<dyn Porter>);
-        let parts = Parts::assemble_among(nodes, config, clock, metrics, webhook, porter)?;
-        let Parts { served, users, engine, nodes, store, seen, ties, webhook, metrics } = parts;
+        let webhook_bridge = WebhookBridge::of(&webhook, clock);
+        let census = webhook_bridge.clone().map(|webhook_bridge| webhook_bridge as Arc<dyn Census>);
+        let nodes = cluster::join(config, clock, &metrics, census).await?;
+        let connection_listener = webhook_bridge.map(|webhook_bridge| webhook_bridge as Arc<dyn ConnectionListener>);
+        let parts = Parts::assemble_among(nodes, config, clock, metrics, webhook, connection_listener)?;
+        let Parts { served, users, engine, nodes, store, last_seen, relations, webhook, metrics } = parts;
         let grpc = &config.grpc_api;
         let bound = || Grpc::bind(grpc, users).with_context(|| format!("grpc_api.address = \"{}\"", grpc.address));
         let grpc = grpc.enabled.then(bound).transpose()?;
         let readiness = served.readiness.clone();
         let tencent = served.tencent.as_ref().map(|tencent| tencent.services.clone());
-        let lobbies = tencent.into_iter().chain([served.centrifugo.services.clone()]).collect();
+        let pending_connections = tencent.into_iter().chain([served.centrifugo.services.clone()]).collect();
         let (server, addresses, door) = serve(config, served)?;
         let watch = Watch {
             nodes: nodes.clone(),
@@ -202,12 +208,12 @@ impl App {
             engine,
             nodes,
             store,
-            seen,
-            ties,
+            last_seen,
+            relations,
             webhook,
             metrics,
             readiness,
-            lobbies,
+            pending_connections,
             timeout: config.server.drain_timeout.0,
             linger: config.presence.drain_linger.0,
         };
@@ -276,13 +282,13 @@ impl Drain {
             log::warn!(events = self.metrics.webhook().queued.get(); "webhook receivers did not take every event in time");
         }
         // Each is closed, whatever becomes of the others.
-        let seen = match &self.seen {
-            Some(seen) => stores::closed(seen.close().await, "the user statuses could not be written"),
+        let last_seen = match &self.last_seen {
+            Some(last_seen) => stores::closed(last_seen.close().await, "the user statuses could not be written"),
             None => Ok(()),
         };
-        let ties = stores::closed(self.ties.close().await, "the ties between users could not be written");
+        let relations = stores::closed(self.relations.close().await, "the ties between users could not be written");
         let accounts = stores::closed(self.store.close().await, "the store could not be closed");
-        seen.and(ties).and(accounts)?;
+        last_seen.and(relations).and(accounts)?;
         log::info!("stopped");
         Ok(())
     }
@@ -291,7 +297,7 @@ impl Drain {
         let mut left = self.timeout;
         if self.nodes.is_some() {
             let spread = self.timeout * 3 / 4;
-            nodes::send_away(&self.engine, spread).await;
+            cluster::send_away(&self.engine, spread).await;
             left -= spread;
         }
         // By a clock of its own: whatever held up the spreading leaves time to those who take their close slowly.
@@ -301,8 +307,10 @@ impl Drain {
     async fn close_rest(&self) {
         // Again and again, for those that were in the middle of their handshake.
         while self.metrics.connections() > 0 {
-            self.engine.close_all(Farewell::Drain);
-            self.lobbies.iter().for_each(|services| services.lobby.close_all(Farewell::Drain));
+            self.engine.close_all(CloseRequest::Drain);
+            self.pending_connections
+                .iter()
+                .for_each(|services| services.pending_connections.close_all(CloseRequest::Drain));
             for _ in 0..25 {
                 if self.metrics.connections() == 0 {
                     return;
@@ -328,7 +336,7 @@ fn nakama(config: &Config, clock: &Clock, store: &Arc<dyn Store>, services: Serv
 fn centrifugo(config: &Config, clock: &Clock, services: Services) -> anyhow::Result<Centrifugo> {
     let client = &config.centrifugo.client;
     let (ping_interval, pong_timeout) = (client.ping_interval.0, client.pong_timeout.0);
-    let rules = EntranceRules {
+    let rules = HandshakeRules {
         authenticator: Arc::new(DatedTokens::new(ConnectionTokens::new(&client.token)?, clock)),
         nobody_without_token: client.allow_anonymous_connect_without_token,
         nobody_with_token: !client.disallow_anonymous_connection_tokens,
@@ -354,24 +362,24 @@ fn centrifugo(config: &Config, clock: &Clock, services: Services) -> anyhow::Res
             ..config.session.clone()
         },
         limits: LimitsConfig { follows_per_session: client.channel_limit, ..config.limits.clone() },
-        linger: Linger { broken: config.presence.linger_of(config.presence.linger_centrifugo), ..services.linger },
+        linger: LingerTimes { broken: config.presence.linger_of(config.presence.linger_centrifugo), ..services.linger },
         ..services
     };
     Ok(Centrifugo { services: Arc::new(services), rules, allowed_origins: client.allowed_origins.clone() })
 }
 
 /// The lists of whom users hide from, as they are on disk.
-fn veil(config: &Config, ties: &dyn TieStore) -> anyhow::Result<Veil> {
+fn shared_privacy(config: &Config, relations: &dyn RelationStore) -> anyhow::Result<SharedPrivacy> {
     let audience = match config.follow.policy {
         FollowPolicy::Anyone => Audience::Anyone,
         FollowPolicy::Friends => Audience::Friends,
     };
     let mut privacy = Privacy::new(audience);
     for kind in RosterKind::ALL {
-        let rosters = ties.rosters(kind).context("the lists of friends and blocked users could not be read")?;
+        let rosters = relations.rosters(kind).context("the lists of friends and blocked users could not be read")?;
         rosters.iter().for_each(|(owner, roster)| privacy.set(kind, *owner, roster));
     }
-    Ok(Veil::new(privacy))
+    Ok(SharedPrivacy::new(privacy))
 }
 
 /// None: there is no secret, so the dialect is off.
@@ -385,13 +393,13 @@ fn tencent(config: &Config, services: Services) -> Option<Tencent> {
             pong_timeout: Period(heartbeat),
             ..config.session.clone()
         },
-        linger: Linger { broken: config.presence.linger_of(config.presence.linger_tencent), ..services.linger },
+        linger: LingerTimes { broken: config.presence.linger_of(config.presence.linger_tencent), ..services.linger },
         ..services
     };
-    let (engine, accounts, clock) = (services.engine.clone(), services.accounts.clone(), services.clock.clone());
+    let (engine, members, clock) = (services.engine.clone(), services.members.clone(), services.clock.clone());
     let online =
-        Online { engine, accounts, user_sigs: user_sigs.clone(), config: config.tencent.clone(), clock: clock.clone() };
-    let rules = Arc::new(AccountRules { user_sigs, config: config.tencent.clone(), clock });
+        Online { engine, members, user_sigs: user_sigs.clone(), config: config.tencent.clone(), clock: clock.clone() };
+    let rules = Arc::new(MemberRules { user_sigs, config: config.tencent.clone(), clock });
     Some(Tencent { services: Arc::new(services), rules, online })
 }
 
@@ -399,10 +407,10 @@ fn services(
     config: &Config,
     clock: &Clock,
     metrics: &Metrics,
-    accounts: &LastingAccounts,
+    members: &Members,
     engine: &Engine,
     store: &Arc<dyn Store>,
-    rounds: &Arc<Rounds>,
+    deadline_timer: &Arc<DeadlineTimer>,
 ) -> Services {
     // Where there are no others, nobody is left to be shown anything.
     let drained = if config.cluster.is_on() { config.presence.drain_linger.0 } else { Duration::ZERO };
@@ -413,11 +421,11 @@ fn services(
         metrics: metrics.clone(),
         session: config.session.clone(),
         limits: config.limits.clone(),
-        rounds: rounds.clone(),
+        deadline_timer: deadline_timer.clone(),
         connection_ids: ConnectionIds::new(),
-        lobby: Lobby::default(),
-        accounts: accounts.clone(),
-        porter: None,
-        linger: Linger { broken: config.presence.linger_of(config.presence.linger_nakama), drained },
+        pending_connections: PendingConnections::default(),
+        members: members.clone(),
+        connection_listener: None,
+        linger: LingerTimes { broken: config.presence.linger_of(config.presence.linger_nakama), drained },
     }
 }

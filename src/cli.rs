@@ -16,8 +16,8 @@ use crate::auth::token::Vars;
 use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_FILE, Overrides, import, load};
-use crate::presence::account::AccountName;
 use crate::presence::id::{UserId, Username};
+use crate::presence::member_name::MemberName;
 
 /// Exit code for a configuration or argument that is not usable.
 const UNUSABLE: u8 = 2;
@@ -123,7 +123,7 @@ fn stop_signal() -> impl Future<Output = ()> {
 }
 
 /// The largest file that is read.
-const MOST_IMPORTED: u64 = 4 * 1024 * 1024;
+const MAX_IMPORT_BYTES: u64 = 4 * 1024 * 1024;
 
 fn imported(path: &Path) -> anyhow::Result<String> {
     let name = path.display();
@@ -131,9 +131,9 @@ fn imported(path: &Path) -> anyhow::Result<String> {
     let format =
         format.ok_or_else(|| anyhow::anyhow!("{name}: expected a file that ends in .json, .yaml, .yml or .toml"))?;
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(MOST_IMPORTED + 1).read_to_string(&mut text));
+    let read = File::open(path).and_then(|file| file.take(MAX_IMPORT_BYTES + 1).read_to_string(&mut text));
     read.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-    anyhow::ensure!(text.len() as u64 <= MOST_IMPORTED, "{name}: expected at most {MOST_IMPORTED} bytes");
+    anyhow::ensure!(text.len() as u64 <= MAX_IMPORT_BYTES, "{name}: expected at most {MAX_IMPORT_BYTES} bytes");
     let sections = import::import(&text, format).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
     Ok(format!("# What {name} says, for hereabouts.toml.\n\n{sections}"))
 }
@@ -145,7 +145,7 @@ fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> 
 }
 
 fn user_sig(config: &Config, user: &str, expire: Duration) -> anyhow::Result<String> {
-    let account = AccountName::new(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
+    let account = MemberName::new(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
     let secret = config.tencent.secret_key.as_ref().context("tencent.secret_key = \"\": a secret is needed to sign")?;
     Ok(UserSigs::new(config.tencent.sdk_app_id, secret).make(&account, expire, Clock::system().time_of_day()))
 }

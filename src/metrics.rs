@@ -45,7 +45,7 @@ pub struct DialectMetrics {
 
 /// What is counted of the records of when users were last seen.
 #[derive(Clone, Debug, Default)]
-pub struct SeenMetrics {
+pub struct LastSeenMetrics {
     /// Users of whom something waits to be written.
     pub waiting: Gauge,
     /// Users written.
@@ -76,7 +76,7 @@ struct Inner {
     registry: Registry,
     engine: EngineMetrics,
     cluster: ClusterMetrics,
-    seen: SeenMetrics,
+    last_seen: LastSeenMetrics,
     api: ApiMetrics,
     webhook: WebhookMetrics,
     dialects: Vec<DialectMetrics>,
@@ -124,8 +124,8 @@ impl Metrics {
         let mut registry = Registry::with_prefix("hereabouts");
         let engine = EngineMetrics::default();
         engine.register(&mut registry);
-        let seen = SeenMetrics::default();
-        seen.register(&mut registry);
+        let last_seen = LastSeenMetrics::default();
+        last_seen.register(&mut registry);
         let api = ApiMetrics::default();
         api.register(&mut registry);
         let webhook = WebhookMetrics::default();
@@ -133,7 +133,7 @@ impl Metrics {
         let cluster = ClusterMetrics::default();
         cluster.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, cluster, seen, api, webhook, dialects }))
+        Self(Arc::new(Inner { registry, engine, cluster, last_seen, api, webhook, dialects }))
     }
 
     /// What is counted of the server API.
@@ -142,8 +142,8 @@ impl Metrics {
     }
 
     /// What is counted of the records of when users were last seen.
-    pub fn seen(&self) -> &SeenMetrics {
-        &self.0.seen
+    pub fn last_seen(&self) -> &LastSeenMetrics {
+        &self.0.last_seen
     }
 
     /// What is counted whatever the dialect.
@@ -201,7 +201,7 @@ impl EngineMetrics {
     }
 }
 
-impl SeenMetrics {
+impl LastSeenMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register("seen_waiting", "Users whose last-seen record waits to be written", self.waiting.clone());
         registry.register("seen_written", "Last-seen records written", self.written.clone());

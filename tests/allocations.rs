@@ -11,7 +11,7 @@ use actix_web::rt::System;
 use hereabouts::clock::Clock;
 use hereabouts::config::EngineConfig;
 use hereabouts::dialect::nakama::Format;
-use hereabouts::engine::{Attachment, Engine, Ports, Ticks};
+use hereabouts::engine::{ConnectionHandle, Engine, LastSeenRecorder, Ports};
 use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Opening, RequestTag};
 use hereabouts::presence::id::{ConnectionId, UserId};
@@ -42,7 +42,7 @@ fn allocated() -> usize {
 
 struct World {
     engine: Engine,
-    alice: Attachment,
+    alice: ConnectionHandle,
     followers: Vec<Address>,
 }
 
@@ -59,8 +59,8 @@ impl World {
         let metrics = Metrics::new();
         let config = EngineConfig { shards: 1, max_users_per_shard: 10 };
         let clock = Clock::manual(Timestamp::from_secs(1));
-        let ticks = Ticks::new(None, Duration::from_secs(27), &clock);
-        let engine = Engine::start(&config, Ports::open(ticks), &clock, &metrics);
+        let recorder = LastSeenRecorder::new(None, Duration::from_secs(27), &clock);
+        let engine = Engine::start(&config, Ports::open(recorder), &clock, &metrics);
         let user = UserId::from_name("alice");
         let alice = engine.attach(user, address(count, &metrics)).await.unwrap();
         let followers: Vec<Address> = (0..count).map(|number| address(number, &metrics)).collect();
@@ -76,7 +76,7 @@ impl World {
 
     /// Returns when Alice's actor has done all that it was asked before.
     async fn settled(&self) {
-        let known = self.engine.examine(vec![self.alice.user()]).await.unwrap();
+        let known = self.engine.inspect(vec![self.alice.user()]).await.unwrap();
         assert_eq!(known.len(), 1);
     }
 

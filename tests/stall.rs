@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hereabouts::dialect::nakama::Format;
 use hereabouts::metrics::Metrics;
-use hereabouts::outbox::{Address, Frame, Notification, Opening, Pace, Tally};
+use hereabouts::outbox::{Address, DeliveryCounts, DeliveryMode, Frame, Notification, Opening};
 use hereabouts::presence::id::{ConnectionId, UserId};
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
@@ -86,12 +86,12 @@ impl World {
         let event = Event::StatusSet { connection: connection(number), status };
         let user = &mut self.users[number];
         let Some(diff) = user.handle(event, Timestamp::from_secs(1)).notify else { return };
-        let (notification, mut tally) =
-            (Notification::new(diff, Arc::new(user.snapshot()), user.snapshot()), Tally::default());
+        let (notification, mut counts) =
+            (Notification::new(diff, Arc::new(user.snapshot()), user.snapshot()), DeliveryCounts::default());
         for follower in user.followers().iter() {
-            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
+            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
         }
-        tally.record(&self.metrics);
+        counts.record(&self.metrics);
     }
 
     fn waiting(&self) -> usize {

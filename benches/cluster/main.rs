@@ -18,12 +18,12 @@ use comfy_table::Table;
 use hereabouts::clock::Clock;
 use hereabouts::cluster::record::Record;
 use hereabouts::cluster::redis::RedisBackplane;
-use hereabouts::cluster::{Backplane, Listener, Order};
+use hereabouts::cluster::{Backplane, Listener, NodeCommand};
 use hereabouts::config::{Overrides, load};
 use hereabouts::metrics::Metrics;
-use hereabouts::presence::elsewhere::RemoteConnection;
-use hereabouts::presence::general::Exit;
+use hereabouts::presence::general_status::Exit;
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
+use hereabouts::presence::remote::RemoteConnection;
 use hereabouts::presence::status::StatusText;
 use server::{Server, Usage};
 
@@ -43,7 +43,7 @@ impl Listener for Counter {
         true
     }
 
-    fn ordered(&self, _: UserId, _: Order) -> bool {
+    fn ordered(&self, _: UserId, _: NodeCommand) -> bool {
         true
     }
 

@@ -8,18 +8,18 @@ use futures_util::future::join_all;
 use hereabouts::clock::Clock;
 use hereabouts::config::{Overrides, load};
 use hereabouts::metrics::Metrics;
-use hereabouts::presence::account::AccountName;
-use hereabouts::presence::general::Exit;
+use hereabouts::presence::general_status::Exit;
 use hereabouts::presence::id::{UserId, Username};
+use hereabouts::presence::last_seen::Activity;
+use hereabouts::presence::member_name::MemberName;
+use hereabouts::presence::member_record::{NodeContext, RelationChange};
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
-use hereabouts::presence::seen::Sighting;
-use hereabouts::presence::standing::{Change, Site};
 use hereabouts::store::Store;
 use hereabouts::store::account::{Account, LoginKey};
+use hereabouts::store::last_seen::LastSeenStore;
 use hereabouts::store::redis::RedisStores;
-use hereabouts::store::seen::SeenStore;
-use hereabouts::store::ties::{RosterChange, TieStore};
+use hereabouts::store::relations::{RelationStore, RosterChange};
 
 use super::measure;
 use super::server::Server;
@@ -46,7 +46,7 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
     };
     let accounts: Vec<Account> = (0..ACCOUNTS).map(account).collect();
     let users: Vec<UserId> = accounts.iter().map(|account| account.id).collect();
-    let (ties, seen) = (&stores.ties, &stores.seen);
+    let (relations, last_seen) = (&stores.relations, &stores.last_seen);
 
     measure(table, server, "sign-up (an account, its login and its username)", ACCOUNTS, async {
         let made = join_all(accounts.iter().map(|account| stores.accounts.create(account.clone()))).await;
@@ -58,8 +58,8 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
         assert!(found.iter().all(|found| found.as_ref().unwrap().is_some()));
     })
     .await;
-    let change = async |change: Change| {
-        let changed = join_all(users.iter().map(|&user| ties.change(user, change.clone()))).await;
+    let change = async |change: RelationChange| {
+        let changed = join_all(users.iter().map(|&user| relations.change(user, change.clone()))).await;
         assert!(changed.iter().all(Result::is_ok));
     };
     measure(
@@ -67,29 +67,40 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
         server,
         "login of an account that subscribes",
         ACCOUNTS,
-        change(Change::Arrive { now, lifetime: DAY, site: Site::default(), seen: Default::default() }),
+        change(RelationChange::Arrive {
+            now,
+            lifetime: DAY,
+            node_context: NodeContext::default(),
+            last_seen: Default::default(),
+        }),
     )
     .await;
-    let names = (0..50).map(|number| AccountName::new(&format!("friend-{number}")).unwrap()).collect();
-    change(Change::Subscribe { names, limit: 200 }).await;
-    let one_more = vec![AccountName::new("bob").unwrap()];
-    let subscribe = Change::Subscribe { names: one_more.clone(), limit: 200 };
+    let names = (0..50).map(|number| MemberName::new(&format!("friend-{number}")).unwrap()).collect();
+    change(RelationChange::Subscribe { names, limit: 200 }).await;
+    let one_more = vec![MemberName::new("bob").unwrap()];
+    let subscribe = RelationChange::Subscribe { names: one_more.clone(), limit: 200 };
     measure(table, server, "subscription that lasts, after 50", ACCOUNTS, change(subscribe)).await;
-    let part = Change::Part { exit: Exit::LoggedOut, told: Vec::new(), login: 1, site: Site::default(), now };
+    let part = RelationChange::Part {
+        exit: Exit::LoggedOut,
+        told: Vec::new(),
+        login: 1,
+        node_context: NodeContext::default(),
+        now,
+    };
     measure(table, server, "logout of an account with 51 subscriptions", ACCOUNTS, change(part)).await;
     measure(table, server, "first friend", ACCOUNTS, async {
         let add = || RosterChange::Add(one_more.clone(), Quota::new(9));
-        let altered = join_all(users.iter().map(|&user| ties.alter(RosterKind::Friends, user, add()))).await;
+        let altered = join_all(users.iter().map(|&user| relations.alter(RosterKind::Friends, user, add()))).await;
         assert!(altered.iter().all(Result::is_ok));
     })
     .await;
     measure(table, server, "last-seen record that is written", ACCOUNTS, async {
-        seen.note(&mut users.iter().map(|&user| (user, Sighting::online(now)))).unwrap();
-        seen.close().await.unwrap();
+        last_seen.note(&mut users.iter().map(|&user| (user, Activity::online(now)))).unwrap();
+        last_seen.close().await.unwrap();
     })
     .await;
     measure(table, server, "last-seen record that is read", ACCOUNTS, async {
-        assert_eq!(seen.read(users.clone()).await.unwrap().len(), ACCOUNTS);
+        assert_eq!(last_seen.read(users.clone()).await.unwrap().len(), ACCOUNTS);
     })
     .await;
 }

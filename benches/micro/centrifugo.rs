@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use hereabouts::dialect::centrifugo::Format;
-use hereabouts::outbox::Topic;
+use hereabouts::outbox::ClientAlias;
 use prost::encoding::{string, uint32};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn encode_presence(bencher: Bencher) {
 #[divan::bench(args = FORMATS)]
 fn encode_publication(bencher: Bencher, format: Format) {
     let publisher = format.protocol().as_codec().publisher().expect("it publishes");
-    let (topic, body) = (Topic("status:player_000001".into()), publisher.body(&samples::updated()));
+    let (topic, body) = (ClientAlias("status:player_000001".into()), publisher.body(&samples::updated()));
     bencher.bench(|| publisher.publication(divan::black_box(&topic), divan::black_box(&body)));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use hereabouts::dialect::nakama::Format;
-use hereabouts::outbox::{Address, Notification, Pace, Tally};
+use hereabouts::outbox::{Address, DeliveryCounts, DeliveryMode, Notification};
 use hereabouts::presence::time::Timestamp;
 
 use crate::samples;
@@ -21,14 +21,14 @@ fn notify_and_drain(bencher: Bencher, count: u32) {
     let before = Arc::new(samples::updated());
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         let notification = Notification::new(update.clone(), before.clone(), after.clone());
-        let mut tally = Tally::default();
+        let mut counts = DeliveryCounts::default();
         for follower in &followers {
-            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
+            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
         }
         for follower in &followers {
             follower.drain(usize::MAX, |frame| drop(divan::black_box(frame)));
         }
-        tally
+        counts
     });
 }
 
@@ -37,18 +37,18 @@ fn notify_and_drain(bencher: Bencher, count: u32) {
 fn fold(bencher: Bencher, count: u32) {
     let followers = followers(count);
     let notification = Notification::new(samples::update(), Arc::new(samples::updated()), samples::updated());
-    let mut tally = Tally::default();
+    let mut counts = DeliveryCounts::default();
     // Well past the bound.
     for follower in &followers {
         for _ in 0..1_000 {
-            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
+            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
         }
     }
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
-        let mut tally = Tally::default();
+        let mut counts = DeliveryCounts::default();
         for follower in &followers {
-            follower.notify(&notification, Pace::Gathered(Timestamp::default()), &mut tally);
+            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
         }
-        tally
+        counts
     });
 }

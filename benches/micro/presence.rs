@@ -3,7 +3,7 @@
 use divan::Bencher;
 use hereabouts::dialect::nakama::Format;
 use hereabouts::outbox::Address;
-use hereabouts::presence::general::Exit;
+use hereabouts::presence::general_status::Exit;
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
 use hereabouts::presence::user::{Event, UserPresence};

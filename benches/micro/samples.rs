@@ -4,7 +4,7 @@ use hereabouts::metrics::Metrics;
 use hereabouts::outbox::{Address, Codec, Opening};
 use hereabouts::presence::diff::{Diff, OwnStatus, Presence, Snapshot};
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
-use hereabouts::presence::seen::LastSeen;
+use hereabouts::presence::last_seen::LastSeen;
 use hereabouts::presence::status::{StatusText, Version};
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ pub fn updated() -> Snapshot {
         user: update.user,
         version: update.version,
         presences: update.joins,
-        seen: LastSeen::default(),
+        last_seen: LastSeen::default(),
         own: OwnStatus::default(),
     }
 }
@@ -68,7 +68,7 @@ pub fn snapshots(count: u32) -> Vec<Snapshot> {
             user: user(number),
             version: Version::default(),
             presences: vec![presence(number, status(number))],
-            seen: LastSeen::default(),
+            last_seen: LastSeen::default(),
             own: OwnStatus::default(),
         })
         .collect()

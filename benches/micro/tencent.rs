@@ -2,8 +2,8 @@
 
 use divan::Bencher;
 use hereabouts::dialect::tencent::protocol;
-use hereabouts::outbox::{Listing, ListingKind, RequestTag, Topic};
-use hereabouts::presence::account::AccountName;
+use hereabouts::outbox::{ClientAlias, Listing, ListingKind, RequestTag};
+use hereabouts::presence::member_name::MemberName;
 use serde_json::{Value, json};
 
 use crate::message::{Message, decode};
@@ -26,14 +26,14 @@ fn encode_status(bencher: Bencher) {
 #[divan::bench]
 fn encode_notification(bencher: Bencher) {
     let publisher = protocol().as_codec().publisher().expect("it publishes");
-    let (topic, body) = (Topic("player_000001".into()), publisher.body(&samples::updated()));
+    let (topic, body) = (ClientAlias("player_000001".into()), publisher.body(&samples::updated()));
     bencher.bench(|| publisher.publication(divan::black_box(&topic), divan::black_box(&body)));
 }
 
 /// The result of `subscribeUserStatus` of `USERS` visible users.
 #[divan::bench(consts = [1, 100])]
 fn encode_subscribed<const USERS: u32>(bencher: Bencher) {
-    let names = names(USERS).iter().map(|name| AccountName::new(name).expect("it is short")).collect();
+    let names = names(USERS).iter().map(|name| MemberName::new(name).expect("it is short")).collect();
     let listing = Listing { kind: ListingKind::Subscription, names, failures: Vec::new() };
     let (snapshots, tag) = (samples::snapshots(USERS), RequestTag(Some("17".into())));
     let codec = protocol().as_codec();

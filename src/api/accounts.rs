@@ -247,8 +247,8 @@ impl Accounts {
         }
         let usernames = usernames.iter().filter_map(|name| Username::new(name).ok()).collect();
         users.extend(self.store.user_ids(usernames).await?);
-        let mut seen = HashSet::new();
-        users.retain(|&user| seen.insert(user));
+        let mut last_seen = HashSet::new();
+        users.retain(|&user| last_seen.insert(user));
         let online = self.engine.online(Some(caller), users.clone()).await?;
         let mut found = Vec::new();
         for user in users {

@@ -7,18 +7,18 @@ use serde::Deserialize;
 use crate::auth::user_sig::{UserSigError, UserSigs};
 use crate::clock::Clock;
 use crate::config::TencentConfig;
-use crate::engine::{AccountError, Accounts, Engine};
-use crate::presence::account::AccountName;
+use crate::engine::{Engine, MemberError, Members};
 use crate::presence::dialect::Dialect;
-use crate::presence::general::GeneralStatus;
+use crate::presence::general_status::GeneralStatus;
 use crate::presence::id::UserId;
+use crate::presence::member_name::MemberName;
 
 /// The operation.
 pub struct Online {
     /// Who is connected.
     pub engine: Engine,
     /// What lasts of accounts.
-    pub accounts: Accounts,
+    pub members: Members,
     /// Reads userSigs.
     pub user_sigs: Arc<UserSigs>,
     /// Who may ask, and for how many.
@@ -83,7 +83,7 @@ pub enum Found {
         /// As it was asked for.
         name: String,
         /// Over all devices.
-        status: Reach,
+        status: OnlineState,
         /// What it says of itself.
         text: String,
         /// Of the visible connections.
@@ -93,7 +93,7 @@ pub enum Found {
 
 /// How an account can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum OnlineState {
     /// It is here.
     Online,
     /// It was lost and has not logged out.
@@ -102,7 +102,7 @@ pub enum Reach {
     Offline,
 }
 
-impl Reach {
+impl OnlineState {
     /// Tencent's word.
     pub fn word(self) -> &'static str {
         match self {
@@ -122,7 +122,7 @@ impl Online {
     /// Whether the caller may ask.
     pub fn admit(&self, caller: &Caller<'_>) -> Result<(), OnlineError> {
         let app = caller.app.ok_or(UserSigError::OtherApp)?;
-        let name = AccountName::new(caller.identifier).map_err(|_| UserSigError::OtherUser)?;
+        let name = MemberName::new(caller.identifier).map_err(|_| UserSigError::OtherUser)?;
         self.user_sigs.verify(app, &name, caller.user_sig, self.clock.time_of_day())?;
         if self.config.admins.has(name.as_str()) { Ok(()) } else { Err(OnlineError::NoAdmin) }
     }
@@ -132,20 +132,20 @@ impl Online {
         if !(1..=self.config.users_per_query).contains(&texts.len()) {
             return Err(OnlineError::Count);
         }
-        let names: Vec<Option<AccountName>> = texts.iter().map(|text| AccountName::new(text).ok()).collect();
-        let users: Vec<UserId> = names.iter().flatten().map(AccountName::user).collect();
-        let busy = |error: AccountError| {
+        let names: Vec<Option<MemberName>> = texts.iter().map(|text| MemberName::new(text).ok()).collect();
+        let users: Vec<UserId> = names.iter().flatten().map(MemberName::user).collect();
+        let busy = |error: MemberError| {
             log::warn!("a query for online statuses is not answered: {error}");
             OnlineError::Busy
         };
-        let exits = self.accounts.exits(users.clone()).await.map_err(busy)?;
-        let shown = self.accounts.views(None, &users, &exits).await.map_err(|error| busy(error.into()))?;
-        let devices = self.engine.examine(users).await.map_err(|error| busy(error.into()))?;
+        let exits = self.members.exits(users.clone()).await.map_err(busy)?;
+        let shown = self.members.views(None, &users, &exits).await.map_err(|error| busy(error.into()))?;
+        let devices = self.engine.inspect(users).await.map_err(|error| busy(error.into()))?;
         let mut shown = shown.into_iter();
         let found = texts.iter().zip(names).map(|(text, name)| {
             let unknown = || Found::Unknown(text.clone());
             let Some(snapshot) = name.and_then(|_| shown.next()) else { return unknown() };
-            if self.accounts.is_strict() && !snapshot.is_known() {
+            if self.members.is_strict() && !snapshot.is_known() {
                 return unknown();
             }
             let visible = devices.get(&snapshot.user).into_iter().flat_map(|examined| &examined.devices);
@@ -153,9 +153,9 @@ impl Online {
             Found::Known {
                 name: text.clone(),
                 status: match snapshot.general_status() {
-                    GeneralStatus::Online => Reach::Online,
-                    GeneralStatus::Offline => Reach::PushOnline,
-                    GeneralStatus::Unlogined => Reach::Offline,
+                    GeneralStatus::Online => OnlineState::Online,
+                    GeneralStatus::Offline => OnlineState::PushOnline,
+                    GeneralStatus::Unlogined => OnlineState::Offline,
                 },
                 text: snapshot.text().to_owned(),
                 platforms: platforms.map(|device| platform(device.dialect, device.info.as_deref())).collect(),

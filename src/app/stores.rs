@@ -8,20 +8,20 @@ use crate::clock::Clock;
 use crate::config::{Config, StoreKind};
 use crate::metrics::Metrics;
 use crate::store::disk::DiskStore;
+use crate::store::last_seen::LastSeenStore;
+use crate::store::last_seen::memory::MemoryLastSeen;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::RedisStores;
-use crate::store::seen::SeenStore;
-use crate::store::seen::memory::MemorySeen;
-use crate::store::ties::TieStore;
-use crate::store::ties::memory::MemoryTies;
+use crate::store::relations::RelationStore;
+use crate::store::relations::memory::MemoryRelations;
 use crate::store::{Store, StoreError};
 
 /// What is kept.
 pub struct Stores {
     pub accounts: Arc<dyn Store>,
     /// None: switched off.
-    pub seen: Option<Arc<dyn SeenStore>>,
-    pub ties: Arc<dyn TieStore>,
+    pub last_seen: Option<Arc<dyn LastSeenStore>>,
+    pub relations: Arc<dyn RelationStore>,
 }
 
 impl Stores {
@@ -31,30 +31,32 @@ impl Stores {
         }
         let expire = config.user_status.expire_interval.0;
         let lifetime = config.tencent.subscription_ttl.0;
-        let (accounts, seen, ties): (Arc<dyn Store>, Arc<dyn SeenStore>, Arc<dyn TieStore>) = match config.store.kind {
-            StoreKind::Memory => {
-                let seen = MemorySeen::new(expire, clock, metrics);
-                (Arc::new(MemoryStore::new()), Arc::new(seen), Arc::new(MemoryTies::new()))
-            }
-            StoreKind::Disk => {
-                let path = &config.store.path;
-                let what = || format!("store.path = {:?}", path.display());
-                let store = DiskStore::open(path).with_context(what)?;
-                let seen = store.seen(expire, clock, metrics).with_context(what)?;
-                let ties = store.ties(clock.time_of_day(), lifetime).with_context(what)?;
-                (Arc::new(store), Arc::new(seen), Arc::new(ties))
-            }
-        };
-        Ok(Self { accounts, seen: config.user_status.enabled.then_some(seen), ties })
+        let (accounts, last_seen, relations): (Arc<dyn Store>, Arc<dyn LastSeenStore>, Arc<dyn RelationStore>) =
+            match config.store.kind {
+                StoreKind::Memory => {
+                    let last_seen = MemoryLastSeen::new(expire, clock, metrics);
+                    (Arc::new(MemoryStore::new()), Arc::new(last_seen), Arc::new(MemoryRelations::new()))
+                }
+                StoreKind::Disk => {
+                    let path = &config.store.path;
+                    let what = || format!("store.path = {:?}", path.display());
+                    let store = DiskStore::open(path).with_context(what)?;
+                    let last_seen = store.last_seen(expire, clock, metrics).with_context(what)?;
+                    let relations = store.relations(clock.time_of_day(), lifetime).with_context(what)?;
+                    (Arc::new(store), Arc::new(last_seen), Arc::new(relations))
+                }
+            };
+        Ok(Self { accounts, last_seen: config.user_status.enabled.then_some(last_seen), relations })
     }
 
     /// Several nodes have the same, whatever kind of store one alone would have.
     fn open_shared(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         let expire = config.user_status.expire_interval.0;
-        let RedisStores { accounts, ties, seen } =
+        let RedisStores { accounts, relations, last_seen } =
             RedisStores::open(&config.cluster, expire, clock, metrics).context("cluster.redis")?;
-        let seen: Option<Arc<dyn SeenStore>> = if config.user_status.enabled { Some(Arc::new(seen)) } else { None };
-        Ok(Self { accounts: Arc::new(accounts), seen, ties: Arc::new(ties) })
+        let last_seen: Option<Arc<dyn LastSeenStore>> =
+            if config.user_status.enabled { Some(Arc::new(last_seen)) } else { None };
+        Ok(Self { accounts: Arc::new(accounts), last_seen, relations: Arc::new(relations) })
     }
 }
 

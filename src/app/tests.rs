@@ -14,8 +14,8 @@ use crate::auth::token::Vars;
 use crate::clock::Clock;
 use crate::config::{Overrides, StoreKind, load};
 use crate::presence::id::{UserId, Username};
-use crate::presence::seen::Sighting;
-use crate::presence::standing::{Attendance, Change, Site};
+use crate::presence::last_seen::Activity;
+use crate::presence::member_record::{LoginState, NodeContext, RelationChange};
 use crate::presence::time::Timestamp;
 use crate::store::account::{Account, LoginKey};
 use crate::store::redis::tests::OnRedis;
@@ -122,13 +122,21 @@ async fn servers_with_a_redis_keep_the_same() {
     one.store.create(alice.clone()).await.unwrap();
     assert_eq!(two.store.find(LoginKey::Custom("alice".into())).await.unwrap().as_ref(), Some(&alice));
     let lifetime = Duration::from_secs(3600);
-    one.ties
-        .change(alice.id, Change::Arrive { now, lifetime, site: Site::default(), seen: Timestamp::default() })
+    one.relations
+        .change(
+            alice.id,
+            RelationChange::Arrive {
+                now,
+                lifetime,
+                node_context: NodeContext::default(),
+                last_seen: Timestamp::default(),
+            },
+        )
         .await
         .unwrap();
-    assert_eq!(two.ties.attendance(vec![alice.id]).await.unwrap(), [Attendance::In]);
-    let [first, second] = [one.seen.clone().unwrap(), two.seen.clone().unwrap()];
-    first.note(&mut std::iter::once((alice.id, Sighting::online(now)))).unwrap();
+    assert_eq!(two.relations.login_states(vec![alice.id]).await.unwrap(), [LoginState::In]);
+    let [first, second] = [one.last_seen.clone().unwrap(), two.last_seen.clone().unwrap()];
+    first.note(&mut std::iter::once((alice.id, Activity::online(now)))).unwrap();
     first.close().await.unwrap();
     let online = second.read(vec![alice.id]).await.unwrap()[0].online;
     assert_eq!(online, Timestamp::from_secs(now.as_secs()));

@@ -1,7 +1,7 @@
 //! Who logged out: token ids that are good no longer, and users all of whose older tokens are.
 //!
 //! In memory, as Nakama keeps it: gone at a restart. An entry is kept for as long as the tokens it speaks of could live,
-//! then swept; a log-out sweeps what has expired when the list has doubled since the last sweep. At [`MOST`] entries a
+//! then swept; a log-out sweeps what has expired when the list has doubled since the last sweep. At [`MAX_REVOCATIONS`] entries a
 //! log-out is refused.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 
 /// Entries kept at most: some 50 MB.
-const MOST: usize = 1_000_000;
+const MAX_REVOCATIONS: usize = 1_000_000;
 
 /// The list is full: nothing was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,14 +100,14 @@ impl Lists {
     }
 
     fn make_room(&mut self, now: Timestamp, longest_life: Duration) -> Result<(), RevocationsFull> {
-        if self.len() < self.sweep_at.min(MOST) {
+        if self.len() < self.sweep_at.min(MAX_REVOCATIONS) {
             return Ok(());
         }
         self.sessions.retain(|_, &mut until| until > now);
         self.refreshes.retain(|_, &mut until| until > now);
         self.users.retain(|_, &mut revoked| revoked + longest_life > now);
         self.sweep_at = (self.len() * 2).max(1024);
-        if self.len() < MOST { Ok(()) } else { Err(RevocationsFull) }
+        if self.len() < MAX_REVOCATIONS { Ok(()) } else { Err(RevocationsFull) }
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_full_list_refuses_until_what_is_in_it_expires() {
         let revocations = revocations();
-        for _ in 0..MOST {
+        for _ in 0..MAX_REVOCATIONS {
             let id = Uuid::new_v4();
             revocations.lists.lock().sessions.insert(id, at(3600));
         }

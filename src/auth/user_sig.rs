@@ -17,7 +17,7 @@ use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::Secret;
-use crate::presence::account::AccountName;
+use crate::presence::member_name::MemberName;
 use crate::presence::time::Timestamp;
 
 /// The longest text looked at, in bytes.
@@ -84,7 +84,7 @@ impl UserSigs {
     }
 
     /// A userSig that is good from now on for `life`, whole seconds.
-    pub fn make(&self, account: &AccountName, life: Duration, now: Timestamp) -> String {
+    pub fn make(&self, account: &MemberName, life: Duration, now: Timestamp) -> String {
         let mut document = Document {
             version: "2.0".into(),
             identifier: account.as_str().into(),
@@ -106,7 +106,7 @@ impl UserSigs {
     }
 
     /// Whether this is a userSig of `account` for the app `app`, which is to be ours, at this time.
-    pub fn verify(&self, app: u64, account: &AccountName, text: &str, now: Timestamp) -> Result<(), UserSigError> {
+    pub fn verify(&self, app: u64, account: &MemberName, text: &str, now: Timestamp) -> Result<(), UserSigError> {
         if app != self.app {
             return Err(UserSigError::OtherApp);
         }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::node::Incarnation;
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 
 /// A bucket's clock: microseconds since the Unix epoch, or one more than before. Orders the events of the bucket.
@@ -52,7 +52,7 @@ pub enum Message {
     /// Nothing changed since this clock.
     Tick(BucketClock),
     /// An order about a user.
-    Order(UserId, Bytes),
+    NodeCommand(UserId, Bytes),
 }
 
 /// How an exit is written.
@@ -82,7 +82,7 @@ pub fn read(payload: &Bytes) -> Option<Message> {
             Some(Message::Event(Event { previous, clock, changes: read_changes(&payload.slice_ref(rest))? }))
         }
         b"t" => Some(Message::Tick(number(words.next()?)?)),
-        b"o" => Some(Message::Order(read_user(words.next()?)?, payload.slice_ref(rest))),
+        b"o" => Some(Message::NodeCommand(read_user(words.next()?)?, payload.slice_ref(rest))),
         _ => None,
     }
 }
@@ -178,7 +178,7 @@ mod tests {
         let user = UserId::random();
         assert_eq!(read(&Bytes::from_static(b"t 17")), Some(Message::Tick(17)));
         let written = Bytes::from(order(user, b"any\nbytes"));
-        assert_eq!(read(&written), Some(Message::Order(user, Bytes::from_static(b"any\nbytes"))));
+        assert_eq!(read(&written), Some(Message::NodeCommand(user, Bytes::from_static(b"any\nbytes"))));
         for unknown in ["", "x 1 2", "e 1", "e 1 2\nuser", "t", "t x"] {
             assert_eq!(read(&Bytes::from_static(unknown.as_bytes())), None, "{unknown}");
         }

@@ -14,12 +14,12 @@ use super::node::{Incarnation, NodeInfo};
 use super::record::Record;
 use super::slot::Buckets;
 use super::view::{Stored, Table};
-use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, Order, Standing};
+use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, NodeCommand, NodeHealth};
 use crate::clock::Clock;
-use crate::presence::elsewhere::Remote;
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::rate::SlidingWindow;
+use crate::presence::remote::Remote;
 use crate::presence::time::Timestamp;
 
 /// What the nodes share.
@@ -190,7 +190,7 @@ impl Backplane for MemoryBackplane {
         })
     }
 
-    fn order(&self, user: UserId, order: Order) -> Answer<'_, ()> {
+    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()> {
         self.answer(|state| {
             for node in state.nodes.values() {
                 if !node.listener.ordered(user, order.clone()) {
@@ -217,8 +217,8 @@ impl Backplane for MemoryBackplane {
         })
     }
 
-    fn standing(&self) -> Standing {
-        Standing::Joined
+    fn standing(&self) -> NodeHealth {
+        NodeHealth::Joined
     }
 
     fn info(&self) -> NodeInfo {

@@ -11,7 +11,7 @@
 //!
 //! | when | what is called |
 //! |---|---|
-//! | a supervisor starts a user's actor | [`Backplane::watch`]; the actor handles nothing before [`Backplane::remote`] is known, or [`Standing`] says that Redis is away, or it has taken too long |
+//! | a supervisor starts a user's actor | [`Backplane::watch`]; the actor handles nothing before [`Backplane::remote`] is known, or [`NodeHealth`] says that Redis is away, or it has taken too long |
 //! | a user's lines here, or what one shows, changed | [`Backplane::announce`] with all of them, or [`Backplane::withdraw`] after the last |
 //! | its last line here broke and is shown on, or the node is about to send its clients away | [`Backplane::linger`]; at its own deadline [`Backplane::withdraw`] |
 //! | a supervisor gets [`Listener::changed`] | the actor takes [`Backplane::remote`] in and tells its followers the difference to what it showed |
@@ -36,13 +36,13 @@
 //! * Orders: at most once, as they come; [`Listener::ordered`] may drop them, which is logged.
 //!   After a line to Redis broke, [`Listener::missed`] says that some may have been lost.
 
+pub mod command;
 pub mod event;
 pub mod feed;
 pub mod keys;
-pub mod local;
 pub mod memory;
 pub mod node;
-pub mod order;
+pub mod outgoing;
 pub mod record;
 pub mod redis;
 pub mod slot;
@@ -53,11 +53,11 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use hashbrown::HashMap;
 
-use crate::presence::elsewhere::{Remote, RemoteConnection};
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
+use crate::presence::remote::{Remote, RemoteConnection};
+pub use command::NodeCommand;
 use node::NodeInfo;
-pub use order::Order;
 use record::Record;
 
 /// Requests that wait for Redis at a time.
@@ -88,7 +88,7 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, BackplaneError>>;
 
 /// How this node stands to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum NodeHealth {
     /// Its lease is renewed.
     Joined,
     /// Redis cannot be reached; the lease lasts a little longer. What is known of other nodes may be old.
@@ -104,7 +104,7 @@ pub trait Listener: Send + Sync {
     fn changed(&self, user: UserId) -> bool;
 
     /// Another node, or this one, has an order about a user. False: it was dropped.
-    fn ordered(&self, user: UserId, order: Order) -> bool;
+    fn ordered(&self, user: UserId, order: NodeCommand) -> bool;
 
     /// A node is dead that had these connections of a user, and this node removed them; no other did. Those whose lines
     /// had broken before are left out.
@@ -155,7 +155,7 @@ pub trait Backplane: Send + Sync {
     fn look(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Remote>>;
 
     /// Gives an order to every node, this one among them. At most once.
-    fn order(&self, user: UserId, order: Order) -> Answer<'_, ()>;
+    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()>;
 
     /// Takes one call of a user's window; else says how long until the next. A refusal does not count.
     fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>>;
@@ -164,7 +164,7 @@ pub trait Backplane: Send + Sync {
     fn nodes(&self) -> Answer<'_, Vec<NodeInfo>>;
 
     /// How this node stands to the others; the worst over all Redis.
-    fn standing(&self) -> Standing;
+    fn standing(&self) -> NodeHealth;
 
     /// What this node says of itself.
     fn info(&self) -> NodeInfo;

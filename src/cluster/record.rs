@@ -13,8 +13,8 @@ use prost::Message;
 use uuid::Uuid;
 
 use crate::presence::dialect::Dialect;
-use crate::presence::elsewhere::{Custom, RemoteConnection};
 use crate::presence::id::{ConnectionId, Username};
+use crate::presence::remote::{CustomStatus, RemoteConnection};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
@@ -40,7 +40,7 @@ pub struct Record {
     /// Shown ids of those that linger on other nodes and are not to be shown any more.
     pub spent: Vec<ConnectionId>,
     /// The text that the user gave itself, as far as the node knows.
-    pub custom: Custom,
+    pub custom: CustomStatus,
     /// Which of the connections have no line any more, where others have one.
     pub left: Vec<ConnectionId>,
 }
@@ -141,7 +141,7 @@ impl Record {
         let packed = Packed::decode(bytes).map_err(|_| UnreadableRecord::Damaged)?;
         let connections: Option<Vec<_>> = packed.connections.iter().take(MAX_CONNECTIONS).map(unpack).collect();
         let text = packed.custom.as_deref().map(StatusText::new).transpose().map_err(|_| UnreadableRecord::Damaged)?;
-        let custom = Custom { text, since: Timestamp::from_micros(packed.custom_since) };
+        let custom = CustomStatus { text, since: Timestamp::from_micros(packed.custom_since) };
         let ids = |ids: &[Vec<u8>]| ids.iter().take(MAX_CONNECTIONS).map(|id| read_id(id)).collect::<Option<Vec<_>>>();
         let spent = ids(&packed.spent).ok_or(UnreadableRecord::Damaged)?;
         let left = ids(&packed.left).ok_or(UnreadableRecord::Damaged)?;
@@ -202,9 +202,9 @@ mod tests {
         )
     }
 
-    fn custom() -> impl Strategy<Value = Custom> {
+    fn custom() -> impl Strategy<Value = CustomStatus> {
         let text = prop::option::of("\\PC{0,40}".prop_map(|text| StatusText::new(&text).unwrap()));
-        (text, any::<u64>()).prop_map(|(text, since)| Custom { text, since: Timestamp::from_micros(since) })
+        (text, any::<u64>()).prop_map(|(text, since)| CustomStatus { text, since: Timestamp::from_micros(since) })
     }
 
     proptest! {

@@ -19,9 +19,9 @@ use super::event::{BucketClock, Change, Event};
 use super::node::Incarnation;
 use super::record::{Record, UnreadableRecord};
 use super::slot::{Bucket, Buckets};
-use crate::presence::elsewhere::{Custom, Remote, RemoteConnection};
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
+use crate::presence::remote::{CustomStatus, Remote, RemoteConnection};
 use crate::presence::time::Timestamp;
 
 /// Everything Redis has of one user.
@@ -279,7 +279,7 @@ impl Watched {
 /// back) counts once; where one took the place of another that lingers, only the one that is there counts.
 fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &Stored) -> Remote {
     let mut all: Vec<(bool, Incarnation, RemoteConnection)> = Vec::new();
-    let (mut custom, mut spent) = (Custom::default(), Vec::new());
+    let (mut custom, mut spent) = (CustomStatus::default(), Vec::new());
     for (incarnation, packed) in records {
         match Record::decode(packed) {
             Ok(record) => {

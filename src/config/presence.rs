@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 /// The longest that can be set.
-const LONGEST: Duration = Duration::from_secs(3600);
+const MAX_LINGER: Duration = Duration::from_secs(3600);
 
 /// How long a connection is shown on after its line broke: whoever is back in time was never gone.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Span {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
                 match humantime::parse_duration(text) {
-                    Ok(duration) if duration <= LONGEST => Ok(Span(duration)),
+                    Ok(duration) if duration <= MAX_LINGER => Ok(Span(duration)),
                     Ok(_) | Err(_) => Err(E::invalid_value(Unexpected::Str(text), &self)),
                 }
             }

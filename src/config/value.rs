@@ -29,9 +29,11 @@ impl<'de> Deserialize<'de> for Period {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Period, E> {
-                const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+                const MAX_PERIOD: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
                 match humantime::parse_duration(text) {
-                    Ok(duration) if duration >= Duration::from_millis(1) && duration <= LONGEST => Ok(Period(duration)),
+                    Ok(duration) if duration >= Duration::from_millis(1) && duration <= MAX_PERIOD => {
+                        Ok(Period(duration))
+                    }
                     Ok(_) | Err(_) => Err(E::invalid_value(Unexpected::Str(text), &self)),
                 }
             }

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error};
 use super::value::{Period, Secret, ranged, secret_or_none};
 
 /// The most receivers there can be.
-const MOST_URLS: usize = 8;
+const MAX_URLS: usize = 8;
 
 /// Who is told of logins, logouts and losses, and how.
 #[derive(Clone, Debug, Deserialize)]
@@ -69,7 +69,7 @@ fn urls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Uri>, D::Error
     let text = String::deserialize(deserializer).map_err(|_| refusal())?;
     let urls: Vec<Uri> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(|_| refusal())?;
     let fine = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
-    if urls.len() > MOST_URLS || !urls.iter().all(fine) {
+    if urls.len() > MAX_URLS || !urls.iter().all(fine) {
         return Err(refusal());
     }
     Ok(urls)

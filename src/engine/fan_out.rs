@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 
 use super::user::UserActor;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Notification, Pace, Tally, Told};
+use crate::outbox::{Address, Delivery, DeliveryCounts, DeliveryMode, Notification};
 use crate::presence::time::Timestamp;
 
 /// Followers that are told in one go by the user's own turn.
@@ -46,15 +46,15 @@ pub struct FanOuts {
 
 impl FanOuts {
     /// How the next ones are told, and how many of them.
-    fn pace(&self, now: Timestamp) -> (Pace, usize) {
+    fn mode(&self, now: Timestamp) -> (DeliveryMode, usize) {
         // One of them is held here.
         if Rc::strong_count(&self.under_way) > 2 {
             self.crowded_at.set(now);
         }
         if now.since(self.crowded_at.get()) < CALM {
-            (Pace::Gathered(now), STRIDE)
+            (DeliveryMode::Gathered(now), STRIDE)
         } else {
-            (Pace::AtOnce(now), STRIDE_AT_ONCE)
+            (DeliveryMode::AtOnce(now), STRIDE_AT_ONCE)
         }
     }
 }
@@ -70,19 +70,19 @@ pub(super) struct Delivered<'a> {
 pub(super) fn deliver<'a>(
     followers: impl Iterator<Item = &'a Address>,
     notification: &Notification,
-    pace: Pace,
+    mode: DeliveryMode,
     metrics: &Metrics,
 ) -> Delivered<'a> {
-    let mut tally = Tally::default();
+    let mut counts = DeliveryCounts::default();
     let mut delivered = Delivered { gone: Vec::new(), woken: None };
     for follower in followers {
-        match follower.notify(notification, pace, &mut tally) {
-            Told::Woken => delivered.woken = Some(follower),
-            Told::Waits | Told::Done => {}
-            Told::Gone => delivered.gone.push(follower.clone()),
+        match follower.notify(notification, mode, &mut counts) {
+            Delivery::Woken => delivered.woken = Some(follower),
+            Delivery::Waits | Delivery::Done => {}
+            Delivery::Gone => delivered.gone.push(follower.clone()),
         }
     }
-    tally.record(metrics);
+    counts.record(metrics);
     delivered
 }
 
@@ -141,10 +141,10 @@ impl ActorFuture<UserActor> for FanOut {
             ready!(self.poll_turn(task));
             let followers = actor.presence.followers();
             let end = followers.places().end;
-            let (pace, stride) = actor.surroundings.fan_outs.pace(actor.surroundings.clock.now());
+            let (mode, stride) = actor.shard.fan_outs.mode(actor.shard.clock.now());
             let next = end.min(self.told + stride);
             let mut delivered =
-                deliver(followers.within(self.told..next), &self.notification, pace, &actor.surroundings.metrics);
+                deliver(followers.within(self.told..next), &self.notification, mode, &actor.shard.metrics);
             self.told = next;
             self.woken = delivered.woken.cloned();
             self.gone.append(&mut delivered.gone);

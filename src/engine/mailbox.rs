@@ -18,22 +18,22 @@ use crate::metrics::Metrics;
 pub trait Mail: Send + 'static {}
 
 /// A message on its way; counted until it is handled or dropped.
-pub struct Letter<M> {
+pub struct Counted<M> {
     /// What is in it.
     pub content: M,
-    _place: Place,
+    _place: Permit,
 }
 
-impl<M: Mail> Message for Letter<M> {
+impl<M: Mail> Message for Counted<M> {
     type Result = ();
 }
 
-struct Place {
+struct Permit {
     waiting: Arc<AtomicUsize>,
     gauge: Gauge,
 }
 
-impl Place {
+impl Permit {
     fn take(waiting: &Arc<AtomicUsize>, gauge: &Gauge) -> Self {
         waiting.fetch_add(1, Ordering::Relaxed);
         gauge.inc();
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         self.gauge.dec();
@@ -86,8 +86,8 @@ impl<A: Actor> Mailbox<A> {
     pub fn offer<M>(&self, content: M) -> Result<(), EngineError>
     where
         M: Mail,
-        A: Handler<Letter<M>>,
-        A::Context: actix::dev::ToEnvelope<A, Letter<M>>,
+        A: Handler<Counted<M>>,
+        A::Context: actix::dev::ToEnvelope<A, Counted<M>>,
     {
         if self.waiting.load(Ordering::Relaxed) >= self.bound {
             self.refused.inc();
@@ -101,10 +101,10 @@ impl<A: Actor> Mailbox<A> {
     pub fn deliver<M>(&self, content: M)
     where
         M: Mail,
-        A: Handler<Letter<M>>,
-        A::Context: actix::dev::ToEnvelope<A, Letter<M>>,
+        A: Handler<Counted<M>>,
+        A::Context: actix::dev::ToEnvelope<A, Counted<M>>,
     {
-        send(&self.actor, Letter { content, _place: Place::take(&self.waiting, &self.gauge) });
+        send(&self.actor, Counted { content, _place: Permit::take(&self.waiting, &self.gauge) });
     }
 }
 

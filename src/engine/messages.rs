@@ -6,18 +6,18 @@ use actix::{Addr, Message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
-use super::examination::{Examined, Selection};
+use super::inspection::{Selection, UserInspection};
+use super::last_seen::Record;
 use super::mailbox::Mail;
-use super::ticks::Record;
 use super::user::UserActor;
-use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
+use crate::outbox::{Address, CloseRequest, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
 use crate::presence::followers::Followers;
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::{ConnectionId, UserId};
-use crate::presence::seen::LastSeen;
+use crate::presence::last_seen::LastSeen;
 use crate::presence::status::StatusText;
-use crate::presence::subscriptions::Told;
+use crate::presence::subscriptions::DeliveredStatus;
 use crate::presence::time::Timestamp;
 
 // ---- to a supervisor ----
@@ -78,24 +78,24 @@ pub struct Addresses {
 }
 
 /// A user is to look absent to these, or to be seen by them again.
-pub struct Turn {
+pub struct SetHidden {
     pub user: UserId,
     pub addresses: Vec<Address>,
     pub hide: bool,
 }
 
 /// Devices of an account follow these users, who need not answer. Never refused.
-pub struct Watch {
+pub struct FollowSilently {
     pub users: Vec<UserId>,
     pub address: Address,
     pub watcher: UserId,
 }
 
 /// The last device of an account ends; each user says what it has been told last. Never refused.
-pub struct Part {
+pub struct LeaveMember {
     pub users: Vec<UserId>,
     pub address: Address,
-    pub answer: mpsc::UnboundedSender<(UserId, Told)>,
+    pub answer: mpsc::UnboundedSender<(UserId, DeliveredStatus)>,
 }
 
 /// A user did something, as the server's own side has it.
@@ -104,7 +104,7 @@ pub struct MarkActive {
     /// The time of day.
     pub at: Timestamp,
     /// What it says of itself.
-    pub says: Option<StatusText>,
+    pub state: Option<StatusText>,
 }
 
 /// Somebody who is told whole presences follows a user.
@@ -126,16 +126,16 @@ pub struct Show {
 }
 
 /// Somebody asks for everything about these users. Closing the channel ends the answer.
-pub struct Examine {
+pub struct Inspect {
     pub users: Vec<UserId>,
-    pub answer: mpsc::UnboundedSender<(UserId, Examined)>,
+    pub answer: mpsc::UnboundedSender<(UserId, UserInspection)>,
 }
 
 /// Some connections of a user are to be closed.
 pub struct Dismiss {
     pub user: UserId,
     pub selection: Selection,
-    pub farewell: Farewell,
+    pub close_request: CloseRequest,
 }
 
 /// Every connection of some users is to be closed.
@@ -144,7 +144,7 @@ pub struct CloseAll {
     pub portion: u32,
     /// Of so many.
     pub portions: u32,
-    pub farewell: Farewell,
+    pub close_request: CloseRequest,
 }
 
 /// Each user says that everything before this has been handled. Closing the channel ends the answer.
@@ -170,17 +170,17 @@ pub struct Lost {
 
 /// Has a user's actor panic.
 #[cfg(test)]
-pub struct Poison(pub UserId);
+pub struct InjectPanic(pub UserId);
 
 #[cfg(test)]
-impl Mail for Poison {}
+impl Mail for InjectPanic {}
 
 impl Mail for View {}
 impl Mail for SetCustom {}
 impl Mail for Addresses {}
-impl Mail for Turn {}
-impl Mail for Watch {}
-impl Mail for Part {}
+impl Mail for SetHidden {}
+impl Mail for FollowSilently {}
+impl Mail for LeaveMember {}
 impl Mail for Attach {}
 impl Mail for Detach {}
 impl Mail for Follow {}
@@ -190,7 +190,7 @@ impl Mail for MarkActive {}
 impl Mail for Subscribe {}
 impl Mail for Forget {}
 impl Mail for Show {}
-impl Mail for Examine {}
+impl Mail for Inspect {}
 impl Mail for Dismiss {}
 impl Mail for CloseAll {}
 impl Mail for Settle {}
@@ -203,7 +203,7 @@ impl Mail for Lost {}
 pub enum Question {
     View(Option<UserId>, mpsc::UnboundedSender<Snapshot>),
     Show(Option<UserId>, oneshot::Sender<Vec<VisibleConnection>>),
-    Examine(mpsc::UnboundedSender<(UserId, Examined)>),
+    Inspect(mpsc::UnboundedSender<(UserId, UserInspection)>),
     Addresses(oneshot::Sender<Vec<Address>>),
     Settle(mpsc::UnboundedSender<()>),
 }
@@ -221,30 +221,30 @@ pub enum Routed {
         stay: Duration,
     },
     /// What other nodes have of the user has changed.
-    Elsewhere,
+    RemoteChanged,
     Follow(Ticket),
     Unfollow(Ticket),
     Leave(Address),
-    Watch(Address, UserId),
-    Part(Address, mpsc::UnboundedSender<(UserId, Told)>),
+    FollowSilently(Address, UserId),
+    LeaveMember(Address, mpsc::UnboundedSender<(UserId, DeliveredStatus)>),
     SetCustom(Option<StatusText>, Ticket),
     Conceal(Vec<Address>),
     Reveal(Vec<Address>),
     Acted {
         at: Timestamp,
-        says: Option<StatusText>,
+        state: Option<StatusText>,
     },
     Subscribe(Ticket, LastSeen),
     Forget,
     Ask(Question),
-    Dismiss(Selection, Farewell),
-    Close(Farewell),
+    Dismiss(Selection, CloseRequest),
+    Close(CloseRequest),
     /// Nobody needs the actor: stop.
     Retire,
     SetStatus(SetStatus),
     /// Panic, to see that nobody notices.
     #[cfg(test)]
-    Poison,
+    InjectPanic,
 }
 
 impl Message for Routed {

@@ -1,28 +1,28 @@
 //! The users: one actor each, found and started by the supervisor of their shard.
 //!
-//! [`Engine`] is the handle that the rest of the server holds; [`Attachment`] is one connection's hold on its user.
+//! [`Engine`] is the handle that the rest of the server holds; [`ConnectionHandle`] is one connection's hold on its user.
 //! All messages are on one page, in [`messages`]. [`mailbox`] is the only place that sends. What is done where there are
 //! other nodes begins in [`nodes`]. The rules are not here but in `presence/`; what a session does with a notification is
 //! in `outbox/` and `session/`.
 
-mod accounts;
-mod attachment;
-mod desk;
-mod examination;
+mod cluster;
+mod connection_handle;
+mod device_guard;
 mod fan_out;
+mod inspection;
+mod last_seen;
 mod mailbox;
+mod member_handlers;
+mod member_registry;
+mod members;
 mod messages;
-mod nodes;
-mod reception;
 mod routing;
-mod seat;
 mod shard;
+mod shared_privacy;
 mod supervisor;
 #[cfg(test)]
 mod tests;
-mod ticks;
 mod user;
-mod veil;
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,33 +33,33 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::cluster::Order;
+use crate::cluster::NodeCommand;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Farewell, Ticket, VisibleConnection};
+use crate::outbox::{Address, CloseRequest, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
-use crate::presence::general::GeneralStatus;
+use crate::presence::general_status::GeneralStatus;
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
-use crate::presence::subscriptions::Told;
+use crate::presence::subscriptions::DeliveredStatus;
 use crate::presence::time::Timestamp;
-use crate::store::ties::memory::MemoryTies;
+use crate::store::relations::memory::MemoryRelations;
 
-pub use accounts::{AccountError, Accounts, Arrived, Edit, Exits};
-pub use attachment::Attachment;
-pub use desk::DeskRules;
-pub use examination::{Device, Examined, Selection};
+pub use cluster::{BackplaneListener, Census, ClusterHandle};
+pub use connection_handle::ConnectionHandle;
+pub use device_guard::DeviceGuard;
+pub use inspection::{Device, Selection, UserInspection};
+pub use last_seen::LastSeenRecorder;
 use mailbox::Mailbox;
+pub use member_registry::MemberLimits;
+pub use members::{Arrived, Edit, Exits, MemberError, Members};
 use messages::{
-    Addresses, Attach, CloseAll, Dismiss, Examine, Follow, Forget, Leave, MarkActive, Part, Settle, Show, Subscribe,
-    Turn, Unfollow, View, Watch,
+    Addresses, Attach, CloseAll, Dismiss, Follow, FollowSilently, Forget, Inspect, Leave, LeaveMember, MarkActive,
+    SetHidden, Settle, Show, Subscribe, Unfollow, View,
 };
-pub use nodes::{Census, Ear, Nodes};
-pub use seat::Seat;
 use shard::Shard;
+pub use shared_privacy::SharedPrivacy;
 use supervisor::Supervisor;
-pub use ticks::Ticks;
-pub use veil::Veil;
 
 /// Why the engine refuses something. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,29 +96,29 @@ impl WeakEngine {
 #[derive(Clone)]
 pub struct Ports {
     /// Where it is written down when users are seen.
-    pub ticks: Ticks,
+    pub recorder: LastSeenRecorder,
     /// Who sees whom.
-    pub veil: Veil,
+    pub shared_privacy: SharedPrivacy,
     /// What accounts are held to.
-    pub desk: DeskRules,
+    pub registry: MemberLimits,
     /// The other nodes; none: there are none.
-    pub nodes: Option<Nodes>,
+    pub nodes: Option<ClusterHandle>,
 }
 
 struct Inner {
     shards: Vec<Shard>,
     /// When users did something, for those who ask later.
-    ticks: Ticks,
+    recorder: LastSeenRecorder,
     /// Who sees whom.
-    veil: Veil,
+    shared_privacy: SharedPrivacy,
     /// No new connections are taken.
     draining: AtomicBool,
     /// Chooses a user's shard; seeded at random, so that nobody outside can crowd one.
     hasher: DefaultHashBuilder,
     /// The other nodes; none: there are none.
-    nodes: Option<Nodes>,
+    nodes: Option<ClusterHandle>,
     /// Where orders about accounts go.
-    orders: OnceLock<mpsc::Sender<(UserId, Order)>>,
+    orders: OnceLock<mpsc::Sender<(UserId, NodeCommand)>>,
     /// Orders may have been missed.
     missed: Arc<Notify>,
     /// Room for orders that other nodes could not be given yet.
@@ -127,10 +127,10 @@ struct Inner {
 
 impl Ports {
     /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
-    pub fn open(ticks: Ticks) -> Self {
+    pub fn open(recorder: LastSeenRecorder) -> Self {
         let (window, lifetime) = (Duration::from_secs(5), Duration::from_secs(24 * 3600));
-        let desk = DeskRules { ties: Arc::new(MemoryTies::new()), calls: 20, window, lifetime };
-        Self { ticks, veil: Veil::default(), desk, nodes: None }
+        let registry = MemberLimits { relations: Arc::new(MemoryRelations::new()), calls: 20, window, lifetime };
+        Self { recorder, shared_privacy: SharedPrivacy::default(), registry, nodes: None }
     }
 }
 
@@ -142,41 +142,46 @@ impl Engine {
         Self(Arc::new_cyclic(|engine| {
             let engine = WeakEngine(engine.clone());
             if let Some(nodes) = &ports.nodes {
-                nodes.ear.belongs_to(engine.clone());
+                nodes.listener.belongs_to(engine.clone());
             }
             let start = |_| Shard::start(config.max_users_per_shard, ports.clone(), engine.clone(), clock, metrics);
             Inner {
                 shards: (0..count).map(start).collect(),
-                ticks: ports.ticks.clone(),
-                veil: ports.veil.clone(),
+                recorder: ports.recorder.clone(),
+                shared_privacy: ports.shared_privacy.clone(),
                 draining: AtomicBool::new(false),
                 hasher: DefaultHashBuilder::default(),
                 nodes: ports.nodes.clone(),
                 orders: OnceLock::new(),
                 missed: Arc::default(),
-                untold: Arc::new(Semaphore::new(nodes::MOST_NOTICES)),
+                untold: Arc::new(Semaphore::new(cluster::MAX_REMOTE_COMMANDS)),
             }
         }))
     }
 
     /// Adds a connection to a user. When this returns it is part of the user: whoever follows from here on sees it.
-    pub async fn attach(&self, user: UserId, address: Address) -> Result<Attachment, EngineError> {
+    pub async fn attach(&self, user: UserId, address: Address) -> Result<ConnectionHandle, EngineError> {
         self.attach_within(usize::MAX, user, address).await
     }
 
     /// Likewise, unless the user has `most` others of the same dialect.
-    pub async fn attach_within(&self, most: usize, user: UserId, address: Address) -> Result<Attachment, EngineError> {
+    pub async fn attach_within(
+        &self,
+        most: usize,
+        user: UserId,
+        address: Address,
+    ) -> Result<ConnectionHandle, EngineError> {
         if self.is_draining() {
             return Err(EngineError::Stopped);
         }
         let (answer, mut attached) = oneshot::channel();
         self.supervisor(user).offer(Attach { user, address: address.clone(), most, answer })?;
         // From here on the connection is taken back if it is not granted, or if nobody waits for it any more.
-        let attachment = Attachment::pending(self.clone(), user, address.clone());
+        let connection_handle = ConnectionHandle::pending(self.clone(), user, address.clone());
         // An actor that is lost before it answers is replaced: ask again.
         for _ in 0..3 {
             if let Ok(result) = attached.await {
-                return result.map(|actor| attachment.with(actor));
+                return result.map(|actor| connection_handle.with(actor));
             }
             let (answer, again) = oneshot::channel();
             self.supervisor(user).offer(Attach { user, address: address.clone(), most, answer })?;
@@ -202,7 +207,7 @@ impl Engine {
     /// until then the user's actor knows nothing of it.
     pub fn subscribe(&self, asker: UserId, user: UserId, address: &Address, request: u32) {
         let ticket = Ticket::new(address.clone(), request, user).of(asker, None);
-        subscribe(self.0.ticks.clone(), self.supervisor(user).clone(), ticket);
+        subscribe(self.0.recorder.clone(), self.supervisor(user).clone(), ticket);
     }
 
     /// Stops telling; each user actor's acknowledgement goes to the outbox under `request`.
@@ -221,14 +226,14 @@ impl Engine {
     /// Tells changes of these users from here on, without a snapshot.
     fn watch(&self, users: &[UserId], address: &Address, watcher: UserId) {
         for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(Watch::new(users, address, watcher));
+            supervisor.deliver(FollowSilently::new(users, address, watcher));
         }
     }
 
     /// Stops telling; each user says what it told last. Closing the channel ends the answer.
-    fn part(&self, users: &[UserId], address: &Address, answer: &mpsc::UnboundedSender<(UserId, Told)>) {
+    fn part(&self, users: &[UserId], address: &Address, answer: &mpsc::UnboundedSender<(UserId, DeliveredStatus)>) {
         for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(Part::new(users, address, answer));
+            supervisor.deliver(LeaveMember::new(users, address, answer));
         }
     }
 
@@ -251,7 +256,7 @@ impl Engine {
             found.insert(snapshot.user, snapshot);
         }
         for other in self.elsewhere(users, &found).await? {
-            let hides = asker.is_some_and(|asker| self.0.veil.hides(other.user(), asker));
+            let hides = asker.is_some_and(|asker| self.0.shared_privacy.hides(other.user(), asker));
             let shown = other.snapshot();
             found.insert(other.user(), if hides { shown.concealed() } else { shown });
         }
@@ -259,12 +264,12 @@ impl Engine {
     }
 
     /// Has `owner` look absent to all connections of `other`, or be seen by them.
-    async fn turn(&self, owner: UserId, other: UserId, hide: bool) -> Result<(), EngineError> {
+    async fn set_hidden(&self, owner: UserId, other: UserId, hide: bool) -> Result<(), EngineError> {
         let (answer, found) = oneshot::channel();
         self.supervisor(other).offer(Addresses { user: other, answer })?;
         // Nobody answers for a user of whom nothing is known.
         let Ok(addresses) = found.await else { return Ok(()) };
-        self.supervisor(owner).offer(Turn { user: owner, addresses, hide })
+        self.supervisor(owner).offer(SetHidden { user: owner, addresses, hide })
     }
 
     /// The user's connections that `asker` sees, the one that changed last at the end.
@@ -276,16 +281,16 @@ impl Engine {
         }
         // Nobody answers for a user of whom nothing is known here.
         let others = self.elsewhere([&user], &HashMap::<_, ()>::new()).await?;
-        let hides = asker.is_some_and(|asker| self.0.veil.hides(user, asker));
-        Ok(others.iter().filter(|_| !hides).flat_map(user::beside::visible_connections).collect())
+        let hides = asker.is_some_and(|asker| self.0.shared_privacy.hides(user, asker));
+        Ok(others.iter().filter(|_| !hides).flat_map(user::queries::visible_connections).collect())
     }
 
     /// Everything about those users of whom anything is known; the others are absent from the answer. It has the
     /// invisible connections too: not for clients.
-    pub async fn examine(&self, users: Vec<UserId>) -> Result<HashMap<UserId, Examined>, EngineError> {
+    pub async fn inspect(&self, users: Vec<UserId>) -> Result<HashMap<UserId, UserInspection>, EngineError> {
         let (answer, mut answers) = mpsc::unbounded_channel();
         for (shard, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            shard.offer(Examine { users, answer: answer.clone() })?;
+            shard.offer(Inspect { users, answer: answer.clone() })?;
         }
         drop(answer);
         let mut found = HashMap::new();
@@ -293,26 +298,31 @@ impl Engine {
             found.insert(user, examined);
         }
         let others = self.elsewhere(&users, &found).await?;
-        found.extend(others.iter().map(|other| (other.user(), Examined::of(other))));
+        found.extend(others.iter().map(|other| (other.user(), UserInspection::of(other))));
         Ok(found)
     }
 
     /// Has some connections of a user closed, on all nodes. They are gone a moment later.
-    pub async fn disconnect(&self, user: UserId, selection: Selection, farewell: Farewell) -> Result<(), EngineError> {
-        let dismiss = Dismiss { user, selection: selection.clone(), farewell: farewell.clone() };
+    pub async fn disconnect(
+        &self,
+        user: UserId,
+        selection: Selection,
+        close_request: CloseRequest,
+    ) -> Result<(), EngineError> {
+        let dismiss = Dismiss { user, selection: selection.clone(), close_request: close_request.clone() };
         self.supervisor(user).offer(dismiss)?;
-        self.disconnect_elsewhere(user, selection, farewell).await
+        self.disconnect_elsewhere(user, selection, close_request).await
     }
 
     /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
-    pub fn update_status(&self, user: UserId, says: Option<StatusText>) -> Result<(), EngineError> {
-        let at = self.note_active(user, says.clone())?;
-        self.supervisor(user).offer(MarkActive { user, at, says })
+    pub fn update_status(&self, user: UserId, state: Option<StatusText>) -> Result<(), EngineError> {
+        let at = self.note_active(user, state.clone())?;
+        self.supervisor(user).offer(MarkActive { user, at, state })
     }
 
     /// Has it written down that a user did something; the time of day is returned.
-    fn note_active(&self, user: UserId, says: Option<StatusText>) -> Result<Timestamp, EngineError> {
-        self.0.ticks.active(user, says).map_err(|_| EngineError::Busy)
+    fn note_active(&self, user: UserId, state: Option<StatusText>) -> Result<Timestamp, EngineError> {
+        self.0.recorder.active(user, state).map_err(|_| EngineError::Busy)
     }
 
     /// What was written down of these users is gone; those who are told of them are told that too.
@@ -335,14 +345,14 @@ impl Engine {
     }
 
     /// Has every connection closed.
-    pub fn close_all(&self, farewell: Farewell) {
-        self.close_portion(0, 1, farewell);
+    pub fn close_all(&self, close_request: CloseRequest) {
+        self.close_portion(0, 1, close_request);
     }
 
     /// Has every connection of one in `portions` users closed: another user for another `portion`.
-    pub fn close_portion(&self, portion: u32, portions: u32, farewell: Farewell) {
+    pub fn close_portion(&self, portion: u32, portions: u32, close_request: CloseRequest) {
         for shard in &self.0.shards {
-            shard.supervisor().deliver(CloseAll { portion, portions, farewell: farewell.clone() });
+            shard.supervisor().deliver(CloseAll { portion, portions, close_request: close_request.clone() });
         }
     }
 
@@ -362,7 +372,7 @@ impl Engine {
     /// Has a user's actor panic.
     #[cfg(test)]
     pub fn poison(&self, user: UserId) {
-        self.supervisor(user).deliver(messages::Poison(user));
+        self.supervisor(user).deliver(messages::InjectPanic(user));
     }
 
     fn supervisor(&self, user: UserId) -> &Mailbox<Supervisor> {
@@ -396,7 +406,7 @@ impl Engine {
     ) -> Result<(), EngineError>
     where
         M: mailbox::Mail,
-        Supervisor: actix::Handler<mailbox::Letter<M>>,
+        Supervisor: actix::Handler<mailbox::Counted<M>>,
     {
         let mut result = Ok(());
         for (supervisor, things) in things {
@@ -407,9 +417,9 @@ impl Engine {
 }
 
 /// Has a ticket's user told to it, after what is written down of the user has been read.
-fn subscribe(ticks: Ticks, supervisor: Mailbox<Supervisor>, ticket: Ticket) {
+fn subscribe(recorder: LastSeenRecorder, supervisor: Mailbox<Supervisor>, ticket: Ticket) {
     actix::spawn(async move {
-        let record = ticks.record(ticket.user()).await;
+        let record = recorder.record(ticket.user()).await;
         // Refused, the ticket says so to the outbox.
         let _refused = supervisor.offer(Subscribe { ticket, record });
     });

@@ -2,15 +2,15 @@
 
 use actix::Handler;
 
-use super::mailbox::Letter;
-use super::messages::{Addresses, Part, Question, Routed, SetCustom, Turn, View, Watch};
+use super::mailbox::Counted;
+use super::messages::{Addresses, FollowSilently, LeaveMember, Question, Routed, SetCustom, SetHidden, View};
 use super::supervisor::Supervisor;
 
-impl Handler<Letter<View>> for Supervisor {
+impl Handler<Counted<View>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<View>, _: &mut Self::Context) {
-        let View { users, asker, answer } = letter.content;
+    fn handle(&mut self, counted: Counted<View>, _: &mut Self::Context) {
+        let View { users, asker, answer } = counted.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Ask(Question::View(asker, answer.clone())));
@@ -19,11 +19,11 @@ impl Handler<Letter<View>> for Supervisor {
     }
 }
 
-impl Handler<Letter<SetCustom>> for Supervisor {
+impl Handler<Counted<SetCustom>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<SetCustom>, _: &mut Self::Context) {
-        let SetCustom { text, ticket } = letter.content;
+    fn handle(&mut self, counted: Counted<SetCustom>, _: &mut Self::Context) {
+        let SetCustom { text, ticket } = counted.content;
         // Without an entry the ticket is dropped, which tells its session.
         if let Some(entry) = self.users.get_mut(&ticket.user()) {
             entry.route(Routed::SetCustom(text, ticket));
@@ -31,11 +31,11 @@ impl Handler<Letter<SetCustom>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Addresses>> for Supervisor {
+impl Handler<Counted<Addresses>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Addresses>, _: &mut Self::Context) {
-        let Addresses { user, answer } = letter.content;
+    fn handle(&mut self, counted: Counted<Addresses>, _: &mut Self::Context) {
+        let Addresses { user, answer } = counted.content;
         // Without an entry the answer is dropped: there are none.
         if let Some(entry) = self.users.get_mut(&user) {
             entry.route(Routed::Ask(Question::Addresses(answer)));
@@ -43,40 +43,40 @@ impl Handler<Letter<Addresses>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Turn>> for Supervisor {
+impl Handler<Counted<SetHidden>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Turn>, _: &mut Self::Context) {
-        let Turn { user, addresses, hide } = letter.content;
+    fn handle(&mut self, counted: Counted<SetHidden>, _: &mut Self::Context) {
+        let SetHidden { user, addresses, hide } = counted.content;
         if let Some(entry) = self.users.get_mut(&user) {
             entry.route(if hide { Routed::Conceal(addresses) } else { Routed::Reveal(addresses) });
         }
     }
 }
 
-impl Handler<Letter<Watch>> for Supervisor {
+impl Handler<Counted<FollowSilently>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Watch>, _: &mut Self::Context) {
-        let Watch { users, address, watcher } = letter.content;
+    fn handle(&mut self, counted: Counted<FollowSilently>, _: &mut Self::Context) {
+        let FollowSilently { users, address, watcher } = counted.content;
         for user in users {
             let quota = self.follow_quota;
             match self.entry(user, quota) {
-                Ok(entry) => entry.route(Routed::Watch(address.clone(), watcher)),
+                Ok(entry) => entry.route(Routed::FollowSilently(address.clone(), watcher)),
                 Err(_) => log::warn!("a device does not follow all that its account follows: the server is busy"),
             }
         }
     }
 }
 
-impl Handler<Letter<Part>> for Supervisor {
+impl Handler<Counted<LeaveMember>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Part>, _: &mut Self::Context) {
-        let Part { users, address, answer } = letter.content;
+    fn handle(&mut self, counted: Counted<LeaveMember>, _: &mut Self::Context) {
+        let LeaveMember { users, address, answer } = counted.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Part(address.clone(), answer.clone()));
+                entry.route(Routed::LeaveMember(address.clone(), answer.clone()));
             }
         }
     }

@@ -6,15 +6,15 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
-use super::desk::Desk;
 use super::fan_out::FanOuts;
-use super::mailbox::{Letter, Mailbox, send};
+use super::last_seen::OnlineSweep;
+use super::mailbox::{Counted, Mailbox, send};
+use super::member_registry::MemberRegistry;
 use super::messages::{
-    Attach, CloseAll, Detach, Dismiss, Examine, Follow, Forget, Idle, Leave, Lost, MarkActive, Question, Routed,
+    Attach, CloseAll, Detach, Dismiss, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Question, Routed,
     SetStatus, Settle, Show, Subscribe, Unfollow,
 };
-use super::ticks::Visible;
-use super::user::{Surroundings, UserActor};
+use super::user::{ShardContext, UserActor};
 use super::{EngineError, Ports, WeakEngine, subscribe};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -30,8 +30,8 @@ pub struct Supervisor {
     /// For users who are not here and are only followed: the rest is kept for those who come.
     pub(super) follow_quota: Quota,
     /// The accounts that are logged in.
-    pub(super) desk: Desk,
-    pub(super) surroundings: Rc<Surroundings>,
+    pub(super) registry: MemberRegistry,
+    pub(super) shard: Rc<ShardContext>,
 }
 
 pub(super) struct Entry {
@@ -59,16 +59,25 @@ impl Supervisor {
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
-        let Ports { ticks, veil, desk, nodes } = ports;
-        let (visible, fan_outs) = (Visible::new(ticks), FanOuts::default());
-        let surroundings =
-            Rc::new(Surroundings { supervisor: own, clock, metrics, visible, fan_outs, veil, engine, desk, nodes });
+        let Ports { recorder, shared_privacy, registry, nodes } = ports;
+        let (visible, fan_outs) = (OnlineSweep::new(recorder), FanOuts::default());
+        let shard = Rc::new(ShardContext {
+            supervisor: own,
+            clock,
+            metrics,
+            visible,
+            fan_outs,
+            shared_privacy,
+            engine,
+            registry,
+            nodes,
+        });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
             follow_quota: Quota::new(max_users - max_users / 5),
-            desk: Desk::default(),
-            surroundings,
+            registry: MemberRegistry::default(),
+            shard,
         }
     }
 
@@ -76,9 +85,9 @@ impl Supervisor {
     pub(super) fn entry(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
         if !self.users.contains_key(&user) {
             quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
-            self.surroundings.metrics.engine().users.inc();
+            self.shard.metrics.engine().users.inc();
             let (loading, known) = self.watch(user).unzip();
-            let actor = UserActor::new(UserPresence::new(user), known, self.surroundings.clone()).start();
+            let actor = UserActor::new(UserPresence::new(user), known, self.shard.clone()).start();
             self.users.insert(user, Entry { actor, routed: 0, loading });
         }
         Ok(self.users.get_mut(&user).expect("found or started above"))
@@ -87,14 +96,14 @@ impl Supervisor {
     /// Has other nodes tell of a user; the channel says when it is known what they have. None: there are none, or they
     /// cannot be reached.
     fn watch(&self, user: UserId) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
-        let nodes = self.surroundings.nodes.as_ref()?;
+        let nodes = self.shard.nodes.as_ref()?;
         nodes.backplane.watch(user);
         nodes.are_reached().then(oneshot::channel)
     }
 
     fn remove(&mut self, user: UserId) -> Option<Entry> {
         let entry = self.users.remove(&user)?;
-        self.surroundings.metrics.engine().users.dec();
+        self.shard.metrics.engine().users.dec();
         Some(entry)
     }
 
@@ -104,10 +113,9 @@ impl Supervisor {
         self.remove(user);
         let connections: Vec<Connection<Address>> = lost.connections.iter().filter_map(Address::announce).collect();
         let followers = lost.followers.into_iter().filter(|follower| !follower.is_ended()).collect();
-        let now = self.surroundings.clock.now();
-        let actor =
-            UserActor::recover(lost.told, followers, lost.hidden, connections, now, self.surroundings.clone()).start();
-        self.surroundings.metrics.engine().users.inc();
+        let now = self.shard.clock.now();
+        let actor = UserActor::recover(lost.told, followers, lost.hidden, connections, now, self.shard.clone()).start();
+        self.shard.metrics.engine().users.inc();
         self.users.insert(user, Entry { actor, routed: 0, loading: None });
     }
 }
@@ -116,20 +124,20 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let Some(stride) = self.surroundings.visible.stride() else { return };
+        let Some(stride) = self.shard.visible.stride() else { return };
         let mut round = 0;
         context.run_interval(stride, move |actor, _| {
-            actor.surroundings.visible.sweep(round);
+            actor.shard.visible.sweep(round);
             round += 1;
         });
     }
 }
 
-impl Handler<Letter<Attach>> for Supervisor {
+impl Handler<Counted<Attach>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Attach>, _: &mut Self::Context) {
-        let Attach { user, address, most, answer } = letter.content;
+    fn handle(&mut self, counted: Counted<Attach>, _: &mut Self::Context) {
+        let Attach { user, address, most, answer } = counted.content;
         match self.entry(user, self.quota) {
             Ok(entry) => entry.route(Routed::Attach { address, most, answer }),
             // Whoever asked may be gone; then nobody needs the answer.
@@ -138,22 +146,22 @@ impl Handler<Letter<Attach>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Detach>> for Supervisor {
+impl Handler<Counted<Detach>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Detach>, _: &mut Self::Context) {
-        let Detach { user, address, exit, stay } = letter.content;
+    fn handle(&mut self, counted: Counted<Detach>, _: &mut Self::Context) {
+        let Detach { user, address, exit, stay } = counted.content;
         if let Some(entry) = self.users.get_mut(&user) {
             entry.route(Routed::Detach { connection: address.connection(), exit, stay });
         }
     }
 }
 
-impl Handler<Letter<SetStatus>> for Supervisor {
+impl Handler<Counted<SetStatus>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<SetStatus>, _: &mut Self::Context) {
-        let update = letter.content;
+    fn handle(&mut self, counted: Counted<SetStatus>, _: &mut Self::Context) {
+        let update = counted.content;
         // Without an entry the ticket is dropped, which tells its session.
         if let Some(entry) = self.users.get_mut(&update.ticket.user()) {
             entry.route(Routed::SetStatus(update));
@@ -161,11 +169,11 @@ impl Handler<Letter<SetStatus>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Follow>> for Supervisor {
+impl Handler<Counted<Follow>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Follow>, _: &mut Self::Context) {
-        for ticket in letter.content.tickets {
+    fn handle(&mut self, counted: Counted<Follow>, _: &mut Self::Context) {
+        for ticket in counted.content.tickets {
             // Past the quota the ticket is dropped, which tells its session.
             if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
                 entry.route(Routed::Follow(ticket));
@@ -174,11 +182,11 @@ impl Handler<Letter<Follow>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Unfollow>> for Supervisor {
+impl Handler<Counted<Unfollow>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Unfollow>, _: &mut Self::Context) {
-        for ticket in letter.content.tickets {
+    fn handle(&mut self, counted: Counted<Unfollow>, _: &mut Self::Context) {
+        for ticket in counted.content.tickets {
             match self.users.get_mut(&ticket.user()) {
                 Some(entry) => entry.route(Routed::Unfollow(ticket)),
                 None => ticket.acknowledge(),
@@ -187,11 +195,11 @@ impl Handler<Letter<Unfollow>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Leave>> for Supervisor {
+impl Handler<Counted<Leave>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Leave>, _: &mut Self::Context) {
-        let Leave { users, address } = letter.content;
+    fn handle(&mut self, counted: Counted<Leave>, _: &mut Self::Context) {
+        let Leave { users, address } = counted.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Leave(address.clone()));
@@ -200,41 +208,41 @@ impl Handler<Letter<Leave>> for Supervisor {
     }
 }
 
-impl Handler<Letter<MarkActive>> for Supervisor {
+impl Handler<Counted<MarkActive>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<MarkActive>, _: &mut Self::Context) {
-        let MarkActive { user, at, says } = letter.content;
+    fn handle(&mut self, counted: Counted<MarkActive>, _: &mut Self::Context) {
+        let MarkActive { user, at, state } = counted.content;
         // It is written down already; where there is no entry, there is nobody to be told.
         if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Acted { at, says });
+            entry.route(Routed::Acted { at, state });
         }
     }
 }
 
-impl Handler<Letter<Subscribe>> for Supervisor {
+impl Handler<Counted<Subscribe>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Subscribe>, _: &mut Self::Context) {
-        let Subscribe { ticket, record } = letter.content;
-        let ticks = self.surroundings.visible.ticks();
-        if !ticks.is_current(&record) {
+    fn handle(&mut self, counted: Counted<Subscribe>, _: &mut Self::Context) {
+        let Subscribe { ticket, record } = counted.content;
+        let recorder = self.shard.visible.recorder();
+        if !recorder.is_current(&record) {
             // It may be of somebody who was forgotten while it was read.
-            return subscribe(ticks.clone(), self.surroundings.supervisor.clone(), ticket);
+            return subscribe(recorder.clone(), self.shard.supervisor.clone(), ticket);
         }
         // Past the quota the ticket is dropped, which says so.
         if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
-            entry.route(Routed::Subscribe(ticket, record.seen));
+            entry.route(Routed::Subscribe(ticket, record.last_seen));
         }
     }
 }
 
-impl Handler<Letter<Forget>> for Supervisor {
+impl Handler<Counted<Forget>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Forget>, _: &mut Self::Context) {
-        self.surroundings.visible.ticks().forgotten();
-        for user in letter.content.0 {
+    fn handle(&mut self, counted: Counted<Forget>, _: &mut Self::Context) {
+        self.shard.visible.recorder().forgotten();
+        for user in counted.content.0 {
             if let Some(entry) = self.users.get_mut(&user) {
                 entry.route(Routed::Forget);
             }
@@ -242,24 +250,24 @@ impl Handler<Letter<Forget>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Examine>> for Supervisor {
+impl Handler<Counted<Inspect>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Examine>, _: &mut Self::Context) {
-        let Examine { users, answer } = letter.content;
+    fn handle(&mut self, counted: Counted<Inspect>, _: &mut Self::Context) {
+        let Inspect { users, answer } = counted.content;
         for user in users {
             if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Ask(Question::Examine(answer.clone())));
+                entry.route(Routed::Ask(Question::Inspect(answer.clone())));
             }
         }
     }
 }
 
-impl Handler<Letter<Show>> for Supervisor {
+impl Handler<Counted<Show>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Show>, _: &mut Self::Context) {
-        let Show { user, asker, answer } = letter.content;
+    fn handle(&mut self, counted: Counted<Show>, _: &mut Self::Context) {
+        let Show { user, asker, answer } = counted.content;
         // Without an entry the answer is dropped: nobody is visible.
         if let Some(entry) = self.users.get_mut(&user) {
             entry.route(Routed::Ask(Question::Show(asker, answer)));
@@ -267,74 +275,74 @@ impl Handler<Letter<Show>> for Supervisor {
     }
 }
 
-impl Handler<Letter<Dismiss>> for Supervisor {
+impl Handler<Counted<Dismiss>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Dismiss>, _: &mut Self::Context) {
-        let Dismiss { user, selection, farewell } = letter.content;
+    fn handle(&mut self, counted: Counted<Dismiss>, _: &mut Self::Context) {
+        let Dismiss { user, selection, close_request } = counted.content;
         if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Dismiss(selection, farewell));
+            entry.route(Routed::Dismiss(selection, close_request));
         }
     }
 }
 
-impl Handler<Letter<CloseAll>> for Supervisor {
+impl Handler<Counted<CloseAll>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<CloseAll>, _: &mut Self::Context) {
-        let CloseAll { portion, portions, farewell } = letter.content;
+    fn handle(&mut self, counted: Counted<CloseAll>, _: &mut Self::Context) {
+        let CloseAll { portion, portions, close_request } = counted.content;
         for (user, entry) in &mut self.users {
             if u32::from(user.uuid().as_bytes()[15]) % portions == portion {
-                entry.route(Routed::Close(farewell.clone()));
+                entry.route(Routed::Close(close_request.clone()));
             }
         }
     }
 }
 
-impl Handler<Letter<Settle>> for Supervisor {
+impl Handler<Counted<Settle>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Settle>, _: &mut Self::Context) {
-        let Settle(answer) = letter.content;
+    fn handle(&mut self, counted: Counted<Settle>, _: &mut Self::Context) {
+        let Settle(answer) = counted.content;
         self.users.values_mut().for_each(|entry| entry.route(Routed::Ask(Question::Settle(answer.clone()))));
     }
 }
 
-impl Handler<Letter<Idle>> for Supervisor {
+impl Handler<Counted<Idle>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Idle>, _: &mut Self::Context) {
-        let Idle { user, handled } = letter.content;
+    fn handle(&mut self, counted: Counted<Idle>, _: &mut Self::Context) {
+        let Idle { user, handled } = counted.content;
         // With messages still under way to it, it will say again when it is idle after them.
         if self.users.get(&user).is_some_and(|entry| entry.routed == handled)
             && let Some(mut entry) = self.remove(user)
         {
             entry.route(Routed::Retire);
-            if let Some(nodes) = &self.surroundings.nodes {
+            if let Some(nodes) = &self.shard.nodes {
                 nodes.backplane.unwatch(user);
             }
         }
     }
 }
 
-impl Handler<Letter<Lost>> for Supervisor {
+impl Handler<Counted<Lost>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<Lost>, _: &mut Self::Context) {
-        let lost = letter.content;
+    fn handle(&mut self, counted: Counted<Lost>, _: &mut Self::Context) {
+        let lost = counted.content;
         log::error!(user:% = lost.told.user; "the actor of a user was lost; starting another from what its connections say");
         self.replace(lost);
-        self.surroundings.metrics.engine().recovered.inc();
+        self.shard.metrics.engine().recovered.inc();
     }
 }
 
 #[cfg(test)]
-impl Handler<Letter<super::messages::Poison>> for Supervisor {
+impl Handler<Counted<super::messages::InjectPanic>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, letter: Letter<super::messages::Poison>, _: &mut Self::Context) {
-        if let Some(entry) = self.users.get_mut(&letter.content.0) {
-            entry.route(Routed::Poison);
+    fn handle(&mut self, counted: Counted<super::messages::InjectPanic>, _: &mut Self::Context) {
+        if let Some(entry) = self.users.get_mut(&counted.content.0) {
+            entry.route(Routed::InjectPanic);
         }
     }
 }

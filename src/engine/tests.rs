@@ -1,9 +1,9 @@
 //! The engine's actors with plain outboxes in place of sessions.
 
-mod accounts;
-mod desk;
-mod nodes;
-mod seen;
+mod cluster;
+mod last_seen;
+mod member_registry;
+mod members;
 
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
@@ -42,7 +42,8 @@ impl Codec for Words {
     }
 
     fn followed(&self, _: &RequestTag, snapshots: &[Snapshot]) -> Frames {
-        let said = |snapshot: &Snapshot| snapshot.seen.state.as_ref().map(|state| format!("\"{}\"", state.as_str()));
+        let said =
+            |snapshot: &Snapshot| snapshot.last_seen.state.as_ref().map(|state| format!("\"{}\"", state.as_str()));
         let words = |snapshot: &Snapshot| snapshot.presences.iter().map(word).chain(said(snapshot)).collect::<Vec<_>>();
         let words: Vec<String> = snapshots.iter().flat_map(words).collect();
         vec![Frame::text(&format!("reply[{}]", words.join(" ")))]
@@ -64,9 +65,9 @@ impl World {
         Self::among(None, config)
     }
 
-    fn among(nodes: Option<Nodes>, config: EngineConfig) -> Self {
+    fn among(nodes: Option<ClusterHandle>, config: EngineConfig) -> Self {
         let (metrics, clock) = (Metrics::new(), Clock::system());
-        let ports = Ports { nodes, ..Ports::open(Ticks::new(None, Duration::from_secs(27), &clock)) };
+        let ports = Ports { nodes, ..Ports::open(LastSeenRecorder::new(None, Duration::from_secs(27), &clock)) };
         let engine = Engine::start(&config, ports, &clock, &metrics);
         Self { engine, metrics, connections: 1.into() }
     }
@@ -79,8 +80,15 @@ impl World {
         let opening = Opening { connection, username, status: status.map(text) };
         let address = Address::new(opening, &Words, 1 << 20, &self.metrics);
         let (alarm, wakes) = Alarm::set();
-        let attachment = self.engine.attach(UserId::from_name(name), address.clone()).await.unwrap();
-        Device { engine: self.engine.clone(), attachment: Some(attachment), address, alarm, wakes, requests: 0 }
+        let connection_handle = self.engine.attach(UserId::from_name(name), address.clone()).await.unwrap();
+        Device {
+            engine: self.engine.clone(),
+            connection_handle: Some(connection_handle),
+            address,
+            alarm,
+            wakes,
+            requests: 0,
+        }
     }
 
     /// Waits until what `of` reads is `expected`.
@@ -124,7 +132,7 @@ impl Wake for Alarm {
 
 struct Device {
     engine: Engine,
-    attachment: Option<Attachment>,
+    connection_handle: Option<ConnectionHandle>,
     address: Address,
     alarm: Waker,
     wakes: UnboundedReceiver<()>,
@@ -161,11 +169,11 @@ impl Device {
     fn sets(&mut self, status: Option<&str>) {
         let id = self.request();
         self.address.await_status(id, vec![Frame::text("done")]);
-        self.attachment.as_ref().unwrap().set_status(status.map(text), id).unwrap();
+        self.connection_handle.as_ref().unwrap().set_status(status.map(text), id).unwrap();
     }
 
     fn disconnects(mut self) {
-        self.attachment = None;
+        self.connection_handle = None;
     }
 
     /// The next thing this device is told.
@@ -344,9 +352,9 @@ async fn everybody_is_asked_to_close_at_a_drain() {
     let world = World::new();
     let mut alice = world.connects("alice", Some("")).await;
     let mut bob = world.connects("bob", None).await;
-    world.engine.close_all(Farewell::Drain);
+    world.engine.close_all(CloseRequest::Drain);
     for device in [&mut alice, &mut bob] {
-        device.drains_until(|drained| drained.farewell == Some(Farewell::Drain)).await;
+        device.drains_until(|drained| drained.close_request == Some(CloseRequest::Drain)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The actor of one user: carries out what its [`UserPresence`] decides.
 
-pub(super) mod beside;
-mod elsewhere;
+pub(super) mod queries;
+mod remote;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,40 +9,40 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, SpawnHandle};
 use tokio::sync::oneshot;
 
-use super::desk::DeskRules;
-use super::examination::Selection;
+use super::cluster::ClusterHandle;
 use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
+use super::inspection::Selection;
+use super::last_seen::OnlineSweep;
 use super::mailbox::Mailbox;
+use super::member_registry::MemberLimits;
 use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
-use super::nodes::Nodes;
+use super::shared_privacy::SharedPrivacy;
 use super::supervisor::Supervisor;
-use super::ticks::Visible;
-use super::veil::Veil;
 use super::{EngineError, WeakEngine};
 use crate::clock::Clock;
 use crate::cluster::record::Record;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Farewell, Notification, Pace};
+use crate::outbox::{Address, CloseRequest, DeliveryMode, Notification};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::followers::Followers;
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::ConnectionId;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
 
 /// What all user actors of a shard share.
-pub struct Surroundings {
+pub struct ShardContext {
     pub supervisor: Mailbox<Supervisor>,
     pub clock: Clock,
     pub metrics: Metrics,
-    pub visible: Visible,
-    pub veil: Veil,
+    pub visible: OnlineSweep,
+    pub shared_privacy: SharedPrivacy,
     /// The whole engine, for what concerns users of other shards.
     pub engine: WeakEngine,
-    pub desk: DeskRules,
+    pub registry: MemberLimits,
     pub fan_outs: FanOuts,
     /// None: there are no other nodes.
-    pub nodes: Option<Nodes>,
+    pub nodes: Option<ClusterHandle>,
 }
 
 /// One user.
@@ -66,7 +66,7 @@ pub struct UserActor {
     drains: bool,
     /// When it will look whether those are over that are shown on.
     lapse: Option<(Timestamp, SpawnHandle)>,
-    pub(super) surroundings: Rc<Surroundings>,
+    pub(super) shard: Rc<ShardContext>,
 }
 
 impl UserActor {
@@ -74,7 +74,7 @@ impl UserActor {
     pub fn new(
         presence: UserPresence<Address>,
         loading: Option<oneshot::Receiver<()>>,
-        surroundings: Rc<Surroundings>,
+        shard: Rc<ShardContext>,
     ) -> Self {
         Self {
             told: Arc::new(presence.snapshot()),
@@ -87,7 +87,7 @@ impl UserActor {
             announced: None,
             drains: false,
             lapse: None,
-            surroundings,
+            shard,
         }
     }
 
@@ -98,11 +98,11 @@ impl UserActor {
         hidden: Option<Box<Followers<Address>>>,
         connections: Vec<Connection<Address>>,
         now: Timestamp,
-        surroundings: Rc<Surroundings>,
+        shard: Rc<ShardContext>,
     ) -> Self {
-        let remote = surroundings.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(told.user));
+        let remote = shard.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(told.user));
         let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, remote, now);
-        let mut actor = Self::new(presence, None, surroundings);
+        let mut actor = Self::new(presence, None, shard);
         actor.told = Arc::new(told);
         actor.hidden = hidden;
         actor.recovery = Some(effects);
@@ -116,7 +116,7 @@ impl UserActor {
         let (connected, visible) = (self.is_connected(), self.presence.is_visible_here());
         let exit = if let Event::Disconnected { exit, .. } = &event { *exit } else { Exit::Lost };
         self.see();
-        let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.surroundings.clock.now());
+        let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.shard.clock.now());
         self.see();
         if self.presence.is_visible_here() != visible {
             self.write_down();
@@ -137,13 +137,13 @@ impl UserActor {
     /// Whoever is visible is online at this moment.
     fn see(&mut self) {
         if self.presence.is_visible() {
-            self.presence.saw(self.surroundings.clock.time_of_day());
+            self.presence.saw(self.shard.clock.time_of_day());
         }
     }
 
     /// Has it written down that the user is online from here on, or no longer.
     fn write_down(&self) {
-        let (visible, user) = (&self.surroundings.visible, self.presence.user());
+        let (visible, user) = (&self.shard.visible, self.presence.user());
         if self.presence.is_visible_here() { visible.appears(user) } else { visible.disappears(user) }
     }
 
@@ -152,7 +152,7 @@ impl UserActor {
     }
 
     fn count_connected(&self, connected: bool) {
-        let gauge = &self.surroundings.metrics.engine().connected;
+        let gauge = &self.shard.metrics.engine().connected;
         if connected {
             gauge.inc()
         } else {
@@ -162,22 +162,22 @@ impl UserActor {
 
     /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
     fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
-        self.surroundings.metrics.engine().diffs.inc();
+        self.shard.metrics.engine().diffs.inc();
         let notification = Notification::new(diff, self.told.clone(), self.presence.snapshot());
         if self.presence.followers().len() <= SMALL {
             let followers = self.presence.followers().iter();
-            let pace = Pace::Gathered(self.surroundings.clock.now());
-            let delivered = deliver(followers, &notification, pace, &self.surroundings.metrics);
+            let mode = DeliveryMode::Gathered(self.shard.clock.now());
+            let delivered = deliver(followers, &notification, mode, &self.shard.metrics);
             self.told(&notification, delivered.gone);
         } else {
-            context.wait(FanOut::new(notification, &self.surroundings.fan_outs));
+            context.wait(FanOut::new(notification, &self.shard.fan_outs));
         }
     }
 
     pub(super) fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
         self.told = notification.after().clone();
         for follower in gone {
-            self.presence.handle(Event::Unfollowed(follower), self.surroundings.clock.now());
+            self.presence.handle(Event::Unfollowed(follower), self.shard.clock.now());
         }
     }
 
@@ -196,10 +196,10 @@ impl UserActor {
                 drop(answer.send(Ok(context.address())));
             }
             Routed::Detach { connection, exit, stay } => self.detach(connection, exit, stay, context),
-            Routed::Elsewhere => self.look_elsewhere(context),
+            Routed::RemoteChanged => self.look_elsewhere(context),
             Routed::SetStatus(update) => self.set_status(update, context),
-            Routed::Acted { at, says } => {
-                self.take(Event::Acted { at, by: None, says }, context);
+            Routed::Acted { at, state } => {
+                self.take(Event::Acted { at, by: None, state }, context);
             }
             Routed::Forget => {
                 self.take(Event::Forgotten, context);
@@ -211,7 +211,7 @@ impl UserActor {
                 self.take(Event::Remembered(record), context);
                 self.follow(ticket, context);
             }
-            Routed::Watch(address, watcher) => self.watch(address, watcher),
+            Routed::FollowSilently(address, watcher) => self.watch(address, watcher),
             Routed::Unfollow(ticket) => {
                 self.unfollow(ticket.address());
                 ticket.acknowledge();
@@ -219,19 +219,19 @@ impl UserActor {
             Routed::Leave(address) => {
                 self.unfollow(&address);
             }
-            Routed::Part(address, answer) => self.part(&address, &answer),
+            Routed::LeaveMember(address, answer) => self.part(&address, &answer),
             Routed::SetCustom(text, ticket) => self.set_custom(text, ticket, context),
             Routed::Conceal(addresses) => self.conceal(&addresses),
             Routed::Reveal(addresses) => self.reveal(&addresses),
             Routed::Ask(question) => self.answer(question),
-            Routed::Dismiss(selection, farewell) => self.dismiss(&selection, &farewell, context),
-            Routed::Close(farewell) => self.close(farewell, context),
+            Routed::Dismiss(selection, close_request) => self.dismiss(&selection, &close_request, context),
+            Routed::Close(close_request) => self.close(close_request, context),
             Routed::Retire => {
                 self.retired = true;
                 context.stop();
             }
             #[cfg(test)]
-            Routed::Poison => panic!("poisoned by a test"),
+            Routed::InjectPanic => panic!("poisoned by a test"),
         }
     }
 
@@ -242,10 +242,10 @@ impl UserActor {
         others.filter(|other| other.dialect() == address.dialect()).count() + elsewhere.count()
     }
 
-    fn dismiss(&mut self, selection: &Selection, farewell: &Farewell, context: &mut Context<Self>) {
+    fn dismiss(&mut self, selection: &Selection, close_request: &CloseRequest, context: &mut Context<Self>) {
         let includes = |id: ConnectionId| selection.includes(id, self.presence.shown(id));
         let chosen = self.presence.addresses().filter(|address| includes(address.connection()));
-        chosen.for_each(|address| address.close(farewell.clone()));
+        chosen.for_each(|address| address.close(close_request.clone()));
         if *selection == Selection::default() {
             self.take(Event::Dropped, context);
         }
@@ -257,7 +257,7 @@ impl UserActor {
         ticket.acknowledge();
         let event = match change {
             StatusChange::Shown(status) => Event::StatusSet { connection, status },
-            StatusChange::Acted(at, says) => Event::Acted { at, by: Some(connection), says },
+            StatusChange::Acted(at, state) => Event::Acted { at, by: Some(connection), state },
         };
         self.take(event, context);
     }
@@ -265,7 +265,7 @@ impl UserActor {
     fn retire_if_idle(&self) {
         if self.presence.is_idle() && self.hidden.is_none() && !self.retired {
             let idle = Idle { user: self.presence.user(), handled: self.handled };
-            self.surroundings.supervisor.deliver(idle);
+            self.shard.supervisor.deliver(idle);
         }
     }
 }
@@ -320,7 +320,7 @@ impl Drop for UserActor {
         if self.is_connected() {
             self.count_connected(false);
         }
-        self.surroundings.supervisor.deliver(Lost {
+        self.shard.supervisor.deliver(Lost {
             told: (*self.told).clone(),
             followers: self.presence.followers().iter().cloned().collect(),
             hidden: self.hidden.take(),

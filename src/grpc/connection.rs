@@ -1,4 +1,4 @@
-//! The connections of gRPC, no more than [`MOST`] at once: further ones wait in the backlog until one closes.
+//! The connections of gRPC, no more than [`MAX_CONNECTIONS`] at once: further ones wait in the backlog until one closes.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// Connections at once.
-const MOST: usize = 1024;
+const MAX_CONNECTIONS: usize = 1024;
 
 /// A connection and its place among the many.
 pub struct Connection {
@@ -23,7 +23,7 @@ pub struct Connection {
 
 /// Every connection that comes, as far as there is a place for it.
 pub fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
-    let places = Arc::new(Semaphore::new(MOST));
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     stream::unfold((listener, places), async |(listener, places)| {
         let place = places.clone().acquire_owned().await.ok()?;
         loop {

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::error::{in_band, mode, status};
 use super::proto::{self, centrifugo_api_server::CentrifugoApi};
-use crate::api::users::{Command, Disconnection, MOST_COMMANDS, NodeInfo, Order, Reply, UserStatus, Users};
+use crate::api::users::{BatchMode, Command, Disconnection, MAX_BATCH_COMMANDS, NodeInfo, Reply, UserStatus, Users};
 use crate::api::{ApiError, ErrorKind};
 use crate::config::ErrorMode;
 use crate::config::value::Secret;
@@ -120,10 +120,10 @@ impl CentrifugoApi for Service {
 
     async fn batch(&self, request: Request<proto::BatchRequest>) -> Result<Response<proto::BatchResponse>, Status> {
         let proto::BatchRequest { commands, parallel } = request.into_inner();
-        if commands.len() > MOST_COMMANDS {
-            return Err(Status::invalid_argument(format!("commands: at most {MOST_COMMANDS}")));
+        if commands.len() > MAX_BATCH_COMMANDS {
+            return Err(Status::invalid_argument(format!("commands: at most {MAX_BATCH_COMMANDS}")));
         }
-        let order = if parallel { Order::Parallel } else { Order::Sequential };
+        let order = if parallel { BatchMode::Parallel } else { BatchMode::Sequential };
         let results = self.users.batch(commands.into_iter().map(command).collect(), order).await;
         let replies = results.into_iter().map(|result| match result {
             Ok(reply) => in_batch(reply),

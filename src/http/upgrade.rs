@@ -23,7 +23,7 @@ use actix_web::web::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use socket2::SockRef;
 
-use crate::outbox::Line;
+use crate::outbox::Socket;
 
 /// Most that is read at once. One buffer of this size serves all connections of a worker.
 const READ_BYTES: usize = 16 * 1024;
@@ -55,7 +55,7 @@ where
     drop(read_buf);
     let payload: BoxedPayloadStream = Box::pin(incoming);
     let (request, _) = request.replace_payload(Payload::Stream { payload });
-    request.extensions_mut().insert(Line::new(socket.clone()));
+    request.extensions_mut().insert(Socket::new(socket.clone()));
     // Boxed: what it takes to find the answer is not kept as long as the connection.
     let body = Box::pin(answer(&socket, codec, respond(request))).await?;
     if let Some(body) = body {

@@ -41,11 +41,11 @@ impl Hash for Address {
 
 impl Wake for Outbox {
     fn wake(self: Arc<Self>) {
-        self.stir();
+        self.wake_actor();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.stir();
+        self.wake_actor();
     }
 }
 
@@ -62,13 +62,13 @@ impl Address {
             line: None,
             told_at: Timestamp::default(),
             // It has not run yet.
-            stirred: true,
+            actor_ready: true,
             awake: true,
             counted: 0,
             ended: false,
             completed: false,
-            due: false,
-            rare: None,
+            timer_due: false,
+            cold: None,
         };
         Self(Arc::new(Outbox {
             connection: opening.connection,

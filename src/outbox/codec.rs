@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::frame::Frame;
-use crate::presence::account::AccountName;
 use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
-use crate::presence::subscriptions::Told;
+use crate::presence::member_name::MemberName;
+use crate::presence::subscriptions::DeliveredStatus;
 
 /// The encodings there are, over all dialects. A diff is encoded at most once in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub struct RequestTag(pub Option<ByteString>);
 
 /// What a client calls a user that it follows, where its dialect has names for that: Centrifugo's channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topic(pub ByteString);
+pub struct ClientAlias(pub ByteString);
 
-impl Topic {
+impl ClientAlias {
     /// An account's name for somebody.
-    pub fn of(name: &AccountName) -> Self {
+    pub fn of(name: &MemberName) -> Self {
         Self(name.as_str().into())
     }
 }
@@ -63,7 +63,7 @@ pub struct Listing {
     /// What is answered.
     pub kind: ListingKind,
     /// By the account's names for them, each user once.
-    pub names: Vec<AccountName>,
+    pub names: Vec<MemberName>,
     /// Who is not followed, and why.
     pub failures: Vec<Failure>,
 }
@@ -90,14 +90,14 @@ pub enum CatchUp {
     /// What it shows, if it is there.
     IfOnline,
     /// What it shows, unless that is what the account was told last.
-    UnlessTold(Option<Told>),
+    UnlessTold(Option<DeliveredStatus>),
 }
 
 /// A user with whom a call did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// By the caller's name.
-    pub name: AccountName,
+    pub name: MemberName,
     /// Why.
     pub reason: FailureReason,
 }
@@ -150,5 +150,5 @@ pub trait Publisher: Send + Sync {
     fn body(&self, after: &Snapshot) -> ByteString;
 
     /// The whole frame for one of them.
-    fn publication(&self, topic: &Topic, body: &str) -> Frame;
+    fn publication(&self, alias: &ClientAlias, body: &str) -> Frame;
 }

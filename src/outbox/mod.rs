@@ -16,10 +16,10 @@
 mod address;
 mod codec;
 mod frame;
-mod line;
 mod notification;
 mod queue;
 mod request;
+mod socket;
 mod state;
 mod subscriber;
 #[cfg(test)]
@@ -34,34 +34,34 @@ use bytestring::ByteString;
 use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::presence::account::AccountName;
 use crate::presence::dialect::Dialect;
 use crate::presence::id::{ConnectionId, UserId, Username};
+use crate::presence::member_name::MemberName;
 use crate::presence::status::StatusText;
 use crate::presence::user::Followed;
 
 pub use address::Address;
 pub use codec::{
-    CatchUp, Codec, Encoding, Failure, FailureReason, Frames, Listing, ListingKind, Publisher, RequestTag, Topic,
+    CatchUp, ClientAlias, Codec, Encoding, Failure, FailureReason, Frames, Listing, ListingKind, Publisher, RequestTag,
 };
 pub use frame::Frame;
-pub use line::Line;
 use notification::Outcome;
-pub use notification::{Notification, Pace, Tally, Told};
+pub use notification::{Delivery, DeliveryCounts, DeliveryMode, Notification};
 use queue::Queue;
 use request::{Request, Settled};
+pub use socket::Socket;
 use state::State;
 pub use ticket::Ticket;
 
 /// Why the server ends a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Farewell {
+pub enum CloseRequest {
     /// The server stops.
     Drain,
     /// An operator or another part of the server disconnects the user.
     Disconnected,
     /// Likewise, with a close code and a reason of its own.
-    Dismissed(Arc<(u16, Box<str>)>),
+    DisconnectWith(Arc<(u16, Box<str>)>),
 }
 
 /// Grain of the metric of bytes that wait, for each outbox.
@@ -97,17 +97,17 @@ pub struct Drained {
     /// The user actors of these users were lost before they answered: ask them again.
     pub abandoned: Vec<UserId>,
     /// The connection is to be closed; all that waited has been handed out before.
-    pub farewell: Option<Farewell>,
+    pub close_request: Option<CloseRequest>,
     /// The session asked to be reminded of a deadline.
-    pub due: bool,
+    pub timer_due: bool,
     /// The session's actor wants to run: something came for it, from its client or anybody else.
-    pub stirred: bool,
+    pub actor_ready: bool,
 }
 
 impl Drained {
     /// Whether the session has anything to decide.
     pub fn has_news(&self) -> bool {
-        self.completed || !self.abandoned.is_empty() || self.farewell.is_some() || self.due
+        self.completed || !self.abandoned.is_empty() || self.close_request.is_some() || self.timer_due
     }
 }
 
@@ -166,14 +166,14 @@ impl Outbox {
     // ---- the engine's side ----
 
     /// Tells a change. Folds it where the client is slow, or into the snapshot that has not gone out yet.
-    pub fn notify(&self, notification: &Notification, pace: Pace, tally: &mut Tally) -> Told {
+    pub fn notify(&self, notification: &Notification, mode: DeliveryMode, counts: &mut DeliveryCounts) -> Delivery {
         let diff = notification.diff();
         let (outcome, woken) = self.locked(|state| {
             if state.ended || state.is_closing() {
                 return Outcome::Gone;
             }
             if let Some(publisher) = self.codec.publisher() {
-                return state.publish(notification, self.dialect(), publisher, self.bound, pace);
+                return state.publish(notification, self.dialect(), publisher, self.bound, mode);
             }
             if diff.is_empty() {
                 return Outcome::Passed;
@@ -185,14 +185,14 @@ impl Outbox {
                 state.queue.fold(diff);
                 return Outcome::Folded;
             }
-            state.hand_over(notification.encoded(self.codec), pace)
+            state.hand_over(notification.encoded(self.codec), mode)
         });
-        tally.add(self.dialect(), outcome);
+        counts.add(self.dialect(), outcome);
         match outcome {
-            Outcome::Gone => Told::Gone,
-            Outcome::Queued | Outcome::Folded if woken => Told::Woken,
-            Outcome::Queued | Outcome::Folded => Told::Waits,
-            Outcome::Sent | Outcome::Passed => Told::Done,
+            Outcome::Gone => Delivery::Gone,
+            Outcome::Queued | Outcome::Folded if woken => Delivery::Woken,
+            Outcome::Queued | Outcome::Folded => Delivery::Waits,
+            Outcome::Sent | Outcome::Passed => Delivery::Done,
         }
     }
 
@@ -226,12 +226,12 @@ impl Outbox {
         let Some(waiting) = state.request.as_mut().filter(|waiting| waiting.id() == id) else { return };
         match answer(waiting) {
             Settled::Waiting => {}
-            Settled::Abandoned(users) => state.rare().abandoned = users,
+            Settled::Abandoned(users) => state.cold().abandoned = users,
             Settled::Complete => {
                 let request = state.request.take().expect("it waited until here");
                 // What waits folded of these users is older than their snapshots: it goes first.
                 request.followed_before().for_each(|user| state.queue.unfold(user, self.codec));
-                request.topics().into_iter().for_each(|(user, topic)| state.name(user, topic));
+                request.aliases().into_iter().for_each(|(user, alias)| state.name(user, alias));
                 state.answer(&request.into_frames(self.codec), self.codec);
                 state.completed = true;
             }
@@ -239,28 +239,28 @@ impl Outbox {
     }
 
     /// Has the session's actor run.
-    fn stir(&self) {
-        self.with_state(|state| state.stirred = true);
+    fn wake_actor(&self) {
+        self.with_state(|state| state.actor_ready = true);
     }
 
     /// Asks the session to close the connection once all that waits is out.
-    pub fn close(&self, farewell: Farewell) {
+    pub fn close(&self, close_request: CloseRequest) {
         self.with_state(|state| {
             if !state.ended {
-                state.rare().farewell = Some(farewell);
+                state.cold().close_request = Some(close_request);
             }
         });
     }
 
     /// Reminds the session of its deadline.
     pub fn remind(&self) {
-        self.with_state(|state| state.due = true);
+        self.with_state(|state| state.timer_due = true);
     }
 
     // ---- the session's side ----
 
     /// Where the session writes to: nowhere else, and nothing that it has not drained, as long as it is awake.
-    pub fn set_line(&self, line: Line) {
+    pub fn set_line(&self, line: Socket) {
         self.state.lock().line = Some(line);
     }
 
@@ -312,9 +312,9 @@ impl Outbox {
         self.begin(Request::follow(id, tag, users));
     }
 
-    /// Waits for `user` to answer a follow; from the reply on the client is told of it under `topic`.
-    pub fn await_subscription(&self, id: u32, tag: RequestTag, user: UserId, topic: Topic) {
-        self.begin(Request::subscribe(id, tag, user, topic));
+    /// Waits for `user` to answer a follow; from the reply on the client is told of it under `alias`.
+    pub fn await_subscription(&self, id: u32, tag: RequestTag, user: UserId, alias: ClientAlias) {
+        self.begin(Request::subscribe(id, tag, user, alias));
     }
 
     /// Waits for the listed users to answer a follow; from the reply on the client is told of them by its names.
@@ -323,9 +323,9 @@ impl Outbox {
     }
 
     /// From here on the client is told of these users by its names for them.
-    pub fn name_all<'a>(&self, names: impl Iterator<Item = &'a AccountName>) {
+    pub fn name_all<'a>(&self, names: impl Iterator<Item = &'a MemberName>) {
         let mut state = self.state.lock();
-        names.for_each(|name| state.name(name.user(), Topic::of(name)));
+        names.for_each(|name| state.name(name.user(), ClientAlias::of(name)));
     }
 
     /// From here on the client is told of these users no longer, and what waits of them is dropped.
@@ -402,16 +402,16 @@ impl Outbox {
         let mut drained = Drained {
             more,
             completed: std::mem::take(&mut state.completed),
-            due: std::mem::take(&mut state.due),
-            stirred: std::mem::take(&mut state.stirred),
+            timer_due: std::mem::take(&mut state.timer_due),
+            actor_ready: std::mem::take(&mut state.actor_ready),
             ..Drained::default()
         };
-        if let Some(rare) = &mut state.rare {
-            drained.abandoned = std::mem::take(&mut rare.abandoned);
+        if let Some(cold) = &mut state.cold {
+            drained.abandoned = std::mem::take(&mut cold.abandoned);
             if !more {
-                rare.last.take().into_iter().for_each(send);
-                drained.farewell = rare.farewell.take();
-                state.rare = None;
+                cold.last.take().into_iter().for_each(send);
+                drained.close_request = cold.close_request.take();
+                state.cold = None;
             }
         }
         drained
@@ -422,7 +422,7 @@ impl Outbox {
         self.end();
         self.with_state(|state| {
             state.flush_batch(self.codec);
-            state.rare().last = Some(close);
+            state.cold().last = Some(close);
         });
     }
 
@@ -432,9 +432,9 @@ impl Outbox {
         state.ended = true;
         state.request = None;
         state.completed = false;
-        let last = state.rare.take().and_then(|rare| rare.last);
+        let last = state.cold.take().and_then(|cold| cold.last);
         if last.is_some() {
-            state.rare().last = last;
+            state.cold().last = last;
         }
     }
 
@@ -442,7 +442,7 @@ impl Outbox {
     pub fn discard(&self) {
         self.end();
         let mut state = self.state.lock();
-        state.rare = None;
+        state.cold = None;
         state.line = None;
         state.waker = None;
         state.awake = false;

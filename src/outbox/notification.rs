@@ -68,7 +68,7 @@ pub(super) enum Outcome {
 
 /// How a change goes out, and when.
 #[derive(Clone, Copy, Debug)]
-pub enum Pace {
+pub enum DeliveryMode {
     /// In one write with whatever comes for the client until its session has its turn. A session's turn costs about as
     /// much as half a write.
     Gathered(Timestamp),
@@ -77,7 +77,7 @@ pub enum Pace {
     AtOnce(Timestamp),
 }
 
-impl Pace {
+impl DeliveryMode {
     pub(super) fn at(self) -> Timestamp {
         match self {
             Self::Gathered(at) | Self::AtOnce(at) => at,
@@ -87,7 +87,7 @@ impl Pace {
 
 /// What a follower's session is about to do with what it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Delivery {
     /// It was at rest and has been woken for it.
     Woken,
     /// It is busy or slow, and comes to it; or it is not concerned.
@@ -100,12 +100,12 @@ pub enum Told {
 
 /// Counts a fan-out, so that the shared metrics are touched once for all its deliveries.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct DeliveryCounts {
     deliveries: [u64; Dialect::ALL.len()],
     folds: [u64; Dialect::ALL.len()],
 }
 
-impl Tally {
+impl DeliveryCounts {
     pub(super) fn add(&mut self, dialect: Dialect, outcome: Outcome) {
         match outcome {
             Outcome::Sent | Outcome::Queued => self.deliveries[dialect as usize] += 1,

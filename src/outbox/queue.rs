@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::codec::{Codec, Topic};
+use super::codec::{ClientAlias, Codec};
 use super::frame::Frame;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
@@ -32,7 +32,7 @@ pub(super) struct Queue {
 struct Folded {
     diffs: HashMap<UserId, Diff>,
     /// The latest presences, for a client that is told those.
-    wholes: HashMap<UserId, (Topic, Arc<Snapshot>)>,
+    wholes: HashMap<UserId, (ClientAlias, Arc<Snapshot>)>,
     /// Has every user of these; one that is not there any more is passed over.
     order: VecDeque<UserId>,
 }
@@ -74,9 +74,9 @@ impl Queue {
     }
 
     /// Has a presence wait in place of an earlier one of its user.
-    pub(super) fn fold_whole(&mut self, topic: &Topic, after: &Arc<Snapshot>) {
+    pub(super) fn fold_whole(&mut self, alias: &ClientAlias, after: &Arc<Snapshot>) {
         let folded = self.folded.get_or_insert_default();
-        if folded.wholes.insert(after.user, (topic.clone(), after.clone())).is_none() {
+        if folded.wholes.insert(after.user, (alias.clone(), after.clone())).is_none() {
             folded.order.push_back(after.user);
         }
     }
@@ -120,8 +120,8 @@ impl Queue {
             return false;
         };
         let whole = folded.wholes.remove(&user);
-        if let (Some((topic, after)), Some(publisher)) = (whole, codec.publisher()) {
-            self.push_all(&[publisher.publication(&topic, &publisher.body(&after))]);
+        if let (Some((alias, after)), Some(publisher)) = (whole, codec.publisher()) {
+            self.push_all(&[publisher.publication(&alias, &publisher.body(&after))]);
         }
         self.unfold(user, codec);
         true

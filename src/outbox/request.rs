@@ -2,10 +2,10 @@
 
 use hashbrown::HashMap;
 
-use super::codec::{Codec, Frames, Listing, RequestTag, Topic};
-use crate::presence::account::AccountName;
+use super::codec::{ClientAlias, Codec, Frames, Listing, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
+use crate::presence::member_name::MemberName;
 use crate::presence::user::Followed;
 
 /// A command under way.
@@ -19,7 +19,7 @@ pub(super) struct Request {
 }
 
 enum Kind {
-    Follow { tag: RequestTag, snapshots: Snapshots, topic: Option<(UserId, Topic)> },
+    Follow { tag: RequestTag, snapshots: Snapshots, alias: Option<(UserId, ClientAlias)> },
     List { tag: RequestTag, snapshots: Snapshots, listing: Box<Listing> },
     Unfollow { frames: Frames },
     SetStatus { frames: Frames },
@@ -60,30 +60,32 @@ pub(super) enum Settled {
 
 impl Request {
     pub(super) fn follow(id: u32, tag: RequestTag, users: &[UserId]) -> Self {
-        Self::new(id, users.len(), Kind::Follow { tag, snapshots: Snapshots::of(users), topic: None })
+        Self::new(id, users.len(), Kind::Follow { tag, snapshots: Snapshots::of(users), alias: None })
     }
 
     /// A follow of one user, of whom the client is told under this name.
-    pub(super) fn subscribe(id: u32, tag: RequestTag, user: UserId, name: Topic) -> Self {
+    pub(super) fn subscribe(id: u32, tag: RequestTag, user: UserId, name: ClientAlias) -> Self {
         let mut request = Self::follow(id, tag, &[user]);
-        if let Kind::Follow { topic, .. } = &mut request.kind {
-            *topic = Some((user, name));
+        if let Kind::Follow { alias, .. } = &mut request.kind {
+            *alias = Some((user, name));
         }
         request
     }
 
     /// A follow of these users, of whom the client is told under the listing's names.
     pub(super) fn list(id: u32, tag: RequestTag, listing: Listing) -> Self {
-        let users: Vec<UserId> = listing.names.iter().map(AccountName::user).collect();
+        let users: Vec<UserId> = listing.names.iter().map(MemberName::user).collect();
         let snapshots = Snapshots::of(&users);
         Self::new(id, users.len(), Kind::List { tag, snapshots, listing: Box::new(listing) })
     }
 
     /// Who is known to the client by a name from the reply on, and by which.
-    pub(super) fn topics(&self) -> Vec<(UserId, Topic)> {
+    pub(super) fn aliases(&self) -> Vec<(UserId, ClientAlias)> {
         match &self.kind {
-            Kind::Follow { topic, .. } => topic.iter().cloned().collect(),
-            Kind::List { listing, .. } => listing.names.iter().map(|name| (name.user(), Topic::of(name))).collect(),
+            Kind::Follow { alias, .. } => alias.iter().cloned().collect(),
+            Kind::List { listing, .. } => {
+                listing.names.iter().map(|name| (name.user(), ClientAlias::of(name))).collect()
+            }
             Kind::Unfollow { .. } | Kind::SetStatus { .. } => Vec::new(),
         }
     }
@@ -181,7 +183,7 @@ impl Request {
     /// The reply.
     pub(super) fn into_frames(self, codec: &dyn Codec) -> Frames {
         match self.kind {
-            Kind::Follow { tag, snapshots, topic: _ } => codec.followed(&tag, &snapshots.into_list()),
+            Kind::Follow { tag, snapshots, alias: _ } => codec.followed(&tag, &snapshots.into_list()),
             Kind::List { tag, snapshots, listing } => codec.listed(&tag, &listing, &snapshots.into_list()),
             Kind::Unfollow { frames } | Kind::SetStatus { frames } => frames,
         }

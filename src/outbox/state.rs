@@ -3,12 +3,12 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use super::Farewell;
+use super::CloseRequest;
 use super::frame::Frame;
-use super::line::Line;
-use super::notification::{Outcome, Pace};
+use super::notification::{DeliveryMode, Outcome};
 use super::queue::Queue;
 use super::request::Request;
+use super::socket::Socket;
 use super::subscriber::Subscriber;
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;
@@ -31,11 +31,11 @@ pub(super) struct State {
     /// Wakes the session while it rests.
     pub waker: Option<Waker>,
     /// Where the session writes to, if it can be written to from here.
-    pub line: Option<Line>,
+    pub line: Option<Socket>,
     /// When the client was last told a change.
     pub told_at: Timestamp,
     /// The session's actor wants to run.
-    pub stirred: bool,
+    pub actor_ready: bool,
     /// The session looks into the outbox, or a wake is under way to it.
     pub awake: bool,
     /// How many of the bytes that wait are in the metric: it is touched by every thread, so not for every frame.
@@ -43,32 +43,32 @@ pub(super) struct State {
     /// The session is gone, or about to go: whatever comes is dropped.
     pub ended: bool,
     pub completed: bool,
-    pub due: bool,
+    pub timer_due: bool,
     /// Made when there is something in it.
-    pub rare: Option<Box<Rare>>,
+    pub cold: Option<Box<Cold>>,
 }
 
 /// What seldom happens to a connection, kept apart: every delivery to thousands of followers fetches the rest from memory.
 #[derive(Default)]
-pub(super) struct Rare {
+pub(super) struct Cold {
     pub abandoned: Vec<UserId>,
-    pub farewell: Option<Farewell>,
+    pub close_request: Option<CloseRequest>,
     /// The close frame: goes out after all that waits.
     pub last: Option<Frame>,
 }
 
 impl State {
     pub(super) fn has_work(&self) -> bool {
-        !self.queue.is_empty() || self.completed || self.due || self.stirred || self.rare.is_some()
+        !self.queue.is_empty() || self.completed || self.timer_due || self.actor_ready || self.cold.is_some()
     }
 
     /// Sends a change, or queues it.
-    pub(super) fn hand_over(&mut self, frames: &[Frame], pace: Pace) -> Outcome {
-        let now = pace.at();
+    pub(super) fn hand_over(&mut self, frames: &[Frame], mode: DeliveryMode) -> Outcome {
+        let now = mode.at();
         let quiet = now.since(self.told_at) >= GATHERING;
         self.told_at = now;
         let rests = quiet && !self.awake && !self.has_work();
-        if let (Pace::AtOnce(_), [frame], Some(line), true) = (pace, frames, &self.line, rests) {
+        if let (DeliveryMode::AtOnce(_), [frame], Some(line), true) = (mode, frames, &self.line, rests) {
             match line.send(frame.wire()) {
                 Ok(sent) if sent == frame.size() => return Outcome::Sent,
                 Ok(sent) => {
@@ -83,11 +83,11 @@ impl State {
         Outcome::Queued
     }
 
-    pub(super) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+    pub(super) fn cold(&mut self) -> &mut Cold {
+        self.cold.get_or_insert_default()
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.farewell.is_some())
+        self.cold.as_ref().is_some_and(|cold| cold.close_request.is_some())
     }
 }

@@ -4,9 +4,9 @@ use bytestring::ByteString;
 use hashbrown::HashMap;
 
 use super::State;
-use super::codec::{Codec, Publisher, Topic};
+use super::codec::{ClientAlias, Codec, Publisher};
 use super::frame::Frame;
-use super::notification::{Notification, Outcome, Pace};
+use super::notification::{DeliveryMode, Notification, Outcome};
 use crate::presence::dialect::Dialect;
 use crate::presence::id::UserId;
 
@@ -14,7 +14,7 @@ use crate::presence::id::UserId;
 #[derive(Default)]
 pub(super) struct Subscriber {
     /// Whom it is told of, and under which name. Bounded by what the session follows.
-    topics: HashMap<UserId, Topic>,
+    aliases: HashMap<UserId, ClientAlias>,
     /// What its token has others know of it.
     pub info: Option<ByteString>,
     /// Answers that go out as one.
@@ -66,14 +66,14 @@ impl State {
     }
 
     /// Tells of this user from here on, under this name.
-    pub(super) fn name(&mut self, user: UserId, topic: Topic) {
-        self.subscriber.get_or_insert_default().topics.insert(user, topic);
+    pub(super) fn name(&mut self, user: UserId, alias: ClientAlias) {
+        self.subscriber.get_or_insert_default().aliases.insert(user, alias);
     }
 
     /// Tells of this user no longer.
     pub(super) fn unname(&mut self, user: UserId) {
         if let Some(subscriber) = &mut self.subscriber {
-            subscriber.topics.remove(&user);
+            subscriber.aliases.remove(&user);
             if let Some(batch) = &mut subscriber.batch {
                 batch.changes.retain(|(changed, _)| *changed != user);
             }
@@ -88,13 +88,13 @@ impl State {
         dialect: Dialect,
         publisher: &dyn Publisher,
         bound: usize,
-        pace: Pace,
+        mode: DeliveryMode,
     ) -> Outcome {
         if self.request.as_mut().is_some_and(|request| !request.take_in_whole(notification.after())) {
             return Outcome::Queued;
         }
-        let topics = self.subscriber.as_ref().map(|subscriber| &subscriber.topics);
-        let Some(topic) = topics.and_then(|topics| topics.get(&notification.diff().user)) else {
+        let aliases = self.subscriber.as_ref().map(|subscriber| &subscriber.aliases);
+        let Some(alias) = aliases.and_then(|aliases| aliases.get(&notification.diff().user)) else {
             return Outcome::Passed;
         };
         if !notification.shows(publisher) {
@@ -102,16 +102,16 @@ impl State {
         }
         let gathering = self.subscriber.as_ref().is_some_and(|subscriber| subscriber.batch.is_some());
         if !gathering && self.queue.folds(bound) {
-            self.queue.fold_whole(topic, notification.after());
+            self.queue.fold_whole(alias, notification.after());
             return Outcome::Folded;
         }
-        let publication = publisher.publication(topic, notification.body(dialect, publisher));
+        let publication = publisher.publication(alias, notification.body(dialect, publisher));
         if let Some(batch) = self.subscriber.as_mut().and_then(|subscriber| subscriber.batch.as_mut()) {
             let user = notification.diff().user;
             batch.changes.retain(|(changed, _)| *changed != user);
             batch.changes.push((user, publication));
             return Outcome::Queued;
         }
-        self.hand_over(&[publication], pace)
+        self.hand_over(&[publication], mode)
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::*;
 use crate::metrics::Metrics;
 use crate::presence::diff::{Diff, Presence, Snapshot};
-use crate::presence::seen::LastSeen;
+use crate::presence::last_seen::LastSeen;
 use crate::presence::status::Version;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Event, UserPresence};
@@ -91,7 +91,7 @@ fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Noti
         user: user(number),
         version,
         presences: joins.clone(),
-        seen: LastSeen::default(),
+        last_seen: LastSeen::default(),
         own: crate::presence::diff::OwnStatus::default(),
     };
     let diff = Diff { user: user(number), version, joins, leaves: leaves.into_iter().collect() };
@@ -99,7 +99,10 @@ fn diff(number: u8, version: u64, before: Option<u8>, after: Option<u8>) -> Noti
 }
 
 fn told(address: &Address, notification: &Notification) {
-    assert_ne!(address.notify(notification, Pace::Gathered(Timestamp::default()), &mut Tally::default()), Told::Gone);
+    assert_ne!(
+        address.notify(notification, DeliveryMode::Gathered(Timestamp::default()), &mut DeliveryCounts::default()),
+        Delivery::Gone
+    );
 }
 
 /// What a client pieces together from the lines.
@@ -266,19 +269,19 @@ proptest! {
 fn past_its_bound_an_outbox_folds_and_memory_stands_still() {
     let metrics = Metrics::new();
     let address = outbox(4000, &metrics);
-    let mut tally = Tally::default();
+    let mut counts = DeliveryCounts::default();
     let mut most = 0;
     for version in 1..10_000_u64 {
         let [before, after] = [version - 1, version].map(|status| Some(u8::try_from(status % 5).unwrap()));
         address.notify(
             &diff(1, version, before.filter(|_| version > 1), after),
-            Pace::Gathered(Timestamp::default()),
-            &mut tally,
+            DeliveryMode::Gathered(Timestamp::default()),
+            &mut counts,
         );
         most = most.max(address.state.lock().queue.bytes());
     }
     assert!(most < 4200, "{most} bytes waited");
-    tally.record(&metrics);
+    counts.record(&metrics);
     let counted = metrics.dialect(Dialect::Nakama);
     assert_eq!(counted.deliveries.get(), 9_999);
     assert!(counted.folds.get() > 9_900);
@@ -317,7 +320,7 @@ fn at_most_one_wake_is_under_way_and_none_to_who_is_awake() {
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(alarm.clone());
     let wakes = || alarm.0.load(Ordering::Relaxed);
-    assert!(matches!(address.poll_drain(&waker, 0, drop), Poll::Ready(Drained { stirred: true, .. })));
+    assert!(matches!(address.poll_drain(&waker, 0, drop), Poll::Ready(Drained { actor_ready: true, .. })));
     assert!(rests(&address, &waker));
     for version in 1..10 {
         told(&address, &diff(1, version, None, Some(1)));
@@ -355,7 +358,7 @@ fn a_lost_actor_is_reported_and_the_request_goes_on() {
         user: user(number),
         version: Version::default(),
         presences: vec![],
-        seen: LastSeen::default(),
+        last_seen: LastSeen::default(),
         own: crate::presence::diff::OwnStatus::default(),
     };
     let tickets = [1, 2].map(|number| Ticket::new(address.clone(), 7, user(number)));
@@ -376,16 +379,16 @@ fn a_farewell_comes_after_all_that_waits_and_nothing_after_it() {
     let address = outbox(1000, &Metrics::new());
     told(&address, &diff(1, 1, None, Some(1)));
     told(&address, &diff(2, 2, None, Some(1)));
-    address.close(Farewell::Drain);
-    let mut tally = Tally::default();
+    address.close(CloseRequest::Drain);
+    let mut counts = DeliveryCounts::default();
     assert_eq!(
-        address.notify(&diff(1, 3, Some(1), None), Pace::Gathered(Timestamp::default()), &mut tally),
-        Told::Gone,
+        address.notify(&diff(1, 3, Some(1), None), DeliveryMode::Gathered(Timestamp::default()), &mut counts),
+        Delivery::Gone,
         "told although it is closing"
     );
     let first = address.drain(1, drop);
-    assert_eq!((first.more, first.farewell), (true, None));
-    assert_eq!(address.drain(usize::MAX, drop).farewell, Some(Farewell::Drain));
+    assert_eq!((first.more, first.close_request), (true, None));
+    assert_eq!(address.drain(usize::MAX, drop).close_request, Some(CloseRequest::Drain));
 }
 
 #[test]
@@ -396,8 +399,12 @@ fn what_comes_after_the_end_is_dropped() {
     assert!(metrics.engine().outbox_bytes.get() > 0);
     address.end();
     assert_eq!(
-        address.notify(&diff(1, 2, Some(1), None), Pace::Gathered(Timestamp::default()), &mut Tally::default()),
-        Told::Gone
+        address.notify(
+            &diff(1, 2, Some(1), None),
+            DeliveryMode::Gathered(Timestamp::default()),
+            &mut DeliveryCounts::default()
+        ),
+        Delivery::Gone
     );
     address.reply(&[Frame::text("too late")]);
     assert!(address.announce().is_none());

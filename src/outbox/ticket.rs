@@ -1,7 +1,7 @@
 //! A user actor's duty to answer a command. Dropped unanswered (the actor was lost), it says so by itself.
 
 use super::Address;
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::user::Followed;
 

@@ -1,8 +1,8 @@
 //! A change of what one user shows, as followers are told it, and how two changes fold into one.
 
-use super::general::{Exit, GeneralStatus};
+use super::general_status::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
-use super::seen::LastSeen;
+use super::last_seen::LastSeen;
 use super::status::{StatusText, Version};
 
 /// One visible connection of a user.
@@ -98,7 +98,7 @@ pub struct Snapshot {
     /// Its visible connections, the one that changed last at the end.
     pub presences: Vec<Presence>,
     /// When it was last here and did something, and what it said of itself, as far as that is known.
-    pub seen: LastSeen,
+    pub last_seen: LastSeen,
     /// What no connection shows by itself.
     pub own: OwnStatus,
 }
@@ -106,8 +106,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// Of a user of whom nothing is known.
     pub fn nothing(user: UserId) -> Self {
-        let (version, seen, own) = Default::default();
-        Self { user, version, presences: Vec::new(), seen, own }
+        let (version, last_seen, own) = Default::default();
+        Self { user, version, presences: Vec::new(), last_seen, own }
     }
 
     /// The status over all connections.
@@ -137,7 +137,7 @@ impl Snapshot {
     #[must_use]
     pub fn concealed(&self) -> Self {
         let own = OwnStatus { exit: Some(Exit::Lost), custom: None };
-        Self { presences: Vec::new(), own, seen: LastSeen::default(), ..self.clone() }
+        Self { presences: Vec::new(), own, last_seen: LastSeen::default(), ..self.clone() }
     }
 
     /// Brings the connections to the state after `diff`; a diff says nothing of when the user was seen.
@@ -229,7 +229,7 @@ mod tests {
         #[test]
         fn a_snapshot_with_the_diffs_applied_is_the_last_state(states in walk()) {
             let user = UserId::from_name("bob");
-            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), seen: LastSeen::default(), own: OwnStatus::default() };
+            let mut snapshot = Snapshot { user, version: Version::default(), presences: presences(&states[0]), last_seen: LastSeen::default(), own: OwnStatus::default() };
             diffs(&states).iter().for_each(|diff| snapshot.apply(diff));
             snapshot.presences.sort_by_key(|presence| presence.connection);
             prop_assert_eq!(snapshot.presences, presences(&states[states.len() - 1]));

@@ -36,9 +36,9 @@ impl Follows {
 
     /// Adds users. The session's own user and the nil user are skipped. Past the quota nobody is added.
     pub fn add(&mut self, users: impl IntoIterator<Item = UserId>) -> Result<Added, QuotaExceeded> {
-        let mut seen = HashSet::new();
+        let mut last_seen = HashSet::new();
         let asked: Vec<UserId> =
-            users.into_iter().filter(|&user| self.may_be_followed(user) && seen.insert(user)).collect();
+            users.into_iter().filter(|&user| self.may_be_followed(user) && last_seen.insert(user)).collect();
         let fresh: Vec<UserId> = asked.iter().copied().filter(|&user| !self.has(user)).collect();
         self.quota.check(self.users.len(), fresh.len())?;
         self.insert(&fresh);
@@ -68,9 +68,9 @@ impl Follows {
     /// Removes users and returns those that were followed.
     pub fn remove(&mut self, users: impl IntoIterator<Item = UserId>) -> Vec<UserId> {
         let mut gone: Vec<UserId> = users.into_iter().filter(|&user| self.has(user)).collect();
-        let mut seen = HashSet::new();
-        gone.retain(|&user| seen.insert(user));
-        self.users.retain(|user| !seen.contains(user));
+        let mut last_seen = HashSet::new();
+        gone.retain(|&user| last_seen.insert(user));
+        self.users.retain(|user| !last_seen.contains(user));
         self.users.shrink_to_fit();
         gone
     }

@@ -6,21 +6,21 @@
 //!
 //! Read [`id`], [`status`], [`diff`], then [`user`], the machine of one user.
 
-pub mod account;
 pub mod calls;
 pub mod dialect;
 pub mod diff;
-pub mod elsewhere;
 pub mod followers;
 pub mod follows;
-pub mod general;
+pub mod general_status;
 pub mod id;
+pub mod last_seen;
+pub mod member_name;
+pub mod member_record;
 pub mod privacy;
 pub mod quota;
 pub mod rate;
+pub mod remote;
 pub mod roster;
-pub mod seen;
-pub mod standing;
 pub mod status;
 pub mod subscriptions;
 pub mod time;

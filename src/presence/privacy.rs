@@ -82,10 +82,10 @@ impl Privacy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presence::account::AccountName;
+    use crate::presence::member_name::MemberName;
 
     fn roster(names: &[&str]) -> Roster {
-        Roster::new(names.iter().map(|name| AccountName::new(name).unwrap()).collect())
+        Roster::new(names.iter().map(|name| MemberName::new(name).unwrap()).collect())
     }
 
     fn user(name: &str) -> UserId {

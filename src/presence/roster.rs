@@ -1,7 +1,7 @@
 //! A list of people that a user keeps: its friends, or whom it blocks.
 
-use super::account::AccountName;
 use super::id::UserId;
+use super::member_name::MemberName;
 use super::quota::{Quota, QuotaExceeded};
 
 /// The lists there are.
@@ -20,20 +20,20 @@ impl RosterKind {
 
 /// A list of people by their names, in the order in which they were added; each user is there once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Roster(Vec<AccountName>);
+pub struct Roster(Vec<MemberName>);
 
 impl Roster {
     /// These.
-    pub fn new(names: Vec<AccountName>) -> Self {
+    pub fn new(names: Vec<MemberName>) -> Self {
         Self(names)
     }
 
     /// Adds those that are not there, all or none.
-    pub fn add(&mut self, names: &[AccountName], quota: Quota) -> Result<(), QuotaExceeded> {
+    pub fn add(&mut self, names: &[MemberName], quota: Quota) -> Result<(), QuotaExceeded> {
         let known: std::collections::HashSet<UserId> = self.users().collect();
-        let mut seen = std::collections::HashSet::new();
-        let fresh: Vec<&AccountName> =
-            names.iter().filter(|name| !known.contains(&name.user()) && seen.insert(name.user())).collect();
+        let mut last_seen = std::collections::HashSet::new();
+        let fresh: Vec<&MemberName> =
+            names.iter().filter(|name| !known.contains(&name.user()) && last_seen.insert(name.user())).collect();
         quota.check(self.0.len(), fresh.len())?;
         self.0.extend(fresh.into_iter().cloned());
         Ok(())
@@ -46,11 +46,11 @@ impl Roster {
 
     /// Who is on it.
     pub fn users(&self) -> impl Iterator<Item = UserId> {
-        self.0.iter().map(AccountName::user)
+        self.0.iter().map(MemberName::user)
     }
 
     /// Their names.
-    pub fn names(&self) -> &[AccountName] {
+    pub fn names(&self) -> &[MemberName] {
         &self.0
     }
 }
@@ -59,8 +59,8 @@ impl Roster {
 mod tests {
     use super::*;
 
-    fn names(names: &[&str]) -> Vec<AccountName> {
-        names.iter().map(|name| AccountName::new(name).unwrap()).collect()
+    fn names(names: &[&str]) -> Vec<MemberName> {
+        names.iter().map(|name| MemberName::new(name).unwrap()).collect()
     }
 
     #[test]

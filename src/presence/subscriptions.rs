@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::account::AccountName;
-use super::general::GeneralStatus;
+use super::general_status::GeneralStatus;
 use super::id::UserId;
+use super::member_name::MemberName;
 
 /// A digest of what an account was told last of somebody, to see whether that has changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told(pub u64);
+pub struct DeliveredStatus(pub u64);
 
-impl Told {
+impl DeliveredStatus {
     /// Of a general status and a text. FNV-1a: what is on disk has to be the same in every build.
     pub fn of(general: GeneralStatus, text: &str) -> Self {
         let digest =
@@ -25,9 +25,9 @@ impl Told {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// Whom, by the name the account gave.
-    pub name: AccountName,
+    pub name: MemberName,
     /// What it was told last when it went offline; none: unknown.
-    pub told: Option<Told>,
+    pub told: Option<DeliveredStatus>,
 }
 
 /// The subscriptions of one account, the earliest first; each user is there once.
@@ -42,7 +42,7 @@ impl Subscriptions {
 
     /// Subscribes to these, in this order; who was subscribed to already counts as subscribed to just now. Past `limit`
     /// the earliest are dropped. Returns those that were there before and are not any more.
-    pub fn add(&mut self, names: &[AccountName], limit: usize) -> Vec<UserId> {
+    pub fn add(&mut self, names: &[MemberName], limit: usize) -> Vec<UserId> {
         let before: HashSet<UserId> = self.users().collect();
         // The last of a name counts. Each user is worked out of its name once: that is a hash.
         let mut asked = HashSet::new();
@@ -69,8 +69,8 @@ impl Subscriptions {
     }
 
     /// Notes what the account was told last.
-    pub fn note(&mut self, told: &[(UserId, Told)]) {
-        let told: HashMap<UserId, Told> = told.iter().copied().collect();
+    pub fn note(&mut self, told: &[(UserId, DeliveredStatus)]) {
+        let told: HashMap<UserId, DeliveredStatus> = told.iter().copied().collect();
         for one in &mut self.0 {
             one.told = told.get(&one.name.user()).copied();
         }
@@ -98,11 +98,11 @@ mod tests {
 
     use super::*;
 
-    fn name(number: u8) -> AccountName {
-        AccountName::new(&format!("user-{number}")).unwrap()
+    fn name(number: u8) -> MemberName {
+        MemberName::new(&format!("user-{number}")).unwrap()
     }
 
-    fn names(numbers: &[u8]) -> Vec<AccountName> {
+    fn names(numbers: &[u8]) -> Vec<MemberName> {
         numbers.iter().copied().map(name).collect()
     }
 
@@ -172,8 +172,8 @@ mod tests {
                         naive.0.clear();
                     }
                 }
-                let expected: Vec<AccountName> = names(&naive.list());
-                prop_assert_eq!(listed(&subscriptions), expected.iter().map(AccountName::as_str).collect::<Vec<_>>());
+                let expected: Vec<MemberName> = names(&naive.list());
+                prop_assert_eq!(listed(&subscriptions), expected.iter().map(MemberName::as_str).collect::<Vec<_>>());
             }
         }
     }

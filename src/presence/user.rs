@@ -1,6 +1,6 @@
 //! The machine of one user: aggregates the statuses of its connections and keeps the addresses of its followers.
 
-mod elsewhere;
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -9,11 +9,11 @@ use std::hash::Hash;
 
 use super::dialect::Dialect;
 use super::diff::{Diff, OwnStatus, Presence, Snapshot};
-use super::elsewhere::{Elsewhere, Remote, Stay};
 use super::followers::Followers;
-use super::general::{Exit, GeneralStatus};
+use super::general_status::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
-use super::seen::{LastSeen, Sighting};
+use super::last_seen::{Activity, LastSeen};
+use super::remote::{Linger, Remote, Unattached};
 use super::status::{StatusText, Version};
 use super::time::Timestamp;
 
@@ -53,14 +53,14 @@ pub enum Event<F> {
         /// How it ended.
         exit: Exit,
         /// It is shown on for a while, if it is shown; none: it is not.
-        stay: Option<Stay>,
+        stay: Option<Linger>,
     },
     /// The time of connections that are shown on is over, if it is.
     Lapsed,
     /// Connections that are shown on are to be gone.
     Dropped,
     /// This is what other nodes have of the user from here on.
-    Elsewhere {
+    RemoteChanged {
         /// What they have.
         remote: Remote,
         /// Connections here that show the text which the user gave itself.
@@ -80,7 +80,7 @@ pub enum Event<F> {
         /// The connection that says so; none: the server's own side does.
         by: Option<ConnectionId>,
         /// What the user says of itself with it. The connection shows it; an empty text is shown, but not kept.
-        says: Option<StatusText>,
+        state: Option<StatusText>,
     },
     /// This was known of the user before. Nobody is told: a follower has it told with its snapshot.
     Remembered(LastSeen),
@@ -124,9 +124,9 @@ pub struct UserPresence<F> {
     /// What no connection shows by itself.
     own: OwnStatus,
     /// When it was last here and did something, and what it said of itself.
-    seen: LastSeen,
+    last_seen: LastSeen,
     /// Connections without a line here; none where there are no other nodes and nobody's line broke.
-    elsewhere: Option<Box<Elsewhere>>,
+    elsewhere: Option<Box<Unattached>>,
 }
 
 impl<F: Clone + Eq + Hash> UserPresence<F> {
@@ -138,7 +138,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             connections: Vec::new(),
             followers: Followers::default(),
             own: OwnStatus::default(),
-            seen: LastSeen::default(),
+            last_seen: LastSeen::default(),
             elsewhere: None,
         }
     }
@@ -154,12 +154,12 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     ) -> (Self, Effects) {
         let mut user = Self::new(told.user);
         user.version = told.version;
-        user.seen = told.seen;
+        user.last_seen = told.last_seen;
         user.own = told.own;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
-        user.elsewhere = remote.map(|remote| Box::new(Elsewhere::from(remote)));
+        user.elsewhere = remote.map(|remote| Box::new(Unattached::from(remote)));
         let diff = Diff::between(told.user, user.version.next(now), &told.presences, &user.presences());
         let effects = user.effects(diff);
         (user, effects)
@@ -173,11 +173,11 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             Event::Disconnected { connection, exit, stay } => self.disconnect(connection, exit, stay, now),
             Event::Lapsed => self.lapse(Some(now), now),
             Event::Dropped => self.lapse(None, now),
-            Event::Elsewhere { remote, devices } => self.take_remote(remote, &devices, now),
+            Event::RemoteChanged { remote, devices } => self.take_remote(remote, &devices, now),
             Event::CustomSet { connections, text } => self.set_custom(&connections, text, now),
-            Event::Acted { at, by, says } => self.acted(at, by, says, now),
+            Event::Acted { at, by, state } => self.acted(at, by, state, now),
             Event::Remembered(record) => {
-                self.seen.remember(record);
+                self.last_seen.remember(record);
                 self.quiet()
             }
             Event::Forgotten => self.see(LastSeen::default(), now),
@@ -214,7 +214,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// The change of a connection that showed `before`, or took the place of one that did.
     fn appear(&mut self, index: usize, before: Option<Presence>, now: Timestamp) -> Effects {
-        let predecessor = if before.is_none() { self.take_place(index) } else { None };
+        let predecessor = if before.is_none() { self.take_over(index) } else { None };
         let after = self.presence_of(&self.connections[index]);
         if predecessor.is_some() && predecessor == after {
             return self.quiet();
@@ -246,7 +246,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
     }
 
-    fn disconnect(&mut self, id: ConnectionId, exit: Exit, stay: Option<Stay>, now: Timestamp) -> Effects {
+    fn disconnect(&mut self, id: ConnectionId, exit: Exit, stay: Option<Linger>, now: Timestamp) -> Effects {
         let Some(index) = self.find(id) else { return self.quiet() };
         if self.elsewhere.is_some() || stay.is_some() {
             return self.end_line(index, exit, stay, now);
@@ -257,24 +257,24 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     }
 
     /// One change, whether a text comes with it or not.
-    fn acted(&mut self, at: Timestamp, by: Option<ConnectionId>, says: Option<StatusText>, now: Timestamp) -> Effects {
-        let mut seen = self.seen.clone();
-        Sighting::active(at, says.clone().filter(|text| !text.as_str().is_empty())).apply(&mut seen);
-        match (by, says) {
+    fn acted(&mut self, at: Timestamp, by: Option<ConnectionId>, state: Option<StatusText>, now: Timestamp) -> Effects {
+        let mut last_seen = self.last_seen.clone();
+        Activity::active(at, state.clone().filter(|text| !text.as_str().is_empty())).apply(&mut last_seen);
+        match (by, state) {
             (Some(connection), Some(text)) if self.find(connection).is_some() => {
-                self.seen = seen;
+                self.last_seen = last_seen;
                 self.set_status(connection, Some(text), now)
             }
-            (Some(_) | None, _) => self.see(seen, now),
+            (Some(_) | None, _) => self.see(last_seen, now),
         }
     }
 
     /// Told only where it differs: on the wire a time has whole seconds.
-    fn see(&mut self, seen: LastSeen, now: Timestamp) -> Effects {
-        if self.seen == seen {
+    fn see(&mut self, last_seen: LastSeen, now: Timestamp) -> Effects {
+        if self.last_seen == last_seen {
             return self.quiet();
         }
-        self.seen = seen;
+        self.last_seen = last_seen;
         self.version = self.version.next(now);
         let diff = Diff { user: self.user, version: self.version, joins: Vec::new(), leaves: Vec::new() };
         Effects { snapshot: None, notify: Some(diff), retire: self.is_idle() }
@@ -330,7 +330,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// Remembers that the user is visible at this time of day.
     pub fn saw(&mut self, at: Timestamp) {
-        Sighting::online(at).apply(&mut self.seen);
+        Activity::online(at).apply(&mut self.last_seen);
     }
 
     /// At least one connection is visible, wherever its line is.
@@ -369,7 +369,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             user: self.user,
             version: self.version,
             presences: self.presences(),
-            seen: self.seen.clone(),
+            last_seen: self.last_seen.clone(),
             own: self.own.clone(),
         }
     }

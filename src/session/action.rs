@@ -2,9 +2,9 @@
 
 use bytestring::ByteString;
 
-use super::account::AccountAction;
+use super::member::MemberAction;
 use super::protocol::Closing;
-use crate::outbox::{Frames, RequestTag, Topic};
+use crate::outbox::{ClientAlias, Frames, RequestTag};
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;
 
@@ -35,12 +35,12 @@ pub enum Action {
         /// Whom.
         user: UserId,
         /// What the client calls it.
-        topic: Topic,
+        alias: ClientAlias,
     },
     /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
     Attach(Arrival),
     /// What is to be done for an account.
-    Account(AccountAction),
+    Account(MemberAction),
     /// Have the next that many answers go out as one.
     Gather(usize),
     /// Have the outbox wait for the own user's acknowledgement and send `done`, then mark the user active.
@@ -48,7 +48,7 @@ pub enum Action {
         /// The request's number.
         id: u32,
         /// What the user says of itself; the connection shows it.
-        says: Option<StatusText>,
+        state: Option<StatusText>,
         /// What to answer.
         done: Frames,
     },

@@ -4,8 +4,8 @@
 //! polled, and its mailbox does not move. So nobody sends it anything but the body itself, and a stalled peer is cut by
 //! the kernel (`session.stall_timeout`).
 
-mod account;
-mod passage;
+mod connection_events;
+mod member;
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use actix_web::web::Bytes;
 use actix_web_actors::ws::{self, WebsocketContext};
 
 use super::action::{Action, Arrival, Ask};
-use super::assembly::{Assembly, AssemblyError, Whole};
-use super::gate::Gate;
+use super::connection_listener::ClientInfo;
 use super::input::Input;
-use super::porter::Visitor;
+use super::input_gate::InputGate;
 use super::protocol::{CloseCause, Closing, Incoming};
+use super::reassembler::{Reassembler, ReassemblyError, WholeMessage};
 use super::services::Services;
 use super::state::State;
-use crate::engine::{Attachment, EngineError};
+use crate::engine::{ConnectionHandle, EngineError};
 use crate::outbox::{Address, Drained, Frame};
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
@@ -32,18 +32,18 @@ use crate::presence::time::Timestamp;
 pub struct SessionActor {
     state: State,
     /// Ends when the connection closes, before the actor does; none before the client has said who it is.
-    attachment: Option<Attachment>,
+    connection_handle: Option<ConnectionHandle>,
     address: Address,
     /// The connection is nobody's yet, and the lobby knows of it.
     in_lobby: bool,
-    assembly: Assembly,
-    gate: Gate,
+    reassembler: Reassembler,
+    input_gate: InputGate,
     /// Until the actor starts to read.
     input: Option<Box<Input<Payload>>>,
     /// When the session will be reminded; none: not at all.
     reminder: Option<Timestamp>,
     /// Only where somebody is told who comes and goes.
-    visitor: Option<Arc<Visitor>>,
+    client: Option<Arc<ClientInfo>>,
     services: Arc<Services>,
 }
 
@@ -60,14 +60,14 @@ impl SessionActor {
     /// The session of a connection that is part of its user already.
     pub fn new(
         state: State,
-        attachment: Attachment,
+        connection_handle: ConnectionHandle,
         input: Input<Payload>,
-        gate: Gate,
+        input_gate: InputGate,
         services: Arc<Services>,
     ) -> Self {
-        let address = attachment.address().clone();
-        let mut session = Self::unattached(state, address, input, gate, services);
-        session.attachment = Some(attachment);
+        let address = connection_handle.address().clone();
+        let mut session = Self::unattached(state, address, input, input_gate, services);
+        session.connection_handle = Some(connection_handle);
         session
     }
 
@@ -76,21 +76,21 @@ impl SessionActor {
         state: State,
         address: Address,
         input: Input<Payload>,
-        gate: Gate,
+        input_gate: InputGate,
         services: Arc<Services>,
     ) -> Self {
         services.metrics.dialect(address.dialect()).connections.inc();
-        let assembly = Assembly::new(services.session.max_message_bytes);
+        let reassembler = Reassembler::new(services.session.max_message_bytes);
         Self {
             state,
-            attachment: None,
+            connection_handle: None,
             address,
             in_lobby: false,
-            assembly,
-            gate,
+            reassembler,
+            input_gate,
             input: Some(Box::new(input)),
             reminder: None,
-            visitor: None,
+            client: None,
             services,
         }
     }
@@ -99,7 +99,7 @@ impl SessionActor {
         for action in actions {
             self.carry_out_one(action, context);
         }
-        self.gate.set_closed(self.state.is_behind());
+        self.input_gate.set_closed(self.state.is_behind());
     }
 
     fn carry_out_one(&mut self, action: Action, context: &mut Context) {
@@ -116,14 +116,14 @@ impl SessionActor {
                 self.address.await_follow(id, tag, &users);
                 self.ask(id, Ask::Follow(users));
             }
-            Action::Subscribe { id, tag, user, topic } => {
-                self.address.await_subscription(id, tag, user, topic);
+            Action::Subscribe { id, tag, user, alias } => {
+                self.address.await_subscription(id, tag, user, alias);
                 self.ask(id, Ask::Subscribe(user));
             }
             Action::Attach(arrival) => self.attach(arrival, context),
-            Action::MarkActive { id, says, done } => {
+            Action::MarkActive { id, state, done } => {
                 self.address.await_status(id, done);
-                self.ask(id, Ask::MarkActive(says));
+                self.ask(id, Ask::MarkActive(state));
             }
             Action::ShowConnections(user) => self.show_connections(user, context),
             Action::Unfollow { id, users, done } => {
@@ -144,8 +144,8 @@ impl SessionActor {
             }
             Action::GiveUp(frames) => self.address.give_up(&frames),
             Action::Leave(users) => {
-                if let Some(attachment) = &self.attachment {
-                    attachment.leave(users);
+                if let Some(connection_handle) = &self.connection_handle {
+                    connection_handle.leave(users);
                 }
             }
             Action::Ping => self.address.reply(&[Frame::ping()]),
@@ -156,22 +156,22 @@ impl SessionActor {
 
     /// Asks user actors. Where that is refused, the tickets say so to the outbox by themselves.
     fn ask(&self, id: u32, ask: Ask) {
-        let Some(attachment) = &self.attachment else { return };
+        let Some(connection_handle) = &self.connection_handle else { return };
         let engine = &self.services.engine;
         let result: Result<(), EngineError> = match ask {
-            Ask::Follow(users) => engine.follow(attachment.user(), &users, &self.address, id),
+            Ask::Follow(users) => engine.follow(connection_handle.user(), &users, &self.address, id),
             Ask::Subscribe(user) => {
-                engine.subscribe(attachment.user(), user, &self.address, id);
+                engine.subscribe(connection_handle.user(), user, &self.address, id);
                 Ok(())
             }
             Ask::Listed(users) => {
-                self.services.accounts.ask_again(attachment.user(), &self.address, users, id);
+                self.services.members.ask_again(connection_handle.user(), &self.address, users, id);
                 Ok(())
             }
             Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
-            Ask::SetStatus(status) => attachment.set_status(status, id),
-            Ask::SetCustom(text) => attachment.set_custom(text, id),
-            Ask::MarkActive(says) => attachment.mark_active(says, id),
+            Ask::SetStatus(status) => connection_handle.set_status(status, id),
+            Ask::SetCustom(text) => connection_handle.set_custom(text, id),
+            Ask::MarkActive(state) => connection_handle.mark_active(state, id),
         };
         if let Err(error) = result {
             log::warn!("a command was not taken: {error}");
@@ -197,11 +197,11 @@ impl SessionActor {
         context.spawn(attach.into_actor(self).map(|attached, actor, context| actor.attached(attached, context)));
     }
 
-    fn attached(&mut self, attached: Result<Attachment, EngineError>, context: &mut Context) {
-        self.leave_lobby();
-        let connection = attached.map(|attachment| {
+    fn attached(&mut self, attached: Result<ConnectionHandle, EngineError>, context: &mut Context) {
+        self.leave_pending();
+        let connection = attached.map(|connection_handle| {
             // Where the connection has ended meanwhile, the hold on the user ends here.
-            self.attachment = Some(attachment).filter(|_| self.state.is_open());
+            self.connection_handle = Some(connection_handle).filter(|_| self.state.is_open());
             self.came();
             self.address.connection()
         });
@@ -212,7 +212,7 @@ impl SessionActor {
 
     fn show_connections(&self, user: UserId, context: &mut Context) {
         let engine = self.services.engine.clone();
-        let asker = self.attachment.as_ref().map(Attachment::user);
+        let asker = self.connection_handle.as_ref().map(ConnectionHandle::user);
         let visible = async move { engine.visible(asker, user).await };
         context.spawn(visible.into_actor(self).map(|shown, actor, context| {
             let actions = actor.state.shown(shown, actor.services.clock.now());
@@ -228,20 +228,20 @@ impl SessionActor {
         self.keep_reminded();
     }
 
-    fn leave_lobby(&mut self) {
+    fn leave_pending(&mut self) {
         if std::mem::take(&mut self.in_lobby) {
-            self.services.lobby.leave(&self.address);
+            self.services.pending_connections.leave(&self.address);
         }
     }
 
     fn let_go(&mut self) {
-        self.leave_lobby();
-        match self.attachment.take() {
-            Some(mut attachment) => {
+        self.leave_pending();
+        match self.connection_handle.take() {
+            Some(mut connection_handle) => {
                 let linger = self.services.linger;
-                attachment.stay(linger.after(self.state.ending(), self.services.engine.is_draining()));
-                self.went(&attachment);
-                attachment.leave(self.state.take_follows());
+                connection_handle.stay(linger.after(self.state.ending(), self.services.engine.is_draining()));
+                self.went(&connection_handle);
+                connection_handle.leave(self.state.take_follows());
             }
             None => self.address.end(),
         }
@@ -251,7 +251,7 @@ impl SessionActor {
     fn keep_reminded(&mut self) {
         let deadline = self.state.deadline();
         if self.reminder.is_none_or(|reminder| deadline < reminder) {
-            self.services.rounds.remind(&self.address, deadline);
+            self.services.deadline_timer.remind(&self.address, deadline);
             self.reminder = Some(deadline);
         }
     }
@@ -271,22 +271,22 @@ impl SessionActor {
         self.carry_out(actions, context);
     }
 
-    fn whole(&mut self, whole: Whole, context: &mut Context) {
+    fn whole(&mut self, whole: WholeMessage, context: &mut Context) {
         match whole {
-            Whole::Binary(bytes) => self.message(Incoming::Binary(&bytes), context),
-            Whole::Text(bytes) => match std::str::from_utf8(&bytes) {
+            WholeMessage::Binary(bytes) => self.message(Incoming::Binary(&bytes), context),
+            WholeMessage::Text(bytes) => match std::str::from_utf8(&bytes) {
                 Ok(text) => self.message(Incoming::Text(text), context),
                 Err(_) => self.fail(CloseCause::BrokenText, context),
             },
         }
     }
 
-    fn assembled(&mut self, result: Result<Option<Whole>, AssemblyError>, context: &mut Context) {
+    fn assembled(&mut self, result: Result<Option<WholeMessage>, ReassemblyError>, context: &mut Context) {
         match result {
             Ok(Some(whole)) => self.whole(whole, context),
             Ok(None) => self.state.heard(self.services.clock.now()),
-            Err(AssemblyError::TooLarge) => self.fail(CloseCause::MessageTooLarge, context),
-            Err(AssemblyError::OutOfOrder) => self.fail(CloseCause::BrokenFrames, context),
+            Err(ReassemblyError::TooLarge) => self.fail(CloseCause::MessageTooLarge, context),
+            Err(ReassemblyError::OutOfOrder) => self.fail(CloseCause::BrokenFrames, context),
         }
     }
 
@@ -296,8 +296,8 @@ impl SessionActor {
         self.carry_out(actions, context);
     }
 
-    fn unfragmented(&mut self, whole: Whole, bytes: &Bytes, context: &mut Context) {
-        let result = self.assembly.whole(bytes.len()).map(|()| Some(whole));
+    fn unfragmented(&mut self, whole: WholeMessage, bytes: &Bytes, context: &mut Context) {
+        let result = self.reassembler.whole(bytes.len()).map(|()| Some(whole));
         self.assembled(result, context);
     }
 }
@@ -309,9 +309,9 @@ impl Actor for SessionActor {
         if let Some(input) = self.input.take() {
             context.add_stream(*input);
         }
-        if self.attachment.is_none() {
+        if self.connection_handle.is_none() {
             self.in_lobby = true;
-            self.services.lobby.enter(&self.address);
+            self.services.pending_connections.enter(&self.address);
         }
         self.came();
         self.keep_reminded();
@@ -324,7 +324,7 @@ impl Handler<Wake> for SessionActor {
     fn handle(&mut self, Wake(drained): Wake, context: &mut Context) {
         let actions = self.state.drained(&drained, self.services.clock.now());
         self.carry_out(actions, context);
-        if drained.due {
+        if drained.timer_due {
             self.reminded(context);
         }
     }
@@ -335,10 +335,10 @@ impl StreamHandler<Result<Received, ProtocolError>> for SessionActor {
     fn handle(&mut self, item: Result<Received, ProtocolError>, context: &mut Context) {
         let now = self.services.clock.now();
         match item {
-            Ok(Received::Text(bytes)) => self.unfragmented(Whole::Text(bytes.clone()), &bytes, context),
-            Ok(Received::Binary(bytes)) => self.unfragmented(Whole::Binary(bytes.clone()), &bytes, context),
+            Ok(Received::Text(bytes)) => self.unfragmented(WholeMessage::Text(bytes.clone()), &bytes, context),
+            Ok(Received::Binary(bytes)) => self.unfragmented(WholeMessage::Binary(bytes.clone()), &bytes, context),
             Ok(Received::Continuation(item)) => {
-                let result = self.assembly.take(item);
+                let result = self.reassembler.take(item);
                 self.assembled(result, context);
             }
             Ok(Received::Ping(payload)) => {

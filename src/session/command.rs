@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
-use super::account::{AccountCommand, AccountReply};
-use crate::outbox::{RequestTag, Topic, VisibleConnection};
+use super::member::{MemberCommand, MemberReply};
+use crate::outbox::{ClientAlias, RequestTag, VisibleConnection};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::status::StatusText;
@@ -51,14 +51,14 @@ pub enum Command {
         /// Whom to follow.
         user: UserId,
         /// What the client calls it.
-        topic: Topic,
+        alias: ClientAlias,
     },
     /// The user did something; with a text, show it on this connection.
     MarkActive(Option<StatusText>),
     /// Say which of this user's connections others see.
     ShowConnections(UserId),
     /// What an account asks.
-    Account(AccountCommand),
+    Account(MemberCommand),
     /// Nothing: the message needs no answer.
     Nothing,
 }
@@ -87,7 +87,7 @@ pub enum Reply {
     /// The connections that others see, the one that changed last at the end.
     Connections(Vec<VisibleConnection>),
     /// What an account is answered.
-    Account(AccountReply),
+    Account(MemberReply),
     /// It is not done, and nothing has changed.
     Refused(Refusal),
 }

@@ -14,13 +14,13 @@ use actix_http::ws::{Codec, Frame, ProtocolError};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::Stream;
 
-use super::gate::Gate;
+use super::input_gate::InputGate;
 
 /// The frames of one client. After the first error nothing more comes out, and what comes in is thrown away, so that
 /// the close frame can still be answered by a client that hangs up.
 pub struct Input<S> {
     bytes: S,
-    gate: Gate,
+    input_gate: InputGate,
     codec: Codec,
     /// Of a frame that is not whole. Owns nothing between frames.
     partial: BytesMut,
@@ -31,8 +31,8 @@ pub struct Input<S> {
 
 impl<S> Input<S> {
     /// Frames out of `bytes`, each with a payload of at most `limit` bytes.
-    pub fn new(bytes: S, gate: Gate, limit: usize) -> Self {
-        Self { bytes, gate, codec: Codec::new().max_size(limit), partial: BytesMut::new(), limit, failed: false }
+    pub fn new(bytes: S, input_gate: InputGate, limit: usize) -> Self {
+        Self { bytes, input_gate, codec: Codec::new().max_size(limit), partial: BytesMut::new(), limit, failed: false }
     }
 
     /// The next frame of those bytes that are here.
@@ -60,7 +60,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Input<S> 
     type Item = Result<Frame, ProtocolError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.gate.is_closed(context) && !self.failed {
+        if self.input_gate.is_closed(context) && !self.failed {
             return Poll::Pending;
         }
         loop {
@@ -102,15 +102,15 @@ mod tests {
 
     use super::*;
 
-    type Line = stream::Iter<std::vec::IntoIter<Result<Bytes, PayloadError>>>;
+    type Socket = stream::Iter<std::vec::IntoIter<Result<Bytes, PayloadError>>>;
 
-    fn input(pieces: &[&'static [u8]], limit: usize) -> (Input<Line>, Gate) {
+    fn input(pieces: &[&'static [u8]], limit: usize) -> (Input<Socket>, InputGate) {
         let pieces: Vec<_> = pieces.iter().map(|&piece| Ok(Bytes::from_static(piece))).collect();
-        let gate = Gate::default();
-        (Input::new(stream::iter(pieces), gate.clone(), limit), gate)
+        let input_gate = InputGate::default();
+        (Input::new(stream::iter(pieces), input_gate.clone(), limit), input_gate)
     }
 
-    fn next(input: &mut Input<Line>) -> Option<Option<Result<Frame, ProtocolError>>> {
+    fn next(input: &mut Input<Socket>) -> Option<Option<Result<Frame, ProtocolError>>> {
         input.next().now_or_never()
     }
 
@@ -131,11 +131,11 @@ mod tests {
 
     #[test]
     fn behind_a_closed_gate_even_what_is_read_already_waits() {
-        let (mut input, gate) = input(&[b"\x8a\x80\0\0\0\0\x8a\x80\0\0\0\0"], 5);
+        let (mut input, input_gate) = input(&[b"\x8a\x80\0\0\0\0\x8a\x80\0\0\0\0"], 5);
         assert!(next(&mut input).unwrap().unwrap().is_ok());
-        gate.set_closed(true);
+        input_gate.set_closed(true);
         assert!(next(&mut input).is_none());
-        gate.set_closed(false);
+        input_gate.set_closed(false);
         assert!(next(&mut input).unwrap().unwrap().is_ok());
         assert_eq!(input.partial.capacity(), 0, "an idle input owns memory");
     }

@@ -7,17 +7,17 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
 use futures_util::stream;
 
-use super::account::AccountRules;
 use super::actor::SessionActor;
-use super::entrance::EntranceRules;
-use super::gate::Gate;
+use super::handshake::HandshakeRules;
 use super::input::Input;
+use super::input_gate::InputGate;
+use super::member::MemberRules;
 use super::output::Output;
 use super::protocol::Protocol;
 use super::services::Services;
 use super::state::State;
 use crate::engine::EngineError;
-use crate::outbox::{Address, Line, Opening};
+use crate::outbox::{Address, Opening, Socket};
 use crate::presence::id::UserId;
 
 /// Why no session was opened.
@@ -45,12 +45,12 @@ pub async fn open(
     let bound = services.session.outbox_bytes;
     let address = Address::new(opening, protocol.as_codec(), bound, &services.metrics);
     connect(&address, request);
-    let attachment = services.engine.attach(user, address).await?;
+    let connection_handle = services.engine.attach(user, address).await?;
     let state = State::new(protocol, user, &services.session, &services.limits, services.clock.now());
-    let gate = Gate::default();
-    let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
-    let address = attachment.address().clone();
-    let actor = SessionActor::new(state, attachment, input, gate, services).arriving_from(ip(request));
+    let input_gate = InputGate::default();
+    let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
+    let address = connection_handle.address().clone();
+    let actor = SessionActor::new(state, connection_handle, input, input_gate, services).arriving_from(ip(request));
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }
@@ -60,7 +60,7 @@ pub fn admit(
     request: &HttpRequest,
     payload: web::Payload,
     protocol: &'static dyn Protocol,
-    rules: EntranceRules,
+    rules: HandshakeRules,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
     let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
@@ -72,7 +72,7 @@ pub fn admit_accounts(
     request: &HttpRequest,
     payload: web::Payload,
     protocol: &'static dyn Protocol,
-    rules: Arc<AccountRules>,
+    rules: Arc<MemberRules>,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
     let state = State::of_accounts(protocol, rules, &services.session, &services.limits, services.clock.now());
@@ -91,9 +91,10 @@ fn begin(
     let opening = Opening { connection, username: None, status: None };
     let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
     connect(&address, request);
-    let gate = Gate::default();
-    let input = Input::new(payload.into_inner(), gate.clone(), services.session.max_message_bytes);
-    let actor = SessionActor::unattached(state, address.clone(), input, gate, services).arriving_from(ip(request));
+    let input_gate = InputGate::default();
+    let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
+    let actor =
+        SessionActor::unattached(state, address.clone(), input, input_gate, services).arriving_from(ip(request));
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
 }
@@ -105,7 +106,7 @@ fn ip(request: &HttpRequest) -> Option<IpAddr> {
 
 /// Gives the outbox the socket, if the server says which one it is.
 fn connect(address: &Address, request: &HttpRequest) {
-    if let Some(line) = request.extensions().get::<Line>() {
+    if let Some(line) = request.extensions().get::<Socket>() {
         address.set_line(line.clone());
     }
 }

@@ -25,7 +25,7 @@ pub struct Output<S> {
     /// What wakes the actor, and nothing else: its socket, its mailbox, what it waits for.
     waker: Waker,
     /// The actor has to run.
-    stirred: bool,
+    actor_ready: bool,
     /// The actor has stopped.
     stopped: bool,
 }
@@ -34,21 +34,21 @@ impl<S> Output<S> {
     /// The body of a session that `actor` runs.
     pub fn new(address: Address, session: Addr<SessionActor>, actor: S) -> Self {
         let waker = address.actor_waker();
-        Self { address, session, actor, waker, stirred: true, stopped: false }
+        Self { address, session, actor, waker, actor_ready: true, stopped: false }
     }
 
     /// What waits, up to a write's worth; tells the actor what concerns it. Pending: nothing is to be done.
     fn drain(&mut self, waker: &Waker) -> Poll<Option<Bytes>> {
         let mut gathered = Gathered::default();
         let gather = |frame| gathered.add(frame);
-        let drained = if self.stirred || self.stopped {
+        let drained = if self.actor_ready || self.stopped {
             self.address.drain(WRITE_BYTES, gather)
         } else {
             ready!(self.address.poll_drain(waker, WRITE_BYTES, gather))
         };
-        self.stirred |= drained.stirred;
+        self.actor_ready |= drained.actor_ready;
         if drained.has_news() {
-            self.stirred = true;
+            self.actor_ready = true;
             #[expect(clippy::disallowed_methods, reason = "handled right after, by this very task")]
             self.session.do_send(Wake(drained));
         }
@@ -70,7 +70,7 @@ where
             if self.stopped {
                 return Poll::Ready(None);
             }
-            if std::mem::take(&mut self.stirred) {
+            if std::mem::take(&mut self.actor_ready) {
                 let Self { actor, waker, stopped, .. } = &mut *self;
                 match Pin::new(actor).poll_next(&mut Context::from_waker(waker)) {
                     Poll::Ready(Some(bytes)) => return Poll::Ready(Some(bytes)),

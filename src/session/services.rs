@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use uuid::{ContextV1, Uuid};
 
-use super::lobby::Lobby;
-use super::porter::Porter;
-use super::rounds::Rounds;
+use super::connection_listener::ConnectionListener;
+use super::deadline_timer::DeadlineTimer;
+use super::pending_connections::PendingConnections;
 use super::state::Ending;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::engine::{Accounts, Engine};
+use crate::engine::{Engine, Members};
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
 
@@ -42,29 +42,29 @@ pub struct Services {
     /// Quotas and rates.
     pub limits: LimitsConfig,
     /// Reminds sessions of their deadlines.
-    pub rounds: Arc<Rounds>,
+    pub deadline_timer: Arc<DeadlineTimer>,
     /// Names connections.
     pub connection_ids: ConnectionIds,
     /// Connections that are nobody's yet.
-    pub lobby: Lobby,
+    pub pending_connections: PendingConnections,
     /// What lasts of accounts.
-    pub accounts: Accounts,
+    pub members: Members,
     /// Is told of clients that come and go; none: nobody is.
-    pub porter: Option<Arc<dyn Porter>>,
+    pub connection_listener: Option<Arc<dyn ConnectionListener>>,
     /// How long clients are shown on that may come back.
-    pub linger: Linger,
+    pub linger: LingerTimes,
 }
 
 /// How long clients are shown on that may come back.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Linger {
+pub struct LingerTimes {
     /// After their line broke.
     pub broken: Duration,
     /// After the server stopped.
     pub drained: Duration,
 }
 
-impl Linger {
+impl LingerTimes {
     /// After this end. A line that breaks while the server is draining has not heard of it, or is cut for being slow.
     pub fn after(self, ending: Ending, is_draining: bool) -> Duration {
         match ending {
@@ -113,13 +113,13 @@ mod tests {
     #[test]
     fn who_closes_is_gone_and_whose_line_ends_otherwise_may_come_back() {
         let [broken, drained] = [3, 30].map(Duration::from_secs);
-        let linger = Linger { broken, drained };
+        let linger = LingerTimes { broken, drained };
         assert_eq!(linger.after(Ending::Closed, false), Duration::ZERO);
         assert_eq!(linger.after(Ending::Closed, true), Duration::ZERO);
         assert_eq!(linger.after(Ending::Broken, false), broken);
         assert_eq!(linger.after(Ending::Silent, false), broken);
         assert_eq!(linger.after(Ending::Silent, true), drained);
         assert_eq!(linger.after(Ending::Drained, true), drained);
-        assert_eq!(Linger { drained: Duration::ZERO, ..linger }.after(Ending::Broken, true), broken);
+        assert_eq!(LingerTimes { drained: Duration::ZERO, ..linger }.after(Ending::Broken, true), broken);
     }
 }

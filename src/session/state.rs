@@ -1,20 +1,20 @@
-//! The rules of a session: what it does with each thing that happens to it. Told the time; does nothing by itself.
+//! The rules of a session: what it does with each thing that happens to it. DeliveredStatus the time; does nothing by itself.
 
-pub(super) mod account;
-mod arrival;
+mod handshake;
+pub(super) mod member;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::account::{AccountReply, Member};
 use super::action::{Action, Ask};
 use super::command::{Command, Refusal, Reply, Request};
-use super::entrance::{Due, Entrance};
+use super::handshake::{Due, Handshake};
+use super::member::{Member, MemberReply};
 use super::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::outbox::{Drained, Farewell, RequestTag};
+use crate::outbox::{CloseRequest, Drained, RequestTag};
 use crate::presence::follows::{Added, Follows};
 use crate::presence::id::{UserId, Username};
 use crate::presence::quota::Quota;
@@ -68,7 +68,7 @@ enum Phase {
 pub struct State {
     protocol: &'static dyn Protocol,
     /// None: the client said who it is before the connection opened.
-    entrance: Option<Box<Entrance>>,
+    handshake: Option<Box<Handshake>>,
     /// Only where accounts log in.
     member: Option<Box<Member>>,
     timing: Timing,
@@ -123,7 +123,7 @@ impl State {
             .then(|| (limits.commands, SlidingWindow::new(limits.commands, limits.commands_window.0)));
         Self {
             protocol,
-            entrance: None,
+            handshake: None,
             member: None,
             timing: Timing {
                 ping_interval: session.ping_interval.0,
@@ -182,7 +182,7 @@ impl State {
         if self.phase != Phase::Open {
             return Vec::new();
         }
-        let inside = self.entrance.as_ref().is_none_or(|entrance| entrance.is_open());
+        let inside = self.handshake.as_ref().is_none_or(|handshake| handshake.is_open());
         match decoded {
             Decoded::Request(request) if inside || request.command.connects() => self.begin(request, now),
             Decoded::Refused(frames) if inside => vec![Action::Refuse(frames)],
@@ -216,7 +216,7 @@ impl State {
             Command::Nothing => Vec::new(),
             Command::Connect { token } => self.connect(tag, &token, now),
             Command::Refresh { token } => self.refresh(&tag, &token, now),
-            Command::Subscribe { user, topic } => self.subscribe(tag, user, topic),
+            Command::Subscribe { user, alias } => self.subscribe(tag, user, alias),
             Command::MarkActive(status) => self.mark_active(tag, status),
             Command::ShowConnections(user) => {
                 self.under_way(tag, Kind::Showing);
@@ -298,11 +298,11 @@ impl State {
         if !drained.abandoned.is_empty() {
             actions.extend(self.abandoned(&drained.abandoned, now));
         }
-        if let Some(farewell) = &drained.farewell {
-            actions.extend(match farewell {
-                Farewell::Drain => self.close_because(CloseCause::Drain, now),
-                Farewell::Disconnected => self.close_because(CloseCause::Disconnected, now),
-                Farewell::Dismissed(told) => {
+        if let Some(close_request) = &drained.close_request {
+            actions.extend(match close_request {
+                CloseRequest::Drain => self.close_because(CloseCause::Drain, now),
+                CloseRequest::Disconnected => self.close_because(CloseCause::Disconnected, now),
+                CloseRequest::DisconnectWith(told) => {
                     let closing = Closing { code: told.0, reason: told.1.to_string().into() };
                     self.close(closing, Ending::Closed, now)
                 }
@@ -323,13 +323,13 @@ impl State {
             Kind::Account | Kind::Entering => Ask::Listed(users.to_vec()),
             Kind::Following(_) => match users {
                 // Whoever says by a message who it is subscribes to one at a time.
-                &[user] if self.entrance.is_some() => Ask::Subscribe(user),
+                &[user] if self.handshake.is_some() => Ask::Subscribe(user),
                 users => Ask::Follow(users.to_vec()),
             },
             Kind::SettingCustom(text) => Ask::SetCustom(text.clone()),
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
-            Kind::MarkingActive(says) => Ask::MarkActive(says.clone()),
+            Kind::MarkingActive(state) => Ask::MarkActive(state.clone()),
         };
         vec![Action::AskAgain { id: self.last_id, ask }]
     }
@@ -375,7 +375,7 @@ impl State {
             Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
                 Action::Send(frames)
             }
-            Reply::Account(AccountReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Account(MemberReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
             Reply::Account(_) => Action::Send(frames),
         }
     }
@@ -383,10 +383,10 @@ impl State {
     /// A deadline has come, or may have.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
         if self.phase == Phase::Open
-            && let Some(entrance) = &mut self.entrance
+            && let Some(handshake) = &mut self.handshake
         {
-            match entrance.tick(now) {
-                Due::Nothing if entrance.leaves_pings_to_websocket() => {}
+            match handshake.tick(now) {
+                Due::Nothing if handshake.leaves_pings_to_websocket() => {}
                 Due::Nothing => return Vec::new(),
                 Due::Ping => return self.protocol.ping().map(|ping| Action::Send(vec![ping])).into_iter().collect(),
                 Due::Close(cause) => return self.close_because(cause, now),
@@ -414,16 +414,16 @@ impl State {
     /// When [`State::tick`] is due next.
     pub fn deadline(&self) -> Timestamp {
         let silence = self.answer_until.unwrap_or(self.heard + self.timing.ping_interval);
-        match (self.phase, &self.entrance) {
+        match (self.phase, &self.handshake) {
             (Phase::Closing(until), _) => until,
             (Phase::Open | Phase::Stopped, None) => {
                 let stranger = self.member.as_ref().and_then(|member| member.login_by());
                 stranger.map_or(silence, |until| until.min(silence))
             }
-            (Phase::Open | Phase::Stopped, Some(entrance)) => {
-                let due = entrance.deadline();
-                let other = entrance.leaves_pings_to_websocket().then_some(silence);
-                due.into_iter().chain(other).min().unwrap_or(silence)
+            (Phase::Open | Phase::Stopped, Some(handshake)) => {
+                let timer_due = handshake.deadline();
+                let other = handshake.leaves_pings_to_websocket().then_some(silence);
+                timer_due.into_iter().chain(other).min().unwrap_or(silence)
             }
         }
     }

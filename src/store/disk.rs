@@ -17,9 +17,9 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::account::{Account, LoginKey, ProfileChange};
+use super::last_seen::disk::DiskLastSeen;
+use super::relations::disk::DiskRelations;
 use super::rules::{Tables, Write, apply};
-use super::seen::disk::DiskSeen;
-use super::ties::disk::DiskTies;
 use super::{Answer, Store, StoreError};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -52,7 +52,7 @@ struct OnDisk {
     accounts: Keyspace,
     logins: Keyspace,
     usernames: Keyspace,
-    seen: Keyspace,
+    last_seen: Keyspace,
 }
 
 impl From<fjall::Error> for StoreError {
@@ -75,21 +75,21 @@ impl DiskStore {
     }
 
     /// The last-seen records in the same database; to be opened once. A record is forgotten `expire` after its last update.
-    pub fn seen(&self, expire: Duration, clock: &Clock, metrics: &Metrics) -> Result<DiskSeen, StoreError> {
-        let OnDisk { database, seen, .. } = &*self.tables;
-        DiskSeen::start(database.clone(), seen.clone(), expire, clock, metrics)
+    pub fn last_seen(&self, expire: Duration, clock: &Clock, metrics: &Metrics) -> Result<DiskLastSeen, StoreError> {
+        let OnDisk { database, last_seen, .. } = &*self.tables;
+        DiskLastSeen::start(database.clone(), last_seen.clone(), expire, clock, metrics)
     }
 
     /// Records of when users were last seen, expired ones among them.
     #[cfg(test)]
-    pub fn seen_on_disk(&self) -> usize {
-        self.tables.seen.len().unwrap()
+    pub fn last_seen_on_disk(&self) -> usize {
+        self.tables.last_seen.len().unwrap()
     }
 
     /// The ties between users in the same database; to be opened once. Subscriptions live for `lifetime` past an account's
     /// last connection; `now` is the time of day.
-    pub fn ties(&self, now: Timestamp, lifetime: Duration) -> Result<DiskTies, StoreError> {
-        DiskTies::start(self.tables.database.clone(), now, lifetime)
+    pub fn relations(&self, now: Timestamp, lifetime: Duration) -> Result<DiskRelations, StoreError> {
+        DiskRelations::start(self.tables.database.clone(), now, lifetime)
     }
 
     async fn write(&self, write: Write) -> Result<Account, StoreError> {
@@ -195,7 +195,7 @@ impl OnDisk {
             accounts: database.keyspace("accounts", options)?,
             logins: database.keyspace("logins", options)?,
             usernames: database.keyspace("usernames", options)?,
-            seen: database.keyspace("seen", options)?,
+            last_seen: database.keyspace("seen", options)?,
             database,
         })
     }

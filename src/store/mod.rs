@@ -1,4 +1,4 @@
-//! Accounts, kept; when users were last seen, in [`seen`]; what ties them to one another, in [`ties`].
+//! Accounts, kept; when users were last seen, in [`last_seen`]; what ties them to one another, in [`relations`].
 //!
 //! [`Store`] is the port; [`memory`] is the reference, [`disk`] the embedded database, both by the same [`rules`]; [`redis`]
 //! is what several nodes share. One contract suite runs them all. The record of an account is in [`account`].
@@ -7,11 +7,11 @@ pub mod account;
 #[cfg(test)]
 mod contract;
 pub mod disk;
+pub mod last_seen;
 pub mod memory;
 pub mod redis;
+pub mod relations;
 mod rules;
-pub mod seen;
-pub mod ties;
 
 use futures_util::future::BoxFuture;
 

@@ -8,10 +8,10 @@ use awc::{Client, Connector};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::shape::Parcel;
+use super::shape::SignedRequest;
 
 /// How much of an answer is read, so that the connection can be used again, in bytes.
-const LONGEST_ANSWER: usize = 16 * 1024;
+const MAX_RESPONSE_BYTES: usize = 16 * 1024;
 
 /// Why a receiver does not have an event.
 #[derive(Debug, thiserror::Error)]
@@ -46,20 +46,20 @@ impl Http {
         Self { client, timeout }
     }
 
-    /// Hands a parcel over.
-    pub async fn post(&self, parcel: Parcel) -> Result<(), Failure> {
+    /// Posts a signed request.
+    pub async fn post(&self, signed: SignedRequest) -> Result<(), Failure> {
         let attempt = async {
-            let mut request = self.client.post(parcel.url).content_type("application/json");
-            for header in parcel.headers {
+            let mut request = self.client.post(signed.url).content_type("application/json");
+            for header in signed.headers {
                 request = request.insert_header(header);
             }
-            let mut response = request.send_body(parcel.body).await.map_err(failure)?;
+            let mut response = request.send_body(signed.body).await.map_err(failure)?;
             let status = response.status();
             if !status.is_success() {
                 return Err(Failure::Refused(status.as_u16()));
             }
             // The status decides; what else is said only has to be out of the way.
-            let _said = response.body().limit(LONGEST_ANSWER).await;
+            let _said = response.body().limit(MAX_RESPONSE_BYTES).await;
             Ok(())
         };
         tokio::time::timeout(self.timeout, attempt).await.unwrap_or(Err(Failure::TimedOut))

@@ -146,8 +146,8 @@ impl Receiver {
             let step = self.queue.lock().next(self.clock.now());
             let wait = match step {
                 Step::Send(delivery) => {
-                    let parcel = self.writer.write(&delivery.event, self.clock.time_of_day());
-                    let posted = http.post(parcel);
+                    let request = self.writer.write(&delivery.event, self.clock.time_of_day());
+                    let posted = http.post(request);
                     under_way.push(async { (delivery, posted.await) });
                     continue;
                 }

@@ -37,7 +37,7 @@ pub struct Rules {
 pub struct Queue {
     rules: Rules,
     /// Users with an event that waits or is under way.
-    lanes: HashMap<UserId, Lane>,
+    lanes: HashMap<UserId, UserQueue>,
     /// Everything that waits, oldest first: what goes when the queue is full.
     ages: BTreeMap<u64, UserId>,
     /// The first event of each lane that has none under way, by when it may be sent.
@@ -52,7 +52,7 @@ pub struct Queue {
 }
 
 #[derive(Debug, Default)]
-struct Lane {
+struct UserQueue {
     waiting: VecDeque<Waiting>,
     under_way: bool,
 }
@@ -257,7 +257,7 @@ impl Queue {
     }
 
     /// The only way to touch a lane: keeps `due` true, and forgets lanes that are empty.
-    fn change_lane<R>(&mut self, user: UserId, change: impl FnOnce(&mut Lane) -> R) -> R {
+    fn change_lane<R>(&mut self, user: UserId, change: impl FnOnce(&mut UserQueue) -> R) -> R {
         let lane = self.lanes.entry(user).or_default();
         let before = lane.due();
         let result = change(lane);
@@ -277,7 +277,7 @@ impl Queue {
     }
 }
 
-impl Lane {
+impl UserQueue {
     /// When its first event may be sent, and which it is; none while one is under way.
     fn due(&self) -> Option<(Timestamp, u64)> {
         self.waiting.front().filter(|_| !self.under_way).map(|first| (first.ready, first.number))

@@ -30,7 +30,7 @@ pub struct Writer {
 
 /// A request, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parcel {
+pub struct SignedRequest {
     /// Where to, the query included.
     pub url: String,
     /// Besides `content-type: application/json`.
@@ -80,7 +80,7 @@ const TENCENT_COMMAND: &str = "State.StateChange";
 
 impl Writer {
     /// The request that tells of an event at this time of day.
-    pub fn write(&self, event: &Event, time_of_day: Timestamp) -> Parcel {
+    pub fn write(&self, event: &Event, time_of_day: Timestamp) -> SignedRequest {
         let (url, body) = match self.shape {
             WebhookShape::Hereabouts => (self.url.to_string(), own_body(event)),
             WebhookShape::Tencent => (self.tencent_url(&event.change), tencent_body(&event.change)),
@@ -92,7 +92,7 @@ impl Writer {
             let tag = hmac::sign(&key, format!("{id}.{timestamp}.{body}").as_bytes());
             headers.push(("webhook-signature", format!("v1,{}", STANDARD.encode(tag))));
         }
-        Parcel { url, headers, body }
+        SignedRequest { url, headers, body }
     }
 
     fn tencent_url(&self, change: &StateChange) -> String {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hereabouts::clock::Clock;
 use hereabouts::cluster::record::Record;
-use hereabouts::cluster::{CallWindow, Order, Standing};
-use hereabouts::presence::elsewhere::Remote;
-use hereabouts::presence::general::Exit;
+use hereabouts::cluster::{CallWindow, NodeCommand, NodeHealth};
+use hereabouts::presence::general_status::Exit;
 use hereabouts::presence::id::UserId;
+use hereabouts::presence::remote::Remote;
 
 use super::world::{World, connection, eventually, texts};
 
@@ -45,7 +45,7 @@ async fn what_a_node_announces_the_others_see_and_itself_not() {
         two.sees(bob, &["unwatched"]).await;
         two.backplane.unwatch(bob);
         assert_eq!(two.shows(bob), None);
-        assert_eq!(one.backplane.standing(), Standing::Joined);
+        assert_eq!(one.backplane.standing(), NodeHealth::Joined);
     })
     .await;
 }
@@ -119,7 +119,7 @@ async fn who_is_back_elsewhere_before_the_deadline_was_never_gone() {
         one.backplane.linger(alice, LINGER);
         eventually("lingers", || two.backplane.remote(alice).is_some_and(|remote| !remote.lingering.is_empty())).await;
         let shown_as = Some(connection("here").id);
-        let back = hereabouts::presence::elsewhere::RemoteConnection {
+        let back = hereabouts::presence::remote::RemoteConnection {
             id: connection("another").id,
             shown_as,
             ..connection("here")
@@ -221,8 +221,12 @@ async fn an_order_reaches_every_node() {
         two.announces(alice, &["heard two"]);
         one.sees(alice, &["heard two"]).await;
         two.sees(alice, &["heard one"]).await;
-        let order =
-            Order::Close { connection: Some(connection("x").id), except: Vec::new(), code: 3005, reason: "go".into() };
+        let order = NodeCommand::Close {
+            connection: Some(connection("x").id),
+            except: Vec::new(),
+            code: 3005,
+            reason: "go".into(),
+        };
         one.backplane.order(alice, order.clone()).await.unwrap();
         for node in [&one, &two] {
             let mut orders = Vec::new();

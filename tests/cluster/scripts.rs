@@ -268,14 +268,14 @@ fn after_an_outage_nobody_is_declared_dead_before_all_could_come_back() {
     let (_, dead) = bucket.lease("1", "200", false, "one").unwrap();
     assert_eq!(dead, Vec::<String>::new(), "the first one back kills the rest");
     bucket.lease("2", "200", false, "two").unwrap();
-    let mut rounds = 0;
+    let mut deadline_timer = 0;
     // Two dies; after the hold it is found.
     while bucket.lease("1", "200", false, "one").unwrap().1 != ["2"] {
         bucket.wait(50);
-        rounds += 1;
-        assert!(rounds < 400, "a hold without an end");
+        deadline_timer += 1;
+        assert!(deadline_timer < 400, "a hold without an end");
     }
-    assert!(rounds >= 4, "no hold at all");
+    assert!(deadline_timer >= 4, "no hold at all");
 }
 
 #[test]

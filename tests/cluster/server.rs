@@ -76,10 +76,10 @@ impl RedisServer {
             .spawn()
             .expect("redis-server is installed (Debian's package redis-server)");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut seen = String::new();
+        let mut last_seen = String::new();
         loop {
-            let line = lines.next().unwrap_or_else(|| panic!("redis-server ended:\n{seen}")).unwrap();
-            seen = format!("{seen}{line}\n");
+            let line = lines.next().unwrap_or_else(|| panic!("redis-server ended:\n{last_seen}")).unwrap();
+            last_seen = format!("{last_seen}{line}\n");
             if line.contains(ready) {
                 break;
             }

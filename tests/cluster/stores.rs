@@ -10,18 +10,18 @@ use hereabouts::clock::Clock;
 use hereabouts::cluster::redis::StartError;
 use hereabouts::config::Config;
 use hereabouts::metrics::Metrics;
-use hereabouts::presence::account::AccountName;
-use hereabouts::presence::general::Exit;
+use hereabouts::presence::general_status::Exit;
 use hereabouts::presence::id::{UserId, Username};
+use hereabouts::presence::last_seen::{Activity, LastSeen};
+use hereabouts::presence::member_name::MemberName;
+use hereabouts::presence::member_record::{LoginState, NodeContext, RelationChange};
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
-use hereabouts::presence::seen::{LastSeen, Sighting};
-use hereabouts::presence::standing::{Attendance, Change, Site};
 use hereabouts::presence::time::Timestamp;
 use hereabouts::store::account::{Account, LoginKey, ProfileChange};
+use hereabouts::store::last_seen::LastSeenStore;
 use hereabouts::store::redis::RedisStores;
-use hereabouts::store::seen::SeenStore;
-use hereabouts::store::ties::{RosterChange, TieStore};
+use hereabouts::store::relations::{RelationStore, RosterChange};
 use hereabouts::store::{Store, StoreError};
 
 use super::grid::RedisCluster;
@@ -67,12 +67,12 @@ fn rename(to: &str) -> ProfileChange {
     ProfileChange { username: Some(name(to)), ..ProfileChange::default() }
 }
 
-fn subscribe(to: &str) -> Change {
-    Change::Subscribe { names: vec![AccountName::new(to).unwrap()], limit: 1000 }
+fn subscribe(to: &str) -> RelationChange {
+    RelationChange::Subscribe { names: vec![MemberName::new(to).unwrap()], limit: 1000 }
 }
 
 fn add(user: &str) -> RosterChange {
-    RosterChange::Add(vec![AccountName::new(user).unwrap()], Quota::new(1000))
+    RosterChange::Add(vec![MemberName::new(user).unwrap()], Quota::new(1000))
 }
 
 fn today() -> Timestamp {
@@ -80,8 +80,8 @@ fn today() -> Timestamp {
 }
 
 /// What has been noted so far is in Redis.
-async fn settle(seen: &impl SeenStore) -> Result<(), StoreError> {
-    seen.forget(vec![UserId::from_name("nobody")]).await
+async fn settle(last_seen: &impl LastSeenStore) -> Result<(), StoreError> {
+    last_seen.forget(vec![UserId::from_name("nobody")]).await
 }
 
 #[tokio::test]
@@ -91,15 +91,16 @@ async fn of_changes_by_two_nodes_none_is_lost() {
     let alice = UserId::from_name("alice");
     let changes = async |node: &RedisStores, label: &str| {
         let names: Vec<String> = (0..150).map(|number| format!("{label}-{number}")).collect();
-        let subscribed: Vec<_> = names.iter().map(|name| node.ties.change(alice, subscribe(name))).collect();
-        let added: Vec<_> = names.iter().map(|name| node.ties.alter(RosterKind::Friends, alice, add(name))).collect();
+        let subscribed: Vec<_> = names.iter().map(|name| node.relations.change(alice, subscribe(name))).collect();
+        let added: Vec<_> =
+            names.iter().map(|name| node.relations.alter(RosterKind::Friends, alice, add(name))).collect();
         for (subscribed, added) in subscribed.into_iter().zip(added) {
             subscribed.await.unwrap();
             added.await.unwrap().unwrap();
         }
     };
     tokio::join!(changes(&one, "one"), changes(&two, "two"));
-    let standing = one.ties.change(alice, Change::Unsubscribe(Some(Vec::new()))).await.unwrap().standing;
+    let standing = one.relations.change(alice, RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap().standing;
     assert_eq!((standing.subscriptions.as_slice().len(), standing.revision), (300, 301), "one revision a change");
     let of = |label: &str| -> Vec<&str> {
         let names = standing.subscriptions.as_slice().iter().map(|one| one.name.as_str());
@@ -107,10 +108,10 @@ async fn of_changes_by_two_nodes_none_is_lost() {
     };
     let expected: Vec<String> = (0..150).map(|number| format!("one-{number}")).collect();
     assert_eq!(of("one"), expected, "those of one node are in the order of its calls");
-    let roster = two.ties.roster(RosterKind::Friends, alice).await.unwrap();
+    let roster = two.relations.roster(RosterKind::Friends, alice).await.unwrap();
     assert_eq!(roster.names().len(), 300);
-    assert_eq!(two.ties.rosters(RosterKind::Friends).unwrap(), [(alice, roster)]);
-    assert_eq!(two.ties.rosters(RosterKind::Blocked).unwrap(), []);
+    assert_eq!(two.relations.rosters(RosterKind::Friends).unwrap(), [(alice, roster)]);
+    assert_eq!(two.relations.rosters(RosterKind::Blocked).unwrap(), []);
 }
 
 #[tokio::test]
@@ -120,8 +121,9 @@ async fn a_quota_holds_over_two_nodes() {
     let alice = UserId::from_name("alice");
     let fill = async |node: &RedisStores, label: &str| {
         let add =
-            |number| RosterChange::Add(vec![AccountName::new(&format!("{label}-{number}")).unwrap()], Quota::new(50));
-        let added: Vec<_> = (0..50).map(|number| node.ties.alter(RosterKind::Blocked, alice, add(number))).collect();
+            |number| RosterChange::Add(vec![MemberName::new(&format!("{label}-{number}")).unwrap()], Quota::new(50));
+        let added: Vec<_> =
+            (0..50).map(|number| node.relations.alter(RosterKind::Blocked, alice, add(number))).collect();
         let mut count = 0;
         for added in added {
             count += usize::from(added.await.unwrap().is_ok());
@@ -130,7 +132,7 @@ async fn a_quota_holds_over_two_nodes() {
     };
     let (first, second) = tokio::join!(fill(&one, "one"), fill(&two, "two"));
     assert_eq!(first + second, 50, "{first} and {second}");
-    assert_eq!(one.ties.roster(RosterKind::Blocked, alice).await.unwrap().names().len(), 50);
+    assert_eq!(one.relations.roster(RosterKind::Blocked, alice).await.unwrap().names().len(), 50);
 }
 
 #[tokio::test]
@@ -139,26 +141,47 @@ async fn who_logs_in_at_one_node_is_in_at_the_other() {
     let [one, two] = two_nodes(&server.url());
     let [alice, bob] = ["alice", "bob"].map(UserId::from_name);
     let first = one
-        .ties
+        .relations
         .change(
             alice,
-            Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default(), seen: Timestamp::default() },
+            RelationChange::Arrive {
+                now: today(),
+                lifetime: LIFETIME,
+                node_context: NodeContext::default(),
+                last_seen: Timestamp::default(),
+            },
         )
         .await
         .unwrap();
-    assert_eq!(two.ties.attendance(vec![bob, alice]).await.unwrap(), [Attendance::Never, Attendance::In]);
-    two.ties
+    assert_eq!(two.relations.login_states(vec![bob, alice]).await.unwrap(), [LoginState::Never, LoginState::In]);
+    two.relations
         .change(
             alice,
-            Change::Arrive { now: today(), lifetime: LIFETIME, site: Site::default(), seen: Timestamp::default() },
+            RelationChange::Arrive {
+                now: today(),
+                lifetime: LIFETIME,
+                node_context: NodeContext::default(),
+                last_seen: Timestamp::default(),
+            },
         )
         .await
         .unwrap();
     let (exit, told, login) = (Exit::Lost, Vec::new(), first.standing.logins);
-    one.ties.change(alice, Change::Part { exit, told, login, now: today(), site: Site::default() }).await.unwrap();
-    assert_eq!(two.ties.attendance(vec![alice]).await.unwrap(), [Attendance::In], "it has logged in again elsewhere");
+    one.relations
+        .change(alice, RelationChange::Part { exit, told, login, now: today(), node_context: NodeContext::default() })
+        .await
+        .unwrap();
+    assert_eq!(
+        two.relations.login_states(vec![alice]).await.unwrap(),
+        [LoginState::In],
+        "it has logged in again elsewhere"
+    );
     let third = open(&config(&server.url())).unwrap();
-    assert_eq!(third.ties.attendance(vec![alice]).await.unwrap(), [Attendance::In], "a node more interrupts nobody");
+    assert_eq!(
+        third.relations.login_states(vec![alice]).await.unwrap(),
+        [LoginState::In],
+        "a node more interrupts nobody"
+    );
 }
 
 #[tokio::test]
@@ -168,14 +191,14 @@ async fn sightings_of_two_nodes_come_together_and_redis_forgets_them_in_time() {
     let users: Vec<UserId> = (0..1000).map(|_| UserId::random()).collect();
     let at = |ago: u64| Timestamp::from_secs(today().as_secs() - ago);
     let (early, late) = (at(60), at(30));
-    one.seen.note(&mut users.iter().map(|&user| (user, Sighting::active(late, None)))).unwrap();
-    two.seen.note(&mut users.iter().map(|&user| (user, Sighting::online(early)))).unwrap();
-    settle(&one.seen).await.unwrap();
-    settle(&two.seen).await.unwrap();
-    two.seen.note(&mut users.iter().map(|&user| (user, Sighting::active(early, None)))).unwrap();
-    settle(&two.seen).await.unwrap();
+    one.last_seen.note(&mut users.iter().map(|&user| (user, Activity::active(late, None)))).unwrap();
+    two.last_seen.note(&mut users.iter().map(|&user| (user, Activity::online(early)))).unwrap();
+    settle(&one.last_seen).await.unwrap();
+    settle(&two.last_seen).await.unwrap();
+    two.last_seen.note(&mut users.iter().map(|&user| (user, Activity::active(early, None)))).unwrap();
+    settle(&two.last_seen).await.unwrap();
     let expected = LastSeen { active: late, online: early, state: None };
-    assert!(one.seen.read(users.clone()).await.unwrap().iter().all(|record| *record == expected));
+    assert!(one.last_seen.read(users.clone()).await.unwrap().iter().all(|record| *record == expected));
     let mut keys = 0;
     for server in &servers {
         let names: Vec<String> = server.command(&["KEYS", "*:t:*"]);
@@ -190,7 +213,7 @@ async fn sightings_of_two_nodes_come_together_and_redis_forgets_them_in_time() {
 async fn a_second_of_sightings_is_one_command_a_bucket() {
     let server = RedisServer::start();
     let node = open(&config(&server.url())).unwrap();
-    settle(&node.seen).await.unwrap();
+    settle(&node.last_seen).await.unwrap();
     let calls = || -> u64 {
         let stats: String = server.command(&["INFO", "commandstats"]);
         let line = stats.lines().find(|line| line.starts_with("cmdstat_evalsha:")).unwrap();
@@ -199,9 +222,9 @@ async fn a_second_of_sightings_is_one_command_a_bucket() {
     let before = calls();
     let crowd: Vec<UserId> = (0..5000).map(|_| UserId::random()).collect();
     for _ in 0..3 {
-        node.seen.note(&mut crowd.iter().map(|&user| (user, Sighting::online(today())))).unwrap();
+        node.last_seen.note(&mut crowd.iter().map(|&user| (user, Activity::online(today())))).unwrap();
     }
-    settle(&node.seen).await.unwrap();
+    settle(&node.last_seen).await.unwrap();
     // The buckets, and "nobody" to wait for them; a write that began in between has some of them twice.
     let buckets = u64::from(config(&server.url()).cluster.buckets.get());
     assert!((buckets..=2 * buckets + 2).contains(&(calls() - before)), "{} for {buckets}", calls() - before);
@@ -215,11 +238,11 @@ async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
         (0..60).map(|number| account(&format!("user-{number}"), &format!("device-{number:06}"))).collect();
     for account in &accounts {
         one.accounts.create(account.clone()).await.unwrap();
-        one.ties.alter(RosterKind::Blocked, account.id, add("mallory")).await.unwrap().unwrap();
-        one.ties.change(account.id, subscribe("bob")).await.unwrap();
+        one.relations.alter(RosterKind::Blocked, account.id, add("mallory")).await.unwrap().unwrap();
+        one.relations.change(account.id, subscribe("bob")).await.unwrap();
     }
-    one.seen.note(&mut accounts.iter().map(|account| (account.id, Sighting::online(today())))).unwrap();
-    settle(&one.seen).await.unwrap();
+    one.last_seen.note(&mut accounts.iter().map(|account| (account.id, Activity::online(today())))).unwrap();
+    settle(&one.last_seen).await.unwrap();
     let is_whole = async || {
         let usernames = accounts.iter().map(|account| account.username.clone()).collect();
         let ids: Vec<UserId> = accounts.iter().map(|account| account.id).collect();
@@ -229,12 +252,12 @@ async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
             assert_eq!(found.as_ref(), Some(account));
         }
         let mut owners: Vec<UserId> =
-            two.ties.rosters(RosterKind::Blocked).unwrap().into_iter().map(|(owner, _)| owner).collect();
+            two.relations.rosters(RosterKind::Blocked).unwrap().into_iter().map(|(owner, _)| owner).collect();
         owners.sort();
         let mut expected = ids.clone();
         expected.sort();
         assert_eq!(owners, expected);
-        assert!(two.seen.read(ids).await.unwrap().iter().all(|record| record.online > Timestamp::default()));
+        assert!(two.last_seen.read(ids).await.unwrap().iter().all(|record| record.online > Timestamp::default()));
     };
     is_whole().await;
     let keys: Vec<String> = cluster.servers[0].command(&["KEYS", "*:s:*"]);
@@ -247,7 +270,7 @@ async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
         let _unloaded: String = cluster.servers[1].command(&["SCRIPT", "FLUSH"]);
         is_whole().await;
         for account in &accounts {
-            one.ties.change(account.id, subscribe(&format!("moved-{number}"))).await.unwrap();
+            one.relations.change(account.id, subscribe(&format!("moved-{number}"))).await.unwrap();
         }
         cluster.end_migration(slot, 0, 1);
         one.accounts.create(account(&format!("late-{number}"), &format!("device-late-{number}"))).await.unwrap();
@@ -256,13 +279,13 @@ async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
     let taken = two.accounts.create(account("user-7", "device-new")).await;
     assert_eq!(taken, Err(StoreError::UsernameTaken));
     for account in &accounts {
-        let standing = two.ties.change(account.id, subscribe("carol")).await.unwrap().standing;
+        let standing = two.relations.change(account.id, subscribe("carol")).await.unwrap().standing;
         assert_eq!(standing.subscriptions.as_slice().len(), 2 + moves);
-        two.ties
+        two.relations
             .alter(RosterKind::Blocked, account.id, RosterChange::Remove(vec![UserId::from_name("mallory")]))
             .await
             .unwrap()
             .unwrap();
     }
-    assert_eq!(one.ties.rosters(RosterKind::Blocked).unwrap(), []);
+    assert_eq!(one.relations.rosters(RosterKind::Blocked).unwrap(), []);
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hereabouts::cluster::{BackplaneError, CallWindow, Standing};
-use hereabouts::presence::elsewhere::RemoteConnection;
-use hereabouts::presence::general::Exit;
+use hereabouts::cluster::{BackplaneError, CallWindow, NodeHealth};
+use hereabouts::presence::general_status::Exit;
 use hereabouts::presence::id::UserId;
+use hereabouts::presence::remote::RemoteConnection;
 
 use super::proxy::Proxy;
 use super::server::RedisServer;
@@ -55,7 +55,7 @@ impl Town {
         }
     }
 
-    pub async fn stands(&self, standing: Standing) {
+    pub async fn stands(&self, standing: NodeHealth) {
         let both = || self.one.backplane.standing() == standing && self.two.backplane.standing() == standing;
         eventually(&format!("both are {standing:?}"), both).await;
     }
@@ -71,7 +71,7 @@ async fn a_restart_with_its_data_is_a_pause() {
     let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let town = Town::new(&server.url()).await;
     server.kill();
-    town.stands(Standing::Isolated).await;
+    town.stands(NodeHealth::Isolated).await;
     let gone = town.users[0];
     town.announces("meanwhile");
     town.one.backplane.withdraw(gone, Exit::LoggedOut);
@@ -79,7 +79,7 @@ async fn a_restart_with_its_data_is_a_pause() {
     assert!(matches!(call, Err(BackplaneError::Unavailable(_))), "taken while nobody can count: {call:?}");
     assert_eq!(town.two.shows(town.users[1]).unwrap(), ["first on one"], "what is known stays");
     server.start_again();
-    town.stands(Standing::Joined).await;
+    town.stands(NodeHealth::Joined).await;
     town.two.sees(gone, &[]).await;
     town.one.announces(gone, &["meanwhile on one"]);
     town.sees("meanwhile").await;
@@ -91,9 +91,9 @@ async fn a_restart_without_its_data_brings_everybody_back() {
     let mut server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     server.kill();
-    town.stands(Standing::Isolated).await;
+    town.stands(NodeHealth::Isolated).await;
     server.start_again();
-    town.stands(Standing::Joined).await;
+    town.stands(NodeHealth::Joined).await;
     town.changes("afterwards").await;
     assert!(!town.is_unbroken(), "an emptied redis knows no lease");
 }
@@ -194,9 +194,9 @@ async fn a_stall_longer_than_a_lease_kills_nobody() {
     let town = Town::new(&server.url()).await;
     server.signal("-STOP");
     town.announces("meanwhile");
-    town.stands(Standing::Isolated).await;
+    town.stands(NodeHealth::Isolated).await;
     server.signal("-CONT");
-    town.stands(Standing::Joined).await;
+    town.stands(NodeHealth::Joined).await;
     town.sees("meanwhile").await;
     town.changes("afterwards").await;
     assert!(town.is_unbroken(), "a stalled redis cost a life");
@@ -214,7 +214,7 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
     two.sees(alice, &["before"]).await;
     server.signal("-STOP");
     let stalled = tokio::time::sleep(Duration::from_secs(5));
-    eventually("degraded", || one.backplane.standing() == Standing::Degraded).await;
+    eventually("degraded", || one.backplane.standing() == NodeHealth::Degraded).await;
     // Some of these are given up, and reach a redis that wakes in no certain order.
     for number in 0..20 {
         one.announces(alice, &[&format!("{number}")]);
@@ -224,7 +224,7 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
     stalled.await;
     server.signal("-CONT");
     two.sees(alice, &["last"]).await;
-    eventually("joined", || one.backplane.standing() == Standing::Joined).await;
+    eventually("joined", || one.backplane.standing() == NodeHealth::Joined).await;
     assert_eq!(one.metrics.cluster().incarnations.get(), 1);
 }
 
@@ -323,9 +323,9 @@ async fn a_password_that_changes_is_an_outage_and_no_more() {
     command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     town.announces("meanwhile");
-    town.stands(Standing::Isolated).await;
+    town.stands(NodeHealth::Isolated).await;
     command(&["CONFIG", "SET", "requirepass", ""]);
-    town.stands(Standing::Joined).await;
+    town.stands(NodeHealth::Joined).await;
     town.sees("meanwhile").await;
 }
 
@@ -339,7 +339,7 @@ async fn a_full_redis_refuses_and_takes_again_when_it_has_room() {
     assert!(matches!(call, Err(BackplaneError::Full(_))), "{call:?}");
     eventually("writes wait", || town.one.metrics.cluster().waiting.get() > 0).await;
     let () = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
-    town.stands(Standing::Joined).await;
+    town.stands(NodeHealth::Joined).await;
     town.sees("meanwhile").await;
 }
 
@@ -359,7 +359,7 @@ async fn of_two_redis_one_may_be_away() {
     assert!(!keys.is_empty() && keys.len() < town.users.len(), "{} of {}", keys.len(), town.users.len());
     let on_second = |user: &&UserId| keys.iter().any(|key| key.ends_with(&user.uuid().simple().to_string()));
     first.kill();
-    town.stands(Standing::Isolated).await;
+    town.stands(NodeHealth::Isolated).await;
     town.announces("meanwhile");
     for &user in town.users.iter().filter(on_second) {
         town.two.sees(user, &["meanwhile on one"]).await;

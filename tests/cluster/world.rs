@@ -8,11 +8,11 @@ use hereabouts::clock::Clock;
 use hereabouts::cluster::memory::{MemoryBackplane, MemoryHub};
 use hereabouts::cluster::record::Record;
 use hereabouts::cluster::redis::{RedisBackplane, StartError};
-use hereabouts::cluster::{Backplane, Listener, Order};
+use hereabouts::cluster::{Backplane, Listener, NodeCommand};
 use hereabouts::config::{Config, Overrides, load};
 use hereabouts::metrics::Metrics;
-use hereabouts::presence::elsewhere::{Remote, RemoteConnection};
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
+use hereabouts::presence::remote::{Remote, RemoteConnection};
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
 use parking_lot::Mutex;
@@ -38,7 +38,7 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 #[derive(Default)]
 pub struct Recorder {
     changed: Mutex<HashMap<UserId, usize>>,
-    ordered: Mutex<Vec<(UserId, Order)>>,
+    ordered: Mutex<Vec<(UserId, NodeCommand)>>,
     lost: Mutex<Vec<(UserId, RemoteConnection)>>,
     returned: Mutex<Vec<(UserId, RemoteConnection)>>,
 }
@@ -49,7 +49,7 @@ impl Listener for Recorder {
         true
     }
 
-    fn ordered(&self, user: UserId, order: Order) -> bool {
+    fn ordered(&self, user: UserId, order: NodeCommand) -> bool {
         self.ordered.lock().push((user, order));
         true
     }
@@ -86,19 +86,19 @@ impl Node {
 
     /// Waits until the other nodes show just this.
     pub async fn sees(&self, user: UserId, expected: &[&str]) {
-        let mut seen = None;
+        let mut last_seen = None;
         let waiting = async {
             let mut look = tokio::time::interval(Duration::from_millis(5));
             loop {
                 look.tick().await;
-                seen = self.shows(user);
-                if seen.as_ref().is_some_and(|seen| seen == expected) {
+                last_seen = self.shows(user);
+                if last_seen.as_ref().is_some_and(|last_seen| last_seen == expected) {
                     break;
                 }
             }
         };
         let in_time = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
-        assert!(in_time, "expected {expected:?}, at last there was {seen:?}");
+        assert!(in_time, "expected {expected:?}, at last there was {last_seen:?}");
     }
 
     /// How often the engine was told of a user since the last time.
@@ -117,7 +117,7 @@ impl Node {
     }
 
     /// The orders since the last time.
-    pub fn orders(&self) -> Vec<(UserId, Order)> {
+    pub fn orders(&self) -> Vec<(UserId, NodeCommand)> {
         std::mem::take(&mut self.recorder.ordered.lock())
     }
 }

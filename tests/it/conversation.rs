@@ -176,14 +176,14 @@ async fn a_large_follow_reply_comes_in_frames_of_sixty_kib() {
     }
     let mut alice = world.hidden("alice").await;
     let reply = alice.follows(&crowd.iter().collect::<Vec<_>>()).await;
-    let mut seen = shown(&reply["status"]["presences"]).len();
-    assert!(seen < 60 && reply.to_string().len() <= 60 * 1024);
-    while seen < 60 {
+    let mut last_seen = shown(&reply["status"]["presences"]).len();
+    assert!(last_seen < 60 && reply.to_string().len() <= 60 * 1024);
+    while last_seen < 60 {
         let (joins, leaves) = alice.sees().await;
         assert_eq!(leaves, [""; 0]);
-        seen += joins.len();
+        last_seen += joins.len();
     }
-    assert_eq!(seen, 60);
+    assert_eq!(last_seen, 60);
 }
 
 #[actix_web::test]

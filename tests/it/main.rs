@@ -9,6 +9,7 @@
 mod binary;
 mod centrifugo;
 mod command_line;
+mod connection_listener;
 mod conversation;
 mod crowd;
 mod durability;
@@ -16,7 +17,6 @@ mod grpc;
 mod handshake;
 mod hostile;
 mod operation;
-mod porter;
 mod raw;
 mod server_api;
 mod tencent;

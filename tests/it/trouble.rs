@@ -147,9 +147,9 @@ async fn a_silent_client_is_pinged_then_gone() {
     let mut bob = world.online("bob").await;
     alice.follows(&[&bob]).await;
     // Bob's end takes the ping and says nothing; Alice's answers hers while she listens.
-    let (ping, seen) = join(bob.socket.next(), alice.sees()).await;
+    let (ping, last_seen) = join(bob.socket.next(), alice.sees()).await;
     assert_eq!(ping.unwrap().unwrap(), Frame::Ping(Bytes::new()));
-    assert_eq!(seen, change(&[], &["bob:"]));
+    assert_eq!(last_seen, change(&[], &["bob:"]));
     assert_eq!(bob.hears_close().await, (1000, "no pong received in time".to_owned()));
     let end = actix_web::rt::time::timeout(PATIENCE, bob.socket.next()).await.unwrap();
     assert!(end.is_none(), "still there although it did not answer the close: {end:?}");

@@ -3,7 +3,7 @@
 mod tls;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App as Site, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App as NodeContext, HttpRequest, HttpResponse, HttpServer, web};
 use hereabouts::app::App;
 use hereabouts::clock::Clock;
 use hereabouts::config::{Config, WebhookShape};
@@ -34,7 +34,7 @@ impl Receiver {
     fn start() -> Self {
         let (taker, taken) = mpsc::unbounded_channel();
         let taker = web::Data::new(taker);
-        let site = move || Site::new().app_data(taker.clone()).route("/in", web::post().to(take));
+        let site = move || NodeContext::new().app_data(taker.clone()).route("/in", web::post().to(take));
         let server = HttpServer::new(site).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
         let port = server.addrs()[0].port();
         let server = server.run();

@@ -15,7 +15,7 @@ use hereabouts::auth::token::Vars;
 use hereabouts::clock::Clock;
 use hereabouts::config::{Config, Overrides, StoreKind, load};
 use hereabouts::presence::id::{UserId, Username};
-use hereabouts::session::porter::Porter;
+use hereabouts::session::connection_listener::ConnectionListener;
 use serde_json::{Value, json};
 
 /// How long anything may take before a test fails: generous, because it is never reached when all is well.
@@ -53,8 +53,8 @@ impl World {
     }
 
     /// Where this one is told who comes and goes.
-    pub fn of(config: &Config, clock: Clock, porter: Option<Arc<dyn Porter>>) -> Self {
-        let parts = Parts::assemble_with(config, &clock, porter).unwrap();
+    pub fn of(config: &Config, clock: Clock, connection_listener: Option<Arc<dyn ConnectionListener>>) -> Self {
+        let parts = Parts::assemble_with(config, &clock, connection_listener).unwrap();
         let served = parts.served.clone();
         let server = actix_test::start(move || {
             let served = served.clone();

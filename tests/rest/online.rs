@@ -6,7 +6,7 @@ use awc::ws::Message;
 use futures_util::{SinkExt, StreamExt};
 use hereabouts::auth::user_sig::UserSigs;
 use hereabouts::config::value::Secret;
-use hereabouts::presence::account::AccountName;
+use hereabouts::presence::member_name::MemberName;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -14,7 +14,7 @@ use crate::world::World;
 const APP: u64 = 1_400_000_000;
 
 fn user_sig(world: &World, name: &str, secret: &str, life: u64) -> String {
-    let account = AccountName::new(name).unwrap();
+    let account = MemberName::new(name).unwrap();
     UserSigs::new(APP, &Secret::new(secret)).make(&account, Duration::from_secs(life), world.clock.time_of_day())
 }
 

@@ -9,12 +9,12 @@ mod command;
 mod failure;
 mod node;
 mod presence;
+mod relations;
 mod status;
-mod ties;
 
 use std::sync::Arc;
 
-pub use batch::{MOST_COMMANDS, Order};
+pub use batch::{BatchMode, MAX_BATCH_COMMANDS};
 pub use command::{Command, People, Reply};
 pub use failure::Failure;
 pub use node::{Node, NodeInfo};
@@ -23,27 +23,27 @@ pub use status::UserStatus;
 
 use super::{ApiError, ErrorKind};
 use crate::config::value::Pattern;
-use crate::engine::{Accounts, Engine, EngineError};
+use crate::engine::{Engine, EngineError, Members};
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
-use crate::store::seen::SeenStore;
+use crate::store::last_seen::LastSeenStore;
 
 /// The longest user id, in bytes.
-pub const LONGEST_USER: usize = 255;
+pub const MAX_USER_ID_BYTES: usize = 255;
 
 /// The most users that one call may name.
-pub const MOST_USERS: usize = 1000;
+pub const MAX_USERS: usize = 1000;
 
 /// The operations on users.
 pub struct Users {
     /// Who is connected.
     pub engine: Engine,
     /// When users were last seen; none: not kept.
-    pub seen: Option<Arc<dyn SeenStore>>,
+    pub last_seen: Option<Arc<dyn LastSeenStore>>,
     /// What a state has to look like.
     pub states: Pattern,
     /// What lasts of accounts.
-    pub accounts: Accounts,
+    pub members: Members,
     /// Counts.
     pub metrics: Metrics,
     /// This server.
@@ -51,8 +51,8 @@ pub struct Users {
 }
 
 impl Users {
-    fn seen(&self) -> Result<&dyn SeenStore, ApiError> {
-        self.seen
+    fn last_seen(&self) -> Result<&dyn LastSeenStore, ApiError> {
+        self.last_seen
             .as_deref()
             .ok_or_else(|| ApiError::new(ErrorKind::Disabled, "user_status.enabled is false on this server"))
     }
@@ -60,8 +60,8 @@ impl Users {
 
 /// The user whom the caller calls by this text.
 fn user(text: &str) -> Result<UserId, ApiError> {
-    if text.is_empty() || text.len() > LONGEST_USER {
-        return Err(ApiError::invalid(format!("a user id has 1 to {LONGEST_USER} bytes")));
+    if text.is_empty() || text.len() > MAX_USER_ID_BYTES {
+        return Err(ApiError::invalid(format!("a user id has 1 to {MAX_USER_ID_BYTES} bytes")));
     }
     Ok(UserId::from_name(text))
 }
@@ -79,7 +79,7 @@ fn some_users(texts: &[String]) -> Result<Vec<UserId>, ApiError> {
     if texts.is_empty() {
         return Err(ApiError::invalid("users: at least one is required"));
     }
-    users(texts, MOST_USERS)
+    users(texts, MAX_USERS)
 }
 
 impl From<EngineError> for ApiError {

@@ -6,23 +6,23 @@ use super::status::{UserStatus, unreadable};
 use super::{Users, user, users};
 use crate::api::{ApiError, ErrorKind};
 use crate::engine::{Device, Selection};
-use crate::outbox::Farewell;
+use crate::outbox::CloseRequest;
 use crate::presence::dialect::Dialect;
-use crate::presence::general::{Exit, GeneralStatus};
+use crate::presence::general_status::{Exit, GeneralStatus};
 use crate::presence::id::ConnectionId;
-use crate::presence::seen::LastSeen;
+use crate::presence::last_seen::LastSeen;
 
 /// The most users that [`Users::get_presence`] tells of at once.
-const MOST_VIEWED: usize = 500;
+const MAX_PRESENCE_USERS: usize = 500;
 
 /// The most connections that [`Users::disconnect`] may be told to spare.
-const MOST_SPARED: usize = 1000;
+const MAX_WHITELIST: usize = 1000;
 
 /// Close codes that an application may use (RFC 6455 section 7.4.2).
 const CODES: std::ops::RangeInclusive<u16> = 3000..=4999;
 
 /// The longest reason in a close frame, in bytes (RFC 6455 section 5.5).
-const LONGEST_REASON: usize = 123;
+const MAX_REASON_BYTES: usize = 123;
 
 /// Everything about one user that another may know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,31 +80,31 @@ pub struct Disconnection {
 }
 
 impl Disconnection {
-    fn farewell(&self) -> Result<Farewell, ApiError> {
+    fn close_request(&self) -> Result<CloseRequest, ApiError> {
         if self.code == 0 {
-            return Ok(Farewell::Disconnected);
+            return Ok(CloseRequest::Disconnected);
         }
         let code = u16::try_from(self.code).ok().filter(|code| CODES.contains(code));
         let code = code.ok_or_else(|| ApiError::invalid("disconnect.code: a close code from 3000 to 4999"))?;
-        if self.reason.len() > LONGEST_REASON {
-            return Err(ApiError::invalid(format!("disconnect.reason: at most {LONGEST_REASON} bytes")));
+        if self.reason.len() > MAX_REASON_BYTES {
+            return Err(ApiError::invalid(format!("disconnect.reason: at most {MAX_REASON_BYTES} bytes")));
         }
         // Centrifugo's clients take a code for final only where there is a reason.
         let reason = if self.reason.is_empty() { "force disconnect" } else { &self.reason };
-        Ok(Farewell::Dismissed(Arc::new((code, reason.into()))))
+        Ok(CloseRequest::DisconnectWith(Arc::new((code, reason.into()))))
     }
 }
 
 impl Users {
     /// Everything about each user, in the order asked. Invisible connections are as if they were not there.
     pub async fn get_presence(&self, names: Vec<String>) -> Result<Vec<UserView>, ApiError> {
-        let users = users(&names, MOST_VIEWED)?;
-        let records = match &self.seen {
-            Some(seen) => seen.read(users.clone()).await.map_err(unreadable)?,
+        let users = users(&names, MAX_PRESENCE_USERS)?;
+        let records = match &self.last_seen {
+            Some(last_seen) => last_seen.read(users.clone()).await.map_err(unreadable)?,
             None => vec![LastSeen::default(); users.len()],
         };
-        let exits = self.accounts.exits(users.clone()).await?;
-        let found = self.engine.examine(users.clone()).await?;
+        let exits = self.members.exits(users.clone()).await?;
+        let found = self.engine.inspect(users.clone()).await?;
         let views = names.into_iter().zip(users).zip(records).map(|((name, user), record)| {
             let examined = found.get(&user);
             let visible = examined.iter().flat_map(|examined| &examined.devices).filter(|one| one.status.is_some());
@@ -118,7 +118,7 @@ impl Users {
     /// All connections of a user, the invisible ones too: the application's backend may know them.
     pub async fn connections(&self, name: &str) -> Result<Vec<ConnectionInfo>, ApiError> {
         let user = user(name)?;
-        let found = self.engine.examine(vec![user]).await?.remove(&user);
+        let found = self.engine.inspect(vec![user]).await?.remove(&user);
         let devices = found.map(|examined| examined.devices).unwrap_or_default();
         Ok(devices.into_iter().map(|device| ConnectionInfo::new(name, device)).collect())
     }
@@ -126,12 +126,12 @@ impl Users {
     /// Has connections of a user closed. That there is none is no error.
     pub async fn disconnect(&self, which: &Disconnection) -> Result<(), ApiError> {
         let user = user(&which.user)?;
-        let farewell = which.farewell()?;
+        let close_request = which.close_request()?;
         if !which.session.is_empty() {
             return Err(ApiError::new(ErrorKind::Disabled, "session: this server has no transport with sessions"));
         }
-        if which.whitelist.len() > MOST_SPARED {
-            return Err(ApiError::invalid(format!("whitelist: at most {MOST_SPARED} connections")));
+        if which.whitelist.len() > MAX_WHITELIST {
+            return Err(ApiError::invalid(format!("whitelist: at most {MAX_WHITELIST} connections")));
         }
         let id = |text: &str| uuid::Uuid::try_parse(text).ok().map(ConnectionId::from_uuid);
         let only = match which.client.as_str() {
@@ -143,7 +143,7 @@ impl Users {
             },
         };
         let except = which.whitelist.iter().filter_map(|text| id(text)).collect();
-        Ok(self.engine.disconnect(user, Selection { only, except }, farewell).await?)
+        Ok(self.engine.disconnect(user, Selection { only, except }, close_request).await?)
     }
 }
 

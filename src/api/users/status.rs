@@ -1,8 +1,8 @@
 //! What is kept of users while nobody of them is connected (Centrifugo's user status).
 
-use super::{MOST_USERS, Users, some_users, users};
+use super::{MAX_USERS, Users, some_users, users};
 use crate::api::{ApiError, ErrorKind};
-use crate::presence::seen::LastSeen;
+use crate::presence::last_seen::LastSeen;
 use crate::presence::status::StatusText;
 use crate::store::StoreError;
 
@@ -31,7 +31,7 @@ impl Users {
     /// These users did something just now. A state is kept with it; an empty one leaves what was kept before. Does not
     /// make anybody online.
     pub fn update_user_status(&self, names: &[String], state: &str) -> Result<(), ApiError> {
-        self.seen()?;
+        self.last_seen()?;
         let users = some_users(names)?;
         let state = StatusText::new(state).map_err(|error| ApiError::invalid(format!("state: {error}")))?;
         let state = (!state.as_str().is_empty()).then_some(state);
@@ -46,18 +46,18 @@ impl Users {
 
     /// What is kept of each user, in the order asked; of one never heard of, nothing but its name.
     pub async fn get_user_status(&self, names: Vec<String>) -> Result<Vec<UserStatus>, ApiError> {
-        let seen = self.seen()?;
-        let users = users(&names, MOST_USERS)?;
-        let records = seen.read(users).await.map_err(unreadable)?;
+        let last_seen = self.last_seen()?;
+        let users = users(&names, MAX_USERS)?;
+        let records = last_seen.read(users).await.map_err(unreadable)?;
         Ok(names.into_iter().zip(records).map(|(name, record)| UserStatus::new(name, &record)).collect())
     }
 
     /// Forgets what is kept of these users; gone from the disk when answered. One that is online is written down again
     /// at its next tick.
     pub async fn delete_user_status(&self, names: &[String]) -> Result<(), ApiError> {
-        let seen = self.seen()?;
+        let last_seen = self.last_seen()?;
         let users = some_users(names)?;
-        seen.forget(users.clone()).await.map_err(unreadable)?;
+        last_seen.forget(users.clone()).await.map_err(unreadable)?;
         Ok(self.engine.forget(users)?)
     }
 }

@@ -26,8 +26,8 @@ fn sigs() -> UserSigs {
     UserSigs::new(APP, &Secret::new("5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"))
 }
 
-fn account(name: &str) -> AccountName {
-    AccountName::new(name).unwrap()
+fn account(name: &str) -> MemberName {
+    MemberName::new(name).unwrap()
 }
 
 fn at(secs: u64) -> Timestamp {
@@ -111,7 +111,7 @@ proptest! {
         position in any::<prop::sample::Index>(),
         letter in "[A-Za-z0-9*-]",
     ) {
-        let account = AccountName::new(&name).unwrap();
+        let account = MemberName::new(&name).unwrap();
         let text = sigs().make(&account, Duration::from_secs(life), at(0));
         prop_assert!(text.len() <= MAX_TEXT_BYTES);
         prop_assert_eq!(sigs().verify(APP, &account, &text, at(life - 1)), Ok(()));

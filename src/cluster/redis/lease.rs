@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::cluster::keys::Keys;
 use crate::cluster::node::{Incarnation, NodeInfo};
 use crate::cluster::view::Table;
-use crate::cluster::{BackplaneError, Standing};
+use crate::cluster::{BackplaneError, NodeHealth};
 use crate::metrics::ClusterMetrics;
 use crate::presence::time::Timestamp;
 
@@ -25,7 +25,7 @@ use crate::presence::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// Whether it is renewed.
-    pub standing: Standing,
+    pub standing: NodeHealth,
     /// The present life.
     pub incarnation: Incarnation,
     /// The life before: what it had may not all be removed.
@@ -41,7 +41,7 @@ pub struct Lease {
 }
 
 /// Renews the lease at one Redis.
-pub struct Heart {
+pub struct LeaseKeeper {
     pub pool: Pool,
     pub keys: Keys,
     pub clock: Clock,
@@ -72,7 +72,7 @@ enum Beat {
     Lost(String),
 }
 
-impl Heart {
+impl LeaseKeeper {
     /// Begins a first life.
     pub async fn begin(&self, scripts: &Scripts) -> Result<Lease, BackplaneError> {
         let next = Call::script(&scripts.begin, &[self.keys.nodes("inc")], &[]);
@@ -86,7 +86,7 @@ impl Heart {
         self.metrics.incarnations.inc();
         match self.renew(scripts, incarnation, true).await? {
             Beat::Renewed { live, dead, retired } => {
-                let (standing, former, was_dead) = (Standing::Joined, None, false);
+                let (standing, former, was_dead) = (NodeHealth::Joined, None, false);
                 Ok(Lease { standing, incarnation, former, was_dead, live, dead, retired })
             }
             Beat::Lost(text) => Err(BackplaneError::Refused(text)),
@@ -127,7 +127,7 @@ impl Heart {
         };
         match result {
             Ok(lease) => {
-                if state.borrow().standing != Standing::Joined {
+                if state.borrow().standing != NodeHealth::Joined {
                     log::info!(redis = self.pool.connector().address().name(); "redis is back");
                 }
                 self.metrics.lease_age.set(self.clock.now().since(begin).as_secs_f64());
@@ -144,7 +144,7 @@ impl Heart {
     async fn renew_or_begin(&self, scripts: &Scripts, known: &Lease) -> Result<Lease, BackplaneError> {
         match self.renew(scripts, known.incarnation, false).await? {
             Beat::Renewed { live, dead, retired } => {
-                Ok(Lease { standing: Standing::Joined, live, dead, retired, ..known.clone() })
+                Ok(Lease { standing: NodeHealth::Joined, live, dead, retired, ..known.clone() })
             }
             Beat::Lost(reason) => {
                 log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; going on under another");
@@ -158,7 +158,7 @@ impl Heart {
     fn missed(&self, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp, why: &str) {
         let age = self.clock.now().since(renewed);
         self.metrics.lease_age.set(age.as_secs_f64());
-        let standing = if age + self.interval >= self.ttl { Standing::Isolated } else { Standing::Degraded };
+        let standing = if age + self.interval >= self.ttl { NodeHealth::Isolated } else { NodeHealth::Degraded };
         let known = state.borrow().clone();
         if standing != known.standing {
             let redis = self.pool.connector().address().name();

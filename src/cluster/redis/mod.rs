@@ -39,18 +39,18 @@ use hashbrown::HashMap;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::local::Wish;
 use super::node::NodeInfo;
+use super::outgoing::DesiredState;
 use super::record::Record;
 use super::slot::Buckets;
 use super::view::Table;
-use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, Order, Standing};
+use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, NodeCommand, NodeHealth};
 use crate::clock::Clock;
 use crate::config::ClusterConfig;
 use crate::metrics::Metrics;
-use crate::presence::elsewhere::Remote;
-use crate::presence::general::Exit;
+use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
+use crate::presence::remote::Remote;
 pub use error::StartError;
 use lease::Leave;
 use shard::Shard;
@@ -95,7 +95,7 @@ impl RedisBackplane {
         shard: &Shard,
         work: impl Future<Output = Result<T, BackplaneError>> + Send + 'static,
     ) -> Answer<'_, T> {
-        if shard.pool.is_away() && shard.lease().standing != Standing::Joined {
+        if shard.pool.is_away() && shard.lease().standing != NodeHealth::Joined {
             return ready(Err(BackplaneError::Unavailable("known to be away".into()))).boxed();
         }
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {
@@ -136,18 +136,19 @@ impl RedisBackplane {
 
 impl Backplane for RedisBackplane {
     fn announce(&self, user: UserId, record: Record) {
-        let wish = if record.is_empty() { Wish::Gone(Exit::Lost) } else { Wish::Here(record.encode().into()) };
-        self.shard(user).local.wish(user, wish);
+        let desired =
+            if record.is_empty() { DesiredState::Gone(Exit::Lost) } else { DesiredState::Here(record.encode().into()) };
+        self.shard(user).local.desired(user, desired);
     }
 
     fn withdraw(&self, user: UserId, exit: Exit) {
-        self.shard(user).local.wish(user, Wish::Gone(exit));
+        self.shard(user).local.desired(user, DesiredState::Gone(exit));
     }
 
     fn linger(&self, user: UserId, span: Duration) {
         let local = &self.shard(user).local;
         let Some(record) = local.value(user).and_then(|value| Record::decode(&value).ok()) else { return };
-        local.wish(user, Wish::Lingering(Record { lingering: true, ..record }.encode().into(), span));
+        local.desired(user, DesiredState::Lingering(Record { lingering: true, ..record }.encode().into(), span));
     }
 
     fn watch(&self, user: UserId) {
@@ -168,7 +169,7 @@ impl Backplane for RedisBackplane {
         self.ask_each(users, requests::look)
     }
 
-    fn order(&self, user: UserId, order: Order) -> Answer<'_, ()> {
+    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()> {
         let shard = self.shard(user);
         self.request(shard, requests::order(shard.clone(), user, order.encode()))
     }
@@ -198,12 +199,12 @@ impl Backplane for RedisBackplane {
         .boxed()
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> NodeHealth {
         let standings = self.shards.iter().map(|shard| shard.lease().standing);
-        standings.fold(Standing::Joined, |worst, standing| match (worst, standing) {
-            (Standing::Isolated, _) | (_, Standing::Isolated) => Standing::Isolated,
-            (Standing::Degraded, _) | (_, Standing::Degraded) => Standing::Degraded,
-            (Standing::Joined, Standing::Joined) => Standing::Joined,
+        standings.fold(NodeHealth::Joined, |worst, standing| match (worst, standing) {
+            (NodeHealth::Isolated, _) | (_, NodeHealth::Isolated) => NodeHealth::Isolated,
+            (NodeHealth::Degraded, _) | (_, NodeHealth::Degraded) => NodeHealth::Degraded,
+            (NodeHealth::Joined, NodeHealth::Joined) => NodeHealth::Joined,
         })
     }
 

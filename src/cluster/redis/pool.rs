@@ -34,7 +34,7 @@ const FAILURES: u32 = 3;
 
 /// The place of one server's connection.
 #[derive(Default)]
-struct Seat {
+struct ConnectionSlot {
     line: Option<MultiplexedConnection>,
     /// The last failure to connect, and when.
     failure: Option<(Timestamp, RedisError)>,
@@ -46,7 +46,7 @@ pub struct Pool {
     clock: Clock,
     metrics: ClusterMetrics,
     topology: AsyncMutex<(Option<Arc<Topology>>, Timestamp)>,
-    seats: Mutex<HashMap<Host, Arc<AsyncMutex<Seat>>>>,
+    seats: Mutex<HashMap<Host, Arc<AsyncMutex<ConnectionSlot>>>>,
     failures: AtomicU32,
 }
 
@@ -189,7 +189,7 @@ impl Pool {
         }
         match self.connector.line(host).await {
             Ok(line) => {
-                *seat = Seat { line: Some(line.clone()), failure: None };
+                *seat = ConnectionSlot { line: Some(line.clone()), failure: None };
                 Ok(line)
             }
             Err(error) => {

@@ -12,8 +12,8 @@ use crate::cluster::event::order as order_message;
 use crate::cluster::keys::Keys;
 use crate::cluster::node::NodeInfo;
 use crate::cluster::{BackplaneError, CallWindow};
-use crate::presence::elsewhere::Remote;
 use crate::presence::id::UserId;
+use crate::presence::remote::Remote;
 
 type Result<T> = std::result::Result<T, BackplaneError>;
 

@@ -12,7 +12,7 @@ use super::script::Scripts;
 use crate::clock::Clock;
 use crate::cluster::Listener;
 use crate::cluster::keys::Keys;
-use crate::cluster::local::Local;
+use crate::cluster::outgoing::Outgoing;
 use crate::cluster::slot::Bucket;
 use crate::cluster::view::Table;
 use crate::metrics::ClusterMetrics;
@@ -29,7 +29,7 @@ pub struct Shard {
     /// The buckets that are here.
     pub buckets: Vec<Bucket>,
     /// What Redis is to have of this node's users.
-    pub local: Local,
+    pub local: Outgoing,
     /// What other nodes have; shared by all Redis.
     pub table: Arc<Table>,
     /// Takes orders.

@@ -27,13 +27,13 @@ use crate::metrics::Metrics;
 /// Every configured Redis, for the stores. Cheap to clone; the thread and the connections end with the last clone.
 #[derive(Clone)]
 pub struct Storage {
-    shelves: Arc<Shelves>,
+    shelves: Arc<Pools>,
     runtime: Handle,
     /// The thread runs while somebody has one of these.
     _running: mpsc::Sender<Infallible>,
 }
 
-struct Shelves {
+struct Pools {
     pools: Vec<Pool>,
     /// The Redis of each bucket.
     places: Vec<usize>,
@@ -52,7 +52,7 @@ impl Storage {
         };
         let pools = config.redis.iter().map(pool).collect::<Result<_, StartError>>()?;
         let keys = Keys::new(config.prefix.as_str(), buckets);
-        let shelves = Arc::new(Shelves { pools, places, keys });
+        let shelves = Arc::new(Pools { pools, places, keys });
 
         let (running, mut ended) = mpsc::channel::<Infallible>(1);
         let (started, starting) = blocking::sync_channel(1);
@@ -109,7 +109,7 @@ impl Storage {
     }
 }
 
-impl Shelves {
+impl Pools {
     async fn check(&self, names: &[String]) -> Result<(), StartError> {
         for pool in &self.pools {
             startup::check(pool, &self.keys, names).await?;

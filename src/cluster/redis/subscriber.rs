@@ -36,7 +36,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 const READS: usize = 16;
 
 /// One bucket's subscription.
-struct Ear {
+struct BucketSubscription {
     bucket: Bucket,
     feed: Feed,
     /// The connection that the subscription is on, or is being made on.
@@ -49,7 +49,7 @@ struct Ear {
 
 struct Subscriber {
     shard: Arc<Shard>,
-    ears: Vec<Ear>,
+    ears: Vec<BucketSubscription>,
     by_channel: HashMap<Vec<u8>, usize>,
     links: HashMap<Host, Link>,
     last_link: LinkId,
@@ -64,8 +64,8 @@ pub async fn run(shard: Arc<Shard>) {
     // What comes in is bounded by each link, and by one read, one answer a bucket and one a link.
     let (sender, mut incoming) = mpsc::unbounded_channel();
     let now = shard.clock.now();
-    let ear = |&bucket| Ear { bucket, feed: Feed::default(), link: None, heard: now, suspected: false };
-    let ears: Vec<Ear> = shard.buckets.iter().map(ear).collect();
+    let ear = |&bucket| BucketSubscription { bucket, feed: Feed::default(), link: None, heard: now, suspected: false };
+    let ears: Vec<BucketSubscription> = shard.buckets.iter().map(ear).collect();
     let channels = ears.iter().enumerate().map(|(index, ear)| (shard.keys.channel(ear.bucket).into_bytes(), index));
     let by_channel = channels.collect();
     let reads = Arc::new(Semaphore::new(READS));
@@ -271,7 +271,7 @@ impl Subscriber {
                 ear.feed.event(event)
             }
             Some(Message::Tick(clock)) => ear.feed.tick(clock),
-            Some(Message::Order(user, order)) => return link::carry_out(&self.shard, user, &order),
+            Some(Message::NodeCommand(user, order)) => return link::carry_out(&self.shard, user, &order),
             // Of a later version.
             None => return,
         };

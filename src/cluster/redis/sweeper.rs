@@ -10,7 +10,7 @@ use redis::Value;
 use super::lease::Lease;
 use super::script::Call;
 use super::shard::{REMEMBER, Shard};
-use crate::cluster::Standing;
+use crate::cluster::NodeHealth;
 use crate::cluster::event::read_user;
 use crate::cluster::keys::Keys;
 use crate::cluster::node::Incarnation;
@@ -41,7 +41,7 @@ pub async fn run(shard: Arc<Shard>) {
         interval.tick().await;
         shard.metrics.watched.set(i64::try_from(shard.table.len()).unwrap_or(i64::MAX));
         let lease = shard.lease();
-        if lease.standing != Standing::Joined {
+        if lease.standing != NodeHealth::Joined {
             continue;
         }
         done.retain(|(_, incarnation)| lease.dead.contains(incarnation));

@@ -7,15 +7,15 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::connect::Connector;
-use super::lease::{Heart, Lease, Leave};
+use super::lease::{Lease, LeaseKeeper, Leave};
 use super::pool::Pool;
 use super::script::Scripts;
 use super::shard::{Shard, Wanted};
 use super::{RedisBackplane, StartError, reader, startup, subscriber, sweeper, writer};
 use crate::clock::Clock;
 use crate::cluster::keys::Keys;
-use crate::cluster::local::Local;
 use crate::cluster::node::NodeInfo;
+use crate::cluster::outgoing::Outgoing;
 use crate::cluster::slot::{Bucket, Buckets};
 use crate::cluster::view::Table;
 use crate::cluster::{Listener, MAX_REQUESTS};
@@ -23,8 +23,8 @@ use crate::config::{ClusterConfig, RedisAddress};
 use crate::metrics::Metrics;
 
 /// What a heart needs beside itself.
-struct Beating {
-    heart: Heart,
+struct LeaseThread {
+    heart: LeaseKeeper,
     state: oneshot::Sender<Result<watch::Receiver<Arc<Lease>>, StartError>>,
     leave: mpsc::Receiver<Leave>,
 }
@@ -59,7 +59,7 @@ pub async fn start(
     for address in &config.redis {
         let (heart, state, leave) = parts.heart(address)?;
         waiting.push((heart.poke.clone(), state.1, leave.0));
-        hearts.push(Beating { heart, state: state.0, leave: leave.1 });
+        hearts.push(LeaseThread { heart, state: state.0, leave: leave.1 });
     }
     let checked = names.clone();
     spawn("heart", move || beat_all(hearts, checked))?;
@@ -110,7 +110,7 @@ impl Parts<'_> {
         address: &RedisAddress,
     ) -> Result<
         (
-            Heart,
+            LeaseKeeper,
             Pair<oneshot::Sender<Started>, oneshot::Receiver<Started>>,
             Pair<mpsc::Sender<Leave>, mpsc::Receiver<Leave>>,
         ),
@@ -118,7 +118,7 @@ impl Parts<'_> {
     > {
         // A connection that does not answer has to be given up while there is time for another.
         let timeout = self.config.response_timeout.0.min(self.config.lease_ttl.0 / 4);
-        let heart = Heart {
+        let heart = LeaseKeeper {
             pool: self.pool(address, timeout)?,
             keys: self.keys(),
             clock: self.clock.clone(),
@@ -144,7 +144,7 @@ impl Parts<'_> {
             keys: self.keys(),
             scripts: Scripts::new(),
             buckets,
-            local: Local::default(),
+            local: Outgoing::default(),
             table: self.table.clone(),
             listener: self.listener.clone(),
             lease,
@@ -158,9 +158,9 @@ impl Parts<'_> {
 }
 
 /// The thread `heart`: checks and begins, then renews until the node leaves.
-async fn beat_all(hearts: Vec<Beating>, names: Vec<String>) {
+async fn beat_all(hearts: Vec<LeaseThread>, names: Vec<String>) {
     let mut beating = JoinSet::new();
-    for Beating { heart, state, leave } in hearts {
+    for LeaseThread { heart, state, leave } in hearts {
         let names = names.clone();
         beating.spawn(async move {
             let scripts = Scripts::new();

@@ -10,17 +10,17 @@ use super::lease::Lease;
 use super::script::Call;
 use super::shard::{REMEMBER, Shard};
 use crate::cluster::event::{BucketClock, exit_letter};
-use crate::cluster::local::{Wish, Write};
+use crate::cluster::outgoing::{DesiredState, Write};
 use crate::cluster::record::Record;
 use crate::cluster::slot::Slot;
-use crate::cluster::{BackplaneError, Standing};
+use crate::cluster::{BackplaneError, NodeHealth};
 
 /// Writes in one go.
 const BATCH: usize = 256;
 
 /// The first pause after a failure; it doubles up to the last.
 const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Writes for ever.
 pub async fn run(shard: Arc<Shard>) {
@@ -35,9 +35,9 @@ pub async fn run(shard: Arc<Shard>) {
         }
         shard.metrics.waiting.set(i64::try_from(shard.local.waiting()).unwrap_or(i64::MAX));
         let batch = match known.standing {
-            Standing::Joined | Standing::Degraded => shard.local.take(BATCH),
+            NodeHealth::Joined | NodeHealth::Degraded => shard.local.take(BATCH),
             // The others may be removing what this incarnation has.
-            Standing::Isolated => Vec::new(),
+            NodeHealth::Isolated => Vec::new(),
         };
         if batch.is_empty() {
             wait(&shard, &mut lease).await;
@@ -47,7 +47,7 @@ pub async fn run(shard: Arc<Shard>) {
             pause = PAUSE;
         } else {
             tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
+            pause = MAX_PAUSE.min(pause * 2);
         }
     }
 }
@@ -122,10 +122,10 @@ fn call<'a>(shard: &'a Shard, lease: &Lease, write: &Write) -> (Slot, Call<'a>) 
         keys.of_bucket(bucket, "l"),
         keys.index(bucket, lease.former.unwrap_or(incarnation)),
     ];
-    let (exit, linger) = match &write.wish {
-        Wish::Here(_) => ("-", String::new()),
-        Wish::Lingering(_, span) => ("-", span.as_millis().to_string()),
-        Wish::Gone(exit) => (exit_letter(*exit), String::new()),
+    let (exit, linger) = match &write.desired {
+        DesiredState::Here(_) => ("-", String::new()),
+        DesiredState::Lingering(_, span) => ("-", span.as_millis().to_string()),
+        DesiredState::Gone(exit) => (exit_letter(*exit), String::new()),
     };
     let former = lease.former.map(|former| former.to_string()).unwrap_or_default();
     let (incarnation, user) = (incarnation.to_string(), write.user.uuid().simple().to_string());
@@ -133,7 +133,7 @@ fn call<'a>(shard: &'a Shard, lease: &Lease, write: &Write) -> (Slot, Call<'a>) 
     let arguments = [
         incarnation.as_bytes(),
         user.as_bytes(),
-        write.wish.value(),
+        write.desired.value(),
         exit.as_bytes(),
         REMEMBER.as_bytes(),
         log_length.as_bytes(),

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::cluster::Order;
+use crate::cluster::NodeCommand;
 use crate::presence::id::ConnectionId;
 use crate::presence::status::StatusText;
 
@@ -33,7 +33,7 @@ impl Listener for Engine {
         true
     }
 
-    fn ordered(&self, _: UserId, _: Order) -> bool {
+    fn ordered(&self, _: UserId, _: NodeCommand) -> bool {
         true
     }
 

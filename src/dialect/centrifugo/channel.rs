@@ -1,7 +1,7 @@
 //! The channels there are: `status:<user>`.
 
 use super::message::Code;
-use crate::outbox::Topic;
+use crate::outbox::ClientAlias;
 use crate::presence::id::UserId;
 
 /// The namespace of user status, with its separator.
@@ -11,13 +11,13 @@ const STATUS: &str = "status:";
 const MAX_BYTES: usize = 255;
 
 /// A channel by its name, whose user is followed.
-pub(super) fn parse(name: &str) -> Result<(UserId, Topic), Code> {
+pub(super) fn parse(name: &str) -> Result<(UserId, ClientAlias), Code> {
     if name.len() > MAX_BYTES || name.chars().any(char::is_control) {
         return Err(Code::BadRequest);
     }
     match name.strip_prefix(STATUS) {
         None | Some("") => Err(Code::UnknownChannel),
-        Some(user) => Ok((UserId::from_name(user), Topic(name.into()))),
+        Some(user) => Ok((UserId::from_name(user), ClientAlias(name.into()))),
     }
 }
 

@@ -158,8 +158,8 @@ pub(super) fn interpret(call: Call) -> Result<Decoded, Code> {
             Ok(Decoded::Fatal(Vec::new(), BAD_REQUEST))
         }
         Method::Subscribe { channel } => {
-            let (user, topic) = channel::parse(&channel)?;
-            request(Kind::Other, &channel, Command::Subscribe { user, topic })
+            let (user, alias) = channel::parse(&channel)?;
+            request(Kind::Other, &channel, Command::Subscribe { user, alias })
         }
         Method::Unsubscribe { channel } => {
             // Whoever does not subscribe to a channel has no less of it afterwards.

@@ -18,7 +18,7 @@ use std::marker::PhantomData;
 
 use bytestring::ByteString;
 
-use crate::outbox::{Codec, Encoding, Frame, Frames, Publisher, RequestTag, Topic};
+use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames, Publisher, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::Reply;
 use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
@@ -139,7 +139,7 @@ impl<W: Wire> Publisher for Centrifugo<W> {
         status::body(after).into()
     }
 
-    fn publication(&self, topic: &Topic, body: &str) -> Frame {
-        W::publication(&topic.0, &status::data(channel::user(&topic.0), body))
+    fn publication(&self, alias: &ClientAlias, body: &str) -> Frame {
+        W::publication(&alias.0, &status::data(channel::user(&alias.0), body))
     }
 }

@@ -8,7 +8,7 @@
 use serde::Serialize;
 
 use crate::presence::diff::Snapshot;
-use crate::presence::seen::LastSeen;
+use crate::presence::last_seen::LastSeen;
 use crate::presence::status::StatusText;
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Shown<'a> {
 /// What the user shows, but for its name: the object without its opening brace.
 pub(super) fn body(snapshot: &Snapshot) -> String {
     let statuses: Vec<&str> = snapshot.presences.iter().map(|presence| presence.status.as_str()).collect();
-    let LastSeen { active, online, state } = &snapshot.seen;
+    let LastSeen { active, online, state } = &snapshot.last_seen;
     let said = state.as_ref().map(StatusText::as_str);
     let known = |seconds| (seconds > 0).then_some(seconds);
     written(&Shown {

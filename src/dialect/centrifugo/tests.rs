@@ -9,8 +9,8 @@ use super::*;
 use crate::outbox::VisibleConnection;
 use crate::presence::diff::Presence;
 use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::last_seen::LastSeen;
 use crate::presence::quota::QuotaExceeded;
-use crate::presence::seen::LastSeen;
 use crate::presence::status::{StatusText, Version};
 use crate::presence::time::Timestamp;
 use crate::session::command::{Command, Refusal, Request, Welcome};
@@ -43,7 +43,7 @@ fn connect(token: &str) -> Command {
 }
 
 fn subscribe(user: &str) -> Command {
-    Command::Subscribe { user: UserId::from_name(user), topic: Topic(format!("status:{user}").into()) }
+    Command::Subscribe { user: UserId::from_name(user), alias: ClientAlias(format!("status:{user}").into()) }
 }
 
 fn unfollow(users: &[&str]) -> Command {
@@ -60,7 +60,7 @@ fn snapshot(statuses: &[&str]) -> Snapshot {
         user: UserId::from_name("42"),
         version: Version::default(),
         presences: statuses.iter().map(shown).collect(),
-        seen: LastSeen { active: Timestamp::from_micros(1_627_107_289_900_000), ..LastSeen::default() },
+        last_seen: LastSeen { active: Timestamp::from_micros(1_627_107_289_900_000), ..LastSeen::default() },
         own: crate::presence::diff::OwnStatus::default(),
     }
 }

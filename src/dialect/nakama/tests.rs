@@ -6,8 +6,8 @@ use super::*;
 use crate::outbox::{Frame, Frames, RequestTag};
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, UserId, Username};
+use crate::presence::last_seen::LastSeen;
 use crate::presence::quota::QuotaExceeded;
-use crate::presence::seen::LastSeen;
 use crate::presence::status::{StatusText, Version};
 use crate::session::command::{Command, Refusal, Reply, Request};
 use crate::session::protocol::{CloseCause, Decoded, Incoming, Protocol};
@@ -46,7 +46,7 @@ fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
         user: user(id),
         version: Version::default(),
         presences,
-        seen: LastSeen::default(),
+        last_seen: LastSeen::default(),
         own: crate::presence::diff::OwnStatus::default(),
     }
 }
@@ -80,7 +80,7 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
             user: UserId::from_uuid(Uuid::from_u128(u128::from(number))),
             version: Version::default(),
             presences: vec![presence(SESSION, "somebody", status)],
-            seen: LastSeen::default(),
+            last_seen: LastSeen::default(),
             own: crate::presence::diff::OwnStatus::default(),
         })
         .collect()

@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 use super::code::{Code, Error};
 use crate::outbox::{CatchUp, Failure, FailureReason, Frame, Frames, Listing, ListingKind, RequestTag};
 use crate::presence::diff::Snapshot;
-use crate::presence::general::GeneralStatus;
-use crate::presence::subscriptions::Told;
-use crate::session::account::{AccountReply, AccountStatus};
+use crate::presence::general_status::GeneralStatus;
+use crate::presence::subscriptions::DeliveredStatus;
 use crate::session::command::Reply;
+use crate::session::member::{MemberReply, MemberStatus};
 
 #[derive(Serialize)]
 struct Empty {}
@@ -101,15 +101,15 @@ pub(super) fn reply(tag: &RequestTag, reply: &Reply) -> Frames {
         }
     };
     match reply {
-        AccountReply::Alive | AccountReply::LoggedOut => result(tag, &Empty {}),
-        AccountReply::CustomSet(status) => result(tag, &raw(&written(status))),
-        AccountReply::Statuses(statuses, failures) => lists(tag, statuses.iter().map(written).collect(), failures),
-        AccountReply::Unsubscribed => result(tag, &Unsubscribed { failure_user_list: [] }),
-        AccountReply::Refused(refusal) => error(tag, &refusal.into()),
+        MemberReply::Alive | MemberReply::LoggedOut => result(tag, &Empty {}),
+        MemberReply::CustomSet(status) => result(tag, &raw(&written(status))),
+        MemberReply::Statuses(statuses, failures) => lists(tag, statuses.iter().map(written).collect(), failures),
+        MemberReply::Unsubscribed => result(tag, &Unsubscribed { failure_user_list: [] }),
+        MemberReply::Refused(refusal) => error(tag, &refusal.into()),
     }
 }
 
-fn written(status: &AccountStatus) -> String {
+fn written(status: &MemberStatus) -> String {
     self::status(status.name.as_str(), &body(status.general, &status.text))
 }
 
@@ -134,7 +134,7 @@ fn is_due(catch_up: CatchUp, shown: &Snapshot) -> bool {
     match catch_up {
         CatchUp::Nothing => false,
         CatchUp::IfOnline => shown.general_status() == GeneralStatus::Online,
-        CatchUp::UnlessTold(told) => told != Some(Told::of(shown.general_status(), shown.text())),
+        CatchUp::UnlessTold(told) => told != Some(DeliveredStatus::of(shown.general_status(), shown.text())),
     }
 }
 

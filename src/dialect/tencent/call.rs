@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::code::{Code, Error};
-use crate::presence::account::AccountName;
+use crate::presence::member_name::MemberName;
 use crate::presence::status::StatusText;
-use crate::session::account::{AccountCall, AccountCommand};
 use crate::session::command::Command;
+use crate::session::member::{MemberCall, MemberCommand};
 
 #[derive(Deserialize)]
 struct Login {
@@ -22,7 +22,7 @@ struct Login {
 }
 
 /// Bytes of a platform's name.
-const LONGEST_PLATFORM: usize = 64;
+const MAX_PLATFORM_BYTES: usize = 64;
 
 #[derive(Default, Deserialize)]
 struct SelfStatus {
@@ -45,41 +45,41 @@ struct OptionalList {
 /// What a call asks for.
 pub(super) fn interpret(method: String, params: Option<&str>) -> Result<Command, Error> {
     let call = match method.as_str() {
-        "heartbeat" => return Ok(Command::Account(AccountCommand::Heartbeat)),
+        "heartbeat" => return Ok(Command::Account(MemberCommand::Heartbeat)),
         "login" => return read(params).map(|login| Command::Account(self::login(login))),
-        "logout" => AccountCall::Logout,
+        "logout" => MemberCall::Logout,
         "setSelfStatus" => set_self_status(optional(params)?),
-        "getUserStatus" => list(read::<List>(params)?.users, AccountCall::Query),
-        "subscribeUserStatus" => list(read::<List>(params)?.users, AccountCall::Subscribe),
+        "getUserStatus" => list(read::<List>(params)?.users, MemberCall::Query),
+        "subscribeUserStatus" => list(read::<List>(params)?.users, MemberCall::Subscribe),
         "unsubscribeUserStatus" => match optional::<OptionalList>(params)?.users {
-            Some(users) => list(users, |names| AccountCall::Unsubscribe(Some(names))),
-            None => AccountCall::Unsubscribe(None),
+            Some(users) => list(users, |names| MemberCall::Unsubscribe(Some(names))),
+            None => MemberCall::Unsubscribe(None),
         },
         _ => return Err(Error::of(Code::MethodNotFound)),
     };
-    Ok(Command::Account(AccountCommand::Call(call)))
+    Ok(Command::Account(MemberCommand::Call(call)))
 }
 
-fn login(Login { app, user, user_sig, platform }: Login) -> AccountCommand {
-    if platform.as_ref().is_some_and(|platform| platform.len() > LONGEST_PLATFORM) {
-        return AccountCommand::InvalidLogin(format!("platform: at most {LONGEST_PLATFORM} bytes").into());
+fn login(Login { app, user, user_sig, platform }: Login) -> MemberCommand {
+    if platform.as_ref().is_some_and(|platform| platform.len() > MAX_PLATFORM_BYTES) {
+        return MemberCommand::InvalidLogin(format!("platform: at most {MAX_PLATFORM_BYTES} bytes").into());
     }
-    match AccountName::new(&user) {
-        Ok(name) => AccountCommand::Login { app, name, user_sig: user_sig.into(), platform: platform.map(Into::into) },
-        Err(error) => AccountCommand::InvalidLogin(format!("userID: {error}").into()),
+    match MemberName::new(&user) {
+        Ok(name) => MemberCommand::Login { app, name, user_sig: user_sig.into(), platform: platform.map(Into::into) },
+        Err(error) => MemberCommand::InvalidLogin(format!("userID: {error}").into()),
     }
 }
 
-fn set_self_status(SelfStatus { custom }: SelfStatus) -> AccountCall {
+fn set_self_status(SelfStatus { custom }: SelfStatus) -> MemberCall {
     match custom.filter(|text| !text.is_empty()).map(|text| StatusText::new(&text)).transpose() {
-        Ok(text) => AccountCall::SetCustom(text),
-        Err(error) => AccountCall::Invalid(format!("customStatus: {error}").into()),
+        Ok(text) => MemberCall::SetCustom(text),
+        Err(error) => MemberCall::Invalid(format!("customStatus: {error}").into()),
     }
 }
 
-fn list(users: Vec<String>, call: impl FnOnce(Vec<AccountName>) -> AccountCall) -> AccountCall {
-    let names: Result<Vec<AccountName>, _> = users.iter().map(|user| AccountName::new(user)).collect();
-    names.map_or_else(|error| AccountCall::Invalid(format!("userIDList: {error}").into()), call)
+fn list(users: Vec<String>, call: impl FnOnce(Vec<MemberName>) -> MemberCall) -> MemberCall {
+    let names: Result<Vec<MemberName>, _> = users.iter().map(|user| MemberName::new(user)).collect();
+    names.map_or_else(|error| MemberCall::Invalid(format!("userIDList: {error}").into()), call)
 }
 
 fn read<T: DeserializeOwned>(params: Option<&str>) -> Result<T, Error> {

@@ -2,8 +2,8 @@
 
 use bytestring::ByteString;
 
-use crate::session::account::AccountRefusal;
 use crate::session::command::Refusal;
+use crate::session::member::MemberRefusal;
 use crate::session::protocol::{CloseCause, Closing};
 
 /// An error's code.
@@ -75,18 +75,18 @@ impl Error {
     }
 }
 
-impl From<&AccountRefusal> for Error {
-    fn from(refusal: &AccountRefusal) -> Self {
+impl From<&MemberRefusal> for Error {
+    fn from(refusal: &MemberRefusal) -> Self {
         match refusal {
-            AccountRefusal::NotLoggedIn => Self::of(Code::NotLoggedIn),
-            AccountRefusal::Invalid(what) => Self::new(Code::InvalidParameter, format!("invalid parameter: {what}")),
-            AccountRefusal::TooOften { limit, retry_after } => Self::too_often(*limit, *retry_after),
-            AccountRefusal::Expired => Self::of(Code::Expired),
-            AccountRefusal::BadSignature => Self::of(Code::BadSignature),
-            AccountRefusal::OtherUser => Self::of(Code::OtherUser),
-            AccountRefusal::OtherApp => Self::of(Code::OtherApp),
-            AccountRefusal::SwitchedOff => Self::of(Code::SwitchedOff),
-            AccountRefusal::Busy => Self::of(Code::Busy),
+            MemberRefusal::NotLoggedIn => Self::of(Code::NotLoggedIn),
+            MemberRefusal::Invalid(what) => Self::new(Code::InvalidParameter, format!("invalid parameter: {what}")),
+            MemberRefusal::TooOften { limit, retry_after } => Self::too_often(*limit, *retry_after),
+            MemberRefusal::Expired => Self::of(Code::Expired),
+            MemberRefusal::BadSignature => Self::of(Code::BadSignature),
+            MemberRefusal::OtherUser => Self::of(Code::OtherUser),
+            MemberRefusal::OtherApp => Self::of(Code::OtherApp),
+            MemberRefusal::SwitchedOff => Self::of(Code::SwitchedOff),
+            MemberRefusal::Busy => Self::of(Code::Busy),
         }
     }
 }

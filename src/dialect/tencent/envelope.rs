@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::code::Code;
 
 /// Requests in one batch.
-const MOST_IN_A_BATCH: usize = 100;
+const MAX_BATCH: usize = 100;
 
 /// What a frame holds.
 pub(super) enum Read<'a> {
@@ -56,9 +56,7 @@ pub(super) fn read(text: &str) -> Read<'_> {
         return Read::One(message(whole));
     }
     match serde_json::from_str::<Vec<&RawValue>>(whole.get()) {
-        Ok(batch) if (1..=MOST_IN_A_BATCH).contains(&batch.len()) => {
-            Read::Batch(batch.into_iter().map(message).collect())
-        }
+        Ok(batch) if (1..=MAX_BATCH).contains(&batch.len()) => Read::Batch(batch.into_iter().map(message).collect()),
         Ok(_) | Err(_) => Read::One(Err(Unusable::REQUEST)),
     }
 }

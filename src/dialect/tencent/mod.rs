@@ -12,7 +12,7 @@ mod tests;
 
 use bytestring::ByteString;
 
-use crate::outbox::{Codec, Encoding, Frame, Frames, Listing, Publisher, RequestTag, Topic};
+use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames, Listing, Publisher, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::{Reply, Request};
 use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
@@ -123,7 +123,7 @@ impl Publisher for Tencent {
         answer::body(after.general_status(), after.text()).into()
     }
 
-    fn publication(&self, topic: &Topic, body: &str) -> Frame {
-        answer::updated(&[answer::status(&topic.0, body)])
+    fn publication(&self, alias: &ClientAlias, body: &str) -> Frame {
+        answer::updated(&[answer::status(&alias.0, body)])
     }
 }

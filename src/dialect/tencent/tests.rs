@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use super::*;
 use crate::outbox::{CatchUp, Failure, FailureReason, ListingKind};
-use crate::presence::account::AccountName;
 use crate::presence::diff::{OwnStatus, Presence};
-use crate::presence::general::{Exit, GeneralStatus};
+use crate::presence::general_status::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
+use crate::presence::member_name::MemberName;
 use crate::presence::status::StatusText;
-use crate::presence::subscriptions::Told;
-use crate::session::account::{AccountCall, AccountCommand, AccountRefusal, AccountReply, AccountStatus};
+use crate::presence::subscriptions::DeliveredStatus;
 use crate::session::command::{Command, Refusal};
+use crate::session::member::{MemberCall, MemberCommand, MemberRefusal, MemberReply, MemberStatus};
 
-fn name(text: &str) -> AccountName {
-    AccountName::new(text).unwrap()
+fn name(text: &str) -> MemberName {
+    MemberName::new(text).unwrap()
 }
 
 fn tag(id: &str) -> RequestTag {
@@ -25,9 +25,9 @@ fn decode(text: &str) -> Decoded {
     Tencent.decode(Incoming::Text(text))
 }
 
-fn call(text: &str) -> AccountCall {
+fn call(text: &str) -> MemberCall {
     match decode(text) {
-        Decoded::Request(Request { command: Command::Account(AccountCommand::Call(call)), .. }) => call,
+        Decoded::Request(Request { command: Command::Account(MemberCommand::Call(call)), .. }) => call,
         other => panic!("{text} is no call but {other:?}"),
     }
 }
@@ -43,7 +43,7 @@ fn texts(frames: &[Frame]) -> Vec<&str> {
     frames.iter().map(|frame| frame.as_text().unwrap()).collect()
 }
 
-fn reply(reply: AccountReply) -> String {
+fn reply(reply: MemberReply) -> String {
     texts(&Tencent.reply(&tag("7"), &Reply::Account(reply))).concat()
 }
 
@@ -64,7 +64,7 @@ fn shown(user: &str, statuses: &[&str], exit: Option<Exit>, custom: Option<&str>
 #[test]
 fn every_method_is_read() {
     let login = r#"{"jsonrpc":"2.0","id":1,"method":"login","params":{"SDKAppID":1400000000,"userID":"alice","userSig":"eJw","platform":"Web"}}"#;
-    let command = AccountCommand::Login {
+    let command = MemberCommand::Login {
         app: 1_400_000_000,
         name: name("alice"),
         user_sig: "eJw".into(),
@@ -72,28 +72,28 @@ fn every_method_is_read() {
     };
     assert_eq!(decode(login), Decoded::Request(Request { tag: tag("1"), command: Command::Account(command) }));
     let beat = r#"{"id":"a\"b","jsonrpc":"2.0","method":"heartbeat"}"#;
-    let command = Command::Account(AccountCommand::Heartbeat);
+    let command = Command::Account(MemberCommand::Heartbeat);
     assert_eq!(decode(beat), Decoded::Request(Request { tag: tag(r#""a\"b""#), command }));
     let of = |method: &str, params: &str| {
         call(&format!(r#"{{"jsonrpc":"2.0","id":2,"method":"{method}","params":{params}}}"#))
     };
-    let text = |text: &str| AccountCall::SetCustom(Some(StatusText::new(text).unwrap()));
+    let text = |text: &str| MemberCall::SetCustom(Some(StatusText::new(text).unwrap()));
     assert_eq!(of("setSelfStatus", r#"{"customStatus":"listening"}"#), text("listening"));
     for cleared in [r#"{"customStatus":""}"#, r#"{"customStatus":null}"#, "{}", "null"] {
-        assert_eq!(of("setSelfStatus", cleared), AccountCall::SetCustom(None), "{cleared}");
+        assert_eq!(of("setSelfStatus", cleared), MemberCall::SetCustom(None), "{cleared}");
     }
-    assert_eq!(call(r#"{"jsonrpc":"2.0","id":2,"method":"setSelfStatus"}"#), AccountCall::SetCustom(None));
+    assert_eq!(call(r#"{"jsonrpc":"2.0","id":2,"method":"setSelfStatus"}"#), MemberCall::SetCustom(None));
     let list = r#"{"userIDList":["bob","carol"]}"#;
     let both = vec![name("bob"), name("carol")];
-    assert_eq!(of("getUserStatus", list), AccountCall::Query(both.clone()));
-    assert_eq!(of("subscribeUserStatus", list), AccountCall::Subscribe(both.clone()));
-    assert_eq!(of("unsubscribeUserStatus", list), AccountCall::Unsubscribe(Some(both)));
-    assert_eq!(of("unsubscribeUserStatus", "{}"), AccountCall::Unsubscribe(None));
-    assert_eq!(of("logout", "{}"), AccountCall::Logout);
+    assert_eq!(of("getUserStatus", list), MemberCall::Query(both.clone()));
+    assert_eq!(of("subscribeUserStatus", list), MemberCall::Subscribe(both.clone()));
+    assert_eq!(of("unsubscribeUserStatus", list), MemberCall::Unsubscribe(Some(both)));
+    assert_eq!(of("unsubscribeUserStatus", "{}"), MemberCall::Unsubscribe(None));
+    assert_eq!(of("logout", "{}"), MemberCall::Logout);
     let bad = of("getUserStatus", &format!(r#"{{"userIDList":["bob","{}"]}}"#, "x".repeat(33)));
-    assert!(matches!(&bad, AccountCall::Invalid(what) if what.starts_with("userIDList: ")), "{bad:?}");
+    assert!(matches!(&bad, MemberCall::Invalid(what) if what.starts_with("userIDList: ")), "{bad:?}");
     let bad = of("setSelfStatus", &format!(r#"{{"customStatus":"{}"}}"#, "x".repeat(2049)));
-    assert!(matches!(&bad, AccountCall::Invalid(what) if what.starts_with("customStatus: ")), "{bad:?}");
+    assert!(matches!(&bad, MemberCall::Invalid(what) if what.starts_with("customStatus: ")), "{bad:?}");
 }
 
 #[test]
@@ -142,50 +142,50 @@ fn a_batch_is_gathered_and_who_wants_no_answer_gets_none() {
     assert!(matches!(&silent, Decoded::Batch(parts) if parts.len() == 1), "{silent:?}");
     let joined = Tencent.joined(&[Frame::text("{}"), Frame::text("[1]")]);
     assert_eq!(texts(&joined), ["[{},[1]]"]);
-    assert_eq!(Tencent.reply(&RequestTag(None), &Reply::Account(AccountReply::Alive)), []);
+    assert_eq!(Tencent.reply(&RequestTag(None), &Reply::Account(MemberReply::Alive)), []);
 }
 
 #[test]
 fn results_are_written_as_the_api_names_them() {
-    assert_eq!(reply(AccountReply::Alive), r#"{"jsonrpc":"2.0","id":7,"result":{}}"#);
-    let status = |user: &str, general, text: &str| AccountStatus { name: name(user), general, text: text.into() };
+    assert_eq!(reply(MemberReply::Alive), r#"{"jsonrpc":"2.0","id":7,"result":{}}"#);
+    let status = |user: &str, general, text: &str| MemberStatus { name: name(user), general, text: text.into() };
     let online = status("alice", GeneralStatus::Online, "\"hi\"");
     assert_eq!(
-        reply(AccountReply::CustomSet(online.clone())),
+        reply(MemberReply::CustomSet(online.clone())),
         r#"{"jsonrpc":"2.0","id":7,"result":{"userID":"alice","statusType":1,"customStatus":"\"hi\""}}"#
     );
     let statuses =
         vec![online, status("bob", GeneralStatus::Offline, ""), status("carol", GeneralStatus::Unlogined, "")];
     let failures = vec![Failure { name: name("nobody"), reason: FailureReason::NoAccount }];
     assert_eq!(
-        reply(AccountReply::Statuses(statuses, failures)),
+        reply(MemberReply::Statuses(statuses, failures)),
         concat!(
             r#"{"jsonrpc":"2.0","id":7,"result":{"successUserList":[{"userID":"alice","statusType":1,"customStatus":"\"hi\""},"#,
             r#"{"userID":"bob","statusType":2,"customStatus":""},{"userID":"carol","statusType":3,"customStatus":""}],"#,
             r#""failureUserList":[{"userID":"nobody","code":70107,"message":"no such account"}]}}"#
         )
     );
-    assert_eq!(reply(AccountReply::Unsubscribed), r#"{"jsonrpc":"2.0","id":7,"result":{"failureUserList":[]}}"#);
+    assert_eq!(reply(MemberReply::Unsubscribed), r#"{"jsonrpc":"2.0","id":7,"result":{"failureUserList":[]}}"#);
 }
 
 #[test]
 fn refusals_have_tencents_codes() {
     for (refusal, code) in [
-        (AccountRefusal::NotLoggedIn, 6014),
-        (AccountRefusal::Invalid("userIDList: 501 given, at most 500 a call".into()), 6017),
-        (AccountRefusal::Expired, 70_001),
-        (AccountRefusal::BadSignature, 70_003),
-        (AccountRefusal::OtherUser, 70_013),
-        (AccountRefusal::OtherApp, 70_014),
-        (AccountRefusal::SwitchedOff, 72_001),
-        (AccountRefusal::Busy, -32_000),
+        (MemberRefusal::NotLoggedIn, 6014),
+        (MemberRefusal::Invalid("userIDList: 501 given, at most 500 a call".into()), 6017),
+        (MemberRefusal::Expired, 70_001),
+        (MemberRefusal::BadSignature, 70_003),
+        (MemberRefusal::OtherUser, 70_013),
+        (MemberRefusal::OtherApp, 70_014),
+        (MemberRefusal::SwitchedOff, 72_001),
+        (MemberRefusal::Busy, -32_000),
     ] {
-        let answer = reply(AccountReply::Refused(refusal));
+        let answer = reply(MemberReply::Refused(refusal));
         assert!(answer.starts_with(&format!(r#"{{"jsonrpc":"2.0","id":7,"error":{{"code":{code},"#)), "{answer}");
     }
-    let often = AccountRefusal::TooOften { limit: 20, retry_after: Duration::from_micros(1_234_001) };
+    let often = MemberRefusal::TooOften { limit: 20, retry_after: Duration::from_micros(1_234_001) };
     assert_eq!(
-        reply(AccountReply::Refused(often)),
+        reply(MemberReply::Refused(often)),
         concat!(
             r#"{"jsonrpc":"2.0","id":7,"error":{"code":7008,"message":"called too often: 20 of 20 calls made, try again in 1235 ms","#,
             r#""data":{"limit":20,"count":20,"retryAfterMs":1235}}}"#
@@ -216,7 +216,7 @@ fn a_subscription_is_answered_by_the_names_that_were_given() {
 
 #[test]
 fn a_login_is_told_in_one_notification_what_changed() {
-    let told = |general, text| CatchUp::UnlessTold(Some(Told::of(general, text)));
+    let told = |general, text| CatchUp::UnlessTold(Some(DeliveredStatus::of(general, text)));
     let people = [
         ("alice", CatchUp::Nothing, shown("alice", &[""], None, None)),
         ("bob", told(GeneralStatus::Online, "hi"), shown("bob", &["", "hi"], None, None)),
@@ -265,7 +265,7 @@ fn a_change_is_told_only_where_it_shows() {
     }
     let body = Publisher::body(&Tencent, &says);
     assert_eq!(
-        Tencent.publication(&Topic("bob".into()), &body).as_text(),
+        Tencent.publication(&ClientAlias("bob".into()), &body).as_text(),
         Some(
             r#"{"jsonrpc":"2.0","method":"onUserStatusUpdated","params":[{"userID":"bob","statusType":1,"customStatus":"hi"}]}"#
         )

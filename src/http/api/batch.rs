@@ -9,7 +9,7 @@ use super::ServerApi;
 use super::json::{Malformed, or_empty};
 use super::method::Method;
 use super::response::{ErrorBody, ResultBody};
-use crate::api::users::{Command, Failure, MOST_COMMANDS, Order};
+use crate::api::users::{BatchMode, Command, Failure, MAX_BATCH_COMMANDS};
 use crate::api::{ApiError, ErrorKind};
 
 /// Several calls.
@@ -50,7 +50,7 @@ impl Serialize for BatchReply {
 
 /// Carries the calls out.
 pub async fn carry_out(api: &ServerApi, request: BatchRequest) -> Result<BatchReplies, Malformed> {
-    if request.commands.len() > MOST_COMMANDS {
+    if request.commands.len() > MAX_BATCH_COMMANDS {
         return Err(Malformed);
     }
     let mut methods = Vec::with_capacity(request.commands.len());
@@ -60,7 +60,7 @@ pub async fn carry_out(api: &ServerApi, request: BatchRequest) -> Result<BatchRe
         methods.push(method);
         commands.push(command);
     }
-    let order = if request.parallel { Order::Parallel } else { Order::Sequential };
+    let order = if request.parallel { BatchMode::Parallel } else { BatchMode::Sequential };
     let results = api.users.batch(commands, order).await;
     let reply = |(method, result): (Option<Method>, Result<_, ApiError>)| {
         let method = method.ok_or_else(nothing_known);

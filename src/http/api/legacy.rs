@@ -8,7 +8,7 @@ use super::ServerApi;
 use super::json::{Malformed, values};
 use super::method::{Named, named};
 use super::response::{ErrorBody, ResultBody};
-use crate::api::users::{Command, Failure, MOST_COMMANDS, Order};
+use crate::api::users::{BatchMode, Command, Failure, MAX_BATCH_COMMANDS};
 use crate::api::{ApiError, ErrorKind};
 
 #[derive(Serialize)]
@@ -30,12 +30,12 @@ enum Outcome {
 pub async fn carry_out(api: &ServerApi, body: &[u8]) -> Result<String, Malformed> {
     let mut ids = Vec::new();
     let mut commands = Vec::new();
-    for value in values(body, MOST_COMMANDS)? {
+    for value in values(body, MAX_BATCH_COMMANDS)? {
         let (id, command) = read(value)?;
         ids.push(id);
         commands.push(command);
     }
-    let results = api.users.batch(commands, Order::Sequential).await;
+    let results = api.users.batch(commands, BatchMode::Sequential).await;
     let lines = ids.into_iter().zip(results).map(|(id, result)| {
         let outcome = match result {
             Ok(reply) => Outcome::Result(reply.into()),
@@ -63,7 +63,7 @@ fn read(value: Value) -> Result<(u32, Result<Command, ApiError>), Malformed> {
             let params = fields.remove("params").unwrap_or_default();
             method.command(params).map_err(|Malformed| ApiError::invalid("params: not what the method takes"))
         }
-        Named::Elsewhere => Err(ApiError::new(ErrorKind::NotFound, "this server does not have the method")),
+        Named::NotServed => Err(ApiError::new(ErrorKind::NotFound, "this server does not have the method")),
     };
     Ok((id, command))
 }

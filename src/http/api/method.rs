@@ -110,11 +110,11 @@ pub enum Named {
     /// It is here.
     Here(Method),
     /// Centrifugo has it; this server does not.
-    Elsewhere,
+    NotServed,
 }
 
 /// Methods of Centrifugo that are not here.
-const ELSEWHERE: [&str; 15] = [
+const NOT_SERVED: [&str; 15] = [
     "publish",
     "broadcast",
     "unsubscribe",
@@ -138,15 +138,15 @@ pub fn named(method: &Value) -> Option<Named> {
         Value::String(name) => {
             let name = name.to_lowercase();
             let here = Method::ALL.into_iter().find(|method| method.name() == name).map(Named::Here);
-            here.or_else(|| ELSEWHERE.contains(&name.as_str()).then_some(Named::Elsewhere))
+            here.or_else(|| NOT_SERVED.contains(&name.as_str()).then_some(Named::NotServed))
         }
         Value::Number(number) => {
             let number = number.as_u64()?;
             let here = Method::ALL.into_iter().find(|method| method.number() == Some(number));
-            Some(here.map_or(Named::Elsewhere, Named::Here))
+            Some(here.map_or(Named::NotServed, Named::Here))
         }
         // Go's zero value: publish.
-        Value::Null => Some(Named::Elsewhere),
+        Value::Null => Some(Named::NotServed),
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::users::{ConnectionInfo, Failure, NodeInfo, Reply, UserStatus, UserView};
-use crate::presence::general::GeneralStatus;
+use crate::presence::general_status::GeneralStatus;
 
 /// What a method answers.
 #[derive(Debug, Serialize)]

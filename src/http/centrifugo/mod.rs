@@ -7,14 +7,14 @@ use std::sync::Arc;
 use actix_web::{Resource, web};
 
 use crate::config::centrifugo::Origins;
-use crate::session::{EntranceRules, Services};
+use crate::session::{HandshakeRules, Services};
 
 /// What the endpoint works with; shared by all workers.
 pub struct Centrifugo {
     /// What sessions need.
     pub services: Arc<Services>,
     /// What clients are held to; the first ping is spread for each.
-    pub rules: EntranceRules,
+    pub rules: HandshakeRules,
     /// Pages that may connect.
     pub allowed_origins: Origins,
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::Centrifugo;
 use crate::dialect::centrifugo::Format;
 use crate::presence::dialect::Dialect;
-use crate::session::{EntranceRules, admit};
+use crate::session::{HandshakeRules, admit};
 
 /// Why no session opens.
 enum Refused {
@@ -41,7 +41,7 @@ fn try_upgrade(request: &HttpRequest, payload: web::Payload, centrifugo: &Centri
         Some(_) | None => Format::Protobuf,
     };
     let rules = &centrifugo.rules;
-    let rules = EntranceRules {
+    let rules = HandshakeRules {
         answers_pings: !asks(request, "cf_ws_frame_ping_pong", "true"),
         // Between half an interval and a whole one.
         first_ping: rules.ping_interval.mul_f64(0.5 + rand::random::<f64>() / 2.0),

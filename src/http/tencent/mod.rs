@@ -9,14 +9,14 @@ use actix_web::{Resource, web};
 
 use crate::api::online::Online;
 use crate::session::Services;
-use crate::session::account::AccountRules;
+use crate::session::member::MemberRules;
 
 /// What the endpoints work with; shared by all workers.
 pub struct Tencent {
     /// What sessions need.
     pub services: Arc<Services>,
     /// What accounts are held to.
-    pub rules: Arc<AccountRules>,
+    pub rules: Arc<MemberRules>,
     /// The operation of the server's side.
     pub online: Online,
 }

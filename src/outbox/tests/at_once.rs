@@ -20,14 +20,14 @@ impl Resting {
         socket.set_nonblocking(true).unwrap();
         let socket = Arc::new(tokio::net::TcpStream::from_std(socket).unwrap());
         let address = outbox(1000, &Metrics::new());
-        address.set_line(Line::new(socket.clone()));
+        address.set_line(Socket::new(socket.clone()));
         assert_eq!(frames(&address), Vec::<String>::new());
         Self { address, socket, client }
     }
 
-    fn told(&self, version: u64, millis: u64) -> Told {
-        let pace = Pace::AtOnce(Timestamp::from_micros(1_000_000 + millis * 1000));
-        self.address.notify(&diff(1, version, None, Some(1)), pace, &mut Tally::default())
+    fn told(&self, version: u64, millis: u64) -> Delivery {
+        let mode = DeliveryMode::AtOnce(Timestamp::from_micros(1_000_000 + millis * 1000));
+        self.address.notify(&diff(1, version, None, Some(1)), mode, &mut DeliveryCounts::default())
     }
 
     /// All that the client gets until its line ends.
@@ -48,20 +48,20 @@ fn wire() -> Vec<u8> {
 #[actix_web::test]
 async fn a_client_that_rests_has_a_change_at_once_and_rests_on() {
     let resting = Resting::new();
-    assert_eq!(resting.told(1, 0), Told::Done);
+    assert_eq!(resting.told(1, 0), Delivery::Done);
     assert!(!resting.address.is_awake());
-    assert_eq!(resting.told(2, 4), Told::Done);
+    assert_eq!(resting.told(2, 4), Delivery::Done);
     assert_eq!(resting.got(), [wire(), wire()].concat());
 }
 
 #[actix_web::test]
 async fn a_client_that_was_told_something_shortly_before_is_woken_for_more() {
     let resting = Resting::new();
-    assert_eq!(resting.told(1, 0), Told::Done);
-    assert_eq!(resting.told(2, 3), Told::Woken);
-    assert_eq!(resting.told(3, 100), Told::Waits, "overtook what waits");
+    assert_eq!(resting.told(1, 0), Delivery::Done);
+    assert_eq!(resting.told(2, 3), Delivery::Woken);
+    assert_eq!(resting.told(3, 100), Delivery::Waits, "overtook what waits");
     assert_eq!(frames(&resting.address).len(), 2);
-    assert_eq!(resting.told(4, 103), Told::Woken, "the pause counts from the last change told");
+    assert_eq!(resting.told(4, 103), Delivery::Woken, "the pause counts from the last change told");
     assert_eq!(resting.got(), wire());
 }
 
@@ -69,9 +69,9 @@ async fn a_client_that_was_told_something_shortly_before_is_woken_for_more() {
 async fn what_its_session_looks_at_is_not_overtaken() {
     let resting = Resting::new();
     resting.address.reply(&[Frame::text("first")]);
-    assert_eq!(resting.told(1, 0), Told::Waits);
+    assert_eq!(resting.told(1, 0), Delivery::Waits);
     resting.address.drain(1, drop);
-    assert_eq!(resting.told(2, 100), Told::Waits);
+    assert_eq!(resting.told(2, 100), Delivery::Waits);
     assert_eq!(frames(&resting.address).len(), 2);
     assert_eq!(resting.got(), Vec::<u8>::new());
 }
@@ -83,11 +83,11 @@ async fn what_does_not_fit_into_the_socket_waits() {
     let told = loop {
         version += 1;
         match resting.told(version, version * 10) {
-            Told::Done => sent += 1,
+            Delivery::Done => sent += 1,
             other => break other,
         }
     };
-    assert_eq!(told, Told::Woken);
+    assert_eq!(told, Delivery::Woken);
     assert!(sent > 100, "only {sent} fitted");
     let mut rest = Vec::new();
     resting.address.drain(usize::MAX, |frame| rest.extend_from_slice(frame.wire()));
@@ -100,7 +100,7 @@ async fn what_does_not_fit_into_the_socket_waits() {
 async fn a_line_that_is_broken_is_its_sessions_to_notice() {
     let resting = Resting::new();
     socket2::SockRef::from(&*resting.socket).shutdown(Shutdown::Write).unwrap();
-    assert_eq!(resting.told(1, 0), Told::Woken);
+    assert_eq!(resting.told(1, 0), Delivery::Woken);
     assert_eq!(frames(&resting.address).len(), 1);
 }
 
@@ -110,5 +110,5 @@ async fn the_line_is_let_go_with_the_connection() {
     assert_eq!(Arc::strong_count(&resting.socket), 2);
     resting.address.discard();
     assert_eq!(Arc::strong_count(&resting.socket), 1);
-    assert_eq!(resting.told(1, 0), Told::Gone);
+    assert_eq!(resting.told(1, 0), Delivery::Gone);
 }

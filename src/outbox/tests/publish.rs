@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Writes `topic: status status …`.
+/// Writes `alias: status status …`.
 struct Papers;
 
 impl Codec for Papers {
@@ -29,8 +29,8 @@ impl Publisher for Papers {
         statuses(after).into()
     }
 
-    fn publication(&self, topic: &Topic, body: &str) -> Frame {
-        Frame::text(&format!("{}: {body}", topic.0))
+    fn publication(&self, alias: &ClientAlias, body: &str) -> Frame {
+        Frame::text(&format!("{}: {body}", alias.0))
     }
 }
 
@@ -69,8 +69,8 @@ impl Bob {
         self.happens(Event::StatusSet { connection: connection(1), status: Some(text(status)) });
     }
 
-    fn is_followed(&mut self, address: &Address, topic: &str) {
-        address.await_subscription(1, RequestTag(Some(topic.into())), user(1), Topic(topic.into()));
+    fn is_followed(&mut self, address: &Address, alias: &str) {
+        address.await_subscription(1, RequestTag(Some(alias.into())), user(1), ClientAlias(alias.into()));
         let followed = self.happens(Event::Followed(address.clone())).expect("a snapshot");
         Ticket::new(address.clone(), 1, user(1)).snapshot(followed);
     }
@@ -92,7 +92,7 @@ fn nothing_is_told_before_the_reply_to_a_subscription() {
     // As the address of an own connection does, which is told before it asks.
     bob.happens(Event::Followed(alice.clone()));
     bob.sets(1);
-    alice.await_subscription(1, RequestTag(Some("bob".into())), user(1), Topic("bob".into()));
+    alice.await_subscription(1, RequestTag(Some("bob".into())), user(1), ClientAlias("bob".into()));
     bob.sets(2);
     let followed = bob.happens(Event::Followed(alice.clone())).unwrap();
     Ticket::new(alice.clone(), 1, user(1)).snapshot(followed);
@@ -128,7 +128,7 @@ fn times_alone_are_told_in_whole_presences_but_not_as_a_diff() {
     let (mut bob, alice, nakama) = (Bob::new(), subscriber(1000), outbox(1000, &Metrics::new()));
     bob.is_followed(&alice, "bob");
     bob.happens(Event::Followed(nakama.clone()));
-    bob.happens(Event::Acted { at: Timestamp::from_secs(7), by: None, says: None });
+    bob.happens(Event::Acted { at: Timestamp::from_secs(7), by: None, state: None });
     assert_eq!(frames(&alice), ["reply bob: ", "bob: "]);
     assert_eq!(frames(&nakama), Vec::<String>::new());
 }

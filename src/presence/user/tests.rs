@@ -240,14 +240,14 @@ fn the_general_status_tells_loss_from_logout_and_nothing_of_the_invisible() {
 fn activity_is_told_once_a_second_and_changes_no_connection() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, text("hi"))), at(1));
-    let acts = |at| Event::Acted { at, by: None, says: None };
+    let acts = |at| Event::Acted { at, by: None, state: None };
     let told = user.handle(acts(at(20)), at(2)).notify.expect("followers are told");
     assert!(told.is_empty(), "{told:?}");
     assert_eq!(user.handle(acts(at(20) + std::time::Duration::from_millis(900)), at(2)).notify, None);
     assert!(user.handle(acts(at(21)), at(3)).notify.is_some());
     assert_eq!(user.handle(acts(at(19)), at(4)).notify, None, "a time went back");
     user.saw(at(22));
-    let LastSeen { active, online, state } = user.snapshot().seen;
+    let LastSeen { active, online, state } = user.snapshot().last_seen;
     assert_eq!((active, online, state), (at(21), at(22), None));
 }
 
@@ -255,19 +255,19 @@ fn activity_is_told_once_a_second_and_changes_no_connection() {
 fn what_a_user_says_of_itself_is_one_change_with_its_text_and_is_kept() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, text(""))), at(1));
-    let says = |by, says| Event::Acted { at: at(7), by, says: text(says) };
-    let told = user.handle(says(Some(id(0)), "dnd"), at(2)).notify.expect("followers are told");
+    let state = |by, state| Event::Acted { at: at(7), by, state: text(state) };
+    let told = user.handle(state(Some(id(0)), "dnd"), at(2)).notify.expect("followers are told");
     assert_eq!((told.joins.len(), told.leaves.len()), (1, 1), "{told:?}");
-    user.handle(says(Some(id(0)), ""), at(3));
+    user.handle(state(Some(id(0)), ""), at(3));
     let snapshot = user.snapshot();
     assert_eq!(Some(snapshot.presences[0].status.clone()), text(""));
-    assert_eq!(snapshot.seen.state, text("dnd"), "an empty text says nothing");
-    let told = user.handle(says(None, "busy"), at(4)).notify.expect("followers are told");
+    assert_eq!(snapshot.last_seen.state, text("dnd"), "an empty text says nothing");
+    let told = user.handle(state(None, "busy"), at(4)).notify.expect("followers are told");
     assert!(told.is_empty(), "the server's own side shows nothing: {told:?}");
     user.handle(Event::Disconnected { connection: id(0), exit: Exit::Lost, stay: None }, at(5));
-    assert_eq!((user.snapshot().seen.state, user.snapshot().seen.active), (text("busy"), at(7)));
+    assert_eq!((user.snapshot().last_seen.state, user.snapshot().last_seen.active), (text("busy"), at(7)));
     assert!(user.handle(Event::Forgotten, at(6)).notify.is_some_and(|told| told.is_empty()));
-    assert_eq!(user.snapshot().seen, LastSeen::default());
+    assert_eq!(user.snapshot().last_seen, LastSeen::default());
     assert_eq!(user.handle(Event::Forgotten, at(7)).notify, None);
 }
 
@@ -276,10 +276,10 @@ fn what_was_known_before_gives_way_to_what_has_been_seen_since() {
     let mut user = UserPresence::<u8>::new(bob());
     let record = |active, online, state| LastSeen { active: at(active), online: at(online), state: text(state) };
     let quiet = user.handle(Event::Remembered(record(5, 9, "old")), at(1));
-    assert_eq!((quiet.notify, user.snapshot().seen), (None, record(5, 9, "old")));
-    user.handle(Event::Acted { at: at(8), by: None, says: text("new") }, at(2));
+    assert_eq!((quiet.notify, user.snapshot().last_seen), (None, record(5, 9, "old")));
+    user.handle(Event::Acted { at: at(8), by: None, state: text("new") }, at(2));
     user.handle(Event::Remembered(record(6, 10, "old")), at(3));
-    assert_eq!(user.snapshot().seen, record(8, 10, "new"));
+    assert_eq!(user.snapshot().last_seen, record(8, 10, "new"));
 }
 
 #[test]

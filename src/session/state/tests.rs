@@ -1,13 +1,13 @@
 //! The rules of a session, without a socket.
 
-mod account;
-mod arrival;
+mod handshake;
+mod member;
 
 use std::collections::HashMap;
 
 use super::*;
 use crate::config::{Config, Overrides, load};
-use crate::outbox::{Codec, Encoding, Frame, Frames, Topic};
+use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::Username;
 
@@ -46,7 +46,9 @@ impl Protocol for Words {
             ["unfollow", names @ ..] => Command::Unfollow(users(names)),
             ["connect", token @ ..] => Command::Connect { token: token.concat().into() },
             ["refresh", token @ ..] => Command::Refresh { token: token.concat().into() },
-            ["subscribe", name] => Command::Subscribe { user: UserId::from_name(name), topic: Topic((*name).into()) },
+            ["subscribe", name] => {
+                Command::Subscribe { user: UserId::from_name(name), alias: ClientAlias((*name).into()) }
+            }
             ["active"] => Command::MarkActive(None),
             ["active", status] => Command::MarkActive(Some(StatusText::new(status).unwrap())),
             ["who", name] => Command::ShowConnections(UserId::from_name(name)),
@@ -258,7 +260,7 @@ fn more_names_than_could_be_followed_are_not_looked_up() {
 #[test]
 fn a_farewell_closes_with_the_dialects_word() {
     let mut state = alice(|_| {});
-    let drained = Drained { farewell: Some(Farewell::Drain), ..Drained::default() };
+    let drained = Drained { close_request: Some(CloseRequest::Drain), ..Drained::default() };
     let closed = state.drained(&drained, at(0));
     assert!(matches!(&closed[..], [Action::Close(closing)] if closing.reason == "Drain"), "{closed:?}");
 }

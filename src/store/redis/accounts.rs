@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::gate::Gate;
+use super::gate::RequestLimiter;
 use super::names::{Claim, Name};
 use super::records::{Place, Records, Swapped};
 use crate::cluster::redis::storage::Storage;
@@ -22,17 +22,25 @@ const TRIES: usize = 100;
 /// Accounts in Redis, the same for all nodes.
 pub struct RedisStore {
     records: Arc<Records>,
-    reading: Gate,
-    writing: Gate,
+    reading: RequestLimiter,
+    writing: RequestLimiter,
 }
 
 impl RedisStore {
     /// The accounts of this storage.
     pub(super) fn new(storage: Storage) -> Self {
-        Self { records: Arc::new(Records::new(storage)), reading: Gate::new(), writing: Gate::new() }
+        Self {
+            records: Arc::new(Records::new(storage)),
+            reading: RequestLimiter::new(),
+            writing: RequestLimiter::new(),
+        }
     }
 
-    fn run<'a, T: Send + 'static, F>(&self, gate: &Gate, work: impl FnOnce(Arc<Records>) -> F) -> Answer<'a, T>
+    fn run<'a, T: Send + 'static, F>(
+        &self,
+        gate: &RequestLimiter,
+        work: impl FnOnce(Arc<Records>) -> F,
+    ) -> Answer<'a, T>
     where
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {

@@ -11,16 +11,16 @@ use crate::store::{Answer, StoreError};
 
 /// Requests under way or waiting for their turn at most: more than a node has clients that log in at once. Past that they
 /// are refused as [`StoreError::Busy`].
-const MOST: u32 = 65_536;
+const MAX_REQUESTS: u32 = 65_536;
 
 /// Counts what is under way.
 #[derive(Debug)]
-pub struct Gate(Arc<Semaphore>);
+pub struct RequestLimiter(Arc<Semaphore>);
 
-impl Gate {
+impl RequestLimiter {
     /// Nothing is.
     pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MOST as usize)))
+        Self(Arc::new(Semaphore::new(MAX_REQUESTS as usize)))
     }
 
     /// Has something done on the storage's thread, begun in the order of the calls, whether or not somebody waits for it.
@@ -45,7 +45,7 @@ impl Gate {
     /// Waits for what is under way, and lets nothing more in.
     pub fn close(&self) -> Answer<'_, ()> {
         async {
-            if let Ok(_all) = self.0.acquire_many(MOST).await {
+            if let Ok(_all) = self.0.acquire_many(MAX_REQUESTS).await {
                 self.0.close();
             }
             Ok(())

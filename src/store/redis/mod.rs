@@ -3,8 +3,8 @@
 //! | file | |
 //! |---|---|
 //! | [`accounts`], [`names`] | accounts, and the usernames and logins that only one of them has |
-//! | [`ties`] | standings and lists |
-//! | [`seen`] | when users were last seen |
+//! | [`relations`] | standings and lists |
+//! | [`last_seen`] | when users were last seen |
 //! | [`records`] | reads records; writes those that are still what they were |
 //! | [`gate`] | how much may be under way |
 //!
@@ -17,12 +17,12 @@
 
 pub mod accounts;
 mod gate;
+pub mod last_seen;
 mod names;
 mod records;
-pub mod seen;
+pub mod relations;
 #[cfg(test)]
 pub mod tests;
-pub mod ties;
 
 use std::time::Duration;
 
@@ -36,17 +36,17 @@ use crate::config::ClusterConfig;
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 use accounts::RedisStore;
-use seen::RedisSeen;
-use ties::RedisTies;
+use last_seen::RedisLastSeen;
+use relations::RedisRelations;
 
 /// All that is kept in Redis.
 pub struct RedisStores {
     /// Accounts.
     pub accounts: RedisStore,
     /// Ties.
-    pub ties: RedisTies,
+    pub relations: RedisRelations,
     /// Last-seen records.
-    pub seen: RedisSeen,
+    pub last_seen: RedisLastSeen,
 }
 
 impl RedisStores {
@@ -60,8 +60,8 @@ impl RedisStores {
         let storage = Storage::open(config, clock, metrics)?;
         Ok(Self {
             accounts: RedisStore::new(storage.clone()),
-            ties: RedisTies::new(storage.clone()),
-            seen: RedisSeen::start(storage, expire, clock, metrics),
+            relations: RedisRelations::new(storage.clone()),
+            last_seen: RedisLastSeen::start(storage, expire, clock, metrics),
         })
     }
 }
@@ -86,7 +86,7 @@ struct Scripts {
     /// Frees a name.
     release: Script,
     /// Takes a sighting in.
-    seen: Script,
+    last_seen: Script,
     /// Takes in that many are online.
     online: Script,
 }
@@ -97,7 +97,7 @@ impl Scripts {
             swap: Script::new(include_str!("scripts/swap.lua")),
             claim: Script::new(include_str!("scripts/claim.lua")),
             release: Script::new(include_str!("scripts/release.lua")),
-            seen: Script::new(include_str!("scripts/seen.lua")),
+            last_seen: Script::new(include_str!("scripts/seen.lua")),
             online: Script::new(include_str!("scripts/online.lua")),
         }
     }

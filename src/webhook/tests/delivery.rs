@@ -27,26 +27,26 @@ enum Mood {
     Hangs,
 }
 
-/// A receiver; the events that it took come out of `taken`, every request that it saw out of `seen`.
+/// A receiver; the events that it took come out of `taken`, every request that it saw out of `last_seen`.
 struct Receiver {
     port: u16,
     handle: ServerHandle,
     mood: watch::Sender<Mood>,
     taken: mpsc::UnboundedReceiver<(String, u64)>,
-    seen: mpsc::UnboundedReceiver<String>,
+    last_seen: mpsc::UnboundedReceiver<String>,
 }
 
 struct Ears {
     mood: watch::Sender<Mood>,
     taken: mpsc::UnboundedSender<(String, u64)>,
-    seen: mpsc::UnboundedSender<String>,
+    last_seen: mpsc::UnboundedSender<String>,
     ids: Mutex<HashMap<String, u64>>,
 }
 
 async fn hears(ears: web::Data<Ears>, request: HttpRequest, body: web::Json<serde_json::Value>) -> HttpResponse {
     let id = request.headers().get("webhook-id").unwrap().to_str().unwrap().to_owned();
     assert_eq!(body["id"], id.as_str());
-    ears.seen.send(id.clone()).unwrap();
+    ears.last_seen.send(id.clone()).unwrap();
     let mood = *ears.mood.borrow();
     match mood {
         Mood::Takes => {
@@ -75,13 +75,14 @@ impl Receiver {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (mood, _) = watch::channel(mood);
-        let ((taken_in, taken), (seen_in, seen)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-        let ears = web::Data::new(Ears { mood: mood.clone(), taken: taken_in, seen: seen_in, ids: Mutex::default() });
+        let ((taken_in, taken), (seen_in, last_seen)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let ears =
+            web::Data::new(Ears { mood: mood.clone(), taken: taken_in, last_seen: seen_in, ids: Mutex::default() });
         let server = HttpServer::new(move || App::new().app_data(ears.clone()).route("/in", web::post().to(hears)));
         let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Self { port, handle, mood, taken, seen }
+        Self { port, handle, mood, taken, last_seen }
     }
 
     /// The next `count` events that it takes.
@@ -97,8 +98,8 @@ impl Receiver {
     /// Waits until it has seen `count` more requests.
     async fn sees(&mut self, count: usize) {
         for number in 0..count {
-            let seen = tokio::time::timeout(DEADLINE, self.seen.recv()).await;
-            seen.unwrap_or_else(|_| panic!("only {number} of {count} requests")).unwrap();
+            let last_seen = tokio::time::timeout(DEADLINE, self.last_seen.recv()).await;
+            last_seen.unwrap_or_else(|_| panic!("only {number} of {count} requests")).unwrap();
         }
     }
 }

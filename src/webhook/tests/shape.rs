@@ -12,26 +12,26 @@ fn writer(url: &'static str, shape: WebhookShape, key: Option<&str>) -> Writer {
 #[test]
 fn our_own_shape() {
     let writer = writer("http://example.com/in?x=1", WebhookShape::Hereabouts, None);
-    let parcel = writer.write(&event("alice", Transition::Login, 77), Timestamp::from_secs(80));
-    assert_eq!(parcel.url, "http://example.com/in?x=1");
+    let request = writer.write(&event("alice", Transition::Login, 77), Timestamp::from_secs(80));
+    assert_eq!(request.url, "http://example.com/in?x=1");
     assert_eq!(
-        parcel.body,
+        request.body,
         r#"{"id":"00000000-0000-0000-0000-00000000004d","type":"user.login","timestamp":77000,"data":{"user":"alice","reason":"register","platform":"Web","client_ip":"192.0.2.7"}}"#
     );
     let id = "00000000-0000-0000-0000-00000000004d".to_owned();
-    assert_eq!(parcel.headers, [("webhook-id", id), ("webhook-timestamp", "80".to_owned())]);
+    assert_eq!(request.headers, [("webhook-id", id), ("webhook-timestamp", "80".to_owned())]);
 }
 
 #[test]
 fn tencents_shape() {
     for (url, query) in [("http://example.com/in", "?"), ("http://example.com/in?x=1", "&")] {
         let writer = writer(url, WebhookShape::Tencent, None);
-        let parcel = writer.write(&event("alice", Transition::Disconnect(Loss::TimedOut), 77), Timestamp::default());
+        let request = writer.write(&event("alice", Transition::Disconnect(Loss::TimedOut), 77), Timestamp::default());
         let rest =
             "SdkAppid=1400000000&CallbackCommand=State.StateChange&contenttype=json&ClientIP=192.0.2.7&OptPlatform=Web";
-        assert_eq!(parcel.url, format!("{url}{query}{rest}"));
+        assert_eq!(request.url, format!("{url}{query}{rest}"));
         assert_eq!(
-            parcel.body,
+            request.body,
             r#"{"CallbackCommand":"State.StateChange","EventTime":77000,"Info":{"Action":"Disconnect","To_Account":"alice","Reason":"TimeOut"}}"#
         );
     }
@@ -61,9 +61,9 @@ fn an_account_cannot_write_the_query_or_the_body() {
     change.account = r#"a","Reason":"x"#.into();
     change.platform = "Web&CallbackCommand=Other".into();
     let event = Event { id: Uuid::nil(), change };
-    let parcel = writer("http://a/", WebhookShape::Tencent, None).write(&event, Timestamp::default());
-    assert!(parcel.url.ends_with("&OptPlatform=Web%26CallbackCommand%3DOther"), "{}", parcel.url);
-    let body: serde_json::Value = serde_json::from_str(&parcel.body).unwrap();
+    let request = writer("http://a/", WebhookShape::Tencent, None).write(&event, Timestamp::default());
+    assert!(request.url.ends_with("&OptPlatform=Web%26CallbackCommand%3DOther"), "{}", request.url);
+    let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
     assert_eq!(body["Info"]["To_Account"], r#"a","Reason":"x"#);
 }
 
@@ -71,6 +71,6 @@ fn an_account_cannot_write_the_query_or_the_body() {
 #[test]
 fn the_signature_is_that_of_standard_webhooks() {
     let writer = writer("http://a/", WebhookShape::Hereabouts, Some("a key of our own"));
-    let parcel = writer.write(&event("alice", Transition::Login, 77), Timestamp::from_secs(1_700_000_000));
-    assert_eq!(parcel.headers[2], ("webhook-signature", "v1,JohKkaK+y8v4vfk8ar6WZAj8oJ+W+V1MQArtzGK3NmU=".to_owned()));
+    let request = writer.write(&event("alice", Transition::Login, 77), Timestamp::from_secs(1_700_000_000));
+    assert_eq!(request.headers[2], ("webhook-signature", "v1,JohKkaK+y8v4vfk8ar6WZAj8oJ+W+V1MQArtzGK3NmU=".to_owned()));
 }

@@ -13,12 +13,12 @@ async fn is_refused(node: &RedisStores, known: &Account) {
     is_away(node.accounts.user_ids(vec![known.username.clone()]).await);
     is_away(node.accounts.create(account("new", "device-new")).await);
     is_away(node.accounts.update(known.id, rename("other")).await);
-    is_away(node.ties.change(known.id, subscribe("carol")).await);
-    is_away(node.ties.attendance(vec![known.id]).await);
-    is_away(node.ties.alter(RosterKind::Friends, known.id, add("carol")).await);
-    is_away(node.ties.roster(RosterKind::Friends, known.id).await);
-    is_away(node.ties.rosters(RosterKind::Friends));
-    is_away(node.seen.read(vec![known.id]).await);
+    is_away(node.relations.change(known.id, subscribe("carol")).await);
+    is_away(node.relations.login_states(vec![known.id]).await);
+    is_away(node.relations.alter(RosterKind::Friends, known.id, add("carol")).await);
+    is_away(node.relations.roster(RosterKind::Friends, known.id).await);
+    is_away(node.relations.rosters(RosterKind::Friends));
+    is_away(node.last_seen.read(vec![known.id]).await);
 }
 
 #[tokio::test]
@@ -27,17 +27,17 @@ async fn after_a_restart_with_its_data_all_is_there() {
     let [one, two] = two_nodes_of(&hasty_config(&server.url()));
     let alice = account("alice", "device-alice");
     one.accounts.create(alice.clone()).await.unwrap();
-    one.ties.change(alice.id, subscribe("bob")).await.unwrap();
-    one.ties.alter(RosterKind::Friends, alice.id, add("bob")).await.unwrap().unwrap();
+    one.relations.change(alice.id, subscribe("bob")).await.unwrap();
+    one.relations.alter(RosterKind::Friends, alice.id, add("bob")).await.unwrap().unwrap();
     let (early, late) = (Timestamp::from_secs(today().as_secs() - 9), Timestamp::from_secs(today().as_secs()));
-    one.seen.note(&mut [(alice.id, Sighting::active(early, None))].into_iter()).unwrap();
-    settle(&one.seen).await.unwrap();
+    one.last_seen.note(&mut [(alice.id, Activity::active(early, None))].into_iter()).unwrap();
+    settle(&one.last_seen).await.unwrap();
     server.kill();
     is_refused(&one, &alice).await;
     is_refused(&two, &alice).await;
     // What was seen meanwhile waits.
-    two.seen.note(&mut [(alice.id, Sighting::online(late))].into_iter()).unwrap();
-    is_away(settle(&two.seen).await);
+    two.last_seen.note(&mut [(alice.id, Activity::online(late))].into_iter()).unwrap();
+    is_away(settle(&two.last_seen).await);
     assert!(matches!(open(&hasty_config(&server.url())), Err(StartError::Unreachable { .. })));
     server.start_again();
     let found = loop {
@@ -48,12 +48,13 @@ async fn after_a_restart_with_its_data_all_is_there() {
     };
     assert_eq!(found, Some(alice.clone()));
     assert_eq!(two.accounts.user_ids(vec![name("alice"), name("new"), name("other")]).await.unwrap(), [alice.id]);
-    let standing = two.ties.change(alice.id, Change::Unsubscribe(Some(Vec::new()))).await.unwrap().standing;
+    let standing =
+        two.relations.change(alice.id, RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap().standing;
     assert_eq!((standing.subscriptions.as_slice().len(), standing.revision), (1, 2));
-    assert_eq!(two.ties.rosters(RosterKind::Friends).unwrap().len(), 1);
-    settle(&two.seen).await.unwrap();
+    assert_eq!(two.relations.rosters(RosterKind::Friends).unwrap().len(), 1);
+    settle(&two.last_seen).await.unwrap();
     let expected = LastSeen { active: early, online: late, state: None };
-    assert_eq!(one.seen.read(vec![alice.id]).await.unwrap(), [expected]);
+    assert_eq!(one.last_seen.read(vec![alice.id]).await.unwrap(), [expected]);
     one.accounts.create(account("new", "device-new")).await.unwrap();
 }
 
@@ -65,7 +66,7 @@ async fn a_stall_is_answered_in_time_and_then_all_goes_on() {
     one.accounts.create(alice.clone()).await.unwrap();
     server.signal("-STOP");
     // A second's patience each, whatever waits in the same lane.
-    let asked: Vec<_> = (0..500).map(|_| one.ties.change(alice.id, subscribe("bob"))).collect();
+    let asked: Vec<_> = (0..500).map(|_| one.relations.change(alice.id, subscribe("bob"))).collect();
     let answered = async {
         for answer in asked {
             is_away(answer.await);
@@ -78,7 +79,7 @@ async fn a_stall_is_answered_in_time_and_then_all_goes_on() {
     while let Err(error) = one.accounts.account(alice.id).await {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     }
-    one.ties.change(alice.id, subscribe("dave")).await.unwrap();
+    one.relations.change(alice.id, subscribe("dave")).await.unwrap();
     one.accounts.update(alice.id, rename("alicia")).await.unwrap();
 }
 
@@ -90,9 +91,9 @@ async fn a_full_redis_refuses_writes_and_answers_questions() {
     one.accounts.create(alice.clone()).await.unwrap();
     let () = server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1"]);
     is_away(one.accounts.create(account("bob", "device-bob")).await);
-    is_away(one.ties.change(alice.id, subscribe("bob")).await);
+    is_away(one.relations.change(alice.id, subscribe("bob")).await);
     assert_eq!(one.accounts.account(alice.id).await.unwrap(), Some(alice.clone()));
     let () = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
     one.accounts.create(account("bob", "device-bob")).await.unwrap();
-    one.ties.change(alice.id, subscribe("bob")).await.unwrap();
+    one.relations.change(alice.id, subscribe("bob")).await.unwrap();
 }

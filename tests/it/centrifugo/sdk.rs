@@ -36,18 +36,18 @@ async fn connected(world: &World, encoding: Encoding, name: &str) -> Client {
 
 /// Subscribes; what is seen from then on, first what the reply shows.
 fn follow(client: &Client, channel: &str) -> UnboundedReceiver<Vec<u8>> {
-    let (seen, found) = unbounded_channel();
+    let (last_seen, found) = unbounded_channel();
     let subscription = client.new_subscription(channel);
-    let first = seen.clone();
+    let first = last_seen.clone();
     subscription.on_subscribed(move |event| first.send(event.data).unwrap());
-    subscription.on_publication(move |publication| seen.send(publication.data).unwrap());
+    subscription.on_publication(move |publication| last_seen.send(publication.data).unwrap());
     drop(subscription.subscribe());
     found
 }
 
 /// The next of what is seen, but for its times.
-async fn sees(seen: &mut UnboundedReceiver<Vec<u8>>) -> Value {
-    let data = timeout(PATIENCE, seen.recv()).await.expect("saw nothing").expect("the client is there");
+async fn sees(last_seen: &mut UnboundedReceiver<Vec<u8>>) -> Value {
+    let data = timeout(PATIENCE, last_seen.recv()).await.expect("saw nothing").expect("the client is there");
     let mut status: Value = serde_json::from_slice(&data).unwrap();
     let fields = status.as_object_mut().unwrap();
     for time in ["active", "last_online"] {
@@ -63,20 +63,20 @@ async fn calls(client: &Client, method: &str, data: Value) -> Result<Vec<u8>, Re
 async fn one_follows_another(encoding: Encoding) {
     let world = World::start();
     let alice = connected(&world, encoding, "alice").await;
-    let mut seen = follow(&alice, "status:bob");
-    assert_eq!(sees(&mut seen).await, json!({"user": "bob", "online": false, "statuses": []}));
+    let mut last_seen = follow(&alice, "status:bob");
+    assert_eq!(sees(&mut last_seen).await, json!({"user": "bob", "online": false, "statuses": []}));
     let bob = connected(&world, encoding, "bob").await;
-    assert_eq!(sees(&mut seen).await, json!({"user": "bob", "online": true, "statuses": [""]}));
+    assert_eq!(sees(&mut last_seen).await, json!({"user": "bob", "online": true, "statuses": [""]}));
     assert_eq!(calls(&bob, "update_user_status", json!({"state": "dnd"})).await.unwrap(), b"");
     let busy = json!({"user": "bob", "online": true, "statuses": ["dnd"], "state": "dnd"});
-    assert_eq!(sees(&mut seen).await, busy);
+    assert_eq!(sees(&mut last_seen).await, busy);
     match calls(&bob, "nope", json!({})).await {
         Err(RequestError::ErrorResponse(error)) => assert_eq!(error.code, 104),
         other => panic!("a method that is not there: {other:?}"),
     }
     timeout(PATIENCE, bob.disconnect().into_future()).await.expect("not disconnected");
     assert_eq!(bob.state(), State::Disconnected);
-    assert_eq!(sees(&mut seen).await, json!({"user": "bob", "online": false, "statuses": [], "state": "dnd"}));
+    assert_eq!(sees(&mut last_seen).await, json!({"user": "bob", "online": false, "statuses": [], "state": "dnd"}));
     assert_eq!(alice.state(), State::Connected);
 }
 

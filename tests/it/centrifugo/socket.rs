@@ -8,7 +8,7 @@ use awc::error::WsClientError;
 use awc::ws::Frame;
 use hereabouts::config::centrifugo::Origins;
 use hereabouts::config::value::Period;
-use hereabouts::outbox::Farewell;
+use hereabouts::outbox::CloseRequest;
 use serde_json::json;
 
 use super::client::token;
@@ -194,12 +194,12 @@ async fn a_stop_reaches_whoever_is_in_and_whoever_waits_at_the_door() {
     let world = World::start();
     let (mut bob, mut stranger) = (world.centrifugo("42").await, world.dials("").await);
     // There and back: the stranger's session has started.
-    world.parts.engine.close_all(Farewell::Drain);
+    world.parts.engine.close_all(CloseRequest::Drain);
     assert_eq!(bob.hears_close().await, (3001, "shutdown".to_owned()));
-    let lobby = &world.parts.served.centrifugo.services.lobby;
+    let pending_connections = &world.parts.served.centrifugo.services.pending_connections;
     let closed = async {
         loop {
-            lobby.close_all(Farewell::Drain);
+            pending_connections.close_all(CloseRequest::Drain);
             if let Ok(close) = actix_web::rt::time::timeout(Duration::from_millis(50), stranger.hears_close()).await {
                 return close;
             }

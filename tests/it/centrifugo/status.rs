@@ -106,8 +106,8 @@ async fn a_user_has_the_same_id_however_it_is_written() {
     let upper = format!("status:{}", id.to_uppercase());
     assert_eq!(alice.subscribes(&upper).await["user"], id.to_uppercase());
     let _bob = world.centrifugo(id).await;
-    let seen = alice.sees(&upper).await;
-    assert_eq!((&seen["user"], &seen["online"]), (&json!(id.to_uppercase()), &json!(true)));
+    let last_seen = alice.sees(&upper).await;
+    assert_eq!((&last_seen["user"], &last_seen["online"]), (&json!(id.to_uppercase()), &json!(true)));
 }
 
 #[actix_web::test]

@@ -34,8 +34,8 @@ async fn is_kept(stop: impl Fn(Server) -> tempfile::TempDir) {
     }
     told.extend(alice.news.drain(..));
     assert!(told.contains(&status("carol", 2, "")), "{told:?}");
-    let seen = alice.queries(&["carol", "left", "nobody"]).await;
-    assert_eq!(seen, [status("carol", 2, ""), status("left", 3, ""), status("nobody", 3, "")]);
+    let last_seen = alice.queries(&["carol", "left", "nobody"]).await;
+    assert_eq!(last_seen, [status("carol", 2, ""), status("left", 3, ""), status("nobody", 3, "")]);
     let mut bob = logs_in(&server, "bob").await;
     let mut carol = logs_in(&server, "carol").await;
     assert_eq!(alice.hears().await, status("carol", 1, ""), "live without a call");

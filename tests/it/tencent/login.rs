@@ -27,7 +27,7 @@ async fn nothing_but_a_login_and_a_heartbeat_before_the_login() {
 async fn each_bad_user_sig_has_its_code_and_the_socket_lives() {
     let world = World::start();
     let mut device = Device::connects(&world, "alice").await;
-    let alice = AccountName::new("alice").unwrap();
+    let alice = MemberName::new("alice").unwrap();
     let now = world.clock.time_of_day();
     let made =
         |app, secret: &str, life| UserSigs::new(app, &Secret::new(secret)).make(&alice, Duration::from_secs(life), now);
@@ -106,7 +106,7 @@ async fn without_a_secret_there_is_no_such_socket() {
 async fn a_server_that_stops_says_so_before_it_closes() {
     let world = World::start();
     let mut alice = Device::logs_in(&world, "alice").await;
-    world.parts.engine.close_all(hereabouts::outbox::Farewell::Drain);
+    world.parts.engine.close_all(hereabouts::outbox::CloseRequest::Drain);
     let told = alice.person.hears().await;
     assert_eq!(told, json!({"jsonrpc": "2.0", "method": "onServerShutdown", "params": {"reconnect": true}}));
     assert_eq!(alice.person.hears_close().await, (1001, "server shutting down".into()));
@@ -129,16 +129,16 @@ async fn a_login_that_cannot_follow_all_that_it_lists_is_none_and_ends_the_conne
         config.tencent.friend_status_notification = true;
     });
     let users = &world.parts.users;
-    let alice = AccountName::new("alice").unwrap();
-    let friends: Vec<AccountName> =
-        (0..12).map(|number| AccountName::new(&format!("friend-{number}")).unwrap()).collect();
-    users.accounts.alter(RosterKind::Friends, alice.user(), Edit::Add(friends.clone())).await.unwrap();
+    let alice = MemberName::new("alice").unwrap();
+    let friends: Vec<MemberName> =
+        (0..12).map(|number| MemberName::new(&format!("friend-{number}")).unwrap()).collect();
+    users.members.alter(RosterKind::Friends, alice.user(), Edit::Add(friends.clone())).await.unwrap();
     let mut device = Device::connects(&world, "alice").await;
     assert_eq!(device.code("login", credentials(&world, "alice")).await, -32000);
     assert_eq!(device.person.hears_close().await, (1013, "server busy".into()));
     world.until_users(0).await;
-    let gone = friends.iter().map(AccountName::user).collect();
-    users.accounts.alter(RosterKind::Friends, alice.user(), Edit::Remove(gone)).await.unwrap();
+    let gone = friends.iter().map(MemberName::user).collect();
+    users.members.alter(RosterKind::Friends, alice.user(), Edit::Remove(gone)).await.unwrap();
     Device::logs_in(&world, "alice").await;
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hereabouts::auth::user_sig::UserSigs;
 use hereabouts::config::value::Secret;
-use hereabouts::presence::account::AccountName;
+use hereabouts::presence::member_name::MemberName;
 use serde_json::{Value, json};
 
 use crate::world::{Person, World};
@@ -42,7 +42,7 @@ fn statuses(list: &Value) -> Vec<Status> {
 }
 
 fn user_sig(world: &World, name: &str) -> String {
-    let account = AccountName::new(name).unwrap();
+    let account = MemberName::new(name).unwrap();
     UserSigs::new(APP, &Secret::new(SECRET)).make(&account, Duration::from_secs(3600), world.clock.time_of_day())
 }
 
@@ -170,11 +170,11 @@ impl Device {
 
 /// Until `user` looks like this to `watcher`.
 async fn until(watcher: &mut Device, expected: Status) {
-    let seen = async {
+    let last_seen = async {
         while watcher.queries(&[&expected.0]).await != [expected.clone()] {
             tokio::task::yield_now().await;
         }
     };
-    let seen = tokio::time::timeout(crate::world::PATIENCE, seen).await;
-    assert!(seen.is_ok(), "{expected:?} was not to be seen");
+    let last_seen = tokio::time::timeout(crate::world::PATIENCE, last_seen).await;
+    assert!(last_seen.is_ok(), "{expected:?} was not to be seen");
 }

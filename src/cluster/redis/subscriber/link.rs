@@ -11,7 +11,7 @@ use crate::cluster::redis::connect::Host;
 use crate::cluster::redis::reader::Found;
 use crate::cluster::redis::shard::Shard;
 use crate::cluster::redis::topology::Topology;
-use crate::cluster::{BackplaneError, Order};
+use crate::cluster::{BackplaneError, NodeCommand};
 use crate::presence::id::UserId;
 
 /// Messages of one connection that may wait; past that they are dropped and its buckets are read from the log.
@@ -82,7 +82,7 @@ impl Link {
 
 /// Hands an order to the engine.
 pub fn carry_out(shard: &Shard, user: UserId, order: &Bytes) {
-    match Order::decode(order) {
+    match NodeCommand::decode(order) {
         Some(order) if shard.listener.ordered(user, order.clone()) => {}
         Some(_) => log::warn!("an order about a user was dropped: the engine has no room"),
         None => log::debug!("an order of a later version is skipped"),

@@ -157,7 +157,7 @@ fn a_subscription_and_its_publications_say_what_the_user_shows() {
     let shown = r#"{"user":"4\"2","online":true,"statuses":["dnd",""],"active":1627107289,"state":"dnd"}"#;
     assert_eq!(line(&reply), format!(r#"{{"id":2,"subscribe":{{"data":{shown}}}}}"#));
     let publisher = json().publisher().unwrap();
-    let push = publisher.publication(&Topic("status:4\"2".into()), &publisher.body(&snapshot(&["dnd", ""])));
+    let push = publisher.publication(&ClientAlias("status:4\"2".into()), &publisher.body(&snapshot(&["dnd", ""])));
     assert_eq!(line(&[push]), format!(r#"{{"push":{{"channel":"status:4\"2","pub":{{"data":{shown}}}}}}}"#));
     let absent = r#"{"user":"4\"2","online":false,"statuses":[]}"#;
     assert_eq!(line(&json().followed(&tag, &[])), format!(r#"{{"id":2,"subscribe":{{"data":{absent}}}}}"#));

@@ -61,7 +61,7 @@ fn a_subscription_and_its_publications_say_what_the_user_shows() {
     let shown = r#"{"user":"42","online":true,"statuses":["dnd"],"active":1627107289,"state":"dnd"}"#;
     assert!(bytes(&reply[0]).ends_with(shown.as_bytes()), "{reply:?}");
     let publisher = protobuf().publisher().unwrap();
-    let push = publisher.publication(&Topic("status:42".into()), &publisher.body(&snapshot(&["dnd"])));
+    let push = publisher.publication(&ClientAlias("status:42".into()), &publisher.body(&snapshot(&["dnd"])));
     assert!(bytes(&push).ends_with(shown.as_bytes()), "{push:?}");
 }
 

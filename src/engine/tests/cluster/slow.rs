@@ -1,0 +1,83 @@
+//! A backplane that takes its time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::cluster::node::NodeInfo;
+use crate::cluster::record::Record;
+use crate::cluster::{Answer, BackplaneError, CallWindow, NodeCommand, NodeHealth};
+use crate::presence::general_status::Exit;
+use crate::presence::remote::Remote;
+
+/// Does not know what other nodes have, and tells them nothing, until it is said so.
+pub struct Slow {
+    pub inner: Arc<MemoryBackplane>,
+    pub knows: AtomicBool,
+    /// It was asked what it does not know.
+    pub asked: AtomicBool,
+}
+
+impl Backplane for Slow {
+    fn announce(&self, user: UserId, record: Record) {
+        self.inner.announce(user, record);
+    }
+
+    fn withdraw(&self, user: UserId, exit: Exit) {
+        self.inner.withdraw(user, exit);
+    }
+
+    fn linger(&self, user: UserId, span: Duration) {
+        self.inner.linger(user, span);
+    }
+
+    fn watch(&self, user: UserId) {
+        self.inner.watch(user);
+    }
+
+    fn unwatch(&self, user: UserId) {
+        self.inner.unwatch(user);
+    }
+
+    fn remote(&self, user: UserId) -> Option<Remote> {
+        if self.knows.load(Ordering::Relaxed) {
+            return self.inner.remote(user);
+        }
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn look(&self, users: Vec<UserId>) -> Answer<'_, hashbrown::HashMap<UserId, Remote>> {
+        self.inner.look(users)
+    }
+
+    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()> {
+        match self.knows.load(Ordering::Relaxed) {
+            true => self.inner.order(user, order),
+            false => Box::pin(async { Err(BackplaneError::Busy) }),
+        }
+    }
+
+    fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
+        self.inner.take_call(user, window)
+    }
+
+    fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
+        self.inner.nodes()
+    }
+
+    fn standing(&self) -> NodeHealth {
+        self.inner.standing()
+    }
+
+    fn info(&self) -> NodeInfo {
+        self.inner.info()
+    }
+
+    fn describe(&self, connections: u64, users: u64) {
+        self.inner.describe(connections, users);
+    }
+
+    fn close(&self, hold: Duration) -> Answer<'_, ()> {
+        self.inner.close(hold)
+    }
+}

@@ -1,0 +1,157 @@
+//! One account with devices on several nodes.
+
+use super::*;
+use crate::cluster::memory::{MemoryBackplane, MemoryHub};
+use crate::cluster::{Backplane, Listener};
+use crate::engine::{BackplaneListener, ClusterHandle, Edit};
+use crate::presence::calls::Call;
+
+/// Two nodes with the same ties.
+struct Pair {
+    clubs: [Club; 2],
+    ears: [BackplaneListener; 2],
+    backplanes: [Arc<MemoryBackplane>; 2],
+}
+
+impl Pair {
+    fn new() -> Self {
+        let hub = MemoryHub::new(&Clock::system());
+        let relations = Arc::new(Gated { relations: MemoryRelations::new(), gate: Semaphore::new(1) });
+        let ears = [BackplaneListener::default(), BackplaneListener::default()];
+        let join = |number: usize| Arc::new(hub.join(&format!("node {number}"), Arc::new(ears[number].clone())));
+        let backplanes = [join(0), join(1)];
+        let club = |number: usize| {
+            let (backplane, listener) = (backplanes[number].clone(), ears[number].clone());
+            let nodes = ClusterHandle {
+                backplane,
+                listener,
+                drain_linger: Duration::from_secs(30),
+                patience: Duration::from_secs(5),
+            };
+            let club = Club::among(Some(nodes), relations.clone());
+            club.world.connections.set(1 + 1000 * number as u128);
+            club
+        };
+        let clubs = [club(0), club(1)];
+        Self { clubs, ears, backplanes }
+    }
+}
+
+async fn until(holds: impl AsyncFn() -> bool) {
+    let arrived = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, arrived).await.expect("it did not come");
+}
+
+#[actix_web::test]
+async fn what_one_device_subscribes_to_is_told_to_those_on_other_nodes() {
+    let pair = Pair::new();
+    let [one, two] = &pair.clubs;
+    let mut bob = one.world.connects("bob", Some("hi")).await;
+    let (mut phone, mut tablet) = (one.logs_in().await, two.logs_in().await);
+    assert_eq!(phone.subscribes(&["bob"]).await, "reply[bob=1:hi]");
+    until(async || pair.backplanes[1].remote(UserId::from_name("bob")).is_some()).await;
+    two.settles("bob").await;
+    bob.sets(Some("away"));
+    assert_eq!(phone.hears().await, "bob=1:away");
+    assert_eq!(tablet.hears().await, "bob=1:away");
+    two.members.unsubscribe(member(), None).await.unwrap();
+    until(async || one.world.engine.inspect(users(&["bob"])).await.is_ok() && seated(one).await == [2]).await;
+    one.settles("bob").await;
+    shows(&mut bob, "unseen").await;
+    assert_eq!(phone.subscribes(&["bob"]).await, "reply[bob=1:last]", "told in between");
+}
+
+/// The revisions that a node knows of the account.
+async fn seated(club: &Club) -> Vec<u64> {
+    let (answer, seated) = oneshot::channel();
+    let ask = crate::engine::member_handlers::Seated { member: Some(member()), answer };
+    club.world.engine.supervisor(member()).deliver(ask);
+    seated.await.unwrap().into_iter().map(|(_, revision)| revision).collect()
+}
+
+#[actix_web::test]
+async fn an_account_is_in_until_its_last_device_has_left_the_last_node() {
+    let pair = Pair::new();
+    let [one, two] = &pair.clubs;
+    let (phone, tablet) = (one.logs_in().await, two.logs_in().await);
+    tablet.logs_out().await;
+    assert_eq!(one.login_states().await, LoginState::In);
+    phone.logs_out().await;
+    assert!(matches!(one.login_states().await, LoginState::LoggedOut(_)));
+    let (phone, _tablet) = (one.logs_in().await, two.logs_in().await);
+    pair.backplanes[1].crash();
+    phone.logs_out().await;
+    assert!(matches!(one.login_states().await, LoginState::LoggedOut(_)), "the other node is dead");
+}
+
+#[actix_web::test]
+async fn calls_are_counted_over_all_nodes() {
+    let pair = Pair::new();
+    let [one, two] = &pair.clubs;
+    for number in 0..20 {
+        pair.clubs[number % 2].members.count(member(), Call::Query).await.unwrap();
+    }
+    for club in [one, two] {
+        let refused = club.members.count(member(), Call::Query).await;
+        assert!(matches!(refused, Err(MemberError::TooOften(often)) if often.limit == 20), "{refused:?}");
+        club.members.count(member(), Call::Subscribe).await.unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn a_block_takes_effect_though_whoever_asked_for_it_has_gone() {
+    let pair = Pair::new();
+    let [one, two] = &pair.clubs;
+    let _bob = one.world.connects("bob", Some("hi")).await;
+    let mut tablet = two.logs_in().await;
+    assert_eq!(tablet.subscribes(&["bob"]).await, "reply[bob=1:hi]");
+    let closed = one.relations.gate.acquire().await.unwrap();
+    let block = one.members.alter(RosterKind::Blocked, UserId::from_name("bob"), Edit::Add(names(&["alice"])));
+    let mut block = Box::pin(block);
+    assert_eq!((&mut block).now_or_never(), None);
+    tokio::task::yield_now().await;
+    drop(block);
+    drop(closed);
+    assert_eq!(tablet.hears().await, "bob=2:");
+}
+
+#[actix_web::test]
+async fn a_block_hides_on_every_node_at_once_and_after_messages_were_lost() {
+    let pair = Pair::new();
+    let [one, two] = &pair.clubs;
+    let _bob = one.world.connects("bob", Some("hi")).await;
+    let mut tablet = two.logs_in().await;
+    assert_eq!(tablet.subscribes(&["bob"]).await, "reply[bob=1:hi]");
+    let bob = UserId::from_name("bob");
+    one.members.alter(RosterKind::Blocked, bob, Edit::Add(names(&["alice"]))).await.unwrap();
+    assert_eq!(tablet.hears().await, "bob=2:");
+    one.members.alter(RosterKind::Blocked, bob, Edit::Remove(vec![member()])).await.unwrap();
+    assert_eq!(tablet.hears().await, "bob=1:hi");
+    // Changed by somebody whose order does not come.
+    let add = RosterChange::Add(names(&["alice"]), crate::presence::quota::Quota::new(9));
+    two.relations.alter(RosterKind::Blocked, bob, add).await.unwrap().unwrap();
+    pair.ears[1].missed();
+    assert_eq!(tablet.hears().await, "bob=2:");
+}
+
+#[actix_web::test]
+async fn a_text_of_the_account_shows_on_all_its_devices() {
+    let pair = Pair::new();
+    let [one, two] = &pair.clubs;
+    let mut carol = one.world.connects("carol", None).await;
+    carol.follows(&["alice"]);
+    assert_eq!(carol.hears().await, "reply[]");
+    let (mut phone, mut tablet) = (one.logs_in().await, two.logs_in().await);
+    let id = phone.device.request();
+    phone.device.address.await_status(id, vec![Frame::text("done")]);
+    phone.device.connection_handle.as_ref().unwrap().set_custom(Some(text("busy")), id).unwrap();
+    assert_eq!(phone.device.hears().await, "done");
+    assert_eq!(phone.hears().await, "alice=1:busy");
+    assert_eq!(tablet.hears().await, "alice=1:busy");
+    let shown = two.members.views(None, &users(&["alice"]), &Exits::new()).await.unwrap();
+    assert_eq!(shown[0].presences.iter().filter(|one| one.status == text("busy")).count(), 2);
+}

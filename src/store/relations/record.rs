@@ -1,0 +1,130 @@
+//! Standings and lists as bytes: version, CRC-32 of the rest, JSON.
+//!
+//! The checksum is our own because the database reads a damaged journal as one that was cut off.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::presence::id::UserId;
+use crate::presence::member_name::MemberName;
+use crate::presence::member_record::{LoginState, MemberRecord};
+use crate::presence::roster::Roster;
+use crate::presence::subscriptions::{DeliveredStatus, Subscription, Subscriptions};
+use crate::presence::time::Timestamp;
+use crate::store::StoreError;
+
+const VERSION: u8 = 1;
+
+/// A standing as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    login_states: Where,
+    subscriptions: Vec<(String, Option<u64>)>,
+    revision: u64,
+    logins: u64,
+    #[serde(default)]
+    sites: Vec<(u64, u64)>,
+}
+
+/// Whole seconds.
+#[derive(Serialize, Deserialize)]
+enum Where {
+    Never,
+    In,
+    Lost(u64),
+    LoggedOut(u64),
+}
+
+pub fn encode_standing(standing: &MemberRecord) -> Vec<u8> {
+    let login_states = match standing.login_states {
+        LoginState::Never => Where::Never,
+        LoginState::In => Where::In,
+        LoginState::Lost(since) => Where::Lost(since.as_secs()),
+        LoginState::LoggedOut(since) => Where::LoggedOut(since.as_secs()),
+    };
+    let subscriptions = standing.subscriptions.as_slice().iter();
+    encode(&Written {
+        login_states,
+        subscriptions: subscriptions
+            .map(|one| (one.name.as_str().into(), one.told.map(|DeliveredStatus(digest)| digest)))
+            .collect(),
+        revision: standing.revision,
+        logins: standing.logins,
+        sites: standing.sites.clone(),
+    })
+}
+
+pub fn decode_standing(account: UserId, record: &[u8]) -> Result<MemberRecord, StoreError> {
+    let damaged = || StoreError::Damaged(format!("the standing of {account}"));
+    let Written { login_states, subscriptions, revision, logins, sites } = decode(record).ok_or_else(damaged)?;
+    let login_states = match login_states {
+        Where::Never => LoginState::Never,
+        Where::In => LoginState::In,
+        Where::Lost(since) => LoginState::Lost(Timestamp::from_secs(since)),
+        Where::LoggedOut(since) => LoginState::LoggedOut(Timestamp::from_secs(since)),
+    };
+    let subscriptions: Option<Vec<Subscription>> = subscriptions
+        .into_iter()
+        .map(|(name, told)| Some(Subscription { name: MemberName::new(&name).ok()?, told: told.map(DeliveredStatus) }))
+        .collect();
+    let subscriptions = Subscriptions::new(subscriptions.ok_or_else(damaged)?);
+    Ok(MemberRecord { login_states, subscriptions, revision, logins, sites })
+}
+
+pub fn encode_roster(roster: &Roster) -> Vec<u8> {
+    encode(&roster.names().iter().map(MemberName::as_str).collect::<Vec<_>>())
+}
+
+pub fn decode_roster(owner: UserId, record: &[u8]) -> Result<Roster, StoreError> {
+    let damaged = || StoreError::Damaged(format!("a list of {owner}"));
+    let names: Vec<String> = decode(record).ok_or_else(damaged)?;
+    let names: Result<Vec<MemberName>, _> = names.iter().map(|name| MemberName::new(name)).collect();
+    names.map(Roster::new).map_err(|_| damaged())
+}
+
+fn encode(content: &impl Serialize) -> Vec<u8> {
+    let json = serde_json::to_vec(content).expect("these types always serialize");
+    let mut record = vec![VERSION];
+    record.extend(crc32fast::hash(&json).to_be_bytes());
+    record.extend(json);
+    record
+}
+
+fn decode<T: DeserializeOwned>(record: &[u8]) -> Option<T> {
+    let (&[version, a, b, c, d], json) = record.split_first_chunk()?;
+    if version != VERSION || crc32fast::hash(json).to_be_bytes() != [a, b, c, d] {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> MemberName {
+        MemberName::new(text).unwrap()
+    }
+
+    #[test]
+    fn records_are_read_back_and_one_flipped_bit_is_seen() {
+        let user = UserId::from_name("alice");
+        let subscription = |text, told| Subscription { name: name(text), told };
+        let subscriptions = vec![subscription("bob", Some(DeliveredStatus(u64::MAX))), subscription("c \"d\\", None)];
+        let since = Timestamp::from_secs(1_795_220_273);
+        for login_states in [LoginState::Never, LoginState::In, LoginState::Lost(since), LoginState::LoggedOut(since)] {
+            let subscriptions = Subscriptions::new(subscriptions.clone());
+            let standing = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
+            let record = encode_standing(&standing);
+            assert_eq!(decode_standing(user, &record), Ok(standing));
+            for position in 0..record.len() {
+                let mut damaged = record.clone();
+                damaged[position] ^= 1;
+                assert!(matches!(decode_standing(user, &damaged), Err(StoreError::Damaged(_))), "at {position}");
+            }
+        }
+        let roster = Roster::new(vec![name("bob"), name("carol")]);
+        assert_eq!(decode_roster(user, &encode_roster(&roster)), Ok(roster));
+        assert!(decode_roster(user, &[]).is_err());
+    }
+}
