@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
@@ -173,7 +174,7 @@ async function receiver({ code }, stage) {
   const child = spawn(PYTHON, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
   stage.atEnd(() => child.kill());
   const lines = new Inbox();
-  child.stdout.setEncoding('utf8').on('data', (text) => text.trim().split('\n').forEach((line) => lines.put(line)));
+  createInterface(child.stdout).on('line', (line) => lines.put(line));
   const line = (pattern) => lines.take((text) => pattern.test(text), () => new Error(`no ${pattern}: ${lines.all.join('\n')}`));
   const port = await line(/^\d+$/);
   await comeAndGo(stage, { HEREABOUTS_WEBHOOK__URLS: `http://127.0.0.1:${port}/`, HEREABOUTS_WEBHOOK__SECRET_KEY: 'my-signing-key' });
@@ -197,11 +198,11 @@ async function redis({ code }, stage, t) {
   const child = spawn('redis-server', [file], { stdio: ['ignore', 'pipe', 'pipe'] });
   const lines = new Inbox();
   child.once('error', ({ code }) => lines.put(code));
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => lines.put(text));
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => lines.put(line));
   stage.atEnd(() => child.kill());
-  const said = await lines.take((text) => /ready to accept connections|FATAL|ENOENT/i.test(text), () => new Error(lines.all.join('')));
+  const said = await lines.take((text) => /ready to accept connections|FATAL|ENOENT/i.test(text), () => new Error(lines.all.join('\n')));
   if (said === 'ENOENT') return t.skip('no redis-server on this machine');
-  assert.doesNotMatch(said, /FATAL/, lines.all.join(''));
+  assert.doesNotMatch(said, /FATAL/, lines.all.join('\n'));
 }
 
 const used = new Set();
