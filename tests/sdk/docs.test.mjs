@@ -255,3 +255,13 @@ test('docs/server-api.md has a sample of every method', async (t) => {
   const missing = Object.keys(paths).filter((path) => !new RegExp(`http://127.0.0.1:7350${path}\\s`).test(samples));
   assert.deepEqual(missing, []);
 });
+
+test('docs/operations.md has every metric', async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  const page = await readFile(new URL('docs/operations.md', ROOT), 'utf8');
+  const names = Array.from(metrics.matchAll(/^# TYPE (\w+) (\w+)$/gm), ([, name, kind]) => (kind === 'counter' ? `${name}_total` : name));
+  assert.ok(names.length > 0);
+  assert.deepEqual(names.filter((name) => !page.includes(`\`${name}\``)), []);
+});
