@@ -175,15 +175,17 @@ fn the_page_of_settings_is_generated_from_the_defaults() {
     }
 }
 
-/// Checks that every path named in the documents for contributors exists, and that the map names every folder.
+/// Checks that every path that the documents name exists, and that the map names every folder.
 #[test]
 fn the_documents_name_paths_that_exist_and_the_map_is_whole() {
     const FOLDERS: [&str; 7] = ["src/", "tests/", "docs/", "static/", "proto/", "tools/", "benches/"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let is_path = |letter: char| letter.is_alphanumeric() || "._-/".contains(letter);
     let mut wrong = Vec::new();
-    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
-        let text = fs::read_to_string(root.join(page)).unwrap();
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|page| root.join(page));
+    for path in pages.into_iter().chain(sources("docs", "md")) {
+        let page = path.strip_prefix(root).unwrap().display();
+        let text = fs::read_to_string(&path).unwrap();
         let words = text.split(|letter| !is_path(letter)).map(|word| word.trim_end_matches('.'));
         let missing = words
             .filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)) && !root.join(word).exists())
