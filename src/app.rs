@@ -41,7 +41,7 @@ use crate::metrics::Metrics;
 use crate::outbox::CloseRequest;
 use crate::presence::privacy::{Audience, Privacy};
 use crate::presence::roster::RosterKind;
-use crate::session::authenticator::DatedTokens;
+use crate::session::authenticator::TokenAuthenticator;
 use crate::session::connection_listener::ConnectionListener;
 use crate::session::member::MemberRules;
 use crate::session::{ConnectionIds, DeadlineTimer, HandshakeRules, LingerTimes, PendingConnections, Services};
@@ -337,18 +337,18 @@ fn centrifugo(config: &Config, clock: &Clock, services: Services) -> anyhow::Res
     let client = &config.centrifugo.client;
     let (ping_interval, pong_timeout) = (client.ping_interval.0, client.pong_timeout.0);
     let rules = HandshakeRules {
-        authenticator: Arc::new(DatedTokens::new(ConnectionTokens::new(&client.token)?, clock)),
-        nobody_without_token: client.allow_anonymous_connect_without_token,
-        nobody_with_token: !client.disallow_anonymous_connection_tokens,
+        authenticator: Arc::new(TokenAuthenticator::new(ConnectionTokens::new(&client.token)?, clock)),
+        anonymous_without_token: client.allow_anonymous_connect_without_token,
+        anonymous_with_token: !client.disallow_anonymous_connection_tokens,
         connections_per_user: match client.user_connection_limit {
             0 => usize::MAX,
             limit => limit,
         },
-        stale_after: client.stale_close_delay.0,
+        handshake_timeout: client.stale_close_delay.0,
         expired_grace: client.expired_close_delay.0,
         may_mark_active: config.user_status.enabled && !config.user_status.disable_for_client,
         states: config.user_status.state_regex.clone(),
-        answers_pings: true,
+        dialect_pings: true,
         ping_interval,
         pong_timeout,
         first_ping: ping_interval,

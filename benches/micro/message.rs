@@ -23,7 +23,7 @@ impl Message {
 /// Measures the decoding of a message that contains a request.
 pub fn decode(bencher: Bencher, protocol: &'static dyn Protocol, message: &Message) {
     let decoded = protocol.decode(message.incoming());
-    assert!(matches!(decoded, Decoded::Request(_)), "a benchmark of refusals: {decoded:?}");
+    assert!(matches!(decoded, Decoded::Command(_)), "a benchmark of refusals: {decoded:?}");
     bencher.bench(|| protocol.decode(divan::black_box(message.incoming())));
 }
 

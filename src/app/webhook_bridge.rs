@@ -48,7 +48,7 @@ impl Census for WebhookBridge {
     }
 
     fn returned(&self, user: UserId, connection: RemoteConnection) {
-        self.tell(user, connection, ConnectionChange::Came);
+        self.tell(user, connection, ConnectionChange::Connected);
     }
 }
 
@@ -70,9 +70,9 @@ impl ConnectionListener for WebhookBridge {
 
 fn transition(change: ConnectionChange) -> Transition {
     match change {
-        ConnectionChange::Came => Transition::Login,
+        ConnectionChange::Connected => Transition::Login,
         ConnectionChange::LoggedOut => Transition::Logout,
         ConnectionChange::Closed => Transition::Disconnect(Loss::LinkClosed),
-        ConnectionChange::Silent => Transition::Disconnect(Loss::TimedOut),
+        ConnectionChange::TimedOut => Transition::Disconnect(Loss::TimedOut),
     }
 }

@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 
 use super::member::MemberAction;
-use super::protocol::Closing;
+use super::protocol::CloseFrame;
 use crate::outbox::{ClientAlias, Frames, RequestTag};
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;
@@ -40,9 +40,9 @@ pub enum Action {
     /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
     Attach(Arrival),
     /// What is to be done for an account.
-    Account(MemberAction),
+    Member(MemberAction),
     /// Have the next that many answers go out as one.
-    Gather(usize),
+    BatchReplies(usize),
     /// Have the outbox wait for the own user's acknowledgement and send `done`, then mark the user active.
     MarkActive {
         /// The request's number.
@@ -53,7 +53,7 @@ pub enum Action {
         done: Frames,
     },
     /// Ask for this user's visible connections and come back with [`State::shown`](super::state::State::shown).
-    ShowConnections(UserId),
+    ListConnections(UserId),
     /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
     Unfollow {
         /// The request's number.
@@ -86,7 +86,7 @@ pub enum Action {
     /// Ping the client.
     Ping,
     /// Send what waits, then the close frame, and end the hold on the user.
-    Close(Closing),
+    Close(CloseFrame),
     /// End the connection without another word.
     Stop,
 }
@@ -120,7 +120,7 @@ pub enum Ask {
     /// To show a status.
     SetStatus(Option<StatusText>),
     /// To show a text on all devices of the account.
-    SetCustom(Option<StatusText>),
+    SetCustomStatus(Option<StatusText>),
     /// To be active, and what the user says of itself with it.
     MarkActive(Option<StatusText>),
 }

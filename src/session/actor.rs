@@ -19,7 +19,7 @@ use super::action::{Action, Arrival, Ask};
 use super::connection_listener::ClientInfo;
 use super::input::Input;
 use super::input_gate::InputGate;
-use super::protocol::{CloseCause, Closing, Incoming};
+use super::protocol::{CloseFrame, CloseReason, Incoming};
 use super::reassembler::{Reassembler, ReassemblyError, WholeMessage};
 use super::services::Services;
 use super::state::State;
@@ -109,8 +109,8 @@ impl SessionActor {
                 self.services.metrics.dialect(self.address.dialect()).refused.inc();
                 self.address.respond(&frames);
             }
-            Action::Gather(answers) => self.address.gather(answers),
-            Action::Account(action) => self.account(action, context),
+            Action::BatchReplies(answers) => self.address.gather(answers),
+            Action::Member(action) => self.account(action, context),
             Action::Resolve(usernames) => self.resolve(usernames, context),
             Action::Follow { id, tag, users } => {
                 self.address.await_follow(id, tag, &users);
@@ -125,7 +125,7 @@ impl SessionActor {
                 self.address.await_status(id, done);
                 self.ask(id, Ask::MarkActive(state));
             }
-            Action::ShowConnections(user) => self.show_connections(user, context),
+            Action::ListConnections(user) => self.show_connections(user, context),
             Action::Unfollow { id, users, done } => {
                 self.address.await_unfollow(id, done, users.len());
                 self.ask(id, Ask::Unfollow(users));
@@ -137,7 +137,7 @@ impl SessionActor {
             Action::AskAgain { id, ask } => {
                 let count = match &ask {
                     Ask::Follow(users) | Ask::Listed(users) | Ask::Unfollow(users) => users.len(),
-                    Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) | Ask::SetCustom(_) => 1,
+                    Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) | Ask::SetCustomStatus(_) => 1,
                 };
                 self.address.asked_again(count);
                 self.ask(id, ask);
@@ -170,7 +170,7 @@ impl SessionActor {
             }
             Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
             Ask::SetStatus(status) => connection_handle.set_status(status, id),
-            Ask::SetCustom(text) => connection_handle.set_custom(text, id),
+            Ask::SetCustomStatus(text) => connection_handle.set_custom(text, id),
             Ask::MarkActive(state) => connection_handle.mark_active(state, id),
         };
         if let Err(error) = result {
@@ -222,7 +222,7 @@ impl SessionActor {
 
     /// Closes once all that waits is out, and lets the user go: its followers are told now, not when the client has
     /// answered.
-    fn close(&mut self, closing: &Closing) {
+    fn close(&mut self, closing: &CloseFrame) {
         self.address.finish(Frame::close(closing.code, &closing.reason));
         self.let_go();
         self.keep_reminded();
@@ -276,7 +276,7 @@ impl SessionActor {
             WholeMessage::Binary(bytes) => self.message(Incoming::Binary(&bytes), context),
             WholeMessage::Text(bytes) => match std::str::from_utf8(&bytes) {
                 Ok(text) => self.message(Incoming::Text(text), context),
-                Err(_) => self.fail(CloseCause::BrokenText, context),
+                Err(_) => self.fail(CloseReason::InvalidUtf8, context),
             },
         }
     }
@@ -285,12 +285,12 @@ impl SessionActor {
         match result {
             Ok(Some(whole)) => self.whole(whole, context),
             Ok(None) => self.state.heard(self.services.clock.now()),
-            Err(ReassemblyError::TooLarge) => self.fail(CloseCause::MessageTooLarge, context),
-            Err(ReassemblyError::OutOfOrder) => self.fail(CloseCause::BrokenFrames, context),
+            Err(ReassemblyError::TooLarge) => self.fail(CloseReason::MessageTooLarge, context),
+            Err(ReassemblyError::OutOfOrder) => self.fail(CloseReason::ProtocolError, context),
         }
     }
 
-    fn fail(&mut self, cause: CloseCause, context: &mut Context) {
+    fn fail(&mut self, cause: CloseReason, context: &mut Context) {
         self.services.metrics.dialect(self.address.dialect()).refused.inc();
         let actions = self.state.close_because(cause, self.services.clock.now());
         self.carry_out(actions, context);
@@ -350,8 +350,8 @@ impl StreamHandler<Result<Received, ProtocolError>> for SessionActor {
                 let actions = self.state.client_closes(reason.map(|reason| reason.code.into()), now);
                 self.carry_out(actions, context);
             }
-            Err(ProtocolError::Overflow) => self.fail(CloseCause::MessageTooLarge, context),
-            Err(_) => self.fail(CloseCause::BrokenFrames, context),
+            Err(ProtocolError::Overflow) => self.fail(CloseReason::MessageTooLarge, context),
+            Err(_) => self.fail(CloseReason::ProtocolError, context),
         }
     }
 

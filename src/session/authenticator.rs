@@ -27,19 +27,19 @@ pub struct Identity {
 }
 
 /// Tokens as Centrifugo has them. They are dated by the time of day; a connection's deadlines are not.
-pub struct DatedTokens {
+pub struct TokenAuthenticator {
     tokens: ConnectionTokens,
     clock: Clock,
 }
 
-impl DatedTokens {
+impl TokenAuthenticator {
     /// These tokens, read by this clock's time of day.
     pub fn new(tokens: ConnectionTokens, clock: &Clock) -> Self {
         Self { tokens, clock: clock.clone() }
     }
 }
 
-impl Authenticator for DatedTokens {
+impl Authenticator for TokenAuthenticator {
     fn authenticate(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
         let today = self.clock.time_of_day();
         let claims = self.tokens.verify(token, today)?;

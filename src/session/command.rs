@@ -12,7 +12,7 @@ use crate::presence::status::StatusText;
 
 /// A command and the name the client gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct TaggedCommand {
     /// To be echoed in the one answer.
     pub tag: RequestTag,
     /// What is asked.
@@ -56,9 +56,9 @@ pub enum Command {
     /// The user did something; with a text, show it on this connection.
     MarkActive(Option<StatusText>),
     /// Say which of this user's connections others see.
-    ShowConnections(UserId),
+    ListConnections(UserId),
     /// What an account asks.
-    Account(MemberCommand),
+    Member(MemberCommand),
     /// Nothing: the message needs no answer.
     Nothing,
 }
@@ -87,7 +87,7 @@ pub enum Reply {
     /// The connections that others see, the one that changed last at the end.
     Connections(Vec<VisibleConnection>),
     /// What an account is answered.
-    Account(MemberReply),
+    Member(MemberReply),
     /// It is not done, and nothing has changed.
     Refused(Refusal),
 }
@@ -109,7 +109,7 @@ pub enum Refusal {
     /// The session would follow more users than it may.
     TooManyFollows(QuotaExceeded),
     /// The session sends more commands than it may.
-    TooFast {
+    RateLimited {
         /// The commands allowed in a window.
         limit: usize,
         /// When the next will be taken.
@@ -122,9 +122,9 @@ pub enum Refusal {
     /// Whoever this is, it is not for them.
     NotPermitted,
     /// The text is none that a client may say of its user.
-    NotAllowed,
+    StateNotAllowed,
     /// It is switched off.
-    NotAvailable,
+    Disabled,
     /// The server cannot take it at the moment.
     Busy,
 }

@@ -61,11 +61,11 @@ impl ClientInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionChange {
     /// It is part of its user.
-    Came,
+    Connected,
     /// It said goodbye.
     LoggedOut,
     /// Its line was closed.
     Closed,
     /// It was silent for too long.
-    Silent,
+    TimedOut,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::authenticator::{Authenticator, Identity};
 use super::heartbeat::{Heartbeat, HeartbeatEvent};
-use super::protocol::CloseCause;
+use super::protocol::CloseReason;
 use crate::auth::connection::TokenError;
 use crate::config::value::Pattern;
 use crate::presence::id::UserId;
@@ -18,13 +18,13 @@ pub struct HandshakeRules {
     /// Reads their tokens.
     pub authenticator: Arc<dyn Authenticator>,
     /// A client without a token is let in as nobody.
-    pub nobody_without_token: bool,
+    pub anonymous_without_token: bool,
     /// A token without a user is taken.
-    pub nobody_with_token: bool,
+    pub anonymous_with_token: bool,
     /// How many connections a user may have.
     pub connections_per_user: usize,
     /// How long a client may take to say who it is.
-    pub stale_after: Duration,
+    pub handshake_timeout: Duration,
     /// How long an expired token may still be replaced.
     pub expired_grace: Duration,
     /// Clients may say that their user is active.
@@ -32,7 +32,7 @@ pub struct HandshakeRules {
     /// What a client may say of its user with that.
     pub states: Pattern,
     /// The client has to answer pings of the dialect's own; otherwise those of WebSocket do.
-    pub answers_pings: bool,
+    pub dialect_pings: bool,
     /// How often it is pinged.
     pub ping_interval: Duration,
     /// How long its answer may take.
@@ -70,7 +70,7 @@ pub enum Rejection {
     /// The client is told, and may come back with another.
     Expired,
     /// The connection ends.
-    Away(CloseCause),
+    Away(CloseReason),
 }
 
 /// What is due.
@@ -81,13 +81,13 @@ pub enum Due {
     /// A ping of the dialect's own.
     Ping,
     /// The end.
-    Close(CloseCause),
+    Close(CloseReason),
 }
 
 impl Handshake {
     /// Of a client that has just connected.
     pub fn new(rules: HandshakeRules, now: Timestamp) -> Self {
-        let stage = Stage::Closed(now + rules.stale_after);
+        let stage = Stage::Closed(now + rules.handshake_timeout);
         Self { rules, stage, user: None, expires: None, heartbeat: None }
     }
 
@@ -126,11 +126,11 @@ impl Handshake {
         let identity = self.identity(token, now);
         match &identity {
             Ok(identity) => {
-                self.stage = Stage::Entering(now + self.rules.stale_after);
+                self.stage = Stage::Entering(now + self.rules.handshake_timeout);
                 self.user = identity.user;
                 self.expires = identity.expires;
             }
-            Err(Rejection::Expired) => self.stage = Stage::Refused(now + self.rules.stale_after),
+            Err(Rejection::Expired) => self.stage = Stage::Refused(now + self.rules.handshake_timeout),
             Err(Rejection::Away(_)) => {}
         }
         identity
@@ -139,42 +139,42 @@ impl Handshake {
     fn identity(&self, token: &str, now: Timestamp) -> Result<Identity, Rejection> {
         if token.is_empty() {
             let nobody = Identity { user: None, username: None, info: None, expires: None };
-            return if self.rules.nobody_without_token {
+            return if self.rules.anonymous_without_token {
                 Ok(nobody)
             } else {
-                Err(Rejection::Away(CloseCause::BadRequest))
+                Err(Rejection::Away(CloseReason::BadRequest))
             };
         }
         match self.rules.authenticator.authenticate(token, now) {
-            Ok(identity) if identity.user.is_none() && !self.rules.nobody_with_token => {
-                Err(Rejection::Away(CloseCause::NotPermitted))
+            Ok(identity) if identity.user.is_none() && !self.rules.anonymous_with_token => {
+                Err(Rejection::Away(CloseReason::NotPermitted))
             }
             Ok(identity) => Ok(identity),
             Err(TokenError::Expired) => Err(Rejection::Expired),
-            Err(TokenError::Invalid) => Err(Rejection::Away(CloseCause::InvalidToken)),
+            Err(TokenError::Invalid) => Err(Rejection::Away(CloseReason::InvalidToken)),
         }
     }
 
     /// The client is part of its user: it is in. Returns how often it will be pinged and how long its token is good.
     pub fn enter(&mut self, now: Timestamp) -> (Option<Duration>, Option<Duration>) {
         self.stage = Stage::Open;
-        let HandshakeRules { answers_pings, first_ping, ping_interval, pong_timeout, .. } = self.rules;
-        self.heartbeat = answers_pings.then(|| Heartbeat::new(first_ping, ping_interval, pong_timeout, now));
-        (answers_pings.then_some(ping_interval), self.ttl(now))
+        let HandshakeRules { dialect_pings, first_ping, ping_interval, pong_timeout, .. } = self.rules;
+        self.heartbeat = dialect_pings.then(|| Heartbeat::new(first_ping, ping_interval, pong_timeout, now));
+        (dialect_pings.then_some(ping_interval), self.ttl(now))
     }
 
     /// The client brings another token.
-    pub fn refresh(&mut self, token: &str, now: Timestamp) -> Result<Option<Duration>, CloseCause> {
+    pub fn refresh(&mut self, token: &str, now: Timestamp) -> Result<Option<Duration>, CloseReason> {
         if token.is_empty() {
-            return Err(CloseCause::BadRequest);
+            return Err(CloseReason::BadRequest);
         }
         match self.rules.authenticator.authenticate(token, now) {
             Ok(identity) if identity.user == self.user => {
                 self.expires = identity.expires;
                 Ok(self.ttl(now))
             }
-            Ok(_) | Err(TokenError::Invalid) => Err(CloseCause::InvalidToken),
-            Err(TokenError::Expired) => Err(CloseCause::TokenExpired),
+            Ok(_) | Err(TokenError::Invalid) => Err(CloseReason::InvalidToken),
+            Err(TokenError::Expired) => Err(CloseReason::TokenExpired),
         }
     }
 
@@ -190,18 +190,20 @@ impl Handshake {
     /// What is due.
     pub fn tick(&mut self, now: Timestamp) -> Due {
         match self.stage {
-            Stage::Closed(until) | Stage::Refused(until) if until <= now => return Due::Close(CloseCause::Stale),
-            Stage::Entering(until) if until <= now => return Due::Close(CloseCause::Busy),
+            Stage::Closed(until) | Stage::Refused(until) if until <= now => {
+                return Due::Close(CloseReason::HandshakeTimeout);
+            }
+            Stage::Entering(until) if until <= now => return Due::Close(CloseReason::Busy),
             Stage::Closed(_) | Stage::Refused(_) | Stage::Entering(_) => return Due::Nothing,
             Stage::Open => {}
         }
         if self.expiry().is_some_and(|expiry| expiry <= now) {
-            return Due::Close(CloseCause::TokenExpired);
+            return Due::Close(CloseReason::TokenExpired);
         }
         match self.heartbeat.as_mut().map_or(HeartbeatEvent::Calm, |heartbeat| heartbeat.tick(now)) {
             HeartbeatEvent::Calm => Due::Nothing,
             HeartbeatEvent::Due => Due::Ping,
-            HeartbeatEvent::Lost => Due::Close(CloseCause::Silent),
+            HeartbeatEvent::Lost => Due::Close(CloseReason::PingTimeout),
         }
     }
 
@@ -219,6 +221,6 @@ impl Handshake {
 
     /// Whether WebSocket's own pings find out that the client is gone.
     pub fn leaves_pings_to_websocket(&self) -> bool {
-        !self.rules.answers_pings
+        !self.rules.dialect_pings
     }
 }

@@ -43,7 +43,7 @@ pub enum MemberCall {
     /// Goodbye.
     Logout,
     /// Show this text on all devices.
-    SetCustom(Option<StatusText>),
+    SetCustomStatus(Option<StatusText>),
     /// Say what these show.
     Query(Vec<MemberName>),
     /// Say what these show, and every change from here on, on all devices.
@@ -62,7 +62,7 @@ pub enum MemberReply {
     /// Goodbye.
     LoggedOut,
     /// What the account shows from here on.
-    CustomSet(MemberStatus),
+    CustomStatusSet(MemberStatus),
     /// In the order asked.
     Statuses(Vec<MemberStatus>, Vec<Failure>),
     /// Done.
@@ -90,7 +90,7 @@ pub enum MemberRefusal {
     /// A parameter is wrong: which, and how.
     Invalid(ByteString),
     /// The account makes more calls of this kind than it may.
-    TooOften {
+    RateLimited {
         /// The calls allowed in a window; that many have been made.
         limit: usize,
         /// When the next will be taken.
@@ -105,7 +105,7 @@ pub enum MemberRefusal {
     /// It is not our app.
     OtherApp,
     /// It is switched off.
-    SwitchedOff,
+    Disabled,
     /// The server cannot take it at the moment.
     Busy,
 }
@@ -121,7 +121,7 @@ pub enum MemberAction {
         info: Option<ByteString>,
     },
     /// Have the outbox wait for the own user and send `done`, then set the text.
-    SetCustom {
+    SetCustomStatus {
         /// The request's number.
         id: u32,
         /// What to show.

@@ -2,7 +2,7 @@
 //!
 //! * [`command`]: what a client can ask and be answered, whatever the dialect; [`protocol`]: what a dialect provides;
 //! * [`state`]: the rules of a session, pure; [`action`]: what comes out of them;
-//! * [`actor`]: carries them out; [`open()`]: starts it on an HTTP upgrade; [`services`]: what it needs;
+//! * [`actor`]: carries them out; [`open`]: starts it on an HTTP upgrade; [`services`]: what it needs;
 //! * [`handshake`]: lets a client in that says who it is by its first message, [`authenticator`] by its token; [`heartbeat`]: pings
 //!   by the clock; [`pending_connections`]: the connections that are nobody's yet;
 //! * [`account`]: the API of Tencent Chat's user status, for the dialect that has accounts;
@@ -31,6 +31,6 @@ mod state;
 
 pub use deadline_timer::DeadlineTimer;
 pub use handshake::HandshakeRules;
-pub use open::{OpenError, admit, admit_accounts, open};
+pub use open::{OpenError, open_in_band, open_known_user, open_member};
 pub use pending_connections::PendingConnections;
 pub use services::{ConnectionIds, Directory, LingerTimes, LookupFailed, Services};

@@ -33,7 +33,7 @@ pub enum OpenError {
 
 /// Answers a handshake with a session. When the response is made, the connection is part of its user: whoever follows
 /// the user right after sees it.
-pub async fn open(
+pub async fn open_known_user(
     request: &HttpRequest,
     payload: web::Payload,
     protocol: &'static dyn Protocol,
@@ -56,7 +56,7 @@ pub async fn open(
 }
 
 /// Answers a handshake with a session whose client has yet to say who it is.
-pub fn admit(
+pub fn open_in_band(
     request: &HttpRequest,
     payload: web::Payload,
     protocol: &'static dyn Protocol,
@@ -68,7 +68,7 @@ pub fn admit(
 }
 
 /// Answers a handshake with a session of nobody, until an account logs in.
-pub fn admit_accounts(
+pub fn open_member(
     request: &HttpRequest,
     payload: web::Payload,
     protocol: &'static dyn Protocol,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::command::{Reply, Request};
+use super::command::{Reply, TaggedCommand};
 use crate::outbox::{Codec, Frame, Frames, RequestTag};
 
 /// One whole message from a client.
@@ -18,29 +18,29 @@ pub enum Incoming<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoded {
     /// A command.
-    Request(Request),
+    Command(TaggedCommand),
     /// Something that the dialect refuses by itself, with these frames. The connection stays.
     Refused(Frames),
     /// Something after which the connection cannot stay: the frames go out first.
-    Fatal(Frames, Closing),
+    Fatal(Frames, CloseFrame),
     /// The answer to [`Protocol::ping`].
     Pong,
     /// The next that many answers are to go out as one.
-    Gather(usize),
+    BatchReplies(usize),
     /// Several in one message, to be taken in order.
     Batch(Vec<Decoded>),
 }
 
 /// The close frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closing {
+pub struct CloseFrame {
     /// The close code of RFC 6455 section 7.4.
     pub code: u16,
     /// The reason, at most 123 bytes; may be empty.
     pub reason: Cow<'static, str>,
 }
 
-impl Closing {
+impl CloseFrame {
     /// A close frame of this code and reason.
     pub const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason: Cow::Borrowed(reason) }
@@ -49,21 +49,21 @@ impl Closing {
 
 /// Why the session closes a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseCause {
+pub enum CloseReason {
     /// The server stops.
     Drain,
     /// The user is disconnected by the server.
     Disconnected,
     /// The client answers no pings.
-    Silent,
+    PingTimeout,
     /// A message is larger than it may be.
     MessageTooLarge,
     /// The frames break RFC 6455.
-    BrokenFrames,
+    ProtocolError,
     /// A text message is no UTF-8.
-    BrokenText,
+    InvalidUtf8,
     /// The client does not say who it is.
-    Stale,
+    HandshakeTimeout,
     /// The client does what no client may.
     BadRequest,
     /// The client's token is none.
@@ -94,12 +94,12 @@ pub trait Protocol: Codec {
     }
 
     /// What is said before the connection is closed, in dialects that have a word for it besides the close frame.
-    fn last_word(&self, _: CloseCause) -> Option<Frame> {
+    fn closing_message(&self, _: CloseReason) -> Option<Frame> {
         None
     }
 
     /// How the dialect says why it closes.
-    fn closing(&self, cause: CloseCause) -> Closing;
+    fn close_frame(&self, cause: CloseReason) -> CloseFrame;
 
     /// This protocol as the codec of an outbox.
     fn as_codec(&'static self) -> &'static dyn Codec;

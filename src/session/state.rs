@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::action::{Action, Ask};
-use super::command::{Command, Refusal, Reply, Request};
+use super::command::{Command, Refusal, Reply, TaggedCommand};
 use super::handshake::{Due, Handshake};
 use super::member::{Member, MemberReply};
-use super::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use super::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::outbox::{CloseRequest, Drained, RequestTag};
 use crate::presence::follows::{Added, Follows};
@@ -156,9 +156,9 @@ impl State {
         match decoded {
             Decoded::Batch(batch) => batch.into_iter().flat_map(|one| self.take(one, now)).collect(),
             Decoded::Pong => self.pong(now),
-            Decoded::Request(_) | Decoded::Refused(_) | Decoded::Fatal(..) | Decoded::Gather(_) => {
+            Decoded::Command(_) | Decoded::Refused(_) | Decoded::Fatal(..) | Decoded::BatchReplies(_) => {
                 let mut decoded = decoded;
-                if let Decoded::Request(request) = &decoded
+                if let Decoded::Command(request) = &decoded
                     && let Some(refusal) = self.refused_by_rate(now)
                 {
                     let frames = self.protocol.reply(&request.tag, &Reply::Refused(refusal));
@@ -184,10 +184,10 @@ impl State {
         }
         let inside = self.handshake.as_ref().is_none_or(|handshake| handshake.is_open());
         match decoded {
-            Decoded::Request(request) if inside || request.command.connects() => self.begin(request, now),
+            Decoded::Command(request) if inside || request.command.connects() => self.begin(request, now),
             Decoded::Refused(frames) if inside => vec![Action::Refuse(frames)],
-            Decoded::Gather(answers) => vec![Action::Gather(answers)],
-            Decoded::Request(_) | Decoded::Refused(_) => self.close_because(CloseCause::BadRequest, now),
+            Decoded::BatchReplies(answers) => vec![Action::BatchReplies(answers)],
+            Decoded::Command(_) | Decoded::Refused(_) => self.close_because(CloseReason::BadRequest, now),
             Decoded::Fatal(frames, closing) => {
                 let mut actions = vec![Action::Refuse(frames)];
                 actions.extend(self.close(closing, Ending::Closed, now));
@@ -207,22 +207,22 @@ impl State {
     fn refused_by_rate(&mut self, now: Timestamp) -> Option<Refusal> {
         let (limit, window) = self.rate.as_mut()?;
         let again = window.try_acquire(now).err()?;
-        Some(Refusal::TooFast { limit: *limit, retry_after: again.since(now) })
+        Some(Refusal::RateLimited { limit: *limit, retry_after: again.since(now) })
     }
 
-    fn begin(&mut self, request: Request, now: Timestamp) -> Vec<Action> {
-        let Request { tag, command } = request;
+    fn begin(&mut self, request: TaggedCommand, now: Timestamp) -> Vec<Action> {
+        let TaggedCommand { tag, command } = request;
         match command {
             Command::Nothing => Vec::new(),
             Command::Connect { token } => self.connect(tag, &token, now),
             Command::Refresh { token } => self.refresh(&tag, &token, now),
             Command::Subscribe { user, alias } => self.subscribe(tag, user, alias),
             Command::MarkActive(status) => self.mark_active(tag, status),
-            Command::ShowConnections(user) => {
+            Command::ListConnections(user) => {
                 self.under_way(tag, Kind::Showing);
-                vec![Action::ShowConnections(user)]
+                vec![Action::ListConnections(user)]
             }
-            Command::Account(command) => self.account(tag, command),
+            Command::Member(command) => self.account(tag, command),
             Command::Ping => vec![self.reply(&tag, &Reply::Pong)],
             Command::SetStatus(status) => {
                 let done = self.protocol.reply(&tag, &Reply::Done);
@@ -300,10 +300,10 @@ impl State {
         }
         if let Some(close_request) = &drained.close_request {
             actions.extend(match close_request {
-                CloseRequest::Drain => self.close_because(CloseCause::Drain, now),
-                CloseRequest::Disconnected => self.close_because(CloseCause::Disconnected, now),
+                CloseRequest::Drain => self.close_because(CloseReason::Drain, now),
+                CloseRequest::Disconnected => self.close_because(CloseReason::Disconnected, now),
                 CloseRequest::DisconnectWith(told) => {
-                    let closing = Closing { code: told.0, reason: told.1.to_string().into() };
+                    let closing = CloseFrame { code: told.0, reason: told.1.to_string().into() };
                     self.close(closing, Ending::Closed, now)
                 }
             });
@@ -326,7 +326,7 @@ impl State {
                 &[user] if self.handshake.is_some() => Ask::Subscribe(user),
                 users => Ask::Follow(users.to_vec()),
             },
-            Kind::SettingCustom(text) => Ask::SetCustom(text.clone()),
+            Kind::SettingCustom(text) => Ask::SetCustomStatus(text.clone()),
             Kind::Unfollowing => Ask::Unfollow(users.to_vec()),
             Kind::SettingStatus(status) => Ask::SetStatus(status.clone()),
             Kind::MarkingActive(state) => Ask::MarkActive(state.clone()),
@@ -354,7 +354,7 @@ impl State {
             | Kind::Showing
             | Kind::Account
             | Kind::SettingCustom(_) => {}
-            Kind::Entering => actions.extend(self.close_because(CloseCause::Busy, now)),
+            Kind::Entering => actions.extend(self.close_because(CloseReason::Busy, now)),
         }
         actions
     }
@@ -375,8 +375,8 @@ impl State {
             Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
                 Action::Send(frames)
             }
-            Reply::Account(MemberReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
-            Reply::Account(_) => Action::Send(frames),
+            Reply::Member(MemberReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
+            Reply::Member(_) => Action::Send(frames),
         }
     }
 
@@ -394,14 +394,14 @@ impl State {
         }
         let stranger = self.member.as_ref().and_then(|member| member.login_by());
         if self.phase == Phase::Open && stranger.is_some_and(|until| until <= now) {
-            return self.close_because(CloseCause::Stale, now);
+            return self.close_because(CloseReason::HandshakeTimeout, now);
         }
         match self.phase {
             Phase::Stopped => Vec::new(),
             Phase::Closing(until) if now < until => Vec::new(),
             Phase::Closing(_) => self.stop(),
             Phase::Open => match self.answer_until {
-                Some(until) if until <= now => self.close_because(CloseCause::Silent, now),
+                Some(until) if until <= now => self.close_because(CloseReason::PingTimeout, now),
                 None if now >= self.heard + self.timing.ping_interval => {
                     self.answer_until = Some(now + self.timing.pong_timeout.saturating_sub(self.timing.ping_interval));
                     vec![Action::Ping]
@@ -429,16 +429,16 @@ impl State {
     }
 
     /// The session closes the connection by itself.
-    pub fn close_because(&mut self, cause: CloseCause, now: Timestamp) -> Vec<Action> {
-        let ending = if cause == CloseCause::Silent {
+    pub fn close_because(&mut self, cause: CloseReason, now: Timestamp) -> Vec<Action> {
+        let ending = if cause == CloseReason::PingTimeout {
             Ending::Silent
-        } else if cause == CloseCause::Drain {
+        } else if cause == CloseReason::Drain {
             Ending::Drained
         } else {
             Ending::Closed
         };
-        let word = self.protocol.last_word(cause).filter(|_| self.phase == Phase::Open);
-        let close = self.close(self.protocol.closing(cause), ending, now);
+        let word = self.protocol.closing_message(cause).filter(|_| self.phase == Phase::Open);
+        let close = self.close(self.protocol.close_frame(cause), ending, now);
         word.map(|word| Action::Send(vec![word])).into_iter().chain(close).collect()
     }
 
@@ -447,7 +447,7 @@ impl State {
         self.ending
     }
 
-    fn close(&mut self, closing: Closing, ending: Ending, now: Timestamp) -> Vec<Action> {
+    fn close(&mut self, closing: CloseFrame, ending: Ending, now: Timestamp) -> Vec<Action> {
         if self.phase != Phase::Open {
             return Vec::new();
         }
@@ -460,8 +460,8 @@ impl State {
     /// The client's close frame came: the first, to be echoed, or the answer to the session's own.
     pub fn client_closes(&mut self, code: Option<u16>, now: Timestamp) -> Vec<Action> {
         let mut actions = match code {
-            Some(code) => self.close(Closing { code, reason: "".into() }, Ending::Closed, now),
-            None => self.close(Closing::new(1000, ""), Ending::Closed, now),
+            Some(code) => self.close(CloseFrame { code, reason: "".into() }, Ending::Closed, now),
+            None => self.close(CloseFrame::new(1000, ""), Ending::Closed, now),
         };
         actions.extend(self.stop());
         actions

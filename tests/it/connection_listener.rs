@@ -46,7 +46,7 @@ async fn next(events: &Receiver<ConnectionEvent>) -> (String, ConnectionChange, 
 #[actix_web::test]
 async fn a_connection_of_each_world_is_told_when_it_comes_and_how_it_goes() {
     let (world, events) = world(Duration::from_secs(400));
-    let came = |account: &str| (account.to_owned(), ConnectionChange::Came, None);
+    let came = |account: &str| (account.to_owned(), ConnectionChange::Connected, None);
     let closed = |account: &str| (account.to_owned(), ConnectionChange::Closed, None);
     let nakama = world.hidden("nora").await;
     let nora = user("nora").to_string();
@@ -60,7 +60,7 @@ async fn a_connection_of_each_world_is_told_when_it_comes_and_how_it_goes() {
     let stranger = Device::connects(&world, "ian").await;
     let device = Device::logs_in(&world, "ian").await;
     let web = Some(r#"{"platform":"Web"}"#.to_owned());
-    assert_eq!(next(&events).await, ("ian".to_owned(), ConnectionChange::Came, web.clone()));
+    assert_eq!(next(&events).await, ("ian".to_owned(), ConnectionChange::Connected, web.clone()));
     device.logs_out().await;
     assert_eq!(next(&events).await, ("ian".to_owned(), ConnectionChange::LoggedOut, web));
     drop(stranger);
@@ -70,8 +70,8 @@ async fn a_connection_of_each_world_is_told_when_it_comes_and_how_it_goes() {
 async fn silence_is_told_apart_from_a_line_that_closes() {
     let (world, events) = world(Duration::from_secs(2));
     let device = Device::logs_in(&world, "ian").await;
-    assert_eq!(next(&events).await.1, ConnectionChange::Came);
+    assert_eq!(next(&events).await.1, ConnectionChange::Connected);
     // Nobody reads its socket or answers pings.
-    assert_eq!(next(&events).await.1, ConnectionChange::Silent);
+    assert_eq!(next(&events).await.1, ConnectionChange::TimedOut);
     drop(device);
 }

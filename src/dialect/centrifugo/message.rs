@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::channel;
 use crate::outbox::{RequestTag, VisibleConnection};
 use crate::presence::status::StatusText;
-use crate::session::command::{Command, Refusal, Reply, Request, Welcome};
-use crate::session::protocol::{CloseCause, Closing, Decoded};
+use crate::session::command::{Command, Refusal, Reply, TaggedCommand, Welcome};
+use crate::session::protocol::{CloseFrame, CloseReason, Decoded};
 
 /// What is told as the server's version.
 const VERSION: &str = concat!("hereabouts ", env!("CARGO_PKG_VERSION"));
@@ -17,7 +17,7 @@ const VERSION: &str = concat!("hereabouts ", env!("CARGO_PKG_VERSION"));
 /// The rpc that marks the client's user active.
 const UPDATE_USER_STATUS: &str = "update_user_status";
 
-pub(super) const BAD_REQUEST: Closing = Closing::new(3501, "bad request");
+pub(super) const BAD_REQUEST: CloseFrame = CloseFrame::new(3501, "bad request");
 
 /// Errors of replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ pub(super) fn interpret(call: Call) -> Result<Decoded, Code> {
         return Ok(Decoded::Pong);
     }
     let request = |kind, channel: &str, command| {
-        Ok(Decoded::Request(Request { tag: Tag { id, kind, channel }.written(), command }))
+        Ok(Decoded::Command(TaggedCommand { tag: Tag { id, kind, channel }.written(), command }))
     };
     match method {
         Method::Connect { token } => request(Kind::Other, "", Command::Connect { token: token.into() }),
@@ -167,10 +167,10 @@ pub(super) fn interpret(call: Call) -> Result<Decoded, Code> {
             request(Kind::Unsubscribe, &channel, Command::Unfollow(users))
         }
         Method::Presence { channel } => {
-            request(Kind::Presence, &channel, Command::ShowConnections(channel::parse(&channel)?.0))
+            request(Kind::Presence, &channel, Command::ListConnections(channel::parse(&channel)?.0))
         }
         Method::PresenceStats { channel } => {
-            request(Kind::PresenceStats, &channel, Command::ShowConnections(channel::parse(&channel)?.0))
+            request(Kind::PresenceStats, &channel, Command::ListConnections(channel::parse(&channel)?.0))
         }
         Method::Rpc { method, data } if method == UPDATE_USER_STATUS => {
             request(Kind::Rpc, "", Command::MarkActive(state(&data)?))
@@ -252,7 +252,7 @@ impl Answer {
             }
             (Reply::Done, Kind::Unsubscribe) => Self::Unsubscribe,
             // Accounts are not in this dialect.
-            (Reply::Done | Reply::Pong | Reply::Account(_), _) => Self::Rpc,
+            (Reply::Done | Reply::Pong | Reply::Member(_), _) => Self::Rpc,
         }
     }
 }
@@ -282,30 +282,30 @@ fn client_info(tag: &Tag<'_>, visible: &VisibleConnection) -> ClientInfo {
 fn refusal(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::TooManyFollows(_) => Code::LimitExceeded,
-        Refusal::TooFast { .. } => Code::TooManyRequests,
+        Refusal::RateLimited { .. } => Code::TooManyRequests,
         Refusal::AlreadyFollowed => Code::AlreadySubscribed,
         Refusal::TokenExpired => Code::TokenExpired,
         Refusal::NotPermitted => Code::PermissionDenied,
-        Refusal::NotAllowed => Code::BadRequest,
-        Refusal::NotAvailable => Code::NotAvailable,
+        Refusal::StateNotAllowed => Code::BadRequest,
+        Refusal::Disabled => Code::NotAvailable,
         Refusal::Busy => Code::Internal,
     }
 }
 
 /// From 3500 on clients stay away, below they come back; 1009 keeps them away too.
-pub(super) fn closing(cause: CloseCause) -> Closing {
+pub(super) fn close_frame(cause: CloseReason) -> CloseFrame {
     match cause {
-        CloseCause::Drain => Closing::new(3001, "shutdown"),
-        CloseCause::Busy => Closing::new(3004, "internal server error"),
-        CloseCause::TokenExpired => Closing::new(3005, "connection expired"),
-        CloseCause::LoggedOut => Closing::new(3503, "force disconnect"),
-        CloseCause::Silent => Closing::new(3012, "no pong"),
-        CloseCause::InvalidToken => Closing::new(3500, "invalid token"),
-        CloseCause::BadRequest | CloseCause::BrokenFrames | CloseCause::BrokenText => BAD_REQUEST,
-        CloseCause::Stale => Closing::new(3502, "stale"),
-        CloseCause::Disconnected => Closing::new(3503, "force disconnect"),
-        CloseCause::TooManyConnections => Closing::new(3504, "connection limit"),
-        CloseCause::NotPermitted => Closing::new(3507, "permission denied"),
-        CloseCause::MessageTooLarge => Closing::new(1009, "message too large"),
+        CloseReason::Drain => CloseFrame::new(3001, "shutdown"),
+        CloseReason::Busy => CloseFrame::new(3004, "internal server error"),
+        CloseReason::TokenExpired => CloseFrame::new(3005, "connection expired"),
+        CloseReason::LoggedOut => CloseFrame::new(3503, "force disconnect"),
+        CloseReason::PingTimeout => CloseFrame::new(3012, "no pong"),
+        CloseReason::InvalidToken => CloseFrame::new(3500, "invalid token"),
+        CloseReason::BadRequest | CloseReason::ProtocolError | CloseReason::InvalidUtf8 => BAD_REQUEST,
+        CloseReason::HandshakeTimeout => CloseFrame::new(3502, "stale"),
+        CloseReason::Disconnected => CloseFrame::new(3503, "force disconnect"),
+        CloseReason::TooManyConnections => CloseFrame::new(3504, "connection limit"),
+        CloseReason::NotPermitted => CloseFrame::new(3507, "permission denied"),
+        CloseReason::MessageTooLarge => CloseFrame::new(1009, "message too large"),
     }
 }

@@ -21,7 +21,7 @@ use bytestring::ByteString;
 use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames, Publisher, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::Reply;
-use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use message::{Answer, Call, Tag};
 
 /// How commands and replies are written down.
@@ -102,8 +102,8 @@ impl<W: Wire> Protocol for Centrifugo<W> {
         Some(W::ping())
     }
 
-    fn closing(&self, cause: CloseCause) -> Closing {
-        message::closing(cause)
+    fn close_frame(&self, cause: CloseReason) -> CloseFrame {
+        message::close_frame(cause)
     }
 
     fn as_codec(&'static self) -> &'static dyn Codec {

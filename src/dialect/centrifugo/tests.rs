@@ -13,7 +13,7 @@ use crate::presence::last_seen::LastSeen;
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::status::{StatusText, Version};
 use crate::presence::time::Timestamp;
-use crate::session::command::{Command, Refusal, Request, Welcome};
+use crate::session::command::{Command, Refusal, TaggedCommand, Welcome};
 
 mod json;
 mod malformed;
@@ -32,7 +32,7 @@ fn text(status: &str) -> StatusText {
 /// The commands of a message; the test is over when there is anything else in it.
 fn commands(decoded: Decoded) -> Vec<Command> {
     match decoded {
-        Decoded::Request(Request { command, .. }) => vec![command],
+        Decoded::Command(TaggedCommand { command, .. }) => vec![command],
         Decoded::Batch(batch) => batch.into_iter().flat_map(commands).collect(),
         other => panic!("no command: {other:?}"),
     }
@@ -51,7 +51,7 @@ fn unfollow(users: &[&str]) -> Command {
 }
 
 fn shows(user: &str) -> Command {
-    Command::ShowConnections(UserId::from_name(user))
+    Command::ListConnections(UserId::from_name(user))
 }
 
 fn snapshot(statuses: &[&str]) -> Snapshot {
@@ -68,7 +68,7 @@ fn snapshot(statuses: &[&str]) -> Snapshot {
 /// The tag of the only request in a message.
 fn tag(decoded: Decoded) -> RequestTag {
     match decoded {
-        Decoded::Request(request) => request.tag,
+        Decoded::Command(request) => request.tag,
         other => panic!("no request: {other:?}"),
     }
 }
@@ -81,33 +81,33 @@ fn replies() -> Vec<(&'static str, Reply)> {
         refused(Refusal::NotPermitted),
         refused(Refusal::AlreadyFollowed),
         refused(Refusal::TooManyFollows(QuotaExceeded { limit: 128, held: 128, asked: 1 })),
-        refused(Refusal::NotAllowed),
-        refused(Refusal::NotAvailable),
+        refused(Refusal::StateNotAllowed),
+        refused(Refusal::Disabled),
         refused(Refusal::TokenExpired),
-        refused(Refusal::TooFast { limit: 1, retry_after: Duration::from_secs(1) }),
+        refused(Refusal::RateLimited { limit: 1, retry_after: Duration::from_secs(1) }),
     ]
 }
 
 #[test]
 fn closes_have_codes_that_say_whether_to_come_back_and_reasons() {
     let cases = [
-        (CloseCause::Drain, 3001, "shutdown"),
-        (CloseCause::Busy, 3004, "internal server error"),
-        (CloseCause::TokenExpired, 3005, "connection expired"),
-        (CloseCause::Silent, 3012, "no pong"),
-        (CloseCause::InvalidToken, 3500, "invalid token"),
-        (CloseCause::BadRequest, 3501, "bad request"),
-        (CloseCause::BrokenFrames, 3501, "bad request"),
-        (CloseCause::BrokenText, 3501, "bad request"),
-        (CloseCause::Stale, 3502, "stale"),
-        (CloseCause::Disconnected, 3503, "force disconnect"),
-        (CloseCause::TooManyConnections, 3504, "connection limit"),
-        (CloseCause::NotPermitted, 3507, "permission denied"),
-        (CloseCause::MessageTooLarge, 1009, "message too large"),
+        (CloseReason::Drain, 3001, "shutdown"),
+        (CloseReason::Busy, 3004, "internal server error"),
+        (CloseReason::TokenExpired, 3005, "connection expired"),
+        (CloseReason::PingTimeout, 3012, "no pong"),
+        (CloseReason::InvalidToken, 3500, "invalid token"),
+        (CloseReason::BadRequest, 3501, "bad request"),
+        (CloseReason::ProtocolError, 3501, "bad request"),
+        (CloseReason::InvalidUtf8, 3501, "bad request"),
+        (CloseReason::HandshakeTimeout, 3502, "stale"),
+        (CloseReason::Disconnected, 3503, "force disconnect"),
+        (CloseReason::TooManyConnections, 3504, "connection limit"),
+        (CloseReason::NotPermitted, 3507, "permission denied"),
+        (CloseReason::MessageTooLarge, 1009, "message too large"),
     ];
     for (cause, code, reason) in cases {
-        assert_eq!(Format::Json.protocol().closing(cause), Closing::new(code, reason));
-        assert_eq!(Format::Protobuf.protocol().closing(cause), Closing::new(code, reason));
+        assert_eq!(Format::Json.protocol().close_frame(cause), CloseFrame::new(code, reason));
+        assert_eq!(Format::Protobuf.protocol().close_frame(cause), CloseFrame::new(code, reason));
         assert!(serde_json::from_str::<serde_json::Value>(reason).is_err(), "{reason} would be taken for JSON");
     }
 }

@@ -8,15 +8,15 @@ use crate::outbox::RequestTag;
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;
-use crate::session::command::{Command, Refusal, Reply, Request};
-use crate::session::protocol::{CloseCause, Closing};
+use crate::session::command::{Command, Refusal, Reply, TaggedCommand};
+use crate::session::protocol::{CloseFrame, CloseReason};
 
 /// The largest frame sent, in bytes: Godot's socket gives up a little above (1009 at 63 KB).
 pub(super) const FRAME_LIMIT: usize = 60 * 1024;
 
-const MALFORMED: Closing = Closing::new(1000, "received malformed payload");
-const WRONG_FRAME: Closing = Closing::new(1000, "received unexpected WebSocket message type");
-const UNPROCESSABLE: Closing = Closing::new(1000, "error processing message");
+const MALFORMED: CloseFrame = CloseFrame::new(1000, "received malformed payload");
+const WRONG_FRAME: CloseFrame = CloseFrame::new(1000, "received unexpected WebSocket message type");
+const UNPROCESSABLE: CloseFrame = CloseFrame::new(1000, "error processing message");
 
 /// Codes of `rtapi.Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +54,9 @@ pub(super) enum Body {
 /// What an envelope turns out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    Request(Request),
+    Command(TaggedCommand),
     Refused(RequestTag, Error),
-    Fatal(RequestTag, Error, Closing),
+    Fatal(RequestTag, Error, CloseFrame),
 }
 
 /// Reads an envelope; none in it is an envelope without a message.
@@ -76,7 +76,7 @@ pub(super) fn interpret(tag: RequestTag, body: Option<Body>) -> Meaning {
         Some(Body::StatusUnfollow { user_ids }) => parse_users(&user_ids).map(Command::Unfollow),
     };
     match command {
-        Ok(command) => Meaning::Request(Request { tag, command }),
+        Ok(command) => Meaning::Command(TaggedCommand { tag, command }),
         Err(error) => Meaning::Refused(tag, error),
     }
 }
@@ -124,34 +124,35 @@ pub(super) fn refusal(refusal: &Refusal) -> Error {
             ErrorCode::BadInput,
             format!("Follow limit of {} reached: {} followed, {} more asked for", quota.limit, quota.held, quota.asked),
         ),
-        Refusal::TooFast { limit, retry_after } => Error::new(
+        Refusal::RateLimited { limit, retry_after } => Error::new(
             ErrorCode::BadInput,
             format!("Limit of {limit} commands reached, try again in {} ms", retry_after.as_millis()),
         ),
         Refusal::AlreadyFollowed => Error::new(ErrorCode::BadInput, "Already followed"),
         Refusal::TokenExpired => Error::new(ErrorCode::BadInput, "Token expired"),
         Refusal::NotPermitted => Error::new(ErrorCode::BadInput, "Not permitted"),
-        Refusal::NotAllowed => Error::new(ErrorCode::BadInput, "Status not allowed"),
-        Refusal::NotAvailable => Error::new(ErrorCode::RuntimeException, "Not available"),
+        Refusal::StateNotAllowed => Error::new(ErrorCode::BadInput, "Status not allowed"),
+        Refusal::Disabled => Error::new(ErrorCode::RuntimeException, "Not available"),
         Refusal::Busy => Error::new(ErrorCode::RuntimeException, "Server busy, try again"),
     }
 }
 
 /// How Nakama closes: always 1000 with a reason, but for a message too large.
-pub(super) fn closing(cause: CloseCause) -> Closing {
+pub(super) fn close_frame(cause: CloseReason) -> CloseFrame {
     match cause {
-        CloseCause::Drain => Closing::new(1000, "server shutting down"),
-        CloseCause::Disconnected => Closing::new(1000, "server-side session disconnect"),
-        CloseCause::Silent => Closing::new(1000, "no pong received in time"),
-        CloseCause::MessageTooLarge => Closing::new(1009, ""),
-        CloseCause::BrokenFrames => Closing::new(1002, "protocol error"),
-        CloseCause::BrokenText | CloseCause::BadRequest => MALFORMED,
-        CloseCause::Stale | CloseCause::InvalidToken | CloseCause::TokenExpired | CloseCause::NotPermitted => {
-            Closing::new(1000, "invalid token")
-        }
-        CloseCause::TooManyConnections => Closing::new(1000, "too many connections"),
-        CloseCause::LoggedOut => Closing::new(1000, "logged out"),
-        CloseCause::Busy => Closing::new(1000, "server busy"),
+        CloseReason::Drain => CloseFrame::new(1000, "server shutting down"),
+        CloseReason::Disconnected => CloseFrame::new(1000, "server-side session disconnect"),
+        CloseReason::PingTimeout => CloseFrame::new(1000, "no pong received in time"),
+        CloseReason::MessageTooLarge => CloseFrame::new(1009, ""),
+        CloseReason::ProtocolError => CloseFrame::new(1002, "protocol error"),
+        CloseReason::InvalidUtf8 | CloseReason::BadRequest => MALFORMED,
+        CloseReason::HandshakeTimeout
+        | CloseReason::InvalidToken
+        | CloseReason::TokenExpired
+        | CloseReason::NotPermitted => CloseFrame::new(1000, "invalid token"),
+        CloseReason::TooManyConnections => CloseFrame::new(1000, "too many connections"),
+        CloseReason::LoggedOut => CloseFrame::new(1000, "logged out"),
+        CloseReason::Busy => CloseFrame::new(1000, "server busy"),
     }
 }
 
@@ -168,7 +169,7 @@ impl Answer {
             Reply::Pong => Self::Pong,
             // Who is at the other end is known before the socket opens, and connections are not asked for: the others
             // do not come about.
-            Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) | Reply::Account(_) => {
+            Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) | Reply::Member(_) => {
                 Self::Acknowledged
             }
             Reply::Refused(refused) => Self::Error(refusal(refused)),

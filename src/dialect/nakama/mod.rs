@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use crate::outbox::{Codec, Encoding, Frame, Frames, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::Reply;
-use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use message::{Answer, Event, Meaning, Shown};
 
 /// The `format` of the connect query.
@@ -73,7 +73,7 @@ impl<W: Wire> Protocol for Nakama<W> {
     fn decode(&self, incoming: Incoming<'_>) -> Decoded {
         let error = |tag, error| vec![W::answer(tag, Answer::Error(error))];
         match W::read(incoming) {
-            Meaning::Request(request) => Decoded::Request(request),
+            Meaning::Command(request) => Decoded::Command(request),
             Meaning::Refused(tag, refusal) => Decoded::Refused(error(&tag, refusal)),
             Meaning::Fatal(tag, refusal, closing) => Decoded::Fatal(error(&tag, refusal), closing),
         }
@@ -83,8 +83,8 @@ impl<W: Wire> Protocol for Nakama<W> {
         vec![W::answer(tag, Answer::of(reply))]
     }
 
-    fn closing(&self, cause: CloseCause) -> Closing {
-        message::closing(cause)
+    fn close_frame(&self, cause: CloseReason) -> CloseFrame {
+        message::close_frame(cause)
     }
 
     fn as_codec(&'static self) -> &'static dyn Codec {

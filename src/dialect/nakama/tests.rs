@@ -9,8 +9,8 @@ use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::last_seen::LastSeen;
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::status::{StatusText, Version};
-use crate::session::command::{Command, Refusal, Reply, Request};
-use crate::session::protocol::{CloseCause, Decoded, Incoming, Protocol};
+use crate::session::command::{Command, Refusal, Reply, TaggedCommand};
+use crate::session::protocol::{CloseReason, Decoded, Incoming, Protocol};
 
 mod json;
 mod protobuf;
@@ -52,7 +52,7 @@ fn snapshot(id: &str, presences: Vec<Presence>) -> Snapshot {
 }
 
 fn request(cid: Option<&str>, command: Command) -> Decoded {
-    Decoded::Request(Request { tag: RequestTag(cid.map(Into::into)), command })
+    Decoded::Command(TaggedCommand { tag: RequestTag(cid.map(Into::into)), command })
 }
 
 fn follow(ids: &[&str], names: &[&str]) -> Command {

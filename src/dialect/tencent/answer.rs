@@ -93,7 +93,7 @@ pub(super) fn shutting_down() -> Frame {
 /// What the session answers.
 pub(super) fn reply(tag: &RequestTag, reply: &Reply) -> Frames {
     let reply = match reply {
-        Reply::Account(reply) => reply,
+        Reply::Member(reply) => reply,
         Reply::Refused(refusal) => return error(tag, &refusal.into()),
         // What leads to these is not in this dialect.
         Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
@@ -102,7 +102,7 @@ pub(super) fn reply(tag: &RequestTag, reply: &Reply) -> Frames {
     };
     match reply {
         MemberReply::Alive | MemberReply::LoggedOut => result(tag, &Empty {}),
-        MemberReply::CustomSet(status) => result(tag, &raw(&written(status))),
+        MemberReply::CustomStatusSet(status) => result(tag, &raw(&written(status))),
         MemberReply::Statuses(statuses, failures) => lists(tag, statuses.iter().map(written).collect(), failures),
         MemberReply::Unsubscribed => result(tag, &Unsubscribed { failure_user_list: [] }),
         MemberReply::Refused(refusal) => error(tag, &refusal.into()),

@@ -45,8 +45,8 @@ struct OptionalList {
 /// What a call asks for.
 pub(super) fn interpret(method: String, params: Option<&str>) -> Result<Command, Error> {
     let call = match method.as_str() {
-        "heartbeat" => return Ok(Command::Account(MemberCommand::Heartbeat)),
-        "login" => return read(params).map(|login| Command::Account(self::login(login))),
+        "heartbeat" => return Ok(Command::Member(MemberCommand::Heartbeat)),
+        "login" => return read(params).map(|login| Command::Member(self::login(login))),
         "logout" => MemberCall::Logout,
         "setSelfStatus" => set_self_status(optional(params)?),
         "getUserStatus" => list(read::<List>(params)?.users, MemberCall::Query),
@@ -57,7 +57,7 @@ pub(super) fn interpret(method: String, params: Option<&str>) -> Result<Command,
         },
         _ => return Err(Error::of(Code::MethodNotFound)),
     };
-    Ok(Command::Account(MemberCommand::Call(call)))
+    Ok(Command::Member(MemberCommand::Call(call)))
 }
 
 fn login(Login { app, user, user_sig, platform }: Login) -> MemberCommand {
@@ -72,7 +72,7 @@ fn login(Login { app, user, user_sig, platform }: Login) -> MemberCommand {
 
 fn set_self_status(SelfStatus { custom }: SelfStatus) -> MemberCall {
     match custom.filter(|text| !text.is_empty()).map(|text| StatusText::new(&text)).transpose() {
-        Ok(text) => MemberCall::SetCustom(text),
+        Ok(text) => MemberCall::SetCustomStatus(text),
         Err(error) => MemberCall::Invalid(format!("customStatus: {error}").into()),
     }
 }

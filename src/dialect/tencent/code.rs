@@ -4,7 +4,7 @@ use bytestring::ByteString;
 
 use crate::session::command::Refusal;
 use crate::session::member::MemberRefusal;
-use crate::session::protocol::{CloseCause, Closing};
+use crate::session::protocol::{CloseFrame, CloseReason};
 
 /// An error's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +80,12 @@ impl From<&MemberRefusal> for Error {
         match refusal {
             MemberRefusal::NotLoggedIn => Self::of(Code::NotLoggedIn),
             MemberRefusal::Invalid(what) => Self::new(Code::InvalidParameter, format!("invalid parameter: {what}")),
-            MemberRefusal::TooOften { limit, retry_after } => Self::too_often(*limit, *retry_after),
+            MemberRefusal::RateLimited { limit, retry_after } => Self::too_often(*limit, *retry_after),
             MemberRefusal::Expired => Self::of(Code::Expired),
             MemberRefusal::BadSignature => Self::of(Code::BadSignature),
             MemberRefusal::OtherUser => Self::of(Code::OtherUser),
             MemberRefusal::OtherApp => Self::of(Code::OtherApp),
-            MemberRefusal::SwitchedOff => Self::of(Code::SwitchedOff),
+            MemberRefusal::Disabled => Self::of(Code::SwitchedOff),
             MemberRefusal::Busy => Self::of(Code::Busy),
         }
     }
@@ -94,34 +94,34 @@ impl From<&MemberRefusal> for Error {
 impl From<&Refusal> for Error {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
-            Refusal::TooFast { limit, retry_after } => Self::too_often(*limit, *retry_after),
+            Refusal::RateLimited { limit, retry_after } => Self::too_often(*limit, *retry_after),
             // What leads to these is not in this dialect.
             Refusal::TooManyFollows(_)
             | Refusal::AlreadyFollowed
             | Refusal::TokenExpired
             | Refusal::NotPermitted
-            | Refusal::NotAllowed
-            | Refusal::NotAvailable
+            | Refusal::StateNotAllowed
+            | Refusal::Disabled
             | Refusal::Busy => Self::of(Code::Busy),
         }
     }
 }
 
 /// RFC 6455's own codes (section 7.4.1).
-pub(super) fn closing(cause: CloseCause) -> Closing {
+pub(super) fn close_frame(cause: CloseReason) -> CloseFrame {
     match cause {
-        CloseCause::LoggedOut => Closing::new(1000, "logged out"),
-        CloseCause::Drain => Closing::new(1001, "server shutting down"),
-        CloseCause::Disconnected => Closing::new(1008, "disconnected by the server"),
-        CloseCause::Silent => Closing::new(1008, "silent for too long"),
-        CloseCause::Stale => Closing::new(1008, "nobody logged in"),
-        CloseCause::MessageTooLarge => Closing::new(1009, "message too large"),
-        CloseCause::BrokenFrames => Closing::new(1002, "protocol error"),
-        CloseCause::BrokenText => Closing::new(1007, "a text is no UTF-8"),
-        CloseCause::BadRequest | CloseCause::InvalidToken | CloseCause::TokenExpired | CloseCause::NotPermitted => {
-            Closing::new(1008, "not permitted")
+        CloseReason::LoggedOut => CloseFrame::new(1000, "logged out"),
+        CloseReason::Drain => CloseFrame::new(1001, "server shutting down"),
+        CloseReason::Disconnected => CloseFrame::new(1008, "disconnected by the server"),
+        CloseReason::PingTimeout => CloseFrame::new(1008, "silent for too long"),
+        CloseReason::HandshakeTimeout => CloseFrame::new(1008, "nobody logged in"),
+        CloseReason::MessageTooLarge => CloseFrame::new(1009, "message too large"),
+        CloseReason::ProtocolError => CloseFrame::new(1002, "protocol error"),
+        CloseReason::InvalidUtf8 => CloseFrame::new(1007, "a text is no UTF-8"),
+        CloseReason::BadRequest | CloseReason::InvalidToken | CloseReason::TokenExpired | CloseReason::NotPermitted => {
+            CloseFrame::new(1008, "not permitted")
         }
-        CloseCause::TooManyConnections => Closing::new(1008, "too many connections"),
-        CloseCause::Busy => Closing::new(1013, "server busy"),
+        CloseReason::TooManyConnections => CloseFrame::new(1008, "too many connections"),
+        CloseReason::Busy => CloseFrame::new(1013, "server busy"),
     }
 }

@@ -14,8 +14,8 @@ use bytestring::ByteString;
 
 use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames, Listing, Publisher, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
-use crate::session::command::{Reply, Request};
-use crate::session::protocol::{CloseCause, Closing, Decoded, Incoming, Protocol};
+use crate::session::command::{Reply, TaggedCommand};
+use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use code::Error;
 use envelope::{Message, Unusable};
 
@@ -36,7 +36,7 @@ fn meaning(message: Result<Message<'_>, Unusable>) -> (Decoded, bool) {
             let tag = RequestTag(message.id.map(ByteString::from));
             let answered = tag.0.is_some();
             match call::interpret(message.method, message.params) {
-                Ok(command) => (Decoded::Request(Request { tag, command }), answered),
+                Ok(command) => (Decoded::Command(TaggedCommand { tag, command }), answered),
                 Err(error) => (Decoded::Refused(answer::error(&tag, &error)), answered),
             }
         }
@@ -60,7 +60,7 @@ impl Protocol for Tencent {
                 let (mut parts, answered): (Vec<Decoded>, Vec<bool>) = messages.into_iter().map(meaning).unzip();
                 let answers = answered.into_iter().filter(|&answered| answered).count();
                 if answers > 0 {
-                    parts.insert(0, Decoded::Gather(answers));
+                    parts.insert(0, Decoded::BatchReplies(answers));
                 }
                 Decoded::Batch(parts)
             }
@@ -71,12 +71,12 @@ impl Protocol for Tencent {
         answer::reply(tag, reply)
     }
 
-    fn last_word(&self, cause: CloseCause) -> Option<Frame> {
-        (cause == CloseCause::Drain).then(answer::shutting_down)
+    fn closing_message(&self, cause: CloseReason) -> Option<Frame> {
+        (cause == CloseReason::Drain).then(answer::shutting_down)
     }
 
-    fn closing(&self, cause: CloseCause) -> Closing {
-        code::closing(cause)
+    fn close_frame(&self, cause: CloseReason) -> CloseFrame {
+        code::close_frame(cause)
     }
 
     fn as_codec(&'static self) -> &'static dyn Codec {

@@ -27,7 +27,7 @@ fn decode(text: &str) -> Decoded {
 
 fn call(text: &str) -> MemberCall {
     match decode(text) {
-        Decoded::Request(Request { command: Command::Account(MemberCommand::Call(call)), .. }) => call,
+        Decoded::Command(TaggedCommand { command: Command::Member(MemberCommand::Call(call)), .. }) => call,
         other => panic!("{text} is no call but {other:?}"),
     }
 }
@@ -44,7 +44,7 @@ fn texts(frames: &[Frame]) -> Vec<&str> {
 }
 
 fn reply(reply: MemberReply) -> String {
-    texts(&Tencent.reply(&tag("7"), &Reply::Account(reply))).concat()
+    texts(&Tencent.reply(&tag("7"), &Reply::Member(reply))).concat()
 }
 
 fn shown(user: &str, statuses: &[&str], exit: Option<Exit>, custom: Option<&str>) -> Snapshot {
@@ -70,19 +70,19 @@ fn every_method_is_read() {
         user_sig: "eJw".into(),
         platform: Some("Web".into()),
     };
-    assert_eq!(decode(login), Decoded::Request(Request { tag: tag("1"), command: Command::Account(command) }));
+    assert_eq!(decode(login), Decoded::Command(TaggedCommand { tag: tag("1"), command: Command::Member(command) }));
     let beat = r#"{"id":"a\"b","jsonrpc":"2.0","method":"heartbeat"}"#;
-    let command = Command::Account(MemberCommand::Heartbeat);
-    assert_eq!(decode(beat), Decoded::Request(Request { tag: tag(r#""a\"b""#), command }));
+    let command = Command::Member(MemberCommand::Heartbeat);
+    assert_eq!(decode(beat), Decoded::Command(TaggedCommand { tag: tag(r#""a\"b""#), command }));
     let of = |method: &str, params: &str| {
         call(&format!(r#"{{"jsonrpc":"2.0","id":2,"method":"{method}","params":{params}}}"#))
     };
-    let text = |text: &str| MemberCall::SetCustom(Some(StatusText::new(text).unwrap()));
+    let text = |text: &str| MemberCall::SetCustomStatus(Some(StatusText::new(text).unwrap()));
     assert_eq!(of("setSelfStatus", r#"{"customStatus":"listening"}"#), text("listening"));
     for cleared in [r#"{"customStatus":""}"#, r#"{"customStatus":null}"#, "{}", "null"] {
-        assert_eq!(of("setSelfStatus", cleared), MemberCall::SetCustom(None), "{cleared}");
+        assert_eq!(of("setSelfStatus", cleared), MemberCall::SetCustomStatus(None), "{cleared}");
     }
-    assert_eq!(call(r#"{"jsonrpc":"2.0","id":2,"method":"setSelfStatus"}"#), MemberCall::SetCustom(None));
+    assert_eq!(call(r#"{"jsonrpc":"2.0","id":2,"method":"setSelfStatus"}"#), MemberCall::SetCustomStatus(None));
     let list = r#"{"userIDList":["bob","carol"]}"#;
     let both = vec![name("bob"), name("carol")];
     assert_eq!(of("getUserStatus", list), MemberCall::Query(both.clone()));
@@ -134,15 +134,15 @@ fn broken_envelopes_get_the_standard_codes() {
 fn a_batch_is_gathered_and_who_wants_no_answer_gets_none() {
     let text = r#"[{"jsonrpc":"2.0","id":1,"method":"heartbeat"},{"jsonrpc":"2.0","method":"heartbeat"},7,{"jsonrpc":"2.0","method":"no"}]"#;
     let Decoded::Batch(parts) = decode(text) else { panic!("no batch") };
-    assert_eq!(parts[0], Decoded::Gather(2));
-    assert!(matches!(&parts[2], Decoded::Request(Request { tag: RequestTag(None), .. })), "{:?}", parts[2]);
+    assert_eq!(parts[0], Decoded::BatchReplies(2));
+    assert!(matches!(&parts[2], Decoded::Command(TaggedCommand { tag: RequestTag(None), .. })), "{:?}", parts[2]);
     assert!(matches!(&parts[3], Decoded::Refused(frames) if frames.len() == 1));
     assert_eq!(parts[4], Decoded::Refused(Vec::new()));
     let silent = decode(r#"[{"jsonrpc":"2.0","method":"heartbeat"}]"#);
     assert!(matches!(&silent, Decoded::Batch(parts) if parts.len() == 1), "{silent:?}");
     let joined = Tencent.joined(&[Frame::text("{}"), Frame::text("[1]")]);
     assert_eq!(texts(&joined), ["[{},[1]]"]);
-    assert_eq!(Tencent.reply(&RequestTag(None), &Reply::Account(MemberReply::Alive)), []);
+    assert_eq!(Tencent.reply(&RequestTag(None), &Reply::Member(MemberReply::Alive)), []);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn results_are_written_as_the_api_names_them() {
     let status = |user: &str, general, text: &str| MemberStatus { name: name(user), general, text: text.into() };
     let online = status("alice", GeneralStatus::Online, "\"hi\"");
     assert_eq!(
-        reply(MemberReply::CustomSet(online.clone())),
+        reply(MemberReply::CustomStatusSet(online.clone())),
         r#"{"jsonrpc":"2.0","id":7,"result":{"userID":"alice","statusType":1,"customStatus":"\"hi\""}}"#
     );
     let statuses =
@@ -177,13 +177,13 @@ fn refusals_have_tencents_codes() {
         (MemberRefusal::BadSignature, 70_003),
         (MemberRefusal::OtherUser, 70_013),
         (MemberRefusal::OtherApp, 70_014),
-        (MemberRefusal::SwitchedOff, 72_001),
+        (MemberRefusal::Disabled, 72_001),
         (MemberRefusal::Busy, -32_000),
     ] {
         let answer = reply(MemberReply::Refused(refusal));
         assert!(answer.starts_with(&format!(r#"{{"jsonrpc":"2.0","id":7,"error":{{"code":{code},"#)), "{answer}");
     }
-    let often = MemberRefusal::TooOften { limit: 20, retry_after: Duration::from_micros(1_234_001) };
+    let often = MemberRefusal::RateLimited { limit: 20, retry_after: Duration::from_micros(1_234_001) };
     assert_eq!(
         reply(MemberReply::Refused(often)),
         concat!(

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::Centrifugo;
 use crate::dialect::centrifugo::Format;
 use crate::presence::dialect::Dialect;
-use crate::session::{HandshakeRules, admit};
+use crate::session::{HandshakeRules, open_in_band};
 
 /// Why no session opens.
 enum Refused {
@@ -42,12 +42,12 @@ fn try_upgrade(request: &HttpRequest, payload: web::Payload, centrifugo: &Centri
     };
     let rules = &centrifugo.rules;
     let rules = HandshakeRules {
-        answers_pings: !asks(request, "cf_ws_frame_ping_pong", "true"),
+        dialect_pings: !asks(request, "cf_ws_frame_ping_pong", "true"),
         // Between half an interval and a whole one.
         first_ping: rules.ping_interval.mul_f64(0.5 + rand::random::<f64>() / 2.0),
         ..rules.clone()
     };
-    let opened = admit(request, payload, format.protocol(), rules, centrifugo.services.clone());
+    let opened = open_in_band(request, payload, format.protocol(), rules, centrifugo.services.clone());
     let mut response = opened.map_err(|_| Refused::Handshake)?;
     if let Some((name, _)) = offered {
         let name = header::HeaderValue::from_static(name);

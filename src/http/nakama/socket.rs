@@ -9,7 +9,7 @@ use crate::dialect::nakama::Format;
 use crate::outbox::Opening;
 use crate::presence::dialect::Dialect;
 use crate::presence::status::StatusText;
-use crate::session::{OpenError, open};
+use crate::session::{OpenError, open_known_user};
 
 /// Opens a session, or says in plain text why not.
 pub async fn upgrade(request: HttpRequest, payload: web::Payload, nakama: web::Data<Nakama>) -> HttpResponse {
@@ -39,7 +39,7 @@ async fn try_upgrade(
         username: claims.username,
         status: visible.then(StatusText::empty),
     };
-    let opened = open(request, payload, format.protocol(), claims.user, opening, services.clone()).await;
+    let opened = open_known_user(request, payload, format.protocol(), claims.user, opening, services.clone()).await;
     opened.map_err(|error| match error {
         OpenError::Handshake => {
             let mut response = plain(StatusCode::BAD_REQUEST, "Bad Request\n");

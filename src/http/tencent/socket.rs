@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::Tencent;
 use crate::dialect::tencent::{SUBPROTOCOL, protocol};
 use crate::presence::dialect::Dialect;
-use crate::session::admit_accounts;
+use crate::session::open_member;
 
 /// Opens a session, or says in plain text why not.
 pub async fn upgrade(request: HttpRequest, payload: web::Payload, tencent: web::Data<Tencent>) -> HttpResponse {
-    match admit_accounts(&request, payload, protocol(), tencent.rules.clone(), tencent.services.clone()) {
+    match open_member(&request, payload, protocol(), tencent.rules.clone(), tencent.services.clone()) {
         Ok(mut response) => {
             if offers_subprotocol(&request) {
                 let name = header::HeaderValue::from_static(SUBPROTOCOL);

@@ -26,7 +26,7 @@ impl SessionActor {
         let client = ClientInfo::new(self.address.dialect(), user, name, self.address.info(), client.ip);
         let client = Arc::new(client);
         self.client = Some(client.clone());
-        self.notify_listener(user, client, ConnectionChange::Came);
+        self.notify_listener(user, client, ConnectionChange::Connected);
     }
 
     /// The connection is part of its user no longer.
@@ -35,7 +35,7 @@ impl SessionActor {
         let change = match connection_handle.exit() {
             Exit::LoggedOut => ConnectionChange::LoggedOut,
             Exit::Lost => match self.state.ending() {
-                Ending::Silent => ConnectionChange::Silent,
+                Ending::Silent => ConnectionChange::TimedOut,
                 Ending::Broken | Ending::Closed | Ending::Drained => ConnectionChange::Closed,
             },
         };

@@ -30,9 +30,9 @@ impl SessionActor {
     pub(super) fn account(&mut self, action: MemberAction, context: &mut Context) {
         match action {
             MemberAction::Arrive { name, info } => self.arrive(name, info, context),
-            MemberAction::SetCustom { id, text, done } => {
+            MemberAction::SetCustomStatus { id, text, done } => {
                 self.address.await_status(id, done);
-                self.ask(id, super::Ask::SetCustom(text));
+                self.ask(id, super::Ask::SetCustomStatus(text));
             }
             MemberAction::Query { names, counts } => self.answer(context, async move |members, account| {
                 let users: Vec<UserId> = names.iter().map(MemberName::user).collect();

@@ -11,7 +11,7 @@ use crate::presence::time::Timestamp;
 use crate::session::action::{Action, Arrival};
 use crate::session::command::{Refusal, Reply, Welcome};
 use crate::session::handshake::{Handshake, HandshakeRules, Rejection};
-use crate::session::protocol::{CloseCause, Protocol};
+use crate::session::protocol::{CloseReason, Protocol};
 
 impl State {
     /// A session that begins now and does not know yet whose it is.
@@ -30,12 +30,12 @@ impl State {
 
     pub(super) fn pong(&mut self, now: Timestamp) -> Vec<Action> {
         let expected = self.handshake.as_mut().is_some_and(|handshake| handshake.pong());
-        if expected { Vec::new() } else { self.close_because(CloseCause::BadRequest, now) }
+        if expected { Vec::new() } else { self.close_because(CloseReason::BadRequest, now) }
     }
 
     pub(super) fn connect(&mut self, tag: RequestTag, token: &str, now: Timestamp) -> Vec<Action> {
         let Some(handshake) = self.handshake.as_mut().filter(|handshake| handshake.may_connect()) else {
-            return self.close_because(CloseCause::BadRequest, now);
+            return self.close_because(CloseReason::BadRequest, now);
         };
         match handshake.authenticate(token, now) {
             Ok(identity) => {
@@ -61,9 +61,9 @@ impl State {
                 actions.extend(self.proceed(now));
                 actions
             }
-            (Err(EngineError::Busy | EngineError::Unavailable), _) => self.close_because(CloseCause::Busy, now),
-            (Err(EngineError::TooManyConnections), _) => self.close_because(CloseCause::TooManyConnections, now),
-            (Err(EngineError::Stopped), _) => self.close_because(CloseCause::Drain, now),
+            (Err(EngineError::Busy | EngineError::Unavailable), _) => self.close_because(CloseReason::Busy, now),
+            (Err(EngineError::TooManyConnections), _) => self.close_because(CloseReason::TooManyConnections, now),
+            (Err(EngineError::Stopped), _) => self.close_because(CloseReason::Drain, now),
             (Ok(_), _) => Vec::new(),
         }
     }
@@ -73,7 +73,7 @@ impl State {
         match refreshed {
             Some(Ok(ttl)) => vec![self.reply(tag, &Reply::Refreshed { ttl })],
             Some(Err(cause)) => self.close_because(cause, now),
-            None => self.close_because(CloseCause::BadRequest, now),
+            None => self.close_because(CloseReason::BadRequest, now),
         }
     }
 
@@ -97,9 +97,11 @@ impl State {
 
     pub(super) fn mark_active(&mut self, tag: RequestTag, state: Option<StatusText>) -> Vec<Action> {
         let refusal = match &self.handshake {
-            Some(handshake) if !handshake.may_mark_active() => Some(Refusal::NotAvailable),
+            Some(handshake) if !handshake.may_mark_active() => Some(Refusal::Disabled),
             Some(handshake) if handshake.user().is_none() => Some(Refusal::NotPermitted),
-            Some(handshake) if !state.as_ref().is_none_or(|text| handshake.may_say(text)) => Some(Refusal::NotAllowed),
+            Some(handshake) if !state.as_ref().is_none_or(|text| handshake.may_say(text)) => {
+                Some(Refusal::StateNotAllowed)
+            }
             Some(_) | None => None,
         };
         if let Some(refusal) = refusal {

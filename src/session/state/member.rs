@@ -20,7 +20,7 @@ use crate::session::command::Reply;
 use crate::session::member::{
     Member, MemberAction, MemberCall, MemberCommand, MemberRefusal, MemberReply, MemberRules, MemberStatus,
 };
-use crate::session::protocol::{CloseCause, Protocol};
+use crate::session::protocol::{CloseReason, Protocol};
 
 impl State {
     /// A session that begins now, of nobody until an account logs in.
@@ -40,15 +40,15 @@ impl State {
         match self.permit(command) {
             Ok(Permitted::Do(action)) => {
                 self.under_way(tag, Kind::Account);
-                vec![Action::Account(action)]
+                vec![Action::Member(action)]
             }
             Ok(Permitted::Arrive(name, platform)) => {
                 self.under_way(tag, Kind::Entering);
                 let info = platform.map(|platform| serde_json::json!({ "platform": &*platform }).to_string().into());
-                vec![Action::Account(MemberAction::Arrive { name, info })]
+                vec![Action::Member(MemberAction::Arrive { name, info })]
             }
             Ok(Permitted::SetCustom(name, text)) => self.set_custom(tag, name, text),
-            Ok(Permitted::Reply(reply)) => vec![self.reply(&tag, &Reply::Account(reply))],
+            Ok(Permitted::Reply(reply)) => vec![self.reply(&tag, &Reply::Member(reply))],
             Err(refusal) => vec![self.refuse_account(&tag, refusal)],
         }
     }
@@ -75,13 +75,13 @@ impl State {
     fn set_custom(&mut self, tag: RequestTag, name: MemberName, text: Option<StatusText>) -> Vec<Action> {
         let shown = text.as_ref().map_or("", StatusText::as_str).into();
         let status = MemberStatus { name, general: GeneralStatus::Online, text: shown };
-        let done = self.protocol.reply(&tag, &Reply::Account(MemberReply::CustomSet(status)));
+        let done = self.protocol.reply(&tag, &Reply::Member(MemberReply::CustomStatusSet(status)));
         let id = self.under_way(tag, Kind::SettingCustom(text.clone()));
-        vec![Action::Account(MemberAction::SetCustom { id, text, done })]
+        vec![Action::Member(MemberAction::SetCustomStatus { id, text, done })]
     }
 
     fn refuse_account(&self, tag: &RequestTag, refusal: MemberRefusal) -> Action {
-        self.reply(tag, &Reply::Account(MemberReply::Refused(refusal)))
+        self.reply(tag, &Reply::Member(MemberReply::Refused(refusal)))
     }
 
     /// The connection is a device of the account: what it follows is to be listed under this number and tag. None: the
@@ -109,14 +109,14 @@ impl State {
             return Vec::new();
         };
         let (reply, ends) = match result {
-            Ok(MemberReply::LoggedOut) => (MemberReply::LoggedOut, Some(CloseCause::LoggedOut)),
+            Ok(MemberReply::LoggedOut) => (MemberReply::LoggedOut, Some(CloseReason::LoggedOut)),
             Ok(reply) => (reply, None),
             Err(error) => {
                 let cause = matches!(kind, Kind::Entering).then(|| cause(&error));
                 (MemberReply::Refused(refusal(&error, now)), cause)
             }
         };
-        let mut actions = vec![self.reply(&tag, &Reply::Account(reply))];
+        let mut actions = vec![self.reply(&tag, &Reply::Member(reply))];
         actions.extend(match ends {
             Some(cause) => self.close_because(cause, now),
             None => self.proceed(now),
@@ -138,7 +138,7 @@ fn permit(call: MemberCall, own: &MemberName, limits: &TencentConfig) -> Result<
     Ok(Permitted::Do(match call {
         MemberCall::Logout => MemberAction::Depart,
         MemberCall::Invalid(what) => return Err(MemberRefusal::Invalid(what)),
-        MemberCall::SetCustom(text) => {
+        MemberCall::SetCustomStatus(text) => {
             check_text(text.as_ref(), limits.custom_status_bytes)?;
             return Ok(Permitted::SetCustom(own.clone(), text));
         }
@@ -167,7 +167,7 @@ fn permit(call: MemberCall, own: &MemberName, limits: &TencentConfig) -> Result<
 fn refusal(error: &MemberError, now: Timestamp) -> MemberRefusal {
     match error {
         MemberError::TooOften(often) => {
-            MemberRefusal::TooOften { limit: often.limit, retry_after: often.again.since(now) }
+            MemberRefusal::RateLimited { limit: often.limit, retry_after: often.again.since(now) }
         }
         MemberError::TooMany(_) | MemberError::Engine(_) | MemberError::Store | MemberError::Away => {
             MemberRefusal::Busy
@@ -176,14 +176,14 @@ fn refusal(error: &MemberError, now: Timestamp) -> MemberRefusal {
 }
 
 /// How a connection ends on which nobody could log in.
-fn cause(error: &MemberError) -> CloseCause {
+fn cause(error: &MemberError) -> CloseReason {
     match error {
-        MemberError::Engine(EngineError::Stopped) => CloseCause::Drain,
+        MemberError::Engine(EngineError::Stopped) => CloseReason::Drain,
         MemberError::Engine(EngineError::Busy | EngineError::Unavailable | EngineError::TooManyConnections)
         | MemberError::TooOften(_)
         | MemberError::TooMany(_)
         | MemberError::Store
-        | MemberError::Away => CloseCause::Busy,
+        | MemberError::Away => CloseReason::Busy,
     }
 }
 
@@ -198,7 +198,7 @@ pub fn statuses(names: Vec<MemberName>, snapshots: &[Snapshot]) -> Vec<MemberSta
 }
 
 fn check_switch(on: bool) -> Result<(), MemberRefusal> {
-    if on { Ok(()) } else { Err(MemberRefusal::SwitchedOff) }
+    if on { Ok(()) } else { Err(MemberRefusal::Disabled) }
 }
 
 fn check_list(length: usize, most: usize) -> Result<(), MemberRefusal> {

@@ -51,12 +51,12 @@ impl Protocol for Words {
             }
             ["active"] => Command::MarkActive(None),
             ["active", status] => Command::MarkActive(Some(StatusText::new(status).unwrap())),
-            ["who", name] => Command::ShowConnections(UserId::from_name(name)),
+            ["who", name] => Command::ListConnections(UserId::from_name(name)),
             ["pong"] => return Decoded::Pong,
             ["bad"] => return Decoded::Refused(frames("bad")),
-            _ => return Decoded::Fatal(frames("fatal"), Closing::new(1000, "fatal")),
+            _ => return Decoded::Fatal(frames("fatal"), CloseFrame::new(1000, "fatal")),
         };
-        Decoded::Request(Request { tag: RequestTag(Some(words[0].into())), command })
+        Decoded::Command(TaggedCommand { tag: RequestTag(Some(words[0].into())), command })
     }
 
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
@@ -67,8 +67,8 @@ impl Protocol for Words {
         Some(Frame::text("ping?"))
     }
 
-    fn closing(&self, cause: CloseCause) -> Closing {
-        Closing { code: 1000, reason: format!("{cause:?}").into() }
+    fn close_frame(&self, cause: CloseReason) -> CloseFrame {
+        CloseFrame { code: 1000, reason: format!("{cause:?}").into() }
     }
 
     fn as_codec(&'static self) -> &'static dyn Codec {
@@ -151,7 +151,7 @@ fn past_the_rate_commands_are_refused_until_the_window_has_room() {
         assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
     }
     let refused = says(&mut state, "ping");
-    assert_eq!(refused, [Action::Refuse(frames("ping Refused(TooFast { limit: 2, retry_after: 1s })"))]);
+    assert_eq!(refused, [Action::Refuse(frames("ping Refused(RateLimited { limit: 2, retry_after: 1s })"))]);
     assert_eq!(state.received(Incoming::Text("ping"), at(1)), [Action::Send(frames("ping Pong"))]);
 }
 
@@ -164,7 +164,7 @@ fn a_silent_client_is_pinged_and_then_closed() {
     assert_eq!(state.tick(at(16)), [], "pinged twice");
     assert_eq!(state.deadline(), at(25));
     let closed = state.tick(at(25));
-    assert!(matches!(&closed[..], [Action::Close(closing)] if closing.reason == "Silent"), "{closed:?}");
+    assert!(matches!(&closed[..], [Action::Close(closing)] if closing.reason == "PingTimeout"), "{closed:?}");
     assert_eq!(state.deadline(), at(27));
     assert_eq!(state.tick(at(27)), [Action::Stop], "the client did not answer the close");
 }
@@ -192,7 +192,7 @@ fn a_refused_message_keeps_the_connection_and_a_fatal_one_ends_it() {
     assert_eq!(says(&mut state, "bad"), [Action::Refuse(frames("bad"))]);
     assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
     let ended = says(&mut state, "fatal");
-    assert_eq!(ended, [Action::Refuse(frames("fatal")), Action::Close(Closing::new(1000, "fatal"))]);
+    assert_eq!(ended, [Action::Refuse(frames("fatal")), Action::Close(CloseFrame::new(1000, "fatal"))]);
     assert_eq!(says(&mut state, "ping"), [], "taken after the close");
     assert_eq!(state.client_closes(Some(1000), at(0)), [Action::Stop]);
 }
@@ -200,7 +200,7 @@ fn a_refused_message_keeps_the_connection_and_a_fatal_one_ends_it() {
 #[test]
 fn the_clients_close_is_echoed_without_its_reason() {
     let mut state = alice(|_| {});
-    assert_eq!(state.client_closes(Some(4001), at(0)), [Action::Close(Closing::new(4001, "")), Action::Stop]);
+    assert_eq!(state.client_closes(Some(4001), at(0)), [Action::Close(CloseFrame::new(4001, "")), Action::Stop]);
 }
 
 #[test]

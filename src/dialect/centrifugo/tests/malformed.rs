@@ -59,7 +59,7 @@ fn what_was_read_before_it_counts() {
     let Decoded::Batch(batch) = decode("{\"id\":1,\"connect\":{}}\n{\n{\"id\":2,\"connect\":{}}") else {
         panic!("no batch")
     };
-    assert!(matches!(&batch[..], [Decoded::Request(_), last] if is_fatal(last)), "{batch:?}");
+    assert!(matches!(&batch[..], [Decoded::Command(_), last] if is_fatal(last)), "{batch:?}");
 }
 
 #[test]

@@ -258,22 +258,22 @@ fn refusals_say_the_limit_and_what_to_do() {
         r#"{"cid":"1","error":{"message":"Server busy, try again"}}"#,
         "code 0 is omitted, as proto3 JSON does"
     );
-    let fast = Refusal::TooFast { limit: 20, retry_after: std::time::Duration::from_millis(1500) };
+    let fast = Refusal::RateLimited { limit: 20, retry_after: std::time::Duration::from_millis(1500) };
     assert!(text(&json().reply(&tag("1"), &Reply::Refused(fast))).contains("try again in 1500 ms"));
 }
 
 #[test]
 fn every_close_has_a_code_and_fits_its_frame() {
     let causes = [
-        (CloseCause::Drain, 1000),
-        (CloseCause::Disconnected, 1000),
-        (CloseCause::Silent, 1000),
-        (CloseCause::MessageTooLarge, 1009),
-        (CloseCause::BrokenFrames, 1002),
-        (CloseCause::BrokenText, 1000),
+        (CloseReason::Drain, 1000),
+        (CloseReason::Disconnected, 1000),
+        (CloseReason::PingTimeout, 1000),
+        (CloseReason::MessageTooLarge, 1009),
+        (CloseReason::ProtocolError, 1002),
+        (CloseReason::InvalidUtf8, 1000),
     ];
     for (cause, code) in causes {
-        let closing = json().closing(cause);
+        let closing = json().close_frame(cause);
         assert_eq!(closing.code, code, "{cause:?}");
         assert!(closing.reason.len() <= 123 && (code == 1009) == closing.reason.is_empty(), "{closing:?}");
     }

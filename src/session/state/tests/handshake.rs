@@ -33,14 +33,14 @@ impl Authenticator for Names {
 fn rules() -> HandshakeRules {
     HandshakeRules {
         authenticator: Arc::new(Names),
-        nobody_without_token: false,
-        nobody_with_token: true,
+        anonymous_without_token: false,
+        anonymous_with_token: true,
         connections_per_user: 3,
-        stale_after: Duration::from_secs(10),
+        handshake_timeout: Duration::from_secs(10),
         expired_grace: Duration::from_secs(25),
         may_mark_active: true,
         states: Pattern::default(),
-        answers_pings: true,
+        dialect_pings: true,
         ping_interval: Duration::from_secs(25),
         pong_timeout: Duration::from_secs(8),
         first_ping: Duration::from_secs(13),
@@ -128,7 +128,7 @@ fn an_expired_token_is_told_and_nothing_is_taken_after_it() {
     let mut state = stranger(|_| {});
     says(&mut state, "connect old");
     assert_eq!(state.deadline(), at(10));
-    assert_eq!(closed(&state.tick(at(10))), "Stale");
+    assert_eq!(closed(&state.tick(at(10))), "HandshakeTimeout");
 }
 
 #[test]
@@ -136,14 +136,14 @@ fn a_wrong_token_or_none_ends_the_connection() {
     for (first, reason) in [("connect bad", "InvalidToken"), ("connect", "BadRequest")] {
         assert_eq!(closed(&says(&mut stranger(|_| {}), first)), reason);
     }
-    let mut state = stranger(|rules| rules.nobody_with_token = false);
+    let mut state = stranger(|rules| rules.anonymous_with_token = false);
     assert_eq!(closed(&says(&mut state, "connect nobody")), "NotPermitted");
 }
 
 #[test]
 fn nobody_in_particular_is_let_in_unseen_and_has_no_user_to_mark() {
     for (token, without) in [("connect", true), ("connect nobody", false)] {
-        let mut state = stranger(|rules| rules.nobody_without_token = without);
+        let mut state = stranger(|rules| rules.anonymous_without_token = without);
         let actions = says(&mut state, token);
         assert!(matches!(&actions[..], [Action::Attach(Arrival { user: None, status: None, .. })]), "{actions:?}");
         state.attached(Ok(connection()), at(0));
@@ -156,7 +156,7 @@ fn nobody_in_particular_is_let_in_unseen_and_has_no_user_to_mark() {
 fn a_client_that_says_nothing_is_stale() {
     let mut state = stranger(|_| {});
     assert_eq!((state.deadline(), state.tick(at(9))), (at(10), vec![]));
-    assert_eq!(closed(&state.tick(at(10))), "Stale");
+    assert_eq!(closed(&state.tick(at(10))), "HandshakeTimeout");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn pings_are_messages_and_want_an_answer() {
     assert_eq!(state.deadline(), at(21), "other traffic is no answer");
     assert_eq!(says(&mut state, "pong"), []);
     assert_eq!(state.tick(at(38)), [sent("ping?")]);
-    assert_eq!(closed(&state.tick(at(46))), "Silent");
+    assert_eq!(closed(&state.tick(at(46))), "PingTimeout");
     assert_eq!(closed(&says(&mut bob("bob"), "pong")), "BadRequest", "nobody asked");
 }
 
@@ -201,12 +201,12 @@ fn a_pong_waits_for_no_turn() {
 
 #[test]
 fn pings_are_left_to_websocket_where_the_client_wants_it() {
-    let mut state = stranger(|rules| rules.answers_pings = false);
+    let mut state = stranger(|rules| rules.dialect_pings = false);
     says(&mut state, "connect bob");
     let welcome = format!("{:?}", state.attached(Ok(connection()), at(0)));
     assert!(welcome.contains("ping: None"), "{welcome}");
     assert_eq!(state.tick(at(15)), [Action::Ping]);
-    assert_eq!(closed(&state.tick(at(25))), "Silent");
+    assert_eq!(closed(&state.tick(at(25))), "PingTimeout");
 }
 
 #[test]
@@ -269,13 +269,13 @@ fn marking_active_has_its_turn_and_is_asked_again_when_it_is_lost() {
     let mut state = stranger(|rules| rules.may_mark_active = false);
     says(&mut state, "connect bob");
     state.attached(Ok(connection()), at(0));
-    assert_eq!(says(&mut state, "active"), [Action::Refuse(frames("active Refused(NotAvailable)"))]);
+    assert_eq!(says(&mut state, "active"), [Action::Refuse(frames("active Refused(Disabled)"))]);
 }
 
 #[test]
 fn connections_are_asked_for_in_turn() {
     let mut state = bob("bob");
-    assert_eq!(says(&mut state, "who carol, ping"), [Action::ShowConnections(UserId::from_name("carol"))]);
+    assert_eq!(says(&mut state, "who carol, ping"), [Action::ListConnections(UserId::from_name("carol"))]);
     assert_eq!(state.shown(Ok(vec![]), at(0)), [sent("who Connections([])"), sent("ping Pong")]);
 }
 

@@ -9,7 +9,7 @@ use crate::config::value::Secret;
 use crate::engine::{EngineError, MemberError};
 use crate::presence::member_name::MemberName;
 use crate::session::member::{MemberAction, MemberRules};
-use crate::session::protocol::Closing;
+use crate::session::protocol::CloseFrame;
 
 fn name() -> MemberName {
     MemberName::new("alice").unwrap()
@@ -26,12 +26,12 @@ fn arriving() -> State {
     let params = format!(r#"{{"SDKAppID":7,"userID":"alice","userSig":"{user_sig}"}}"#);
     let login = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"login","params":{params}}}"#);
     let actions = says(&mut state, &login);
-    assert_eq!(actions, [Action::Account(MemberAction::Arrive { name: name(), info: None })]);
+    assert_eq!(actions, [Action::Member(MemberAction::Arrive { name: name(), info: None })]);
     state
 }
 
-fn busy() -> Closing {
-    Closing::new(1013, "server busy")
+fn busy() -> CloseFrame {
+    CloseFrame::new(1013, "server busy")
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_login_that_is_refused_by_the_server_ends_the_connection_and_a_call_does_not
         assert!(matches!(&actions[..], [Action::Refuse(_), Action::Close(told)] if *told == busy()), "{actions:?}");
     }
     let actions = arriving().account_done(Err(EngineError::Stopped.into()), at(0));
-    let leaving = Closing::new(1001, "server shutting down");
+    let leaving = CloseFrame::new(1001, "server shutting down");
     let [Action::Refuse(_), Action::Send(_), Action::Close(told)] = &actions[..] else { panic!("{actions:?}") };
     assert_eq!(*told, leaving);
     let mut state = arriving();
