@@ -30,9 +30,12 @@ fn main() -> anyhow::Result<()> {
     if arguments.floor_server {
         return floor::serve();
     }
-    if arguments.server.is_none() && arguments.starts_server() {
-        arguments.server = Some(server_binary::find()?);
-    }
+    arguments.server = match arguments.server {
+        // The server has another working folder.
+        Some(path) => Some(std::path::absolute(path)?),
+        None if arguments.starts_server() => Some(server_binary::find()?),
+        None => None,
+    };
     clock::micros();
     let mut outcomes = Vec::new();
     if arguments.all {

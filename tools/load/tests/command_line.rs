@@ -32,6 +32,14 @@ fn a_server_that_does_not_start_is_an_error_that_names_the_option() {
 }
 
 #[test]
+fn a_relative_path_of_the_server_starts_at_the_working_folder() {
+    let output = run(&["--quick", "--without-floor", "--server", "nonexistent/hereabouts", "fanout"]);
+    let path = std::path::absolute("nonexistent/hereabouts").unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+}
+
+#[test]
 fn a_run_against_the_floor_loses_nothing_and_writes_both_reports() {
     let folder = tempfile::tempdir().unwrap();
     let [json, html] = ["run.json", "run.html"].map(|name| folder.path().join(name));
