@@ -15,6 +15,7 @@ use hereabouts::presence::member_name::MemberName;
 use hereabouts::presence::member_record::{NodeContext, RelationChange};
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
+use hereabouts::presence::time::Timestamp;
 use hereabouts::store::Store;
 use hereabouts::store::account::{Account, LoginKey};
 use hereabouts::store::last_seen::LastSeenStore;
@@ -24,7 +25,7 @@ use hereabouts::store::relations::{RelationStore, RosterChange};
 use super::measure;
 use super::server::Server;
 
-/// Number of accounts.
+/// Number of accounts, whose users are members too.
 const ACCOUNTS: usize = 5000;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -46,8 +47,12 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
     };
     let accounts: Vec<Account> = (0..ACCOUNTS).map(account).collect();
     let users: Vec<UserId> = accounts.iter().map(|account| account.id).collect();
-    let (relations, last_seen) = (&stores.relations, &stores.last_seen);
+    measure_accounts(table, server, &stores, &accounts).await;
+    measure_members(table, server, &stores, &users, now).await;
+    measure_last_seen(table, server, &stores, &users, now).await;
+}
 
+async fn measure_accounts(table: &mut Table, server: &Server, stores: &RedisStores, accounts: &[Account]) {
     measure(table, server, "sign-up (an account, its login and its username)", ACCOUNTS, async {
         let made = join_all(accounts.iter().map(|account| stores.accounts.create(account.clone()))).await;
         assert!(made.iter().all(Result::is_ok));
@@ -58,23 +63,21 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
         assert!(found.iter().all(|found| found.as_ref().unwrap().is_some()));
     })
     .await;
+}
+
+async fn measure_members(table: &mut Table, server: &Server, stores: &RedisStores, users: &[UserId], now: Timestamp) {
+    let relations = &stores.relations;
     let change = async |change: RelationChange| {
         let changed = join_all(users.iter().map(|&user| relations.change(user, change.clone()))).await;
         assert!(changed.iter().all(Result::is_ok));
     };
-    measure(
-        table,
-        server,
-        "login of an account that subscribes",
-        ACCOUNTS,
-        change(RelationChange::Arrive {
-            now,
-            lifetime: DAY,
-            node_context: NodeContext::default(),
-            last_seen: Default::default(),
-        }),
-    )
-    .await;
+    let arrive = RelationChange::Arrive {
+        now,
+        lifetime: DAY,
+        node_context: NodeContext::default(),
+        last_seen: Default::default(),
+    };
+    measure(table, server, "login of a member that subscribes", ACCOUNTS, change(arrive)).await;
     let names = (0..50).map(|number| MemberName::new(&format!("friend-{number}")).unwrap()).collect();
     change(RelationChange::Subscribe { names, limit: 200 }).await;
     let one_more = vec![MemberName::new("bob").unwrap()];
@@ -87,20 +90,24 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
         node_context: NodeContext::default(),
         now,
     };
-    measure(table, server, "logout of an account with 51 subscriptions", ACCOUNTS, change(part)).await;
+    measure(table, server, "logout of a member with 51 subscriptions", ACCOUNTS, change(part)).await;
     measure(table, server, "first friend", ACCOUNTS, async {
         let add = || RosterChange::Add(one_more.clone(), Quota::new(9));
         let altered = join_all(users.iter().map(|&user| relations.alter(RosterKind::Friends, user, add()))).await;
         assert!(altered.iter().all(Result::is_ok));
     })
     .await;
+}
+
+async fn measure_last_seen(table: &mut Table, server: &Server, stores: &RedisStores, users: &[UserId], now: Timestamp) {
+    let last_seen = &stores.last_seen;
     measure(table, server, "last-seen record that is written", ACCOUNTS, async {
         last_seen.note(&mut users.iter().map(|&user| (user, Activity::online(now)))).unwrap();
         last_seen.close().await.unwrap();
     })
     .await;
     measure(table, server, "last-seen record that is read", ACCOUNTS, async {
-        assert_eq!(last_seen.read(users.clone()).await.unwrap().len(), ACCOUNTS);
+        assert_eq!(last_seen.read(users.to_vec()).await.unwrap().len(), ACCOUNTS);
     })
     .await;
 }
