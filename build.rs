@@ -1,4 +1,7 @@
 //! Compiles `proto/` without `protoc`: its parser is a crate.
+//!
+//! `centrifugo.proto` is the server API over gRPC, with a descriptor for reflection. The others are the client protocols
+//! in protobuf, of which only messages are generated.
 
 use std::path::PathBuf;
 
@@ -10,5 +13,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("centrifugo.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().build_client(false).compile_fds(descriptors)?;
+
+    let clients = protox::compile(["proto/nakama_realtime.proto", "proto/centrifugo_client.proto"], ["proto"])?;
+    // Sorted by client id, so that the same presence is always the same bytes.
+    let presence = ".centrifugal.centrifuge.protocol.PresenceResult.presence";
+    tonic_prost_build::configure().build_client(false).build_server(false).btree_map(presence).compile_fds(clients)?;
     Ok(())
 }
