@@ -1,160 +1,161 @@
-// One person's card. What it says of others is only what the server told the device in turn; what it
-// says of the person is what the server accepted.
+// The card of one user. What it shows of others is only what the server sent to the selected device. What it shows of the
+// user is what the server accepted.
 
+import { duration, list } from './describe.js';
 import { button, fromTemplate, keepOnly, span, write } from './element.js';
-import { duration, list } from './phrase.js';
 import { Tabs } from './tabs.js';
 
-/** @typedef {import('./cast.js').Cast} Cast */
-/** @typedef {import('./person.js').Person} Person */
-/** @typedef {import('./reach.js').Reach} Reach */
+/** @typedef {import('./delivery-times.js').DeliveryTimes} DeliveryTimes */
+/** @typedef {import('./people.js').People} People */
+/** @typedef {import('./user.js').User} User */
 
-const QUICK = ['available', 'in a meeting', 'coffee', 'away'];
+/** Statuses that one click sets. */
+const QUICK_STATUSES = ['available', 'in a meeting', 'coffee', 'away'];
 
-/** What each state is called, and what the button for the line then does. */
+/** The label of each state, and what the button for the connection does in it. */
 const STATES = {
-  here: { words: 'here', action: 'Drop the line' },
-  invisible: { words: 'invisible', action: 'Drop the line' },
-  connecting: { words: 'connecting', action: 'Drop the line' },
-  dropped: { words: 'line dropped', action: 'Come back' },
-  lost: { words: 'line lost', action: 'Try at once' },
-  refused: { words: 'not let in', action: 'Try again' },
+  online: { label: 'online', action: 'Disconnect' },
+  invisible: { label: 'invisible', action: 'Disconnect' },
+  connecting: { label: 'connecting', action: 'Disconnect' },
+  disconnected: { label: 'disconnected', action: 'Reconnect' },
+  lost: { label: 'connection lost', action: 'Retry now' },
+  refused: { label: 'refused', action: 'Try again' },
 };
 
-/** States in which a status waits to be shown. */
-const KEEPING = ['invisible', 'dropped', 'lost'];
+/** States in which a status is kept until others can see it. */
+const KEEPING = ['invisible', 'disconnected', 'lost'];
 
-/** Draws a person and obeys the controls. */
+/** Draws a user and carries out what the controls ask for. */
 export class Card {
   /** The card's element. @type {HTMLElement} */ element;
-  #person; #cast; #tabs;
-  /** @type {Map<Person, HTMLElement>} */ #rows = new Map();
+  #user; #people; #tabs;
+  /** @type {Map<User, HTMLElement>} */ #rows = new Map();
 
-  /** @param {Person} person @param {Cast} cast */
-  constructor(person, cast) {
-    this.#person = person;
-    this.#cast = cast;
+  /** @param {User} user @param {People} people */
+  constructor(user, people) {
+    this.#user = user;
+    this.#people = people;
     this.element = fromTemplate('card');
-    this.element.style.setProperty('--hue', person.hue);
-    this.element.dataset.person = person.name;
-    this.#part('h3').textContent = person.name;
-    this.#part('.world').textContent = person.world.label;
-    this.#part('[role=switch]').hidden = !person.world.canHide;
-    this.#part('.avatar').textContent = [...person.name][0].toUpperCase();
-    this.#name('[data-do=remove]', `Remove ${person.name}`);
-    this.#name('.status input', `Status of ${person.name}`);
-    this.#name('.quick', `Quick statuses for ${person.name}`);
-    this.#name('.devices', `Devices of ${person.name}`);
-    this.#part('.reach').title = `From the latest change of ${person.name} leaving this page to its arrival at the last follower`;
-    this.#name('.sees', `What ${person.name} sees`);
-    this.#part('.status input').value = person.device.status;
-    this.#tabs = new Tabs(this.#part('.devices'), person, () => this.#turn());
-    this.#part('.quick').append(...QUICK.map((text) => this.#quick(text)));
-    this.#wire();
+    this.element.style.setProperty('--hue', user.hue);
+    this.element.dataset.user = user.name;
+    this.#part('h3').textContent = user.name;
+    this.#part('.dialect').textContent = user.dialect.label;
+    this.#part('[role=switch]').hidden = !user.dialect.canHide;
+    this.#part('.avatar').textContent = [...user.name][0].toUpperCase();
+    this.#setLabel('[data-action=remove]', `Remove ${user.name}`);
+    this.#setLabel('.status input', `Status of ${user.name}`);
+    this.#setLabel('.quick', `Quick statuses for ${user.name}`);
+    this.#setLabel('.devices', `Devices of ${user.name}`);
+    this.#part('.delivery').title = `Time from the sending of ${user.name}’s latest status to its arrival at the last follower`;
+    this.#setLabel('.follows', `What ${user.name} sees`);
+    this.#part('.status input').value = user.device.status;
+    this.#tabs = new Tabs(this.#part('.devices'), user, () => this.#deviceSelected());
+    this.#part('.quick').append(...QUICK_STATUSES.map((text) => this.#quickButton(text)));
+    this.#connectControls();
   }
 
-  /** Draws the person as they are. @param {Reach} reach */
-  update(reach) {
-    const { device, userId } = this.#person;
-    const { words, action } = STATES[device.state];
-    const shows = this.#shows();
+  /** Draws the user in the current state. @param {DeliveryTimes} deliveryTimes */
+  update(deliveryTimes) {
+    const { device, userId } = this.#user;
+    const { label, action } = STATES[device.state];
+    const statusText = this.#statusText();
     this.element.dataset.state = device.state;
-    this.#write('.state', words);
-    this.#write('.shows', shows);
-    this.#part('.shows').title = shows;
+    this.#write('.state', label);
+    this.#write('.status-text', statusText);
+    this.#part('.status-text').title = statusText;
     this.#part('[role=switch]').setAttribute('aria-checked', String(device.invisible));
-    this.#write('[data-do=line]', action);
+    this.#write('[data-action=connection]', action);
     this.#write('.problem', this.#problem());
-    this.#write('.reach', reached(reach.of(userId)));
+    this.#write('.delivery', describeDelivery(deliveryTimes.of(userId)));
     for (const chip of this.#part('.quick').children) chip.setAttribute('aria-pressed', String(chip.textContent === device.shown));
     this.#tabs.update();
     this.#updateRows();
   }
 
-  #wire() {
+  #connectControls() {
     const on = (selector, type, listener) => this.#part(selector).addEventListener(type, listener);
     on('.status', 'submit', (event) => {
       event.preventDefault();
-      this.#say(this.#part('.status input').value.trim());
+      this.#setStatus(this.#part('.status input').value.trim());
     });
-    on('[role=switch]', 'click', () => this.#person.device.setInvisible(!this.#person.device.invisible));
-    on('[data-do=line]', 'click', () => {
-      const { device } = this.#person;
-      if (['here', 'invisible', 'connecting'].includes(device.state)) device.drop();
+    on('[role=switch]', 'click', () => this.#user.device.setInvisible(!this.#user.device.invisible));
+    on('[data-action=connection]', 'click', () => {
+      const { device } = this.#user;
+      if (['online', 'invisible', 'connecting'].includes(device.state)) device.disconnect();
       else device.connect();
     });
-    on('[data-do=remove]', 'click', () => this.#cast.remove(this.#person));
+    on('[data-action=remove]', 'click', () => this.#people.remove(this.#user));
   }
 
-  #say(text) {
+  #setStatus(text) {
     this.#part('.status input').value = text;
-    this.#person.device.setStatus(text);
+    this.#user.device.setStatus(text);
   }
 
-  #quick(text) {
-    return button('chip', text, () => this.#say(text));
+  #quickButton(text) {
+    return button('chip', text, () => this.#setStatus(text));
   }
 
   #problem() {
-    const { state, problem, retryIn } = this.#person.device;
+    const { state, problem, retryIn } = this.#user.device;
     if (state === 'lost') return `${sentence(problem)} Trying again in ${duration(retryIn)}.`;
     return problem ? sentence(problem) : '';
   }
 
-  /** The status others see, or the one kept for when they can. */
-  #shows() {
-    const { state, shown, status } = this.#person.device;
-    if (state === 'here') return shown ? `“${shown}”` : '';
+  /** Returns the status that others see, or the one that is kept until they can. */
+  #statusText() {
+    const { state, shown, status } = this.#user.device;
+    if (state === 'online') return shown ? `“${shown}”` : '';
     return status && KEEPING.includes(state) ? `· keeps “${status}”` : '';
   }
 
-  /** The card is about another device of theirs. */
-  #turn() {
-    this.#part('.status input').value = this.#person.device.status;
-    this.#cast.dispatchEvent(new Event('change'));
+  /** Shows the device that was selected. */
+  #deviceSelected() {
+    this.#part('.status input').value = this.#user.device.status;
+    this.#people.dispatchEvent(new Event('change'));
   }
 
   #updateRows() {
-    const others = this.#cast.people.filter((other) => other !== this.#person);
+    const others = this.#people.users.filter((other) => other !== this.#user);
     keepOnly(this.#rows, new Set(others));
     for (const other of others) {
-      if (!this.#rows.has(other)) this.#rows.set(other, this.#part('.sees').appendChild(this.#row(other)));
+      if (!this.#rows.has(other)) this.#rows.set(other, this.#part('.follows').appendChild(this.#row(other)));
       this.#updateRow(this.#rows.get(other), other);
     }
     this.#part('.alone').hidden = others.length > 0;
   }
 
   #row(other) {
-    const row = fromTemplate('sight');
+    const row = fromTemplate('followed-user');
     const box = row.querySelector('input');
     row.style.setProperty('--hue', other.hue);
-    row.dataset.person = other.name;
+    row.dataset.user = other.name;
     row.querySelector('.other').textContent = other.name;
-    box.setAttribute('aria-label', `${this.#person.name} follows ${other.name}`);
-    box.addEventListener('change', () => (box.checked ? this.#person.follow(other) : this.#person.unfollow(other)));
+    box.setAttribute('aria-label', `${this.#user.name} follows ${other.name}`);
+    box.addEventListener('change', () => (box.checked ? this.#user.follow(other) : this.#user.unfollow(other)));
     return row;
   }
 
   #updateRow(row, other) {
-    const { device, follows } = this.#person;
-    const sessions = [...(device.seen.get(other.userId)?.values() ?? [])];
+    const { device, follows } = this.#user;
+    const presences = [...(device.presences.get(other.userId)?.values() ?? [])];
     const followed = follows.has(other.name);
     row.querySelector('input').checked = followed;
-    row.dataset.sight = !followed ? 'none' : device.line !== 'open' ? 'unknown' : sessions.length ? 'here' : 'gone';
+    row.dataset.presence = !followed ? 'none' : device.connection !== 'open' ? 'unknown' : presences.length ? 'online' : 'offline';
     const words = {
       none: ['not followed'],
-      unknown: ['cannot tell without a line'],
-      gone: ['not here'],
-      here: sessions.map(({ status }) => status || 'here'),
-    }[row.dataset.sight];
-    const seen = row.querySelector('.seen');
-    if (seen.textContent === words.join('')) return;
-    seen.replaceChildren(...words.map((text) => span('presence', text)));
-    seen.title = words.join(' · ');
-    if (device.line === 'open' && followed) flash(row);
+      unknown: ['unknown while not connected'],
+      offline: ['offline'],
+      online: presences.map(({ status }) => status || 'online'),
+    }[row.dataset.presence];
+    const shown = row.querySelector('.presences');
+    if (shown.textContent === words.join('')) return;
+    shown.replaceChildren(...words.map((text) => span('presence', text)));
+    shown.title = words.join(' · ');
+    if (device.connection === 'open' && followed) flash(row);
   }
 
-  #name(selector, label) {
+  #setLabel(selector, label) {
     this.#part(selector).setAttribute('aria-label', label);
   }
 
@@ -172,14 +173,14 @@ function flash(row) {
   row.animate([{ backgroundColor: 'var(--flash)' }, { backgroundColor: 'transparent' }], 1600);
 }
 
-/** @param {import('./reach.js').Reached | undefined} latest */
-function reached(latest) {
+/** @param {import('./delivery-times.js').Delivery | undefined} latest */
+function describeDelivery(latest) {
   if (!latest) return '';
   const { to, ms } = latest;
   return `${duration(ms)} to ${to.length > 3 ? `${to.length} people` : list(to)}`;
 }
 
-function sentence(text = 'The line was lost.') {
+function sentence(text = 'The connection was lost.') {
   const start = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(start) ? start : `${start}.`;
 }

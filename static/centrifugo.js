@@ -1,8 +1,7 @@
-// Just enough of Centrifugo's client protocol for this page: connect with a token, subscribe to
-// `status:` channels, say a state by rpc. Its `Socket` does what that of nakama.js does, so that a device
-// need not know which of them it has.
+// The part of Centrifugo's client protocol that this page needs: connect with a token, subscribe to `status:` channels, set
+// a state by RPC. Its `Socket` has the interface of that in nakama.js, so that a device works with either.
 
-import { ErrorReply, Refused } from './nakama.js';
+import { ErrorReply, RefusedError } from './nakama.js';
 
 /** @typedef {import('./nakama.js').Presence} Presence */
 /** @typedef {import('./nakama.js').Session} Session */
@@ -10,11 +9,11 @@ import { ErrorReply, Refused } from './nakama.js';
 const REPLY_TIMEOUT = 10_000;
 
 /**
- * What a backend does for its users: signs a token (HS256) that says who they are. A page does so only
- * here, with the server's development key.
- * @param {{key: string, userId: string}} who @returns {Promise<Session>}
+ * Signs a token (HS256) for a user. In production an application's backend does this; this page does it with the server's
+ * development key.
+ * @param {{key: string, userId: string}} claims @returns {Promise<Session>}
  */
-export async function sign({ key, userId }) {
+export async function signToken({ key, userId }) {
   if (!crypto.subtle) throw new Error('the browser signs tokens only on https and on localhost');
   const encoder = new TextEncoder();
   const unsigned = [{ alg: 'HS256', typ: 'JWT' }, { sub: userId }].map((part) => base64url(encoder.encode(JSON.stringify(part)))).join('.');
@@ -25,14 +24,14 @@ export async function sign({ key, userId }) {
 }
 
 /**
- * One live connection. Events: `frame` (detail: Frame), `presence` (detail: {joins, leaves, at}), `close`
- * (detail: {reason, error}: the error says so where coming back would not help).
+ * One connection. Events: `frame` (detail: Frame), `presence` (detail: {joins, leaves, at}), `close` (detail:
+ * {reason, error}, with an `error` when a reconnect would not help).
  */
 export class Socket extends EventTarget {
-  #wire = new Worker(new URL('wire.js', import.meta.url));
-  /** @type {Map<number, {resolve: Function, reject: Function, timer: number, learn: Function, sentAt?: number}>} */ #waiting = new Map();
-  /** Settled or under way. @type {Map<string, Promise<unknown>>} */ #subscribed = new Map();
-  /** What each followed user showed last. @type {Map<string, Presence[]>} */ #shown = new Map();
+  #worker = new Worker(new URL('websocket-worker.js', import.meta.url));
+  /** @type {Map<number, {resolve: Function, reject: Function, timer: number, onReply: Function, sentAt?: number}>} */ #pending = new Map();
+  /** Subscribe requests, pending and done, by user. @type {Map<string, Promise<unknown>>} */ #subscribed = new Map();
+  /** The latest presences of each followed user. @type {Map<string, Presence[]>} */ #presences = new Map();
   #lastId = 0;
   #ended = false;
   #userId;
@@ -41,127 +40,127 @@ export class Socket extends EventTarget {
   constructor(address, { token, userId }) {
     super();
     this.#userId = userId;
-    /** Settles once the server has let us in, or has not. */
+    /** Settles when the server has accepted or refused the connection. */
     this.opened = new Promise((resolve, reject) => {
-      const connect = () => this.#ask({ connect: { token, name: 'page' } }).then(resolve, (error) => reject(new Error(error.message)));
-      this.#wire.addEventListener('message', ({ data }) => this.#hear(data, connect));
-      this.addEventListener('close', ({ detail }) => reject(detail.error ?? new Error(detail.reason || 'the server did not open the line')), { once: true });
+      const connect = () => this.#request({ connect: { token, name: 'page' } }).then(resolve, (error) => reject(new Error(error.message)));
+      this.#worker.addEventListener('message', ({ data }) => this.#onMessage(data, connect));
+      this.addEventListener('close', ({ detail }) => reject(detail.error ?? new Error(detail.reason || 'the server did not open the connection')), { once: true });
     });
-    this.#wire.postMessage({ open: `${address.replace(/^http/, 'ws')}/connection/websocket` });
+    this.#worker.postMessage({ open: `${address.replace(/^http/, 'ws')}/connection/websocket` });
   }
 
-  /** Shows a status. Whoever is connected is here, so there is no hiding. @param {string | null} status */
+  /** Sets the status. A connection of this dialect is always visible. @param {string | null} status */
   async setStatus(status) {
-    await this.#ask({ rpc: { method: 'update_user_status', data: { state: status ?? '' } } });
+    await this.#request({ rpc: { method: 'update_user_status', data: { state: status ?? '' } } });
   }
 
-  /** Starts being told of these users. @param {string[]} userIds @returns {Promise<Presence[]>} who is here now */
+  /** Follows users. @param {string[]} userIds @returns {Promise<Presence[]>} the current presences of those who are online */
   async follow(userIds) {
     await Promise.all(userIds.map((userId) => this.#subscribe(userId)));
-    return userIds.flatMap((userId) => this.#shown.get(userId) ?? []);
+    return userIds.flatMap((userId) => this.#presences.get(userId) ?? []);
   }
 
-  /** Stops being told of these users. @param {string[]} userIds */
+  /** Unfollows users. @param {string[]} userIds */
   async unfollow(userIds) {
     for (const userId of userIds) this.#subscribed.delete(userId);
-    const forget = (userId) => () => this.#shown.delete(userId);
-    await Promise.all(userIds.map((userId) => this.#ask({ unsubscribe: { channel: channel(userId) } }, forget(userId))));
+    const forget = (userId) => () => this.#presences.delete(userId);
+    await Promise.all(userIds.map((userId) => this.#request({ unsubscribe: { channel: channel(userId) } }, forget(userId))));
   }
 
-  /** Clients have no ping of their own; a small question is as good. @returns {Promise<number>} milliseconds there and back */
+  /** Measures with a small request, because the protocol has no ping from the client. @returns {Promise<number>} the round-trip time in milliseconds */
   async ping() {
-    const { sentAt, at } = await this.#ask({ presence_stats: { channel: channel(this.#userId) } });
+    const { sentAt, at } = await this.#request({ presence_stats: { channel: channel(this.#userId) } });
     return at - sentAt;
   }
 
-  /** Ends the line at once, as abruptly as a browser can, and listens to nothing more. */
-  drop() {
-    this.#end({ reason: 'dropped here' });
+  /** Closes the connection at once, as abruptly as a browser can, and ignores everything that still arrives. */
+  disconnect() {
+    this.#end({ reason: 'disconnected' });
   }
 
-  /** Subscribes once, however often it is asked to. */
+  /** Subscribes, unless the subscription exists or is being made. */
   #subscribe(userId) {
     if (!this.#subscribed.has(userId)) {
-      // Taken in before the next line is, which may be news of the same user.
-      const learn = (envelope) => this.#shown.set(userId, presences(userId, envelope.subscribe.data));
-      const asked = this.#ask({ subscribe: { channel: channel(userId) } }, learn);
-      asked.catch(() => this.#subscribed.delete(userId));
-      this.#subscribed.set(userId, asked);
+      // Applied before the next message, which may be an update of the same user.
+      const onReply = (envelope) => this.#presences.set(userId, presences(userId, envelope.subscribe.data));
+      const reply = this.#request({ subscribe: { channel: channel(userId) } }, onReply);
+      reply.catch(() => this.#subscribed.delete(userId));
+      this.#subscribed.set(userId, reply);
     }
     return this.#subscribed.get(userId);
   }
 
-  /** @param {any} command @param {(envelope: any) => void} [learn] called with the answer, before anything that comes after it */
-  #ask(command, learn = () => {}) {
+  /** @param {any} command @param {(envelope: any) => void} [onReply] called with the reply, before any later message */
+  #request(command, onReply = () => {}) {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(new Error('the line is not open'));
+      if (this.#ended) return reject(new Error('the connection is not open'));
       const timer = setTimeout(() => this.#settle(id, 'reject', new Error('the server did not answer in time')), REPLY_TIMEOUT);
-      this.#waiting.set(id, { resolve, reject, timer, learn });
-      this.#wire.postMessage({ text: JSON.stringify({ ...command, id }) });
+      this.#pending.set(id, { resolve, reject, timer, onReply });
+      this.#worker.postMessage({ text: JSON.stringify({ ...command, id }) });
     });
   }
 
-  #hear({ type, text, at, code, reason }, opened) {
+  #onMessage({ type, text, at, code, reason }, opened) {
     if (this.#ended) return;
     if (type === 'open') opened();
     if (type === 'sent') this.#sent(text, at);
-    if (type === 'received') for (const line of text.split('\n')) this.#receive(line, at);
+    if (type === 'received') for (const message of text.split('\n')) this.#receive(message, at);
     if (type === 'close') this.#end({ reason, error: refusal(code, reason) });
   }
 
   #sent(text, at) {
     const envelope = JSON.parse(text);
-    const waiting = this.#waiting.get(envelope.id);
-    if (waiting) waiting.sentAt = at;
-    // A token lets whoever reads it in: it is not for the log.
+    const pending = this.#pending.get(envelope.id);
+    if (pending) pending.sentAt = at;
+    // The log of frames must not show the token, which is a secret.
     if (envelope.connect) envelope.connect.token = '…';
-    this.#tell('frame', { direction: 'out', text: JSON.stringify(envelope), envelope, at });
+    this.#emit('frame', { direction: 'out', text: JSON.stringify(envelope), envelope, at });
   }
 
   #receive(text, at) {
     const envelope = JSON.parse(text);
-    this.#tell('frame', { direction: 'in', text, envelope, at });
+    this.#emit('frame', { direction: 'in', text, envelope, at });
     const { id, error, push } = envelope;
-    if (push?.pub) this.#publish(push.channel, push.pub.data, at);
+    if (push?.pub) this.#onPublication(push.channel, push.pub.data, at);
     else if (error) this.#settle(id, 'reject', new ErrorReply(error));
-    else if (id) this.#answer(id, envelope, at);
-    else if (!push) this.#wire.postMessage({ text: '{}' });
+    else if (id) this.#reply(id, envelope, at);
+    else if (!push) this.#worker.postMessage({ text: '{}' });
   }
 
-  #answer(id, envelope, at) {
-    this.#waiting.get(id)?.learn(envelope);
+  #reply(id, envelope, at) {
+    this.#pending.get(id)?.onReply(envelope);
     this.#settle(id, 'resolve', { envelope, at });
   }
 
-  /** Tells what differs from what the user showed before; a time that changed is nothing to be seen here. */
-  #publish(name, data, at) {
+  /** Emits the difference from the user's presences before. A change of a time alone is no event. */
+  #onPublication(name, data, at) {
     const userId = name.slice(name.indexOf(':') + 1);
-    const before = this.#shown.get(userId) ?? [];
+    const before = this.#presences.get(userId) ?? [];
     const after = presences(userId, data);
-    this.#shown.set(userId, after);
+    this.#presences.set(userId, after);
     const missingIn = (others) => (one) => others.every((other) => other.session_id !== one.session_id || other.status !== one.status);
     const [joins, leaves] = [after.filter(missingIn(before)), before.filter(missingIn(after))];
-    if (joins.length + leaves.length > 0) this.#tell('presence', { joins, leaves, at });
+    if (joins.length + leaves.length > 0) this.#emit('presence', { joins, leaves, at });
   }
 
   #settle(id, how, value) {
-    const waiting = this.#waiting.get(id);
-    if (!waiting) return;
-    this.#waiting.delete(id);
-    clearTimeout(waiting.timer);
-    waiting[how](how === 'resolve' ? { ...value, sentAt: waiting.sentAt } : value);
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    pending[how](how === 'resolve' ? { ...value, sentAt: pending.sentAt } : value);
   }
 
   #end(detail) {
     if (this.#ended) return;
     this.#ended = true;
-    this.#wire.terminate();
-    this.#tell('close', detail);
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, 'reject', new Error('the line closed'));
+    this.#worker.terminate();
+    this.#emit('close', detail);
+    for (const id of [...this.#pending.keys()]) this.#settle(id, 'reject', new Error('the connection was closed'));
   }
 
-  #tell(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
@@ -170,14 +169,14 @@ function channel(userId) {
   return `status:${userId}`;
 }
 
-/** A user's statuses have no sessions on this wire: their places stand for them. @returns {Presence[]} */
+/** Returns a user's statuses as presences. The protocol sends no session ids, so positions in the list take their place. @returns {Presence[]} */
 function presences(userId, { user, statuses }) {
-  return statuses.map((status, place) => ({ user_id: userId, session_id: `${userId}/${place}`, username: user, status }));
+  return statuses.map((status, index) => ({ user_id: userId, session_id: `${userId}/${index}`, username: user, status }));
 }
 
-/** Codes from 3500 to 3999 say that coming back would not help. */
+/** Returns an error for close codes from 3500 to 3999, after which a reconnect would not help. */
 function refusal(code, reason) {
-  return code >= 3500 && code < 4000 ? new Refused(reason, 403) : undefined;
+  return code >= 3500 && code < 4000 ? new RefusedError(reason, 403) : undefined;
 }
 
 function base64url(bytes) {

@@ -1,44 +1,46 @@
-// One device of one person: a live connection of its own, the status it wants to show, and what the
-// server has told it of others. It comes back by itself when the line is lost, and stays away when the
-// line was dropped on purpose. Signing in and the list of follows are the person's (person.js).
+// One device of one user: a connection of its own, the status that it wants to show, and what the server sent it of others.
+// It reconnects by itself after a lost connection, but not after `disconnect`. The sign-in and the list of follows are the
+// user's (user.js).
 
-import { ErrorReply, Refused } from './nakama.js';
+import { ErrorReply, RefusedError } from './nakama.js';
 
 /** @typedef {import('./nakama.js').Presence} Presence */
 /** @typedef {import('./memory.js').RememberedDevice} RememberedDevice */
 
 /**
- * `connecting`; `open`; `dropped`: on purpose; `lost`: will come back by itself; `refused`: the server
- * does not accept our key, so trying again would not help.
- * @typedef {'connecting' | 'open' | 'dropped' | 'lost' | 'refused'} Line
+ * `disconnected`: by the visitor. `lost`: the device will reconnect by itself. `refused`: the server does not accept the
+ * key, so another attempt would not help.
+ * @typedef {'connecting' | 'open' | 'disconnected' | 'lost' | 'refused'} ConnectionState
  */
 
+// All in milliseconds.
 const FIRST_PING = 300;
-const PING_EVERY = 4_000;
+const PING_INTERVAL = 4_000;
 const FIRST_RETRY = 500;
-const LONGEST_RETRY = 10_000;
+const MAX_RETRY = 10_000;
 
 /**
- * Full jitter: anything up to a bound that doubles, so that many clients do not come back as one.
+ * Returns the delay before a reconnect, with full jitter: a random time up to a bound that doubles, so that many clients do
+ * not reconnect at the same moment.
  * @param {number} attempt counted from 0 @param {() => number} [random] @returns {number} milliseconds
  */
 export function retryDelay(attempt, random = Math.random) {
-  return random() * Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** attempt);
+  return random() * Math.min(MAX_RETRY, FIRST_RETRY * 2 ** attempt);
 }
 
 /**
- * Events: `change`, `frame` (detail: Frame), `presence` (detail: {joins, leaves, at}), `own` (detail: {status}:
- * what all devices of the user show), `refused` (the server key is wrong).
+ * Events: `change`, `frame` (detail: Frame), `presence` (detail: {joins, leaves, at}), `own` (detail: {status}, which all
+ * devices of the user show), `refused` (the server key is wrong).
  */
 export class Device extends EventTarget {
-  /** @type {Line} */ line = 'dropped';
-  /** What the server last accepted from us: a text, or `null` for nothing. @type {string | null} */ shown = null;
-  /** What the server told us, by user and session. @type {Map<string, Map<string, Presence>>} */ seen = new Map();
-  /** Last time there and back, in milliseconds. @type {number | undefined} */ rtt;
-  /** The last thing that went wrong, in words. @type {string | undefined} */ problem;
-  /** How long until the next attempt, in milliseconds, while `lost`. */ retryIn = 0;
+  /** @type {ConnectionState} */ connection = 'disconnected';
+  /** The status that the server accepted last; `null` means invisible. @type {string | null} */ shown = null;
+  /** The presences that the server sent, by user and session. @type {Map<string, Map<string, Presence>>} */ presences = new Map();
+  /** The latest round-trip time, in milliseconds. @type {number | undefined} */ rtt;
+  /** The latest problem, in words. @type {string | undefined} */ problem;
+  /** The delay before the next attempt while `lost`, in milliseconds. */ retryIn = 0;
 
-  #signIn; #following; #open;
+  #signIn; #followedIds; #open;
   /** @type {import('./nakama.js').Socket | undefined} */ #socket;
   #generation = 0;
   #attempts = 0;
@@ -46,35 +48,35 @@ export class Device extends EventTarget {
 
   /**
    * @param {RememberedDevice} remembered
-   * @param {{signIn: () => Promise<any>, open: (session: any) => any, following: () => string[]}} person `open` makes a
+   * @param {{signIn: () => Promise<any>, open: (session: any) => any, followedIds: () => string[]}} user `open` creates a
    *   socket for the session of a sign-in
    */
-  constructor(remembered, { signIn, open, following }) {
+  constructor(remembered, { signIn, open, followedIds }) {
     super();
     this.label = remembered.label;
-    /** The text to show whenever visible. */
+    /** The status to show while visible. */
     this.status = remembered.status;
     this.invisible = remembered.invisible;
     this.#signIn = signIn;
     this.#open = open;
-    this.#following = following;
-    if (!remembered.dropped) this.connect();
+    this.#followedIds = followedIds;
+    if (!remembered.disconnected) this.connect();
   }
 
-  /** In one word, for people: the line while it is not open, else what others can see. */
+  /** The state to show: that of the connection while it is not open, otherwise what others can see. */
   get state() {
-    if (this.line !== 'open') return this.line;
-    return this.shown === null ? 'invisible' : 'here';
+    if (this.connection !== 'open') return this.connection;
+    return this.shown === null ? 'invisible' : 'online';
   }
 
   /** @returns {RememberedDevice} */
   toMemory() {
-    return { label: this.label, status: this.status, invisible: this.invisible, dropped: this.line === 'dropped' };
+    return { label: this.label, status: this.status, invisible: this.invisible, disconnected: this.connection === 'disconnected' };
   }
 
-  /** Opens a line, giving up any there was or was to be. */
+  /** Opens a connection and abandons the one before, open or not. */
   async connect() {
-    const generation = this.#letGo('connecting');
+    const generation = this.#reset('connecting');
     try {
       const session = await this.#signIn();
       if (generation !== this.#generation) return;
@@ -83,83 +85,83 @@ export class Device extends EventTarget {
       if (generation !== this.#generation) return;
       this.#attempts = 0;
       this.problem = undefined;
-      this.#become('open');
-      this.#timer = setTimeout(() => this.#measure(generation), FIRST_PING);
-      await this.follow(this.#following());
-      await this.#show();
+      this.#setConnection('open');
+      this.#timer = setTimeout(() => this.#measureRoundTrip(generation), FIRST_PING);
+      await this.follow(this.#followedIds());
+      await this.#sendStatus();
     } catch (error) {
       if (generation === this.#generation) this.#fail(error);
     }
   }
 
-  /** Drops the line and stays away until told to connect. */
-  drop() {
+  /** Closes the connection and does not reconnect before `connect` is called. */
+  disconnect() {
     this.problem = undefined;
-    this.#letGo('dropped');
+    this.#reset('disconnected');
   }
 
-  /** Shows this text now, or as soon as visible and connected. @param {string} text */
+  /** Sets the status now, or as soon as the device is visible and connected. @param {string} text */
   async setStatus(text) {
     this.status = text;
-    await this.#show();
+    await this.#sendStatus();
   }
 
   /** @param {boolean} invisible */
   async setInvisible(invisible) {
     this.invisible = invisible;
-    await this.#show();
+    await this.#sendStatus();
   }
 
   /** @param {string[]} userIds */
   async follow(userIds) {
     if (userIds.length === 0) return;
-    await this.#whileOpen(async (socket) => {
+    await this.#request(async (socket) => {
       const presences = await socket.follow(userIds);
-      for (const id of userIds) this.seen.set(id, new Map());
-      for (const presence of presences) this.#sessionsOf(presence).set(presence.session_id, presence);
-      this.#tell('change');
+      for (const id of userIds) this.presences.set(id, new Map());
+      for (const presence of presences) this.#presencesOf(presence).set(presence.session_id, presence);
+      this.#emit('change');
     });
   }
 
   /** @param {string[]} userIds */
   async unfollow(userIds) {
-    await this.#whileOpen(async (socket) => {
+    await this.#request(async (socket) => {
       await socket.unfollow(userIds);
-      for (const id of userIds) this.seen.delete(id);
-      this.#tell('change');
+      for (const id of userIds) this.presences.delete(id);
+      this.#emit('change');
     });
   }
 
-  async #show() {
-    this.#tell('change');
+  async #sendStatus() {
+    this.#emit('change');
     const wanted = this.invisible ? null : this.status;
     if (wanted === null && this.shown === null) return;
-    await this.#whileOpen(async (socket) => {
+    await this.#request(async (socket) => {
       await socket.setStatus(wanted);
       this.shown = wanted;
-      this.#tell('change');
+      this.#emit('change');
     });
-    if (this.problem && this.line === 'open') this.status = this.shown ?? '';
+    if (this.problem && this.connection === 'open') this.status = this.shown ?? '';
   }
 
-  /** Runs a request; a refusal is told on the device, anything else means the line is gone anyway. */
-  async #whileOpen(request) {
-    if (this.line !== 'open') return;
+  /** Sends a request while the connection is open. A refusal becomes the device's problem; any other error ends the connection. */
+  async #request(send) {
+    if (this.connection !== 'open') return;
     const generation = this.#generation;
     try {
       this.problem = undefined;
-      await request(this.#socket);
+      await send(this.#socket);
     } catch (error) {
       if (generation === this.#generation) this.#fail(error);
     }
   }
 
-  async #measure(generation) {
+  async #measureRoundTrip(generation) {
     if (generation !== this.#generation) return;
     try {
       this.rtt = await this.#socket.ping();
-      this.#tell('change');
-      this.#timer = setTimeout(() => this.#measure(generation), PING_EVERY);
+      this.#emit('change');
+      this.#timer = setTimeout(() => this.#measureRoundTrip(generation), PING_INTERVAL);
     } catch (error) {
       if (generation === this.#generation) this.#fail(error);
     }
@@ -170,65 +172,65 @@ export class Device extends EventTarget {
     const on = (type, listener) => socket.addEventListener(type, (event) => {
       if (generation === this.#generation) listener(event.detail);
     });
-    on('frame', (frame) => this.#tell('frame', frame));
-    on('presence', (event) => this.#learn(event));
-    on('own', (event) => this.#adopt(event));
+    on('frame', (frame) => this.#emit('frame', frame));
+    on('presence', (event) => this.#apply(event));
+    on('own', (event) => this.#applyOwn(event));
     on('refusal', (error) => this.#fail(error));
-    on('close', ({ reason, error }) => this.#fail(error ?? new Error(reason || 'the line closed')));
+    on('close', ({ reason, error }) => this.#fail(error ?? new Error(reason || 'the connection was closed')));
     return socket;
   }
 
-  /** The user shows this on all devices, whichever of them said so. */
-  #adopt({ status }) {
+  /** Takes over the status that the user shows on all devices. Any of them may have set it. */
+  #applyOwn({ status }) {
     this.status = status;
     this.shown = status;
-    this.#tell('own', { status });
-    this.#tell('change');
+    this.#emit('own', { status });
+    this.#emit('change');
   }
 
-  #learn({ joins, leaves, at }) {
-    for (const presence of leaves) this.#sessionsOf(presence).delete(presence.session_id);
-    for (const presence of joins) this.#sessionsOf(presence).set(presence.session_id, presence);
-    this.#tell('presence', { joins, leaves, at });
-    this.#tell('change');
+  #apply({ joins, leaves, at }) {
+    for (const presence of leaves) this.#presencesOf(presence).delete(presence.session_id);
+    for (const presence of joins) this.#presencesOf(presence).set(presence.session_id, presence);
+    this.#emit('presence', { joins, leaves, at });
+    this.#emit('change');
   }
 
-  #sessionsOf({ user_id: id }) {
-    if (!this.seen.has(id)) this.seen.set(id, new Map());
-    return this.seen.get(id);
+  #presencesOf({ user_id: id }) {
+    if (!this.presences.has(id)) this.presences.set(id, new Map());
+    return this.presences.get(id);
   }
 
   #fail(error) {
     this.problem = error.message;
-    if (error instanceof ErrorReply) return this.#tell('change');
-    if (error instanceof Refused && [401, 403].includes(error.http)) {
-      this.#letGo('refused');
-      return error.http === 401 && this.#tell('refused');
+    if (error instanceof ErrorReply) return this.#emit('change');
+    if (error instanceof RefusedError && [401, 403].includes(error.http)) {
+      this.#reset('refused');
+      return error.http === 401 && this.#emit('refused');
     }
     this.retryIn = retryDelay(this.#attempts++);
-    this.#letGo('lost');
+    this.#reset('lost');
     this.#timer = setTimeout(() => this.connect(), this.retryIn);
   }
 
-  /** Ends whatever is under way; its late answers belong to an older generation and are ignored. */
-  #letGo(line) {
+  /** Ends everything in progress. Late replies belong to an older generation and are ignored. */
+  #reset(connection) {
     this.#generation += 1;
     clearTimeout(this.#timer);
-    this.#socket?.drop();
+    this.#socket?.disconnect();
     this.#socket = undefined;
     this.shown = null;
     this.rtt = undefined;
-    this.seen.clear();
-    this.#become(line);
+    this.presences.clear();
+    this.#setConnection(connection);
     return this.#generation;
   }
 
-  #become(line) {
-    this.line = line;
-    this.#tell('change');
+  #setConnection(connection) {
+    this.connection = connection;
+    this.#emit('change');
   }
 
-  #tell(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -1,4 +1,4 @@
-// Making and changing elements, for the parts of the page that draw.
+// Creates and changes elements, for the parts of the page that draw.
 
 /** @param {string} name @param {string} text @returns {HTMLSpanElement} */
 export function span(name, text) {
@@ -18,18 +18,18 @@ export function button(name, text, action) {
   return element;
 }
 
-/** A copy of what a template in the page holds. @param {string} id @returns {any} */
+/** Returns a copy of the element in a template of the page. @param {string} id @returns {any} */
 export function fromTemplate(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-/** Changes a text only when it differs, so that a screen reader does not say it again. @param {Element} element @param {string} text */
+/** Sets a text only when it differs, so that a screen reader does not read it again. @param {Element} element @param {string} text */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
 /**
- * Removes the elements whose key is not wanted any more.
+ * Removes the elements whose keys are not wanted.
  * @template K @param {Map<K, Element>} elements @param {{has(key: K): boolean}} wanted
  */
 export function keepOnly(elements, wanted) {

@@ -1,31 +1,31 @@
-// Who follows whom, drawn: a circle of people, an arrow from each follower to whom they follow. When an
-// event arrives at a follower, a light runs back along the arrow it came by.
+// Draws who follows whom: a circle of users, with an arrow from each follower to each followed user. When an event arrives
+// at a follower, a light runs back along the arrow.
 
+import { list } from './describe.js';
 import { keepOnly, write } from './element.js';
-import { list } from './phrase.js';
 
-/** @typedef {import('./cast.js').Cast} Cast */
-/** @typedef {import('./person.js').Person} Person */
+/** @typedef {import('./people.js').People} People */
+/** @typedef {import('./user.js').User} User */
 /** @typedef {{x: number, y: number}} Point */
 
 const SVG = 'http://www.w3.org/2000/svg';
 const CENTRE = { x: 220, y: 166 };
 const SPREAD = { x: 156, y: 100 };
-const NODE = 27;
-const RUN = { duration: 900, easing: 'cubic-bezier(.35, 0, .25, 1)' };
-const WITHOUT_WORDS = { dropped: 'line dropped', lost: 'line lost', refused: 'not let in' };
-const LONGEST_LABEL = 20;
-const LONGEST_NAME = 13;
-/** With more people than this they are drawn smaller, without what they say. */
-const CROWD = 6;
+const NODE_RADIUS = 27;
+/** How a light runs along an arrow. */
+const LIGHT = { duration: 900, easing: 'cubic-bezier(.35, 0, .25, 1)' };
+const MAX_STATUS_LENGTH = 20;
+const MAX_NAME_LENGTH = 13;
+/** Above this number of users, all are drawn smaller and without their statuses. */
+const MAX_LARGE_NODES = 6;
 
-/** Draws a cast into an SVG element and keeps the drawing up to date. */
+/** Draws the people into an SVG element and keeps the drawing up to date. */
 export class Graph {
   #svg; #edgeLayer; #lightLayer; #nodeLayer;
   /** @type {Map<string, SVGPathElement>} */ #edges = new Map();
   /** @type {Map<string, SVGGElement>} */ #nodes = new Map();
-  #size = 1;
-  #still = matchMedia('(prefers-reduced-motion: reduce)');
+  #scale = 1;
+  #reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
   /** @param {SVGSVGElement} svg */
   constructor(svg) {
@@ -36,70 +36,70 @@ export class Graph {
     [this.#edgeLayer, this.#lightLayer, this.#nodeLayer] = [0, 1, 2].map(() => svg.appendChild(draw('g', {})));
   }
 
-  /** Draws the cast as it is. @param {Cast} cast */
-  update(cast) {
-    const places = circle(cast.people.length);
-    this.#size = cast.people.length > CROWD ? 0.7 : 1;
-    const placeOf = new Map(cast.people.map((person, index) => [person.name, places[index]]));
-    this.#updateNodes(cast, placeOf);
-    this.#updateEdges(cast, placeOf);
-    this.#svg.setAttribute('aria-label', describe(cast));
+  /** Draws the people in their current state. @param {People} people */
+  update(people) {
+    const positions = circle(people.users.length);
+    this.#scale = people.users.length > MAX_LARGE_NODES ? 0.7 : 1;
+    const positionOf = new Map(people.users.map((user, index) => [user.name, positions[index]]));
+    this.#updateNodes(people, positionOf);
+    this.#updateEdges(people, positionOf);
+    this.#svg.setAttribute('aria-label', describeGraph(people));
   }
 
-  /** An event about one person arrived at another: it ran from the one to the other. @param {Person} from @param {Person} to */
+  /** Runs a light from a user to a follower, because an event about the user arrived there. @param {User} from @param {User} to */
   light(from, to) {
     const edge = this.#edges.get(edgeKey(to, from));
     if (!edge) return;
     edge.animate([{ stroke: hueColour(from), strokeWidth: 2.6 }, { stroke: hueColour(from), strokeWidth: 2.6, offset: 0.5 }, {}], 2400);
-    if (this.#still.matches) return;
+    if (this.#reducedMotion.matches) return;
     const light = draw('path', { class: 'light', d: edge.getAttribute('d'), pathLength: 1 });
     light.style.setProperty('--hue', from.hue);
     this.#lightLayer.append(light);
-    light.animate([{ strokeDashoffset: -1 }, { strokeDashoffset: 0.3 }], RUN).finished.finally(() => light.remove());
-    setTimeout(() => this.#ripple(to, 'arrival'), RUN.duration * 0.75);
+    light.animate([{ strokeDashoffset: -1 }, { strokeDashoffset: 0.3 }], LIGHT).finished.finally(() => light.remove());
+    setTimeout(() => this.#ring(to, 'arrival'), LIGHT.duration * 0.75);
   }
 
-  /** A person said something to the server. @param {Person} person */
-  speak(person) {
-    this.#ripple(person, 'ripple');
+  /** Draws a ripple around a user who has just sent a status. @param {User} user */
+  ripple(user) {
+    this.#ring(user, 'ripple');
   }
 
-  #ripple(person, kind) {
-    const node = this.#nodes.get(person.name);
-    if (!node || this.#still.matches) return;
-    const ring = draw('circle', { class: kind, r: NODE });
+  #ring(user, kind) {
+    const node = this.#nodes.get(user.name);
+    if (!node || this.#reducedMotion.matches) return;
+    const ring = draw('circle', { class: kind, r: NODE_RADIUS });
     node.querySelector('.body').prepend(ring);
     ring.animate([{ transform: 'scale(1)', opacity: 0.8 }, { transform: 'scale(1.7)', opacity: 0 }], 800).finished.finally(() => ring.remove());
   }
 
-  #updateNodes(cast, placeOf) {
-    keepOnly(this.#nodes, new Set(placeOf.keys()));
-    for (const person of cast.people) {
-      if (!this.#nodes.has(person.name)) this.#nodes.set(person.name, this.#nodeLayer.appendChild(node(person)));
-      const group = this.#nodes.get(person.name);
-      const { x, y } = placeOf.get(person.name);
+  #updateNodes(people, positionOf) {
+    keepOnly(this.#nodes, new Set(positionOf.keys()));
+    for (const user of people.users) {
+      if (!this.#nodes.has(user.name)) this.#nodes.set(user.name, this.#nodeLayer.appendChild(node(user)));
+      const group = this.#nodes.get(user.name);
+      const { x, y } = positionOf.get(user.name);
       group.setAttribute('transform', `translate(${x} ${y})`);
-      group.querySelector('.body').setAttribute('transform', `scale(${this.#size})`);
+      group.querySelector('.body').setAttribute('transform', `scale(${this.#scale})`);
       group.querySelector('.labels').setAttribute('transform', `translate(0 ${this.#labelAt(y)})`);
-      group.dataset.state = person.state;
-      write(group.querySelector('.says'), this.#size < 1 ? '' : says(person));
-      const satellites = person.devices.length > 1 ? person.devices : [];
+      group.dataset.state = user.state;
+      write(group.querySelector('.status-text'), this.#scale < 1 ? '' : statusText(user));
+      const satellites = user.devices.length > 1 ? user.devices : [];
       group.querySelector('.devices').replaceChildren(...satellites.map(satellite));
     }
   }
 
-  /** Away from the middle, so that arrows do not run through it. */
+  /** Returns where a label stands: away from the middle, so that arrows do not cross it. */
   #labelAt(y) {
-    const space = NODE * this.#size;
+    const space = NODE_RADIUS * this.#scale;
     if (y > CENTRE.y - 1) return space + 17;
-    return this.#size < 1 ? -space - 9 : -space - 23;
+    return this.#scale < 1 ? -space - 9 : -space - 23;
   }
 
-  #updateEdges(cast, placeOf) {
+  #updateEdges(people, positionOf) {
     const wanted = new Map();
-    for (const from of cast.people) {
+    for (const from of people.users) {
       for (const name of from.follows) {
-        const to = cast.named(name);
+        const to = people.named(name);
         if (to) wanted.set(edgeKey(from, to), { from, to });
       }
     }
@@ -109,13 +109,13 @@ export class Graph {
         this.#edges.set(key, this.#edgeLayer.appendChild(draw('path', { class: 'edge', 'marker-end': 'url(#arrow)' })));
       }
       const edge = this.#edges.get(key);
-      edge.setAttribute('d', curve(placeOf.get(from.name), placeOf.get(to.name), NODE * this.#size));
-      edge.dataset.live = String(['here', 'invisible'].includes(from.state) && to.state === 'here');
+      edge.setAttribute('d', curve(positionOf.get(from.name), positionOf.get(to.name), NODE_RADIUS * this.#scale));
+      edge.dataset.live = String(['online', 'invisible'].includes(from.state) && to.state === 'online');
     }
   }
 }
 
-/** Places around the middle, the first on top. @param {number} count @returns {Point[]} */
+/** Returns positions around the middle, the first one on top. @param {number} count @returns {Point[]} */
 function circle(count) {
   if (count === 1) return [CENTRE];
   const first = count === 2 ? Math.PI : -Math.PI / 2;
@@ -125,7 +125,7 @@ function circle(count) {
   });
 }
 
-/** From rim to rim, bent to its right so that the way back is another curve. @param {Point} from @param {Point} to @param {number} radius of both */
+/** Returns a curve from rim to rim. It bends to its right, so that the arrow in the other direction is another curve. @param {Point} from @param {Point} to @param {number} radius of both */
 function curve(from, to, radius) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const length = Math.hypot(dx, dy) || 1;
@@ -143,42 +143,43 @@ function rim({ x, y }, dx, dy, distance) {
   return { x: round(x + (dx / length) * distance), y: round(y + (dy / length) * distance) };
 }
 
-function node(person) {
+function node(user) {
   const group = draw('g', { class: 'node' });
-  group.style.setProperty('--hue', person.hue);
+  group.style.setProperty('--hue', user.hue);
   const labels = draw('g', { class: 'labels' });
-  labels.append(draw('text', { class: 'name' }), draw('text', { class: 'says', y: 14 }));
-  labels.firstChild.textContent = shorten(person.name, LONGEST_NAME);
+  labels.append(draw('text', { class: 'name' }), draw('text', { class: 'status-text', y: 14 }));
+  labels.firstChild.textContent = shorten(user.name, MAX_NAME_LENGTH);
   const body = draw('g', { class: 'body' });
   const initial = draw('text', { class: 'initial', y: 1 });
-  initial.textContent = [...person.name][0].toUpperCase();
-  body.append(draw('circle', { class: 'halo', r: NODE + 4 }), draw('circle', { class: 'face', r: NODE }), initial, draw('g', { class: 'devices' }));
+  initial.textContent = [...user.name][0].toUpperCase();
+  body.append(draw('circle', { class: 'halo', r: NODE_RADIUS + 4 }), draw('circle', { class: 'face', r: NODE_RADIUS }), initial, draw('g', { class: 'devices' }));
   group.append(body, labels);
   return group;
 }
 
-/** A second device and any further one stand beside their person. */
+/** Returns the dot of a device. A user with several devices has a dot for each. */
 function satellite(device, index) {
   const angle = -Math.PI / 4 + index * 0.5;
-  const distance = NODE + 4;
+  const distance = NODE_RADIUS + 4;
   const dot = draw('circle', { class: 'satellite', r: 4.5, cx: round(distance * Math.cos(angle)), cy: round(distance * Math.sin(angle)) });
   dot.dataset.state = device.state;
   return dot;
 }
 
-function says(person) {
-  if (person.state !== 'here') return WITHOUT_WORDS[person.state] ?? person.state;
-  return shorten(person.devices.find((device) => device.shown)?.shown ?? '');
+function statusText(user) {
+  if (user.state === 'lost') return 'connection lost';
+  if (user.state !== 'online') return user.state;
+  return shorten(user.devices.find((device) => device.shown)?.shown ?? '');
 }
 
-function shorten(text, longest = LONGEST_LABEL) {
-  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+function shorten(text, maxLength = MAX_STATUS_LENGTH) {
+  return text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
 }
 
-/** The drawing in words. @param {Cast} cast */
-function describe({ people }) {
-  const lines = people.map(({ name, follows }) => `${name} follows ${list([...follows]) || 'nobody'}.`);
-  return `Who follows whom. ${lines.join(' ')}`;
+/** Describes the drawing in words. @param {People} people */
+function describeGraph({ users }) {
+  const sentences = users.map(({ name, follows }) => `${name} follows ${list([...follows]) || 'nobody'}.`);
+  return `Who follows whom. ${sentences.join(' ')}`;
 }
 
 function edgeKey(from, to) {

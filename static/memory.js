@@ -1,43 +1,43 @@
-// What this browser remembers between visits: who it is, the cast, the server key, the theme. Everything
-// goes through here, so that a browser that forbids storage still gets a page, one that forgets.
+// What this browser remembers between visits: its own id, the people, the keys, the theme. All access to the storage is
+// here, so that the page also works in a browser that forbids storage; it then remembers nothing.
 
 const PREFIX = 'hereabouts.';
 
 /**
- * A device as remembered.
- * @typedef {{label: string, status: string, invisible: boolean, dropped: boolean}} RememberedDevice
+ * A device as the browser remembers it. `disconnected`: the visitor closed its connection.
+ * @typedef {{label: string, status: string, invisible: boolean, disconnected: boolean}} RememberedDevice
  */
 
 /**
- * A person as remembered: `follows` holds names, `world` is a name of worlds.js; `username` is the user's id where the
- * world has no names of its own.
- * @typedef {{name: string, hue: number, world?: string, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedPerson
+ * A user as the browser remembers them. `follows` holds names, `dialect` is a name of dialects.js. `username` is the user's
+ * id in dialects without user names.
+ * @typedef {{name: string, hue: number, dialect?: string, username?: string, follows: string[], devices: RememberedDevice[]}} RememberedUser
  */
 
-/** The start of every custom id of this browser, made once: two browsers never share a person. */
+/** Returns the start of every custom id of this browser. It is made once, so that two browsers never share a user. */
 export function browserId() {
   const known = recall('browser');
   if (typeof known === 'string') return known;
   return remember('browser', randomLetters(8));
 }
 
-/** @returns {RememberedPerson[] | undefined} */
-export function recallCast() {
-  const cast = recall('cast');
-  return Array.isArray(cast) ? cast : undefined;
+/** @returns {RememberedUser[] | undefined} */
+export function recallPeople() {
+  const people = recall('people');
+  return Array.isArray(people) ? people : undefined;
 }
 
-/** @param {RememberedPerson[]} people */
-export function rememberCast(people) {
-  remember('cast', people);
+/** @param {RememberedUser[]} users */
+export function rememberPeople(users) {
+  remember('people', users);
 }
 
-/** The server key to sign in with. @returns {string} */
+/** Returns the server key for Nakama's sign-in. @returns {string} */
 export function recallServerKey() {
   return recall('serverKey') ?? 'defaultkey';
 }
 
-/** The key that signs the tokens of Centrifugo's people. @returns {string} */
+/** Returns the key that signs the tokens of Centrifugo's users. @returns {string} */
 export function recallTokenKey() {
   return recall('tokenKey') ?? 'secret';
 }
@@ -47,9 +47,9 @@ export function rememberServerKey(key) {
   remember('serverKey', key);
 }
 
-/** The secret that userSigs are made with, where the server is not in development. @returns {string} */
-export function recallImSecret() {
-  return recall('imSecret') ?? 'development-secret';
+/** Returns the secret that signs the userSigs of Tencent's users: a development server's unless another is stored. @returns {string} */
+export function recallTencentSecret() {
+  return recall('tencentSecret') ?? 'development-secret';
 }
 
 /** @returns {'auto' | 'light' | 'dark'} */
@@ -62,14 +62,14 @@ export function rememberTheme(theme) {
   remember('theme', theme);
 }
 
-/** Letters and digits that are not easily guessed nor misread. @param {number} length */
+/** Returns random letters and digits, without those that are easy to misread. @param {number} length */
 export function randomLetters(length) {
   const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
   const bytes = crypto.getRandomValues(new Uint8Array(length));
   return Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join('');
 }
 
-/** A random id, also where the browser makes none itself (http). */
+/** Returns a random UUID. Browsers offer one of their own only on https and localhost. */
 export function randomUuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

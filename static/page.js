@@ -1,124 +1,128 @@
-// The page: wires the cast to its drawings. Start reading here; cast.js, person.js, device.js and
-// worlds.js are the model, top down; card.js, graph.js and frames.js draw it.
+// The page: connects the people to the parts that draw them. Start reading here. The model, top down, is in people.js,
+// user.js, device.js and dialects.js; card.js, graph.js and frames.js draw it.
 
 import { Card } from './card.js';
-import { Cast } from './cast.js';
+import { DeliveryTimes } from './delivery-times.js';
+import { sentences } from './describe.js';
+import { DIALECTS } from './dialects.js';
 import { write } from './element.js';
 import { Frames } from './frames.js';
 import { Graph } from './graph.js';
 import { recallServerKey, rememberServerKey } from './memory.js';
-import { sentences } from './phrase.js';
-import { Reach } from './reach.js';
+import { People } from './people.js';
 import { wireTheme } from './theme.js';
-import { WORLDS } from './worlds.js';
 
 const ADDRESS = location.origin;
+/** Announcements are collected for this long and read out together, in milliseconds. */
+const ANNOUNCE_AFTER = 400;
+/** Maximum number of sentences in one announcement; older ones are left out. */
+const MAX_SENTENCES = 4;
 
-const cast = new Cast(ADDRESS);
+const people = new People(ADDRESS);
 const graph = new Graph(byId('graph'));
 const frames = new Frames(byId('frames'));
-const reach = new Reach();
-/** @type {Map<import('./person.js').Person, Card>} */
+const deliveryTimes = new DeliveryTimes();
+/** @type {Map<import('./user.js').User, Card>} */
 const cards = new Map();
-/** Sentences waiting to be read out. @type {Set<string>} */
-const unsaid = new Set();
-let drawing = false;
+/** Sentences that wait for the next announcement. @type {Set<string>} */
+const pendingSentences = new Set();
+let drawScheduled = false;
 
 wireTheme(byId('theme'));
-wireDoor();
+wireAddPanel();
 wireKeyDialog();
-cast.addEventListener('change', drawSoon);
-cast.addEventListener('frame', ({ detail }) => showFrame(detail));
-cast.addEventListener('presence', ({ detail }) => showPresence(detail));
-cast.addEventListener('refused', askForKey);
-cast.enter();
+people.addEventListener('change', scheduleDraw);
+people.addEventListener('frame', ({ detail }) => showFrame(detail));
+people.addEventListener('presence', ({ detail }) => showPresence(detail));
+people.addEventListener('refused', askForKey);
+people.start();
 
-/** @param {import('./nakama.js').Frame & {person: any, device: any}} frame */
+/** @param {import('./nakama.js').Frame & {user: any, device: any}} frame */
 function showFrame(frame) {
   frames.add(frame, nameOf);
   if (frame.direction === 'out' && (frame.envelope.status_update || frame.envelope.rpc)) {
-    reach.sent(frame.person.userId, frame.at);
-    graph.speak(frame.person);
+    deliveryTimes.sent(frame.user.userId, frame.at);
+    graph.ripple(frame.user);
   }
 }
 
-function showPresence({ person, device, joins, leaves, at }) {
+function showPresence({ user, device, joins, leaves, at }) {
   for (const id of new Set([...joins, ...leaves].map((presence) => presence.user_id))) {
-    const subject = cast.withId(id);
-    if (!subject || subject === person) continue;
-    reach.arrived(id, person.name, at);
-    graph.light(subject, person);
+    const subject = people.withId(id);
+    if (!subject || subject === user) continue;
+    deliveryTimes.arrived(id, user.name, at);
+    graph.light(subject, user);
   }
-  if (device === person.device) announce(person, joins, leaves);
+  if (device === user.device) announce(user, joins, leaves);
 }
 
-/** Says what people see, each thing once however many see it, and the latest few when much happens. */
-function announce(person, joins, leaves) {
-  const others = (presences) => presences.filter((presence) => presence.user_id !== person.userId);
-  const news = sentences({ joins: others(joins), leaves: others(leaves) }, nameOf);
-  if (news.length > 0 && unsaid.size === 0) setTimeout(sayIt, 400);
-  for (const sentence of news) unsaid.add(sentence);
+/** Announces what a user sees of others: each sentence once, although several users see it, and only the latest few. */
+function announce(user, joins, leaves) {
+  const ofOthers = (presences) => presences.filter((presence) => presence.user_id !== user.userId);
+  const added = sentences({ joins: ofOthers(joins), leaves: ofOthers(leaves) }, nameOf);
+  if (added.length > 0 && pendingSentences.size === 0) setTimeout(readOut, ANNOUNCE_AFTER);
+  for (const sentence of added) pendingSentences.add(sentence);
 }
 
-function sayIt() {
-  byId('said').textContent = [...unsaid].slice(-4).join('. ');
-  unsaid.clear();
+function readOut() {
+  byId('announcements').textContent = [...pendingSentences].slice(-MAX_SENTENCES).join('. ');
+  pendingSentences.clear();
 }
 
-function drawSoon() {
-  if (drawing) return;
-  drawing = true;
+function scheduleDraw() {
+  if (drawScheduled) return;
+  drawScheduled = true;
   requestAnimationFrame(() => {
-    drawing = false;
+    drawScheduled = false;
     draw();
   });
 }
 
 function draw() {
-  for (const [person, card] of cards) {
-    if (cast.people.includes(person)) continue;
+  for (const [user, card] of cards) {
+    if (people.users.includes(user)) continue;
     if (card.element.contains(document.activeElement)) byId('new-name').focus();
     card.element.remove();
-    cards.delete(person);
+    cards.delete(user);
   }
-  for (const person of cast.people) {
-    if (!cards.has(person)) {
-      cards.set(person, new Card(person, cast));
-      byId('door').before(cards.get(person).element);
+  for (const user of people.users) {
+    if (!cards.has(user)) {
+      cards.set(user, new Card(user, people));
+      byId('add-panel').before(cards.get(user).element);
     }
-    cards.get(person).update(reach);
+    cards.get(user).update(deliveryTimes);
   }
-  graph.update(cast);
-  frames.update(cast);
+  graph.update(people);
+  frames.update(people);
   drawServer();
 }
 
 function drawServer() {
-  const lines = cast.people.flatMap((person) => person.devices).map((device) => device.line);
-  const open = lines.filter((line) => line === 'open').length;
-  const away = open === 0 && lines.includes('lost');
-  byId('server').dataset.state = away ? 'away' : open ? 'here' : 'none';
-  write(byId('server-words'), away ? 'does not answer' : `${open} ${open === 1 ? 'line' : 'lines'} open`);
+  const connections = people.users.flatMap((user) => user.devices).map((device) => device.connection);
+  const open = connections.filter((connection) => connection === 'open').length;
+  const unreachable = open === 0 && connections.includes('lost');
+  byId('server').dataset.state = unreachable ? 'unreachable' : open ? 'connected' : 'none';
+  write(byId('server-state'), unreachable ? 'does not answer' : `${open} ${open === 1 ? 'connection' : 'connections'}`);
 }
 
-/** Where people come in: adding one, or starting over. */
-function wireDoor() {
+/** Connects the panel that adds a person or starts over. */
+function wireAddPanel() {
   byId('address').textContent = location.host;
-  byId('new-world').append(...Object.entries(WORLDS).map(([name, { label }]) => new Option(label, name)));
+  byId('new-dialect').append(...Object.entries(DIALECTS).map(([name, { label }]) => new Option(label, name)));
   byId('add').addEventListener('submit', (event) => {
     event.preventDefault();
     const input = byId('new-name');
-    const problem = cast.add(input.value, byId('new-world').value);
+    const problem = people.add(input.value, byId('new-dialect').value);
     byId('add-problem').textContent = problem ?? '';
     if (!problem) input.value = '';
   });
-  byId('start-over').addEventListener('click', () => cast.startOver());
+  byId('start-over').addEventListener('click', () => people.startOver());
 }
 
 function wireKeyDialog() {
   byId('key-form').addEventListener('submit', () => {
     rememberServerKey(byId('server-key').value);
-    cast.reconnect();
+    people.reconnect();
   });
   byId('key-later').addEventListener('click', () => byId('key-dialog').close());
 }
@@ -132,7 +136,7 @@ function askForKey({ detail: { device } }) {
 
 /** @param {string} userId */
 function nameOf(userId) {
-  return cast.withId(userId)?.name;
+  return people.withId(userId)?.name;
 }
 
 /** @param {string} id @returns {any} */

@@ -1,75 +1,75 @@
-// A person's devices as a row of buttons: each turns the card to its device; the last two add a device
-// and take the chosen one away.
+// A user's devices as a row of buttons. Each selects the device that the card shows; the last two add a device and remove
+// the selected one.
 
+import { duration } from './describe.js';
 import { button, keepOnly, span, write } from './element.js';
-import { DEVICE_LABELS } from './person.js';
-import { duration } from './phrase.js';
+import { DEVICE_LABELS } from './user.js';
 
-/** @typedef {import('./person.js').Person} Person */
 /** @typedef {import('./device.js').Device} Device */
+/** @typedef {import('./user.js').User} User */
 
-/** Draws the devices of one person. */
+/** Draws the devices of one user. */
 export class Tabs {
   /** @type {Map<Device, HTMLButtonElement>} */ #tabs = new Map();
-  #element; #person; #turn; #add; #remove;
+  #element; #user; #select; #add; #remove;
 
-  /** @param {HTMLElement} element @param {Person} person @param {() => void} turned called when the card has another device to show */
-  constructor(element, person, turned) {
+  /** @param {HTMLElement} element @param {User} user @param {() => void} selected called when the card has another device to show */
+  constructor(element, user, selected) {
     this.#element = element;
-    this.#person = person;
-    this.#turn = (device) => {
-      if (device) person.device = device;
-      turned();
+    this.#user = user;
+    this.#select = (device) => {
+      if (device) user.device = device;
+      selected();
     };
-    this.#add = this.#plus();
-    this.#remove = this.#minus();
+    this.#add = this.#addButton();
+    this.#remove = this.#removeButton();
     element.append(this.#add, this.#remove);
   }
 
-  /** Draws the devices as they are. */
+  /** Draws the devices in their current state. */
   update() {
-    const { devices, device: chosen, name } = this.#person;
+    const { devices, device: selected, name } = this.#user;
     keepOnly(this.#tabs, new Set(devices));
     for (const device of devices) {
       if (!this.#tabs.has(device)) this.#tabs.set(device, this.#tab(device));
       const tab = this.#tabs.get(device);
       const rtt = device.rtt === undefined ? undefined : duration(device.rtt);
       tab.dataset.state = device.state;
-      tab.setAttribute('aria-pressed', String(device === chosen));
-      tab.title = rtt ? `${rtt} to the server and back` : 'No line';
+      tab.setAttribute('aria-pressed', String(device === selected));
+      tab.title = rtt ? `${rtt} to the server and back` : 'Not connected';
       write(tab.querySelector('.rtt'), rtt ?? '–');
     }
     this.#add.hidden = devices.length === DEVICE_LABELS.length;
     this.#remove.hidden = devices.length === 1;
-    entitle(this.#remove, `Remove the ${chosen.label} of ${name}`);
+    setLabel(this.#remove, `Remove the ${selected.label} of ${name}`);
   }
 
   #tab(device) {
-    const tab = button('device', '', () => this.#turn(device));
+    const tab = button('device', '', () => this.#select(device));
     tab.append(span('', device.label), ' ', span('rtt', ''));
     this.#element.insertBefore(tab, this.#add);
     return tab;
   }
 
-  #plus() {
+  #addButton() {
     const add = button('device add', '+', () => {
-      this.#person.addDevice();
-      this.#turn();
+      this.#user.addDevice();
+      this.#select();
     });
-    entitle(add, `Add a device for ${this.#person.name}`);
+    setLabel(add, `Add a device for ${this.#user.name}`);
     return add;
   }
 
-  #minus() {
+  #removeButton() {
     return button('device add', '−', () => {
-      this.#person.removeDevice(this.#person.device);
-      this.#turn();
+      this.#user.removeDevice(this.#user.device);
+      this.#select();
       this.#add.focus();
     });
   }
 }
 
-function entitle(element, label) {
+function setLabel(element, label) {
   element.setAttribute('aria-label', label);
   element.title = label;
 }

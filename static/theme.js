@@ -1,11 +1,11 @@
-// Light, dark, or as the system says; the choice is remembered.
+// The theme: light, dark, or that of the system. The browser remembers the choice.
 
 import { recallTheme, rememberTheme } from './memory.js';
 
 const NEXT = { auto: 'light', light: 'dark', dark: 'auto' };
 const SCHEME = { auto: 'light dark', light: 'light', dark: 'dark' };
 
-/** Makes the button go through the themes. @param {HTMLButtonElement} button */
+/** Connects the button that switches to the next theme. @param {HTMLButtonElement} button */
 export function wireTheme(button) {
   const apply = (theme) => {
     document.documentElement.style.colorScheme = SCHEME[theme];

@@ -1,15 +1,15 @@
-// The page for everybody: by keyboard, read aloud, on a narrow screen, calm, in the dark.
+// The page's accessibility: keyboard, screen reader, narrow screens, reduced motion, themes.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { setStage } from './stage.mjs';
+import { setUpPage } from './setup.mjs';
 
-describe('the demo page is for everybody', () => {
-  const { visitFirstCast } = setStage();
+describe('the accessibility of the demo page', () => {
+  const { visitFirstTime } = setUpPage();
 
-  test('the keyboard is enough', async () => {
-    const { visitor, ada, ben } = await visitFirstCast();
+  test('the keyboard reaches every control', async () => {
+    const { visitor, ada, ben } = await visitFirstTime();
     const { keyboard } = visitor.page;
     const tabTo = async (label) => {
       for (let presses = 0; presses < 60; presses += 1) {
@@ -22,7 +22,7 @@ describe('the demo page is for everybody', () => {
         assert.ok(focused.ring, `no focus ring on ${focused.label}`);
         if (focused.label === label) return;
       }
-      assert.fail(`no way to ${label} by Tab`);
+      assert.fail(`Tab does not reach ${label}`);
     };
     await tabTo('Status of Ada');
     await keyboard.press('Control+A');
@@ -37,10 +37,10 @@ describe('the demo page is for everybody', () => {
     await ada.sees('Ben', 'not followed');
   });
 
-  test('the page is named, labelled and says what changes', async () => {
-    const { visitor, ben } = await visitFirstCast();
-    await ben.setsStatus('said aloud');
-    await visitor.waitsFor('the change said', () => document.getElementById('said').textContent.includes('“said aloud”'));
+  test('every control has a label, and changes are announced', async () => {
+    const { visitor, ben } = await visitFirstTime();
+    await ben.setsStatus('read out');
+    await visitor.waitsFor('the announcement', () => document.getElementById('announcements').textContent.includes('“read out”'));
     const unnamed = await visitor.page.evaluate(() =>
       [...document.querySelectorAll('button, input, select')]
         .filter((control) => !control.getAttribute('aria-label') && !control.textContent.trim() && !control.labels?.length)
@@ -50,19 +50,19 @@ describe('the demo page is for everybody', () => {
   });
 
   for (const width of [360, 320, 820]) {
-    test(`nothing is wider than a screen of ${width} pixels`, async () => {
-      const { visitor, ben } = await visitFirstCast({ width, height: 800 });
+    test(`the page fits a screen of ${width} pixels`, async () => {
+      const { visitor, ben } = await visitFirstTime({ width, height: 800 });
       await ben.addsDevice();
       await visitor.adds('Somebody with a long name');
       await ben.setsStatus('a-status-without-a-single-space-that-goes-on-and-on-and-on-and-on');
-      await visitor.waitsFor('the long status', () => document.querySelector('.card[data-person=Ada] .sees').textContent.includes('on-and-on'));
+      await visitor.waitsFor('the long status', () => document.querySelector('.card[data-user=Ada] .follows').textContent.includes('on-and-on'));
       const [content, screen] = await visitor.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(content <= screen, `${content} pixels on a screen of ${screen}`);
     });
   }
 
-  test('whoever asked for less motion gets none', async () => {
-    const { visitor, ada, ben } = await visitFirstCast({ calm: true });
+  test('the page does not move when the system asks for reduced motion', async () => {
+    const { visitor, ada, ben } = await visitFirstTime({ reducedMotion: true });
     await visitor.page.evaluate(() => {
       window.lights = 0;
       new MutationObserver((changes) => {
@@ -74,13 +74,13 @@ describe('the demo page is for everybody', () => {
     assert.equal(await visitor.page.evaluate(() => window.lights), 0);
   });
 
-  test('the theme follows the system, and the button', async () => {
-    const { visitor } = await visitFirstCast({ dark: true });
+  test('the theme follows the system and the button', async () => {
+    const { visitor } = await visitFirstTime({ dark: true });
     const lightness = () => visitor.page.evaluate(() => Number(getComputedStyle(document.body).backgroundColor.match(/[\d.]+/)[0]));
     const dark = await lightness();
     await visitor.page.getByRole('button', { name: 'Theme: auto. Change to light' }).click();
     assert.ok((await lightness()) > dark);
-    await visitor.reload();
+    await visitor.reloads();
     assert.ok((await lightness()) > dark, 'the choice is remembered');
     await visitor.page.getByRole('button', { name: 'Theme: light. Change to dark' }).click();
     assert.equal(await lightness(), dark);

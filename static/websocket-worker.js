@@ -1,6 +1,6 @@
-// A worker that owns one WebSocket and nothing else. Off the page's thread, so that the times it notes
-// are the server's and not those of our drawing; and because ending a worker is the nearest a browser
-// comes to pulling the plug: the connection is gone at once, without waiting for a closing handshake.
+// A worker that owns one WebSocket. It runs off the page's thread, so that the times that it notes do not include the
+// page's drawing. Terminating a worker closes its connection at once, without a closing handshake: the nearest that a
+// browser comes to a lost connection.
 
 /** @type {WebSocket | undefined} */
 let socket;
@@ -23,7 +23,7 @@ function open(url) {
   socket.addEventListener('close', ({ code, reason }) => self.postMessage({ type: 'close', code, reason }));
 }
 
-/** Milliseconds on a clock that all workers share. */
+/** Returns milliseconds on a clock that all workers share. */
 function now() {
   return performance.timeOrigin + performance.now();
 }

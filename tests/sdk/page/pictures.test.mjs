@@ -1,5 +1,5 @@
-// Pictures of the page at a moment worth looking at: news on its way along the arrows, one person on two
-// devices, one just gone invisible, one of another world. Written to `out/` beside the tests.
+// Takes pictures of the page: updates on their way along the arrows, a user on two devices, an invisible user, a user of
+// another protocol. They go into `tests/sdk/out/`.
 
 import { mkdir } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
@@ -10,8 +10,8 @@ import { startServer } from '../harness/server.mjs';
 import { Visitor } from './visitor.mjs';
 
 const OUT = fileURLToPath(new URL('../out/', import.meta.url));
-/** How far along the arrows the lights are in the picture, in milliseconds. */
-const MOMENT = 300;
+/** The time of the lights' animation in the picture, in milliseconds. */
+const LIGHT_TIME = 300;
 
 describe('pictures of the demo page', () => {
   let browser, server;
@@ -33,28 +33,28 @@ describe('pictures of the demo page', () => {
       const visitor = await Visitor.open(browser, server.url, options);
       await pose(visitor);
       await visitor.page.screenshot({ path: `${OUT}${name}.png` });
-      await visitor.page.locator('#door').screenshot({ path: `${OUT}${name}-door.png` });
+      await visitor.page.locator('#add-panel').screenshot({ path: `${OUT}${name}-add-panel.png` });
       await visitor.close();
     });
   }
 });
 
-/** Puts the people in place, then holds the lights still in the middle of their way. */
+/** Brings the users into the states to show, and stops the lights in the middle of their way. */
 async function pose(visitor) {
-  const [ada, ben, cleo, dov] = ['Ada', 'Ben', 'Cleo', 'Dov'].map((name) => visitor.person(name));
-  await visitor.everybodyIsHere('Ada', 'Ben', 'Cleo');
+  const [ada, ben, cleo, dov] = ['Ada', 'Ben', 'Cleo', 'Dov'].map((name) => visitor.user(name));
+  await visitor.seesOnline('Ada', 'Ben', 'Cleo');
   await visitor.adds('Dov', 'Tencent Chat');
   await dov.setsStatus('drawing the graph');
   await cleo.sees('Dov', 'drawing the graph');
-  await ben.togglesFollowing('Dov');
-  await dov.togglesFollowing('Ben');
+  await ben.follows('Dov');
+  await dov.follows('Ben');
   await ben.addsDevice();
   await ben.picksStatus('coffee');
-  await ada.sees('Ben', 'coffee', 'at my desk');
-  await cleo.togglesInvisible();
-  await ada.sees('Cleo', 'not here');
-  await visitor.waitsFor('everybody’s round-trip time', () => [...document.querySelectorAll('.rtt')].every((rtt) => /ms/.test(rtt.textContent)));
-  await visitor.waitsFor('the page at rest', () => document.getAnimations().length === 0);
+  await ada.sees('Ben', 'coffee', 'at work');
+  await cleo.goesInvisible();
+  await ada.sees('Cleo', 'offline');
+  await visitor.waitsFor('all round-trip times', () => [...document.querySelectorAll('.rtt')].every((rtt) => /ms/.test(rtt.textContent)));
+  await visitor.waitsFor('a page without animations', () => document.getAnimations().length === 0);
   await visitor.page.evaluate(() => document.activeElement.blur());
 
   const devtools = await visitor.context.newCDPSession(visitor.page);
@@ -64,12 +64,12 @@ async function pose(visitor) {
   await ben.sees('Ada', 'in a meeting');
   await visitor.waitsFor('lights on three arrows', () => document.querySelectorAll('#graph .light').length >= 3);
   await visitor.page.mouse.move(0, 0);
-  await visitor.page.evaluate((moment) => {
+  await visitor.page.evaluate((time) => {
     document.activeElement.blur();
     scrollTo(0, 0);
     for (const animation of document.getAnimations()) {
       animation.pause();
-      animation.currentTime = moment;
+      animation.currentTime = time;
     }
-  }, MOMENT);
+  }, LIGHT_TIME);
 }

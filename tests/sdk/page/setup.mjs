@@ -1,5 +1,5 @@
-// What every test of the page needs: one browser and one server for a whole `describe`, and visitors who
-// are shown out, and asked whether the page behaved, after each test.
+// What every test of the page needs: one browser and one server for a whole `describe`, and visitors. After each test it
+// closes the visitors and fails the test if the page misbehaved.
 
 import { after, afterEach, before } from 'node:test';
 
@@ -7,8 +7,8 @@ import { launchBrowser } from '../harness/browser.mjs';
 import { startServer } from '../harness/server.mjs';
 import { Visitor } from './visitor.mjs';
 
-/** Sets the stage for the `describe` it is called in. */
-export function setStage() {
+/** Sets up the `describe` in which it is called. */
+export function setUpPage() {
   const visitors = [];
   let browser, server;
 
@@ -30,17 +30,17 @@ export function setStage() {
     return visitor;
   }
 
-  /** A first visit, once everybody has found whom they follow. @param {Parameters<typeof visit>[0]} [options] */
-  async function visitFirstCast(options) {
+  /** Visits for the first time, and waits until Ada, Ben and Cleo see the users whom they follow. @param {Parameters<typeof visit>[0]} [options] */
+  async function visitFirstTime(options) {
     const visitor = await visit(options);
-    const [ada, ben, cleo] = ['Ada', 'Ben', 'Cleo'].map((name) => visitor.person(name));
-    await ada.sees('Ben', 'at my desk');
+    const [ada, ben, cleo] = ['Ada', 'Ben', 'Cleo'].map((name) => visitor.user(name));
+    await ada.sees('Ben', 'at work');
     await ada.sees('Cleo', 'available');
     await ben.sees('Ada', 'writing the manual');
     await cleo.sees('Ada', 'writing the manual');
-    await cleo.sees('Ben', 'at my desk');
+    await cleo.sees('Ben', 'at work');
     return { visitor, ada, ben, cleo };
   }
 
-  return { visit, visitFirstCast, serverUrl: () => server.url };
+  return { visit, visitFirstTime, serverUrl: () => server.url };
 }

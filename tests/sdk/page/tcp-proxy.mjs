@@ -1,23 +1,23 @@
-// A cable between browsers and a server, which a test can pull and plug into another server.
+// A TCP proxy between browsers and a server. A test can stop it, and connect it to another server.
 
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 
-/** Passes bytes on from a port of its own. */
-export class Cable {
-  #server = createServer((socket) => this.#join(socket));
+/** Forwards bytes from a port of its own. */
+export class TcpProxy {
+  #server = createServer((socket) => this.#forward(socket));
   #sockets = new Set();
   #target;
 
-  /** @param {string} url of the server at the other end */
+  /** @param {string} url of the server */
   static async to(url) {
-    const cable = new Cable();
-    await cable.plugInto(url);
-    return cable;
+    const proxy = new TcpProxy();
+    await proxy.connectTo(url);
+    return proxy;
   }
 
-  /** Plugs in; the near end keeps the port it had. @param {string} url */
-  async plugInto(url) {
+  /** Starts to forward to a server. The proxy keeps the port that it had. @param {string} url */
+  async connectTo(url) {
     this.#target = new URL(url);
     this.#server.listen(this.port ?? 0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -25,8 +25,8 @@ export class Cable {
     this.url = `http://127.0.0.1:${this.port}/`;
   }
 
-  /** Everything breaks, and nobody answers. */
-  async pull() {
+  /** Breaks all connections and refuses new ones. */
+  async stop() {
     if (!this.#server.listening) return;
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -34,7 +34,7 @@ export class Cable {
     await closed;
   }
 
-  #join(near) {
+  #forward(near) {
     const far = connect(Number(this.#target.port), this.#target.hostname);
     for (const [socket, other] of [[near, far], [far, near]]) {
       this.#sockets.add(socket);
