@@ -1,10 +1,10 @@
-/** A user's general status: `TYPES.USER_STATUS_*`. */
+/** A user's general status, one of `TYPES.USER_STATUS_*`. */
 export type UserStatusType = 0 | 1 | 2 | 3;
 
 export interface UserStatus {
   userID: string;
   statusType: UserStatusType;
-  /** At most 100 bytes; empty where there is none. */
+  /** At most 100 bytes. Empty when the user has none. */
   customStatus: string;
 }
 
@@ -14,13 +14,13 @@ export interface UserFailure {
   message: string;
 }
 
-/** What a promise resolves to. */
+/** The result of a resolved promise. */
 export interface ChatResponse<Data> {
   code: 0;
   data: Data;
 }
 
-/** What a promise is rejected with; `data.retryAfterMs` comes with code 7008, called too often. */
+/** The error of a rejected promise. `data.retryAfterMs` comes with code 7008: the method was called too often. */
 export interface ChatError extends Error {
   code: number;
   data?: { retryAfterMs?: number };
@@ -33,61 +33,61 @@ export interface ChatEvent<Data = any> {
 
 export interface CreateOptions {
   SDKAppID: number;
-  /** The socket's address, like `wss://host/im`; left out, `/im` on the page's own host. */
+  /** The socket's address, like `wss://host/im`. The default is `/im` on the page's own host. */
   proxyServer?: String | undefined;
 }
 
-/** What an instance uses of its surroundings; whatever is left out is the browser's. */
-export interface World {
+/** Replacements for the parts of the browser that an instance uses. The default for each is the browser's own. */
+export interface Environment {
   WebSocket?: new (address: string) => WebSocket;
   setTimeout?: (handler: () => void, ms: number) => unknown;
   clearTimeout?: (timer: any) => void;
   /** From 0 to 1. */
   random?: () => number;
-  /** What the server is told this device is; `Web`. */
+  /** The platform that the login reports. The default is `Web`. */
   platform?: string;
 }
 
-/** Calls that may wait for an answer at once; further ones are rejected with code 2800. */
-export declare const MOST_CALLS: 100;
+/** Maximum number of calls that wait for a reply. Further calls are rejected with code 2800. */
+export declare const MAX_CALLS: 100;
 
 /**
- * User status as Tencent's Web SDK has it. Every promise is rejected with a `ChatError`: 6014 nobody is logged in, 2025
- * somebody else is, 2800 no line, 2801 no answer in time, else the server's code.
+ * User status with the API of Tencent's Web SDK. Every promise is rejected with a `ChatError`. Its code is 6014 when nobody
+ * is logged in, 2025 when another user is logged in, 2800 without a connection, 2801 after a timeout, otherwise the server's.
  */
 export default class Chat {
-  static create(options: CreateOptions, world?: World): Chat;
+  static create(options: CreateOptions, environment?: Environment): Chat;
 
-  /** Rejected when the server cannot be reached; once resolved, the instance stays logged in by itself. */
+  /** Rejected when the server cannot be reached. After it has resolved, the instance reconnects and logs in again by itself. */
   login(options: { userID: string; userSig: string }): Promise<ChatResponse<{ userID: string; heartbeatTimeout?: number; repeatLogin?: boolean }>>;
   logout(): Promise<any>;
-  /** Empty clears. */
+  /** An empty text clears the status. */
   setSelfStatus(options: { customStatus: string }): Promise<ChatResponse<UserStatus>>;
-  /** At most 500. */
+  /** At most 500 users. */
   getUserStatus(options: { userIDList: string[] }): Promise<ChatResponse<{ successUserList: UserStatus[]; failureUserList: UserFailure[] }>>;
-  /** At most 100; the answer has their statuses at that moment. */
+  /** At most 100 users. The reply has their current statuses. */
   subscribeUserStatus(options: { userIDList: string[] }): Promise<ChatResponse<{ successUserList: UserStatus[]; failureUserList: UserFailure[] }>>;
-  /** At most 100; all when there is no list. */
+  /** At most 100 users. Without a list, all subscriptions end. */
   unsubscribeUserStatus(options?: { userIDList?: string[] | undefined }): Promise<ChatResponse<{ failureUserList: UserFailure[] }>>;
   on(eventName: string, handler: Function, context?: any): void;
-  /** Without a context, whatever it was added with. */
+  /** Without a context, removes the handler with every context. */
   off(eventName: string, handler: Function, context?: any): void;
   isReady(): boolean;
-  /** Empty when nobody is logged in. */
+  /** Returns an empty text when nobody is logged in. */
   getLoginUser(): string;
-  /** Logs out and lets go of everything. */
+  /** Logs out and removes all handlers. */
   destroy(): Promise<void>;
 
   static readonly EVENT: {
-    /** `data.userID` is logged in, for the first time or again after a lost line. */
+    /** `data.userID` is logged in, for the first time or again after a lost connection. */
     readonly SDK_READY: 'sdkStateReady';
     /** `data.userID` is logged out. */
     readonly SDK_NOT_READY: 'sdkStateNotReady';
-    /** `data` is a `UserStatus[]`: of oneself, of those subscribed to, of friends where the server is set so. */
+    /** `data` is a `UserStatus[]`: the user's own status, those of subscriptions, and those of friends if the server is configured so. */
     readonly USER_STATUS_UPDATED: 'onUserStatusUpdated';
-    /** The userSig expired while the line was lost: `data.type`. */
+    /** The userSig expired while the connection was lost. `data.type` is the reason. */
     readonly KICKED_OUT: 'kickedOut';
-    /** The server does not let us in again: `data.code`, `data.message`. */
+    /** The server refused to log in again, with `data.code` and `data.message`. */
     readonly ERROR: 'error';
     /** `data.state` is one of `TYPES.NET_STATE_*`. */
     readonly NET_STATE_CHANGE: 'netStateChange';

@@ -1,25 +1,26 @@
-// User status as Tencent's Web SDK (@tencentcloud/chat) has it, over this server's `/im` socket: JSON-RPC 2.0, one
-// object a frame. An app written after that SDK's documents changes one import.
+// User status with the API of Tencent's Web SDK (@tencentcloud/chat), over this server's `/im` socket: JSON-RPC 2.0, one
+// object per frame. An app that uses that SDK changes one import.
 //
-// A `Chat` keeps one line. When the line is lost it opens another, after a random delay whose bound doubles (full
-// jitter), and logs in again by itself; calls made meanwhile wait, up to `MOST_CALLS` of them. Every call that this
-// server has is one that may be made twice, so what was asked on a lost line is asked again on the next. The custom
-// status is cleared by the server when a user goes offline, as Tencent's is; it is the app's to set it again.
+// A `Chat` keeps one connection. When it is lost, `Chat` opens another one after a random delay whose bound doubles (full
+// jitter), and logs in again by itself. Calls made meanwhile wait; at most `MAX_CALLS` may wait. Every method of this server
+// is idempotent, so a call without a reply on the lost connection is sent again on the next one. The server clears the
+// custom status when the user goes offline, as Tencent's server does; the app must set it again.
 
-/** Calls that may wait for an answer at once; further ones are rejected with `NETWORK_ERROR`. */
-export const MOST_CALLS = 100;
+/** Maximum number of calls that wait for a reply. Further calls are rejected with `NETWORK_ERROR`. */
+export const MAX_CALLS = 100;
 
+// All in milliseconds.
 const FIRST_RETRY = 500;
-const LONGEST_RETRY = 10_000;
-/** How long a call may take, waiting for a line included. */
+const MAX_RETRY = 10_000;
+/** Maximum duration of a call, including the time without a connection. */
 const CALL_TIMEOUT = 30_000;
-/** How long the server may take to let a line in. */
+/** Maximum time from the opening of a connection to the login's reply. */
 const OPEN_TIMEOUT = 10_000;
-/** Silence after which we ask whether the server is still there. Well below what it allows us (400 s). */
-const HEARTBEAT_EVERY = 30_000;
+/** Silence after which a heartbeat is sent. Well below the server's own limit (400 s). */
+const HEARTBEAT_INTERVAL = 30_000;
 const HEARTBEAT_TIMEOUT = 10_000;
 
-/** The names of events are those of `TencentCloudChat.EVENT`. */
+/** Event names, as in `TencentCloudChat.EVENT`. */
 const EVENT = Object.freeze({
   SDK_READY: 'sdkStateReady',
   SDK_NOT_READY: 'sdkStateNotReady',
@@ -29,7 +30,7 @@ const EVENT = Object.freeze({
   NET_STATE_CHANGE: 'netStateChange',
 });
 
-/** The values are those of `TencentCloudChat.TYPES`. */
+/** Constants with the values of `TencentCloudChat.TYPES`. */
 const TYPES = Object.freeze({
   USER_STATUS_UNKNOWN: 0,
   USER_STATUS_ONLINE: 1,
@@ -41,15 +42,15 @@ const TYPES = Object.freeze({
   KICKED_OUT_USERSIG_EXPIRED: 'userSigExpired',
 });
 
-/** Codes of our own making, from Tencent's list; all others are the server's. */
+/** Codes of the client itself, from Tencent's list. All others come from the server. */
 const CODES = Object.freeze({ NOT_LOGGED_IN: 6014, REPEATED_LOGIN: 2025, NETWORK_ERROR: 2800, TIMEOUT: 2801, SIG_EXPIRED: 70001 });
 
-/** Login is refused for good with these; with any other it is worth another try. */
-const REFUSALS = [-32602, -32601, 6017, 70001, 70003, 70013, 70014];
+/** Codes after which a login would always be refused. With any other code, `Chat` tries again. */
+const PERMANENT_REFUSALS = [-32602, -32601, 6017, 70001, 70003, 70013, 70014];
 
-/** What every call is rejected with. */
+/** The error of every rejected call. */
 class ChatError extends Error {
-  /** @param {number} code @param {string} message @param {unknown} [data] what the server adds, like `retryAfterMs` */
+  /** @param {number} code @param {string} message @param {unknown} [data] details from the server, like `retryAfterMs` */
   constructor(code, message, data) {
     super(message);
     this.name = 'ChatError';
@@ -58,68 +59,68 @@ class ChatError extends Error {
   }
 }
 
-/** One user on one device. See chat.d.ts for what each method takes and gives. */
+/** One user on one device. chat.d.ts documents the parameters and results of each method. */
 export default class Chat {
   static EVENT = EVENT;
   static TYPES = TYPES;
 
   /**
-   * @param {{SDKAppID: number, proxyServer?: string}} options `proxyServer` is the socket's address; left out, it is
-   *   `/im` on the page's own host
-   * @param {object} [world] what tests give instead of the browser's
+   * @param {{SDKAppID: number, proxyServer?: string}} options `proxyServer` is the socket's address; the
+   *   default is `/im` on the page's own host
+   * @param {object} [environment] replacements for parts of the browser, for tests
    */
-  static create(options, world) {
-    return new Chat(options, world);
+  static create(options, environment) {
+    return new Chat(options, environment);
   }
 
-  #appID; #address; #world;
+  #appID; #address; #environment;
   /** @type {Map<string, {handler: Function, context: any}[]>} */ #handlers = new Map();
-  /** Who is logged in, or wants to be. @type {{userID: string, userSig: string} | undefined} */ #user;
-  /** The promise of the login under way, for the app. @type {{resolve: Function, reject: Function} | undefined} */ #entering;
-  /** Calls without an answer, oldest first. @type {Map<number, Call>} */ #calls = new Map();
-  /** @type {Line | undefined} */ #line;
+  /** The user who is logged in or logging in. @type {{userID: string, userSig: string} | undefined} */ #user;
+  /** The app's promise of the first login, while it is pending. @type {{resolve: Function, reject: Function} | undefined} */ #login;
+  /** Calls without a reply, oldest first. @type {Map<number, Call>} */ #calls = new Map();
+  /** @type {Connection | undefined} */ #connection;
   #ready = false;
   #netState = TYPES.NET_STATE_DISCONNECTED;
   #attempts = 0;
   #retry; #destroyed = false;
-  #comeBack = () => this.#hurry();
+  #onOnline = () => this.#retryNow();
 
-  constructor({ SDKAppID, proxyServer }, world = {}) {
+  constructor({ SDKAppID, proxyServer }, environment = {}) {
     const { location, WebSocket, setTimeout, clearTimeout } = globalThis;
-    this.#world = {
+    this.#environment = {
       WebSocket,
       setTimeout: (...args) => setTimeout(...args),
       clearTimeout: (timer) => clearTimeout(timer),
       random: Math.random,
       platform: 'Web',
-      ...world,
+      ...environment,
     };
     this.#appID = SDKAppID;
     this.#address = proxyServer ?? `${location.origin.replace(/^http/, 'ws')}/im`;
-    globalThis.addEventListener?.('online', this.#comeBack);
+    globalThis.addEventListener?.('online', this.#onOnline);
   }
 
   login({ userID, userSig }) {
     if (this.#destroyed) return Promise.reject(new ChatError(CODES.NOT_LOGGED_IN, 'this instance was destroyed'));
-    if (this.#user?.userID === userID && this.#ready) return done({ userID, repeatLogin: true });
+    if (this.#user?.userID === userID && this.#ready) return success({ userID, repeatLogin: true });
     if (this.#user) return Promise.reject(new ChatError(CODES.REPEATED_LOGIN, `${this.#user.userID} is logged in; log out first`));
     this.#user = { userID, userSig };
     return new Promise((resolve, reject) => {
-      this.#entering = { resolve, reject };
+      this.#login = { resolve, reject };
       this.#open();
     });
   }
 
-  /** Without a line there is nobody to tell: the server then shows the user as lost, not as logged out. */
+  /** Without a connection the server does not learn of the logout: it then shows the user as lost, not as logged out. */
   async logout() {
-    if (!this.#user) return done({});
+    if (!this.#user) return success({});
     try {
-      if (this.#ready && this.#line) await this.#line.ask('logout');
+      if (this.#ready && this.#connection) await this.#connection.request('logout');
     } catch {
-      // The line was lost meanwhile, and with it the login.
+      // The connection was lost meanwhile, and the login with it.
     }
-    this.#leave(new ChatError(CODES.NOT_LOGGED_IN, 'logged out'));
-    return done({});
+    this.#end(new ChatError(CODES.NOT_LOGGED_IN, 'logged out'));
+    return success({});
   }
 
   setSelfStatus({ customStatus } = {}) {
@@ -156,128 +157,128 @@ export default class Chat {
     return this.#user?.userID ?? '';
   }
 
-  /** Logs out and lets go of everything. */
+  /** Logs out and removes all handlers. */
   async destroy() {
     if (this.#destroyed) return;
     this.#destroyed = true;
-    globalThis.removeEventListener?.('online', this.#comeBack);
+    globalThis.removeEventListener?.('online', this.#onOnline);
     await this.logout();
     this.#handlers.clear();
   }
 
   #call(method, params) {
-    if (!this.#user || this.#entering) return Promise.reject(new ChatError(CODES.NOT_LOGGED_IN, `${method}: nobody is logged in`));
-    if (this.#calls.size >= MOST_CALLS) {
-      return Promise.reject(new ChatError(CODES.NETWORK_ERROR, `${method}: ${MOST_CALLS} calls wait for an answer already`));
+    if (!this.#user || this.#login) return Promise.reject(new ChatError(CODES.NOT_LOGGED_IN, `${method}: nobody is logged in`));
+    if (this.#calls.size >= MAX_CALLS) {
+      return Promise.reject(new ChatError(CODES.NETWORK_ERROR, `${method}: ${MAX_CALLS} calls wait for a reply already`));
     }
     return new Promise((resolve, reject) => {
       const call = new Call(method, params, { resolve, reject });
       const end = (how, value) => {
-        this.#world.clearTimeout(timer);
+        this.#environment.clearTimeout(timer);
         if (this.#calls.delete(call.key)) call.settle[how](value);
       };
-      const late = () => end('reject', new ChatError(CODES.TIMEOUT, `${method}: no answer in ${CALL_TIMEOUT / 1000} s`));
-      const timer = this.#world.setTimeout(late, CALL_TIMEOUT);
+      const late = () => end('reject', new ChatError(CODES.TIMEOUT, `${method}: no reply within ${CALL_TIMEOUT / 1000} s`));
+      const timer = this.#environment.setTimeout(late, CALL_TIMEOUT);
       call.end = end;
       this.#calls.set(call.key, call);
       if (this.#ready) this.#send(call);
     });
   }
 
-  /** Asks on this line; a line that is lost on the way leaves the call to wait for the next. */
+  /** Sends a call. When the connection is lost before the reply, the call waits for the next connection. */
   #send(call) {
-    this.#line.ask(call.method, call.params).then(
+    this.#connection.request(call.method, call.params).then(
       (data) => call.end('resolve', { code: 0, data }),
-      (error) => error !== LOST && call.end('reject', error),
+      (error) => error !== CONNECTION_LOST && call.end('reject', error),
     );
   }
 
   #open() {
-    this.#becomes(TYPES.NET_STATE_CONNECTING);
-    const line = new Line(this.#address, this.#world, {
-      opened: () => this.#enter(line),
-      told: (statuses) => this.#emit(EVENT.USER_STATUS_UPDATED, statuses),
-      lost: () => line === this.#line && this.#lose(),
+    this.#setNetState(TYPES.NET_STATE_CONNECTING);
+    const connection = new Connection(this.#address, this.#environment, {
+      opened: () => this.#logIn(connection),
+      updated: (statuses) => this.#emit(EVENT.USER_STATUS_UPDATED, statuses),
+      lost: () => connection === this.#connection && this.#onLost(),
     });
-    this.#line = line;
+    this.#connection = connection;
   }
 
-  async #enter(line) {
+  async #logIn(connection) {
     const { userID, userSig } = this.#user;
-    const { platform } = this.#world;
+    const { platform } = this.#environment;
     try {
-      const data = await line.ask('login', { SDKAppID: this.#appID, userID, userSig, platform });
-      if (line !== this.#line) return;
+      const data = await connection.request('login', { SDKAppID: this.#appID, userID, userSig, platform });
+      if (connection !== this.#connection) return;
       this.#attempts = 0;
       this.#ready = true;
-      line.keepAlive(Math.min(HEARTBEAT_EVERY, (data.heartbeatTimeout ?? 400) * 1000 / 3));
-      this.#becomes(TYPES.NET_STATE_CONNECTED);
-      this.#entering?.resolve({ code: 0, data });
-      this.#entering = undefined;
+      connection.keepAlive(Math.min(HEARTBEAT_INTERVAL, (data.heartbeatTimeout ?? 400) * 1000 / 3));
+      this.#setNetState(TYPES.NET_STATE_CONNECTED);
+      this.#login?.resolve({ code: 0, data });
+      this.#login = undefined;
       for (const call of [...this.#calls.values()]) this.#send(call);
       this.#emit(EVENT.SDK_READY, { userID });
     } catch (error) {
-      if (line !== this.#line || error === LOST) return;
-      if (this.#entering || REFUSALS.includes(error.code)) this.#refused(error);
-      else this.#lose();
+      if (connection !== this.#connection || error === CONNECTION_LOST) return;
+      if (this.#login || PERMANENT_REFUSALS.includes(error.code)) this.#onRefused(error);
+      else this.#onLost();
     }
   }
 
-  /** The server does not want this login: neither would it later. */
-  #refused(error) {
-    const known = !this.#entering;
-    this.#leave(error);
-    if (known && error.code === CODES.SIG_EXPIRED) this.#emit(EVENT.KICKED_OUT, { type: TYPES.KICKED_OUT_USERSIG_EXPIRED });
-    if (known) this.#emit(EVENT.ERROR, { code: error.code, message: error.message });
+  /** Ends the login, because the server would refuse it again. */
+  #onRefused(error) {
+    const wasLoggedIn = !this.#login;
+    this.#end(error);
+    if (wasLoggedIn && error.code === CODES.SIG_EXPIRED) this.#emit(EVENT.KICKED_OUT, { type: TYPES.KICKED_OUT_USERSIG_EXPIRED });
+    if (wasLoggedIn) this.#emit(EVENT.ERROR, { code: error.code, message: error.message });
   }
 
-  /** The first login fails with its line; whoever is logged in gets another line. */
-  #lose() {
-    if (this.#entering) return this.#leave(new ChatError(CODES.NETWORK_ERROR, 'login: the server cannot be reached'));
-    this.#hangUp();
-    this.#becomes(TYPES.NET_STATE_DISCONNECTED);
-    const { random, setTimeout } = this.#world;
-    const delay = random() * Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** this.#attempts++);
+  /** Fails the first login, or opens another connection for a user who was logged in. */
+  #onLost() {
+    if (this.#login) return this.#end(new ChatError(CODES.NETWORK_ERROR, 'login: the server cannot be reached'));
+    this.#disconnect();
+    this.#setNetState(TYPES.NET_STATE_DISCONNECTED);
+    const { random, setTimeout } = this.#environment;
+    const delay = random() * Math.min(MAX_RETRY, FIRST_RETRY * 2 ** this.#attempts++);
     this.#retry = setTimeout(() => this.#open(), delay);
   }
 
-  /** The network is back: no need to wait for the next attempt. */
-  #hurry() {
-    if (!this.#user || this.#line) return;
-    this.#world.clearTimeout(this.#retry);
+  /** Connects without waiting for the next attempt, because the network is back. */
+  #retryNow() {
+    if (!this.#user || this.#connection) return;
+    this.#environment.clearTimeout(this.#retry);
     this.#attempts = 0;
     this.#open();
   }
 
-  /** Ends the login, and with this reason everything that hangs on it. */
-  #leave(reason) {
+  /** Ends the login and rejects every pending call with this reason. */
+  #end(reason) {
     const { userID } = this.#user ?? {};
-    const wasReady = this.#user && !this.#entering;
-    this.#hangUp();
+    const wasReady = this.#user && !this.#login;
+    this.#disconnect();
     this.#user = undefined;
     this.#attempts = 0;
-    this.#entering?.reject(reason);
-    this.#entering = undefined;
+    this.#login?.reject(reason);
+    this.#login = undefined;
     for (const call of [...this.#calls.values()]) call.end('reject', reason);
-    this.#becomes(TYPES.NET_STATE_DISCONNECTED);
+    this.#setNetState(TYPES.NET_STATE_DISCONNECTED);
     if (wasReady) this.#emit(EVENT.SDK_NOT_READY, { userID });
   }
 
-  #hangUp() {
+  #disconnect() {
     this.#ready = false;
-    this.#world.clearTimeout(this.#retry);
-    const line = this.#line;
-    this.#line = undefined;
-    line?.close();
+    this.#environment.clearTimeout(this.#retry);
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.close();
   }
 
-  #becomes(state) {
+  #setNetState(state) {
     if (state === this.#netState) return;
     this.#netState = state;
     this.#emit(EVENT.NET_STATE_CHANGE, { state });
   }
 
-  /** A handler that throws is the app's to hear of, and nobody else's. */
+  /** Calls the handlers. An error in one is reported to the page and does not affect the others. */
   #emit(name, data) {
     for (const { handler, context } of this.#handlers.get(name) ?? []) {
       try {
@@ -291,11 +292,11 @@ export default class Chat {
   }
 }
 
-/** A call of the app's, for as long as it has no answer. */
+/** A call of the app until its reply. */
 class Call {
   static #last = 0;
   key = ++Call.#last;
-  /** Ends it, once. @type {(how: 'resolve' | 'reject', value: any) => void} */ end;
+  /** Settles the call, once. @type {(how: 'resolve' | 'reject', value: any) => void} */ end;
 
   constructor(method, params, settle) {
     this.method = method;
@@ -304,82 +305,82 @@ class Call {
   }
 }
 
-/** What is asked on a line that is lost is answered with this. */
-const LOST = new ChatError(CODES.NETWORK_ERROR, 'the line was lost');
+/** Rejects the requests of a lost connection. */
+const CONNECTION_LOST = new ChatError(CODES.NETWORK_ERROR, 'the connection was lost');
 
-/** One socket: asks and answers by `id`, and a heartbeat that notices when nobody is there. */
-class Line {
-  #socket; #world; #events;
-  /** @type {Map<number, {resolve: Function, reject: Function}>} */ #asked = new Map();
+/** One socket: requests and replies matched by `id`, and a heartbeat that detects a server that does not answer. */
+class Connection {
+  #socket; #environment; #events;
+  /** @type {Map<number, {resolve: Function, reject: Function}>} */ #pending = new Map();
   #lastId = 0;
-  #timer; #every; #closed = false;
+  #timer; #heartbeatInterval; #closed = false;
 
-  /** @param {{opened: () => void, told: (statuses: any[]) => void, lost: () => void}} events */
-  constructor(address, world, events) {
-    this.#world = world;
+  /** @param {{opened: () => void, updated: (statuses: any[]) => void, lost: () => void}} events */
+  constructor(address, environment, events) {
+    this.#environment = environment;
     this.#events = events;
-    this.#socket = new world.WebSocket(address);
-    this.#timer = world.setTimeout(() => this.#lose(), OPEN_TIMEOUT);
+    this.#socket = new environment.WebSocket(address);
+    this.#timer = environment.setTimeout(() => this.#lose(), OPEN_TIMEOUT);
     this.#socket.onopen = () => !this.#closed && events.opened();
-    this.#socket.onmessage = ({ data }) => !this.#closed && this.#hear(data);
+    this.#socket.onmessage = ({ data }) => !this.#closed && this.#onMessage(data);
     this.#socket.onclose = () => this.#lose();
     this.#socket.onerror = () => {};
   }
 
-  ask(method, params) {
-    if (this.#closed) return Promise.reject(LOST);
+  request(method, params) {
+    if (this.#closed) return Promise.reject(CONNECTION_LOST);
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject });
       this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
     });
   }
 
-  /** From here on, silence is looked into. @param {number} every in milliseconds */
-  keepAlive(every) {
-    this.#every = every;
-    this.#listen();
+  /** Starts the heartbeat. @param {number} interval of silence before one is sent, in milliseconds */
+  keepAlive(interval) {
+    this.#heartbeatInterval = interval;
+    this.#scheduleHeartbeat();
   }
 
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    this.#world.clearTimeout(this.#timer);
+    this.#environment.clearTimeout(this.#timer);
     this.#socket.close(1000);
-    const asked = [...this.#asked.values()];
-    this.#asked.clear();
-    for (const { reject } of asked) reject(LOST);
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(CONNECTION_LOST);
   }
 
-  #listen() {
-    this.#world.clearTimeout(this.#timer);
-    this.#timer = this.#world.setTimeout(() => this.#beat(), this.#every);
+  #scheduleHeartbeat() {
+    this.#environment.clearTimeout(this.#timer);
+    this.#timer = this.#environment.setTimeout(() => this.#sendHeartbeat(), this.#heartbeatInterval);
   }
 
-  #beat() {
-    this.#timer = this.#world.setTimeout(() => this.#lose(), HEARTBEAT_TIMEOUT);
-    // The answer is a frame, and every frame starts the silence anew.
-    this.ask('heartbeat').catch(() => {});
+  #sendHeartbeat() {
+    this.#timer = this.#environment.setTimeout(() => this.#lose(), HEARTBEAT_TIMEOUT);
+    // The reply is a frame, and every frame restarts the timer.
+    this.request('heartbeat').catch(() => {});
   }
 
-  #hear(text) {
-    if (this.#every) this.#listen();
+  #onMessage(text) {
+    if (this.#heartbeatInterval) this.#scheduleHeartbeat();
     let message;
     try {
       message = JSON.parse(text);
     } catch {
       return this.#lose();
     }
-    for (const each of Array.isArray(message) ? message : [message]) this.#take(each);
+    for (const each of Array.isArray(message) ? message : [message]) this.#handle(each);
   }
 
-  #take({ id, method, params, result, error }) {
-    if (method === EVENT.USER_STATUS_UPDATED) return this.#events.told(params);
-    const asked = this.#asked.get(id);
-    if (!asked) return;
-    this.#asked.delete(id);
-    if (error) asked.reject(new ChatError(error.code, error.message, error.data));
-    else asked.resolve(result);
+  #handle({ id, method, params, result, error }) {
+    if (method === EVENT.USER_STATUS_UPDATED) return this.#events.updated(params);
+    const request = this.#pending.get(id);
+    if (!request) return;
+    this.#pending.delete(id);
+    if (error) request.reject(new ChatError(error.code, error.message, error.data));
+    else request.resolve(result);
   }
 
   #lose() {
@@ -389,6 +390,6 @@ class Line {
   }
 }
 
-function done(data) {
+function success(data) {
   return Promise.resolve({ code: 0, data });
 }

@@ -1,9 +1,9 @@
-// Five minutes of trouble on three nodes, or as long as one likes:
+// Runs random failures on three nodes, for five minutes or as long as given:
 //
 //   node tests/nodes/chaos.mjs --seconds 300 --seed 42
 //
-// Without a seed it takes one and prints it. The exit code is not 0 if the history has a fault. `HEREABOUTS_BINARY` is
-// the server, `target/release/hereabouts` unless it is given.
+// Without a seed it chooses one and prints it. The exit code is not 0 if the history has a fault. `HEREABOUTS_BINARY` is the
+// server; the default is `target/release/hereabouts`.
 
 import { parseArgs } from 'node:util';
 

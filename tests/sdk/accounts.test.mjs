@@ -1,10 +1,10 @@
-// Signing in and what an account shows, through the SDK's REST calls.
+// Sign-in and accounts through the SDK's REST calls.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { ADAPTERS, clientOf, refusal, socketOf } from './harness/nakama.mjs';
+import { NAKAMA_ENCODINGS, clientOf, refusal, socketOf } from './harness/nakama.mjs';
 import { joined, left, peopleIn } from './harness/people.mjs';
 import { startServer } from './harness/server.mjs';
 import { eventually } from './harness/wait.mjs';
@@ -18,7 +18,7 @@ after(() => server?.stop());
 
 const unique = (word) => `${word}-${randomUUID()}`;
 
-describe('signing in', () => {
+describe('a sign-in', () => {
   const WAYS = {
     custom: (id, ...options) => client.authenticateCustom(id, ...options),
     device: (id, ...options) => client.authenticateDevice(id, ...options),
@@ -26,7 +26,7 @@ describe('signing in', () => {
   };
 
   for (const [way, signIn] of Object.entries(WAYS)) {
-    test(`by ${way}: made once, found again`, async () => {
+    test(`by ${way} creates an account once and finds it again`, async () => {
       const [id, username] = [unique(way), unique('name')];
       const first = await signIn(id, true, username);
       assert.equal(first.created, true);
@@ -39,49 +39,49 @@ describe('signing in', () => {
       assert.deepEqual([again.user_id, again.username], [first.user_id, username]);
     });
 
-    test(`by ${way}: a username is made up when none is given`, async () => {
+    test(`by ${way} creates a random username without one`, async () => {
       assert.match((await signIn(unique(way))).username, /^[A-Za-z]{10}$/);
     });
 
-    test(`by ${way}: nobody is made without being asked for`, async () => {
+    test(`by ${way} creates no account without \`create\``, async () => {
       assert.deepEqual(await refusal(signIn(unique(way), false)), { http: 404, code: 5, message: 'User account not found.' });
     });
 
-    test(`by ${way}: a taken username makes nobody`, async () => {
+    test(`by ${way} creates no account with a username that is taken`, async () => {
       const [id, username] = [unique(way), unique('taken')];
       await client.authenticateCustom(unique('owner'), true, username);
       assert.deepEqual(await refusal(signIn(id, true, username)), { http: 409, code: 6, message: 'Username is already in use.' });
       assert.equal((await refusal(signIn(id, false))).http, 404);
     });
 
-    test(`by ${way}: words of the client's own go into the token`, async () => {
-      const session = await signIn(unique(way), true, undefined, { device: 'desk' });
-      assert.deepEqual({ ...session.vars }, { device: 'desk' });
+    test(`by ${way} puts the client's variables into the token`, async () => {
+      const session = await signIn(unique(way), true, undefined, { device: 'laptop' });
+      assert.deepEqual({ ...session.vars }, { device: 'laptop' });
     });
   }
 
-  test('an email address is the same in capitals', async () => {
+  test('ignores the case of an email address', async () => {
     const name = unique('Mixed');
     const first = await client.authenticateEmail(`${name}@Example.com`, 'correct horse');
     const again = await client.authenticateEmail(`${name.toLowerCase()}@example.COM`, 'correct horse', false);
     assert.equal(again.user_id, first.user_id);
   });
 
-  test('a wrong password is refused', async () => {
+  test('with a wrong password is refused', async () => {
     const email = `${unique('mail')}@example.com`;
     await client.authenticateEmail(email, 'correct horse');
     assert.deepEqual(await refusal(client.authenticateEmail(email, 'battery staple')), { http: 401, code: 16, message: 'Invalid credentials.' });
   });
 
-  test('a username may hold letters of any script', async () => {
+  test('accepts a username in any script', async () => {
     const username = unique('Zażółć 🎮 שלום');
     const session = await client.authenticateCustom(unique('script'), true, username);
-    // The SDK reads its own token as Latin-1, so `session.username` is no witness.
+    // The SDK decodes its own token as Latin-1, so `session.username` cannot be compared.
     assert.equal((await client.getAccount(session)).user.username, username);
     assert.equal((await client.getUsers(session, [], [username])).users[0].id, session.user_id);
   });
 
-  test('ids that break the rules are refused', async () => {
+  test('with an invalid id is refused', async () => {
     const refused = async (call) => {
       const { http, code, message } = await refusal(call);
       assert.deepEqual([http, code], [400, 3]);
@@ -96,7 +96,7 @@ describe('signing in', () => {
     assert.equal(await refused(client.authenticateEmail(`${unique('mail')}@example.com`, 'short')), 'Password must be at least 8 characters long.');
   });
 
-  test('another server key is refused', async () => {
+  test('with another server key is refused', async () => {
     const stranger = clientOf(server, { serverKey: 'not the key' });
     const invalid = { http: 401, code: 16, message: 'Server key invalid' };
     assert.deepEqual(await refusal(stranger.authenticateCustom(unique('custom'))), invalid);
@@ -106,7 +106,7 @@ describe('signing in', () => {
     assert.deepEqual(await refusal(stranger.sessionRefresh(session)), invalid);
   });
 
-  test('the same new id from everywhere at once is one account', async () => {
+  test('with the same new id from several clients creates one account', async () => {
     const id = unique('race');
     const sessions = await Promise.all(Array.from({ length: 10 }, () => client.authenticateCustom(id)));
     assert.equal(new Set(sessions.map(({ user_id }) => user_id)).size, 1);
@@ -115,7 +115,7 @@ describe('signing in', () => {
 });
 
 describe('an account', () => {
-  test('shows itself to its owner', async () => {
+  test('is shown to its owner', async () => {
     const [custom, username] = [unique('custom'), unique('name')];
     const session = await client.authenticateCustom(custom, true, username);
     const { user, wallet, custom_id } = await client.getAccount(session);
@@ -144,13 +144,13 @@ describe('an account', () => {
     assert.equal((await client.getAccount(mine)).user.username, mine.username);
   });
 
-  test('gives a name free when it takes another', async () => {
+  test('frees its name when it takes another', async () => {
     const session = await client.authenticateCustom(unique('custom'));
     await client.updateAccount(session, { username: unique('renamed') });
     assert.equal((await client.authenticateCustom(unique('custom'), true, session.username)).created, true);
   });
 
-  test('is found by others, by id and by username', async () => {
+  test('is found by other users, by id and by username', async () => {
     const [me, ann, ben] = await Promise.all([1, 2, 3].map(() => client.authenticateCustom(unique('custom'))));
     const { users } = await client.getUsers(me, [ann.user_id, ann.user_id], [ben.username, ann.username, 'nobody has this name']);
     const found = users.map(({ id, username }) => [id, username]).sort();
@@ -160,53 +160,53 @@ describe('an account', () => {
     assert.deepEqual(await refusal(client.getUsers(me, ['xyz'])), { http: 400, code: 3, message: "ID 'xyz' is not a valid system ID." });
   });
 
-  for (const adapter of ADAPTERS) {
-    test(`is online while a device shows a status (${adapter})`, async (t) => {
-      const person = peopleIn(t, server, adapter);
+  for (const encoding of NAKAMA_ENCODINGS) {
+    test(`is online while a device shows a status (${encoding})`, async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await bob.pings();
       const isOnline = async () => (await client.getUsers(alice.session, [bob.userId])).users[0].online ?? false;
-      assert.equal(await isOnline(), false, 'a line without a status does not count');
+      assert.equal(await isOnline(), false, 'a connection without a status does not count');
       await bob.setsStatus('');
       await eventually(isOnline, (online) => online === true, 'bob online');
       assert.equal((await client.getAccount(bob.session)).user.online, true);
-      const phone = await bob.anotherDevice({ shows: true });
-      await bob.appearsOffline();
+      const phone = await bob.anotherDevice({ visible: true });
+      await bob.goesInvisible();
       await bob.pings();
       assert.equal(await isOnline(), true, 'the phone still shows a status');
       await phone.disconnects();
       await eventually(isOnline, (online) => online === false, 'bob offline');
     });
 
-    test(`keeps its name on open lines and has the new one on new lines (${adapter})`, async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test(`keeps its name on open connections and has the new one on new connections (${encoding})`, async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       const [before, after] = [bob.username, unique('renamed')];
       await client.updateAccount(bob.session, { username: after });
-      await bob.setsStatus('on the old line');
+      await bob.setsStatus('on the old connection');
       assert.equal((await alice.nextOf('bob')).joins[0].username, before);
       await bob.disconnects();
-      await alice.sees(left('bob', 'on the old line'));
+      await alice.sees(left('bob', 'on the old connection'));
 
       await client.sessionRefresh(bob.session);
       assert.equal(bob.username, after);
       await bob.connects();
-      await bob.setsStatus('on the new line');
+      await bob.setsStatus('on the new connection');
       assert.equal((await alice.nextOf('bob')).joins[0].username, after);
-      const { presences } = await alice.asksToFollow({ usernames: [after] });
+      const { presences } = await alice.requestsFollow({ usernames: [after] });
       assert.deepEqual(presences.map(({ username }) => username), [after]);
-      assert.deepEqual(await alice.asksToFollow({ usernames: [before] }), { presences: [] });
+      assert.deepEqual(await alice.requestsFollow({ usernames: [before] }), { presences: [] });
     });
   }
 });
 
 describe('a session', () => {
   test('is refreshed', async () => {
-    const session = await client.authenticateCustom(unique('custom'), true, undefined, { device: 'desk' });
+    const session = await client.authenticateCustom(unique('custom'), true, undefined, { device: 'laptop' });
     const { user_id, username, token } = session;
     const refreshed = await client.sessionRefresh(session);
-    assert.deepEqual([refreshed.user_id, refreshed.username, { ...refreshed.vars }], [user_id, username, { device: 'desk' }]);
+    assert.deepEqual([refreshed.user_id, refreshed.username, { ...refreshed.vars }], [user_id, username, { device: 'laptop' }]);
     for (const each of [token, refreshed.token]) {
       const response = await fetch(`${server.url}/v2/account`, { headers: { Authorization: `Bearer ${each}` } });
       assert.equal(response.status, 200);
@@ -220,7 +220,7 @@ describe('a session', () => {
     assert.deepEqual(await refusal(client.sessionRefresh(session)), { http: 401, code: 16, message: 'Refresh token invalid or expired.' });
   });
 
-  test('is over after logging out, and others are not', async () => {
+  test('ends with a logout, and other sessions do not', async () => {
     const id = unique('custom');
     const [session, other] = [await client.authenticateCustom(id), await client.authenticateCustom(id)];
     assert.equal(await client.sessionLogout(session, session.token, session.refresh_token), true);
@@ -229,35 +229,35 @@ describe('a session', () => {
     assert.equal((await client.getAccount(other)).user.id, session.user_id);
   });
 
-  for (const adapter of ADAPTERS) {
-    test(`opens no new line after logging out, and keeps the old one (${adapter})`, async (t) => {
-      const person = peopleIn(t, server, adapter);
+  for (const encoding of NAKAMA_ENCODINGS) {
+    test(`opens no new connection after a logout, and keeps the old one (${encoding})`, async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       await client.sessionLogout(bob.session, bob.session.token, bob.session.refresh_token);
-      await isRefusedALine(bob.session, adapter);
-      await bob.setsStatus('still on the old line');
-      await alice.sees(joined('bob', 'still on the old line'));
+      await isRefused(bob.session, encoding);
+      await bob.setsStatus('still on the old connection');
+      await alice.sees(joined('bob', 'still on the old connection'));
       await bob.disconnects();
-      await alice.sees(left('bob', 'still on the old line'));
+      await alice.sees(left('bob', 'still on the old connection'));
     });
 
-    test(`opens no line with a token that nobody signed (${adapter})`, async () => {
+    test(`opens no connection with an invalid token (${encoding})`, async () => {
       const session = await client.authenticateCustom(unique('custom'));
       session.token = `${session.token.slice(0, -4)}AAAA`;
-      await isRefusedALine(session, adapter);
+      await isRefused(session, encoding);
     });
   }
 });
 
-async function isRefusedALine(session, adapter) {
-  await assert.rejects(socketOf(client, adapter).connect(session), (event) => {
+async function isRefused(session, encoding) {
+  await assert.rejects(socketOf(client, encoding).connect(session), (event) => {
     assert.match(event.message, /401/);
     return true;
   });
 }
 
-describe('what this server does not do', () => {
+describe('an unsupported method', () => {
   test('is refused with an error that the SDK understands', async () => {
     const session = await client.authenticateCustom(unique('custom'));
     assert.deepEqual(await refusal(client.listFriends(session)), { http: 404, code: 5, message: 'Not Found' });

@@ -17,7 +17,7 @@ import { Centrifuge } from 'centrifuge';
 import WebSocket from 'ws';
 
 import { launchBrowser } from './harness/browser.mjs';
-import { tokenOf } from './harness/centrifuge.mjs';
+import { tokenOf } from './harness/centrifugo.mjs';
 import { runBinary, startServer, temporaryFolder } from './harness/server.mjs';
 import { Inbox } from './harness/wait.mjs';
 import { ROOT, comparable, pages, samplesOf } from './samples/pages.mjs';

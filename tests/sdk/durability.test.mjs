@@ -1,4 +1,4 @@
-// What the server has said yes to is there after it was killed in the middle of its work.
+// Acknowledged sign-ups survive a kill of the server.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -8,13 +8,13 @@ import { clientOf } from './harness/nakama.mjs';
 import { startServer, temporaryFolder } from './harness/server.mjs';
 
 const SIGN_UPS = 1000;
-/** How many wait for an answer at any time. */
+/** Number of concurrent sign-ups. */
 const AT_ONCE = 32;
-/** The answer after which the server is killed. */
+/** Number of acknowledged sign-ups after which the server is killed. */
 const KILLED_AFTER = 300;
 
-describe('kill -9 among a thousand sign-ups', () => {
-  test('every account that was acknowledged is there', { timeout: 120_000 }, async (t) => {
+describe('kill -9 during a thousand sign-ups', () => {
+  test('keeps every acknowledged account', { timeout: 120_000 }, async (t) => {
     const dataDir = temporaryFolder();
     const server = await startServer({ dataDir });
     t.after(() => server.abandon());
@@ -30,7 +30,7 @@ describe('kill -9 among a thousand sign-ups', () => {
       const session = await client.authenticateCustom(id, false);
       assert.deepEqual([session.user_id, session.username, session.created], [userId, usernameOf(id), false]);
     });
-    // The others may be there or not, but not by halves: everybody can sign in, under their name.
+    // The other accounts may exist or not, but not in part: every user can sign in with their name.
     await each(people, async (id) => {
       const { username } = await client.authenticateCustom(id, true, usernameOf(id));
       assert.equal(username, usernameOf(id));
@@ -40,7 +40,7 @@ describe('kill -9 among a thousand sign-ups', () => {
 
 const usernameOf = (id) => `name of ${id}`;
 
-/** Signs people up until the server is gone. @returns {Promise<Map<string, string>>} user ids of those with an answer */
+/** Signs up users until the server has exited. @returns {Promise<Map<string, string>>} user ids of the acknowledged ones */
 async function signUpUntilKilled(server, people) {
   const client = clientOf(server);
   const acknowledged = new Map();
@@ -58,7 +58,7 @@ async function signUpUntilKilled(server, people) {
   return acknowledged;
 }
 
-/** Does something for each item, for some at a time. */
+/** Runs `act` for each item, for `AT_ONCE` items concurrently. */
 async function each(items, act) {
   const rest = items[Symbol.iterator]();
   const worker = async () => {

@@ -1,41 +1,41 @@
-// Orderly stops and new starts.
+// Orderly stops and restarts.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { centrifuge, FORMATS } from './harness/centrifuge.mjs';
-import { ADAPTERS, clientOf, refusal, socketOf } from './harness/nakama.mjs';
+import { CENTRIFUGO_ENCODINGS } from './harness/centrifugo.mjs';
+import { NAKAMA_ENCODINGS, clientOf, refusal, socketOf } from './harness/nakama.mjs';
 import { changed, joined, peopleIn } from './harness/people.mjs';
 import { startServer, temporaryFolder } from './harness/server.mjs';
 
 const unique = (word) => `${word}-${randomUUID()}`;
 
-/** A close code that only this end makes up, when the other was gone without a close frame. */
-const CUT = 1006;
+/** The close code that an SDK reports when it got no close frame. */
+const WITHOUT_CLOSE_FRAME = 1006;
 
 describe('SIGTERM', () => {
-  test('closes every line and ends with code 0', async (t) => {
+  test('closes every connection and exits with code 0', async (t) => {
     const server = await startServer();
     t.after(() => server.stop());
     const everybody = [];
-    for (const adapter of ADAPTERS) {
-      const person = peopleIn(t, server, adapter);
-      everybody.push(...(await Promise.all(['alice', 'bob', 'carol'].map((name) => person(name, { shows: true })))));
+    for (const encoding of NAKAMA_ENCODINGS) {
+      const person = peopleIn(t, server, { encoding });
+      everybody.push(...(await Promise.all(['alice', 'bob', 'carol'].map((name) => person(name, { visible: true })))));
     }
     const exit = await server.stop('SIGTERM');
     assert.deepEqual(exit, { code: 0, signal: null });
     for (const person of everybody) {
       const { code, wasClean } = await person.isDisconnected();
-      assert.ok(wasClean && code !== CUT, `${person.name} was closed with ${code}`);
+      assert.ok(wasClean && code !== WITHOUT_CLOSE_FRAME, `${person.name} was closed with ${code}`);
     }
   });
 });
 
-describe('a server that stands still', () => {
-  /** Longer than every client may be silent. */
-  const STANDSTILL = 4000;
+describe('a server that was suspended', () => {
+  /** Longer than any client may be silent, in milliseconds. */
+  const SUSPENSION = 4000;
 
   const env = {
     HEREABOUTS_SESSION__PING_INTERVAL: '1s',
@@ -44,46 +44,43 @@ describe('a server that stands still', () => {
     HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '1500ms',
   };
 
-  test('has missed nobody: all stay, and nothing is told', async (t) => {
+  test('keeps every connection and sends no event', async (t) => {
     const server = await startServer({ env });
-    const scenes = ADAPTERS.map((adapter) => peopleIn(t, server, adapter));
-    // After everybody has gone: they would see each other go.
+    const scenes = NAKAMA_ENCODINGS.map((encoding) => peopleIn(t, server, { encoding }));
+    const centrifugoPerson = peopleIn(t, server, { dialect: 'centrifugo' });
+    // After the people have disconnected, because they would see each other go.
     t.after(() => {
       process.kill(server.pid, 'SIGCONT');
       return server.stop();
     });
-    const guests = await Promise.all(FORMATS.map(async (format) => {
-      const guest = centrifuge(t, server, format, { claims: { sub: format } });
-      await guest.connects();
-      return guest;
-    }));
-    const watched = await Promise.all(scenes.map(async (person) => {
-      const [alice, bob] = await Promise.all([person('alice'), person('bob', { shows: true })]);
+    const centrifugoUsers = await Promise.all(CENTRIFUGO_ENCODINGS.map((encoding) => centrifugoPerson(encoding, { encoding })));
+    const pairs = await Promise.all(scenes.map(async (person) => {
+      const [alice, bob] = await Promise.all([person('alice'), person('bob', { visible: true })]);
       await alice.follows(bob);
       return { alice, bob };
     }));
 
     process.kill(server.pid, 'SIGSTOP');
-    await sleep(STANDSTILL);
+    await sleep(SUSPENSION);
     process.kill(server.pid, 'SIGCONT');
 
-    // For as long as it takes to give up somebody who does not answer.
-    for (let round = 1, before = ''; round <= 12; round++) {
-      const now = `round ${round}`;
-      for (const { alice, bob } of watched) {
+    // As long as the server waits for a client that does not answer.
+    for (let step = 1, before = ''; step <= 12; step++) {
+      const now = `step ${step}`;
+      for (const { alice, bob } of pairs) {
         await bob.setsStatus(now);
         await alice.sees(changed('bob', before, now));
       }
       before = now;
       await sleep(400);
     }
-    for (const { events } of guests) assert.deepEqual(events.all.map(({ event }) => event), ['connecting', 'connected']);
+    for (const { events } of centrifugoUsers) assert.deepEqual(events.all.map(({ event }) => event), ['connecting', 'connected']);
     assert.match(server.log(), /stood still/);
   });
 });
 
-describe('a new start on the same data', () => {
-  test('finds every account as it was', async (t) => {
+describe('a restart with the same data', () => {
+  test('keeps every account', async (t) => {
     const dataDir = temporaryFolder();
     const first = await startServer({ dataDir });
     t.after(() => first.stop());
@@ -114,8 +111,8 @@ describe('a new start on the same data', () => {
     assert.equal((await client.authenticateCustom(unique('custom'), true, before[0].username)).created, true);
   });
 
-  for (const adapter of ADAPTERS) {
-    test(`takes the tokens of before (${adapter})`, async (t) => {
+  for (const encoding of NAKAMA_ENCODINGS) {
+    test(`accepts the tokens from before (${encoding})`, async (t) => {
       const dataDir = temporaryFolder();
       const first = await startServer({ dataDir });
       t.after(() => first.stop());
@@ -126,9 +123,9 @@ describe('a new start on the same data', () => {
       t.after(() => second.stop());
       const client = clientOf(second);
       assert.equal((await client.getAccount(session)).user.id, session.user_id);
-      const alice = await peopleIn(t, second, adapter)('alice');
+      const alice = await peopleIn(t, second, { encoding })('alice');
       assert.deepEqual(await alice.socket.followUsers([session.user_id]), { presences: [] });
-      const socket = socketOf(client, adapter);
+      const socket = socketOf(client, encoding);
       await socket.connect(session);
       await socket.updateStatus('back');
       await alice.sees(joined(session.user_id, 'back'));

@@ -1,83 +1,83 @@
-// Much at once, and what this server does not do.
+// Large follows and large messages, and requests that the server does not support.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { ADAPTERS, clientOf, errorReply } from './harness/nakama.mjs';
+import { NAKAMA_ENCODINGS, clientOf, errorReply } from './harness/nakama.mjs';
 import { joined, peopleIn } from './harness/people.mjs';
 import { startServer } from './harness/server.mjs';
 
-const FOLLOWEES = 500;
-const HERE = 60;
-const LARGEST_STATUS = 'x'.repeat(2048);
-/** What a message may hold so that every SDK takes it. */
-const LARGEST_MESSAGE = 60 * 1024;
+const FOLLOWED = 500;
+const ONLINE = 60;
+const MAX_STATUS = 'x'.repeat(2048);
+/** Maximum size of a message that every SDK accepts, in bytes. */
+const MAX_MESSAGE = 60 * 1024;
 
 let server;
 before(async () => (server = await startServer()));
 after(() => server?.stop());
 
-for (const adapter of ADAPTERS) {
-  describe(`many followees over ${adapter}`, () => {
-    test('500 in one message, all far away; one comes', async (t) => {
-      const person = peopleIn(t, server, adapter);
+for (const encoding of NAKAMA_ENCODINGS) {
+  describe(`many followed users over ${encoding}`, () => {
+    test('a user follows 500 users in one message and sees one come', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
-      const others = await accounts(FOLLOWEES - 1);
+      const others = await accounts(FOLLOWED - 1);
       assert.deepEqual(await alice.socket.followUsers([...others, bob.userId]), { presences: [] });
       await bob.setsStatus('here');
       await alice.sees(joined('bob', 'here'));
     });
 
-    test('those who do not fit into the answer follow as joins', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('users who do not fit into the reply arrive as joins', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const alice = await person('alice');
-      const here = await Promise.all(Array.from({ length: HERE }, (_, i) => person(`guest${i}`)));
-      await Promise.all(here.map((guest) => guest.setsStatus(LARGEST_STATUS)));
-      const sizes = alice.measures();
-      const answered = await alice.follows(...here);
-      assert.ok(answered.length > 0 && answered.length < HERE, `${answered.length} in the answer`);
-      const names = new Set(answered.map(([name]) => name));
-      const rest = here.filter(({ name }) => !names.has(name));
-      await alice.sees(...rest.map(({ name }) => joined(name, LARGEST_STATUS)));
-      assert.ok(Math.max(...sizes) <= LARGEST_MESSAGE, `messages of ${sizes} bytes`);
-      await Promise.all(here.map((guest) => alice.seesNothingElseOf(guest)));
+      const online = await Promise.all(Array.from({ length: ONLINE }, (_, i) => person(`user${i}`)));
+      await Promise.all(online.map((user) => user.setsStatus(MAX_STATUS)));
+      const sizes = alice.recordsMessageSizes();
+      const replied = await alice.follows(...online);
+      assert.ok(replied.length > 0 && replied.length < ONLINE, `${replied.length} in the reply`);
+      const names = new Set(replied.map(([name]) => name));
+      const rest = online.filter(({ name }) => !names.has(name));
+      await alice.sees(...rest.map(({ name }) => joined(name, MAX_STATUS)));
+      assert.ok(Math.max(...sizes) <= MAX_MESSAGE, `messages of ${sizes} bytes`);
+      await Promise.all(online.map((user) => alice.seesNothingElseOf(user)));
     });
   });
 
-  describe(`what this server does not do, over ${adapter}`, () => {
+  describe(`unsupported requests over ${encoding}`, () => {
     const REQUESTS = {
       'a remote call': (socket) => socket.rpc('hello', '{}'),
-      'making a match': (socket) => socket.createMatch(),
-      'joining a match': (socket) => socket.joinMatch(`${randomUUID()}.`),
-      'looking for opponents': (socket) => socket.addMatchmaker('*', 2, 4),
-      'joining a chat': (socket) => socket.joinChat('a room', 1, true, false),
-      'writing to a chat': (socket) => socket.writeChatMessage('2...a room', { text: 'hello' }),
-      'making a party': (socket) => socket.createParty(true, 4),
-      'joining a party': (socket) => socket.joinParty(`${randomUUID()}.`),
+      'a new match': (socket) => socket.createMatch(),
+      'a join of a match': (socket) => socket.joinMatch(`${randomUUID()}.`),
+      'a search for opponents': (socket) => socket.addMatchmaker('*', 2, 4),
+      'a join of a chat': (socket) => socket.joinChat('a room', 1, true, false),
+      'a chat message': (socket) => socket.writeChatMessage('2...a room', { text: 'hello' }),
+      'a new party': (socket) => socket.createParty(true, 4),
+      'a join of a party': (socket) => socket.joinParty(`${randomUUID()}.`),
     };
 
     for (const [what, request] of Object.entries(REQUESTS)) {
-      test(`${what} is refused, and the line stays open`, async (t) => {
-        const alice = await peopleIn(t, server, adapter)('alice');
+      test(`${what} is refused, and the connection stays open`, async (t) => {
+        const alice = await peopleIn(t, server, { encoding })('alice');
         const { code, message } = await errorReply(request(alice.socket));
         assert.ok(Number.isInteger(code) && message.length > 0);
-        await alice.setsStatus('still here');
-        await alice.sees(joined('alice', 'still here'));
+        await alice.setsStatus('still online');
+        await alice.sees(joined('alice', 'still online'));
       });
     }
 
-    test('what expects no answer is passed over, and the line stays open', async (t) => {
-      const alice = await peopleIn(t, server, adapter)('alice');
+    test('a message that expects no reply is ignored, and the connection stays open', async (t) => {
+      const alice = await peopleIn(t, server, { encoding })('alice');
       await alice.socket.sendMatchState(`${randomUUID()}.`, 1, 'data');
       await alice.socket.sendPartyData(`${randomUUID()}.`, 1, 'data');
-      await alice.setsStatus('still here');
-      await alice.sees(joined('alice', 'still here'));
+      await alice.setsStatus('still online');
+      await alice.sees(joined('alice', 'still online'));
     });
   });
 }
 
-/** Makes accounts, a few at a time, and tells their ids. */
+/** Creates accounts, a few at a time, and returns their ids. */
 async function accounts(count) {
   const client = clientOf(server);
   const ids = [];

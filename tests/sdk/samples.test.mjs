@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { format } from 'node:util';
 
-import { ADAPTERS } from './harness/nakama.mjs';
+import { NAKAMA_ENCODINGS } from './harness/nakama.mjs';
 import { changed, joined, left, peopleIn } from './harness/people.mjs';
 import { startServer } from './harness/server.mjs';
 import { Inbox } from './harness/wait.mjs';
@@ -27,14 +27,14 @@ async function logs(log, expected) {
   assert.equal(line, expected);
 }
 
-for (const adapter of ADAPTERS) {
-  describe(`the documentation's samples over ${adapter}`, () => {
+for (const encoding of NAKAMA_ENCODINGS) {
+  describe(`the documentation's samples over ${encoding}`, () => {
     let server;
     before(async () => (server = await startServer()));
     after(() => server?.stop());
 
     test('set a status, appear offline', async (t) => {
-      const person = peopleIn(t, server, adapter);
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       await runs(bob, 'set-status');
@@ -44,7 +44,7 @@ for (const adapter of ADAPTERS) {
     });
 
     test('receive status updates', async (t) => {
-      const person = peopleIn(t, server, adapter);
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       const log = await runs(alice, 'receive-status-updates');
       await alice.follows(bob);
@@ -58,7 +58,7 @@ for (const adapter of ADAPTERS) {
     });
 
     test('follow users who are here, and who are not', async (t) => {
-      const person = peopleIn(t, server, adapter);
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       const nobody = await runs(alice, 'follow-users', { userId: bob.userId });
       assert.deepEqual(nobody.all, []);
@@ -69,7 +69,7 @@ for (const adapter of ADAPTERS) {
     });
 
     test('unfollow users', async (t) => {
-      const person = peopleIn(t, server, adapter);
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       await bob.setsStatus('seen');

@@ -1,4 +1,4 @@
-// The page to browse the server API, in a real browser: it works without any other server.
+// The documentation page of the server API in a real browser. It uses no other server.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -16,13 +16,13 @@ after(async () => {
   await Promise.all([browser.close(), server.stop()]);
 });
 
-test('the page shows every method and calls one with the key, without a word to anybody else', async () => {
+test('the page shows every method, calls one with the key, and contacts no other server', async () => {
   const page = await browser.newPage();
-  const elsewhere = [];
+  const otherRequests = [];
   const errors = [];
   page.on('request', (request) => {
     const { protocol, host } = new URL(request.url());
-    if (protocol.startsWith('http') && host !== `${server.host}:${server.port}`) elsewhere.push(request.url());
+    if (protocol.startsWith('http') && host !== `${server.host}:${server.port}`) otherRequests.push(request.url());
   });
   page.on('pageerror', (error) => errors.push(error.message));
   await page.goto(`http://${server.host}:${server.port}/api/docs`);
@@ -42,6 +42,6 @@ test('the page shows every method and calls one with the key, without a word to 
   ]);
   assert.equal(answer.status(), 200);
   assert.deepEqual(await answer.json(), { result: { statuses: [{ user: '42' }] } });
-  assert.deepEqual(elsewhere, []);
+  assert.deepEqual(otherRequests, []);
   assert.deepEqual(errors, []);
 });

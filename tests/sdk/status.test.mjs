@@ -1,9 +1,9 @@
-// Who sees what of whom: statuses, devices, follows, as Nakama's SDK tells it.
+// Statuses, devices and follows with Nakama's SDK.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { ADAPTERS, errorReply } from './harness/nakama.mjs';
+import { NAKAMA_ENCODINGS, errorReply } from './harness/nakama.mjs';
 import { changed, joined, left, peopleIn } from './harness/people.mjs';
 import { startServer } from './harness/server.mjs';
 
@@ -11,10 +11,10 @@ let server;
 before(async () => (server = await startServer()));
 after(() => server?.stop());
 
-for (const adapter of ADAPTERS) {
-  describe(`statuses over ${adapter}`, () => {
-    test('a status comes, changes and goes', async (t) => {
-      const person = peopleIn(t, server, adapter);
+for (const encoding of NAKAMA_ENCODINGS) {
+  describe(`statuses over ${encoding}`, () => {
+    test('a follower sees a user come, change the status and go', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       assert.deepEqual(await alice.follows(bob), []);
       await bob.setsStatus('here');
@@ -23,12 +23,12 @@ for (const adapter of ADAPTERS) {
       await alice.sees(changed('bob', 'here', 'away'));
       await bob.setsStatus('');
       await alice.sees(changed('bob', 'away', ''));
-      await bob.appearsOffline();
+      await bob.goesInvisible();
       await alice.sees(left('bob', ''));
     });
 
-    test('presences carry who, where and what', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a presence has the user, the session and the status', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       await bob.setsStatus('here');
@@ -42,16 +42,16 @@ for (const adapter of ADAPTERS) {
       assert.equal(next.leaves[0].session_id, session_id);
     });
 
-    test('connecting with a status is seen as the empty one', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follower sees the empty status of a user who connects visible', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
-      await bob.anotherDevice({ shows: true });
+      await bob.anotherDevice({ visible: true });
       await alice.sees(joined('bob', ''));
     });
 
-    test('connecting without a status is not seen', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follower does not see a user who connects invisible', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       const phone = await bob.anotherDevice();
@@ -60,19 +60,19 @@ for (const adapter of ADAPTERS) {
       await alice.sees(joined('bob', 'the first thing seen'));
     });
 
-    test('appearing offline twice is seen once', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob] = [await person('alice'), await person('bob', { shows: true })];
+    test('a follower sees a user go invisible once', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
       assert.deepEqual(await alice.follows(bob), [['bob', '']]);
-      await bob.appearsOffline();
-      await bob.appearsOffline();
+      await bob.goesInvisible();
+      await bob.goesInvisible();
       await alice.sees(left('bob', ''));
       await bob.setsStatus('back');
       await alice.sees(joined('bob', 'back'));
     });
 
-    test('the same status again is an event again', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follower sees the same status again as another event', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       await bob.setsStatus('same');
@@ -80,34 +80,34 @@ for (const adapter of ADAPTERS) {
       await alice.sees(joined('bob', 'same'), changed('bob', 'same', 'same'));
     });
 
-    test('we see our own status', async (t) => {
-      const alice = await peopleIn(t, server, adapter)('alice');
+    test('a user sees the own status', async (t) => {
+      const alice = await peopleIn(t, server, { encoding })('alice');
       await alice.setsStatus('mine');
       await alice.sees(joined('alice', 'mine'));
       await alice.setsStatus('still mine');
       await alice.sees(changed('alice', 'mine', 'still mine'));
-      await alice.appearsOffline();
+      await alice.goesInvisible();
       await alice.sees(left('alice', 'still mine'));
     });
 
-    test('the answer to a change comes before the change itself', async (t) => {
-      const alice = await peopleIn(t, server, adapter)('alice', { shows: true });
+    test('the reply to a status update comes before its event', async (t) => {
+      const alice = await peopleIn(t, server, { encoding })('alice', { visible: true });
       await alice.sees(joined('alice', ''));
-      const envelopes = alice.overhears();
-      const changes = Array.from({ length: 20 }, (_, i) => String(i));
-      await Promise.all(changes.map((status) => alice.setsStatus(status)));
-      await alice.seesThrough('19');
-      const place = (wanted) => envelopes.findIndex(wanted);
-      const answers = envelopes.filter(({ cid, pong }) => cid && !pong);
-      for (const [i, status] of changes.entries()) {
-        const answer = place((envelope) => envelope === answers[i]);
-        const change = place((envelope) => envelope.status_presence_event?.joins[0].status === status);
-        assert.ok(answer < change, `answer ${status} at ${answer}, change at ${change}`);
+      const envelopes = alice.recordsEnvelopes();
+      const statuses = Array.from({ length: 20 }, (_, i) => String(i));
+      await Promise.all(statuses.map((status) => alice.setsStatus(status)));
+      await alice.seesOwn('19');
+      const position = (wanted) => envelopes.findIndex(wanted);
+      const replies = envelopes.filter(({ cid, pong }) => cid && !pong);
+      for (const [i, status] of statuses.entries()) {
+        const reply = position((envelope) => envelope === replies[i]);
+        const event = position((envelope) => envelope.status_presence_event?.joins[0].status === status);
+        assert.ok(reply < event, `reply ${status} at ${reply}, event at ${event}`);
       }
     });
 
-    test('changes sent without waiting for answers are seen in order', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follower sees updates in order which were sent without waiting for replies', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       const statuses = Array.from({ length: 50 }, (_, i) => `${i}`);
@@ -115,36 +115,36 @@ for (const adapter of ADAPTERS) {
       await alice.sees(joined('bob', '0'), ...statuses.slice(1).map((status, i) => changed('bob', statuses[i], status)));
     });
 
-    test('coming and going without waiting for answers is seen in order', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follower sees joins and leaves in order which were sent without waiting for replies', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
-      const rounds = Array.from({ length: 25 }, (_, i) => `${i}`);
-      await Promise.all(rounds.flatMap((status) => [bob.setsStatus(status), bob.appearsOffline()]));
-      await alice.sees(...rounds.flatMap((status) => [joined('bob', status), left('bob', status)]));
+      const statuses = Array.from({ length: 25 }, (_, i) => `${i}`);
+      await Promise.all(statuses.flatMap((status) => [bob.setsStatus(status), bob.goesInvisible()]));
+      await alice.sees(...statuses.flatMap((status) => [joined('bob', status), left('bob', status)]));
     });
 
     test('two devices are two presences', async (t) => {
-      const person = peopleIn(t, server, adapter);
+      const person = peopleIn(t, server, { encoding });
       const [alice, laptop] = [await person('alice'), await person('bob')];
       const phone = await laptop.anotherDevice();
       await alice.follows(laptop);
-      await laptop.setsStatus('at my desk');
+      await laptop.setsStatus('at work');
       await phone.setsStatus('on the train');
       const [first, second] = [await alice.nextOf('bob'), await alice.nextOf('bob')];
-      assert.equal(first.joins[0].status, 'at my desk');
+      assert.equal(first.joins[0].status, 'at work');
       assert.equal(second.joins[0].status, 'on the train');
       assert.notEqual(first.joins[0].session_id, second.joins[0].session_id);
-      assert.deepEqual(await alice.follows(laptop), [['bob', 'at my desk'], ['bob', 'on the train']]);
+      assert.deepEqual(await alice.follows(laptop), [['bob', 'at work'], ['bob', 'on the train']]);
 
       await phone.disconnects();
       const gone = await alice.nextOf('bob');
       assert.deepEqual([gone.joins, gone.leaves], [[], second.joins]);
-      assert.deepEqual(await alice.follows(laptop), [['bob', 'at my desk']]);
+      assert.deepEqual(await alice.follows(laptop), [['bob', 'at work']]);
     });
 
-    test('one device sees the other', async (t) => {
-      const laptop = await peopleIn(t, server, adapter)('bob');
+    test('a device sees the user’s other device', async (t) => {
+      const laptop = await peopleIn(t, server, { encoding })('bob');
       const phone = await laptop.anotherDevice();
       await phone.setsStatus('on the train');
       await laptop.sees(joined('bob', 'on the train'));
@@ -152,9 +152,9 @@ for (const adapter of ADAPTERS) {
       await laptop.sees(left('bob', 'on the train'));
     });
 
-    test('a closed line is seen as leaving', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob] = [await person('alice'), await person('bob', { shows: true })];
+    test('a follower sees a user leave who disconnects', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
       assert.deepEqual(await alice.follows(bob), [['bob', '']]);
       await bob.setsStatus('nearly gone');
       await alice.sees(changed('bob', '', 'nearly gone'));
@@ -162,30 +162,30 @@ for (const adapter of ADAPTERS) {
       await alice.sees(left('bob', 'nearly gone'));
     });
 
-    test('a line cut without a word is seen as leaving', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob] = [await person('alice'), await person('bob', { shows: true })];
+    test('a follower sees a user leave whose connection is lost', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
       await alice.follows(bob);
-      bob.breaksOff();
+      bob.losesConnection();
       await alice.sees(left('bob', ''));
     });
 
-    test('three times connect, set a status, close: three joins and three leaves', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follower sees three joins and three leaves of three short connections', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
-      for (const round of ['one', 'two', 'three']) {
+      for (const status of ['one', 'two', 'three']) {
         const device = await bob.anotherDevice();
-        await device.setsStatus(round);
+        await device.setsStatus(status);
         await device.disconnects();
       }
-      await alice.sees(...['one', 'two', 'three'].flatMap((round) => [joined('bob', round), left('bob', round)]));
+      await alice.sees(...['one', 'two', 'three'].flatMap((status) => [joined('bob', status), left('bob', status)]));
       await bob.setsStatus('nothing between');
       await alice.sees(joined('bob', 'nothing between'));
     });
 
-    test('statuses hold any text up to 2048 bytes', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a status holds any text up to 2048 bytes', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       let before;
@@ -202,52 +202,52 @@ for (const adapter of ADAPTERS) {
     });
   });
 
-  describe(`follows over ${adapter}`, () => {
-    test('the answer lists who is here', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob, carol, dave] = [await person('alice'), await person('bob'), await person('carol', { shows: true }), await person('dave')];
+  describe(`follows over ${encoding}`, () => {
+    test('the reply lists the users who are online', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob, carol, dave] = [await person('alice'), await person('bob'), await person('carol', { visible: true }), await person('dave')];
       await bob.setsStatus('about');
       assert.deepEqual(await alice.follows(bob, carol, dave), [['bob', 'about'], ['carol', '']]);
     });
 
-    test('lists are there when they are empty', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('empty lists are present in replies and events', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       assert.deepEqual(await alice.socket.followUsers([bob.userId]), { presences: [] });
       await bob.setsStatus('here');
       assert.deepEqual((await alice.nextOf('bob')).leaves, []);
-      await bob.appearsOffline();
+      await bob.goesInvisible();
       assert.deepEqual((await alice.nextOf('bob')).joins, []);
     });
 
-    test('by username', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob, carol] = [await person('alice'), await person('bob', { shows: true }), await person('carol')];
-      assert.deepEqual(await alice.followsByName(bob, carol), [['bob', '']]);
+    test('a user follows by username', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob, carol] = [await person('alice'), await person('bob', { visible: true }), await person('carol')];
+      assert.deepEqual(await alice.followsByUsername(bob, carol), [['bob', '']]);
       await bob.setsStatus('away');
       await alice.sees(changed('bob', '', 'away'));
       await carol.setsStatus('here');
       await alice.sees(joined('carol', 'here'));
     });
 
-    test('by id and username at once counts once', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob] = [await person('alice'), await person('bob', { shows: true })];
-      const { presences } = await alice.asksToFollow({ user_ids: [bob.userId, bob.userId], usernames: [bob.username] });
+    test('a follow by id and username counts once', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
+      const { presences } = await alice.requestsFollow({ user_ids: [bob.userId, bob.userId], usernames: [bob.username] });
       assert.equal(presences.length, 1);
       await bob.setsStatus('once');
       await alice.sees(changed('bob', '', 'once'));
       await alice.seesNothingElseOf(bob);
     });
 
-    test('usernames are followed letter by letter', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob] = [await person('alice'), await person('bob', { shows: true })];
-      assert.deepEqual(await alice.asksToFollow({ usernames: [bob.username.toUpperCase()] }), { presences: [] });
+    test('a follow by username is case-sensitive', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
+      assert.deepEqual(await alice.requestsFollow({ usernames: [bob.username.toUpperCase()] }), { presences: [] });
     });
 
-    test('somebody who has never been here is seen when they come', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follower sees the first connection of a user', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await bob.disconnects();
       assert.deepEqual(await alice.follows(bob), []);
@@ -255,8 +255,8 @@ for (const adapter of ADAPTERS) {
       await alice.sees(joined('bob', ''));
     });
 
-    test('twice brings one event', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a user who is followed twice is seen once', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       await alice.follows(bob);
@@ -265,25 +265,25 @@ for (const adapter of ADAPTERS) {
       await alice.seesNothingElseOf(bob);
     });
 
-    test('ourselves: no error, nobody in the answer, events as ever', async (t) => {
-      const alice = await peopleIn(t, server, adapter)('alice', { shows: true });
+    test('a user who follows oneself gets an empty reply and the usual events', async (t) => {
+      const alice = await peopleIn(t, server, { encoding })('alice', { visible: true });
       await alice.sees(joined('alice', ''));
       assert.deepEqual(await alice.follows(alice), []);
-      assert.deepEqual(await alice.followsByName(alice), []);
+      assert.deepEqual(await alice.followsByUsername(alice), []);
       await alice.setsStatus('once');
       await alice.sees(changed('alice', '', 'once'));
       await alice.seesNothingElseOf(alice);
     });
 
-    test('ourselves, unfollowed: events as ever', async (t) => {
-      const alice = await peopleIn(t, server, adapter)('alice');
+    test('a user who unfollows oneself gets the usual events', async (t) => {
+      const alice = await peopleIn(t, server, { encoding })('alice');
       await alice.unfollows(alice);
       await alice.setsStatus('still seen');
       await alice.sees(joined('alice', 'still seen'));
     });
 
-    test('nothing is seen of somebody unfollowed', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a user who unfollowed sees nothing more', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
       await bob.setsStatus('seen');
@@ -296,38 +296,38 @@ for (const adapter of ADAPTERS) {
       await alice.sees(changed('bob', 'unseen too', 'seen again'));
     });
 
-    test('unfollowing takes anybody, followed or not', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('an unfollow accepts users who were not followed', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.unfollows(bob);
       await alice.unfollows();
       await alice.socket.unfollowUsers(['ffffffff-ffff-4fff-bfff-ffffffffffff']);
     });
 
-    test('does_not_exist is an error, and nobody beside it is followed', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('an invalid id is an error, and no user of the request is followed', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       const { socket } = alice;
       const invalid = { code: 3, message: 'Invalid user identifier' };
       assert.deepEqual(await errorReply(socket.followUsers([bob.userId, 'does_not_exist'])), invalid);
       assert.deepEqual(await errorReply(socket.unfollowUsers(['does_not_exist'])), invalid);
-      assert.deepEqual(await errorReply(alice.asksToFollow({ user_ids: [bob.userId], usernames: [''] })), { code: 3, message: 'Invalid username' });
+      assert.deepEqual(await errorReply(alice.requestsFollow({ user_ids: [bob.userId], usernames: [''] })), { code: 3, message: 'Invalid username' });
       await bob.setsStatus('unseen');
       assert.deepEqual(await alice.follows(bob), [['bob', 'unseen']]);
       await bob.setsStatus('seen');
       await alice.sees(changed('bob', 'unseen', 'seen'));
     });
 
-    test('ids and usernames that nobody has are ignored', async (t) => {
-      const alice = await peopleIn(t, server, adapter)('alice');
+    test('unknown ids and usernames are ignored', async (t) => {
+      const alice = await peopleIn(t, server, { encoding })('alice');
       const nobody = ['ffffffff-ffff-4fff-bfff-ffffffffffff', '00000000-0000-0000-0000-000000000000'];
-      assert.deepEqual(await alice.asksToFollow({ user_ids: nobody, usernames: ['nobody has this name'] }), { presences: [] });
+      assert.deepEqual(await alice.requestsFollow({ user_ids: nobody, usernames: ['nobody has this name'] }), { presences: [] });
       assert.deepEqual(await alice.socket.followUsers([]), { presences: [] });
     });
 
-    test('a new line follows nobody until it is told to', async (t) => {
-      const person = peopleIn(t, server, adapter);
-      const [alice, bob] = [await person('alice'), await person('bob', { shows: true })];
+    test('a new connection follows nobody', async (t) => {
+      const person = peopleIn(t, server, { encoding });
+      const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
       await alice.follows(bob);
       await alice.disconnects();
       await alice.connects();
@@ -337,8 +337,8 @@ for (const adapter of ADAPTERS) {
       await alice.sees(changed('bob', 'unseen', 'seen'));
     });
 
-    test('follows are of a device, not of its user', async (t) => {
-      const person = peopleIn(t, server, adapter);
+    test('a follow belongs to a device, not to its user', async (t) => {
+      const person = peopleIn(t, server, { encoding });
       const [laptop, bob] = [await person('alice'), await person('bob')];
       const phone = await laptop.anotherDevice();
       await laptop.follows(bob);
@@ -351,10 +351,10 @@ for (const adapter of ADAPTERS) {
   });
 }
 
-describe('text and protobuf together', () => {
-  test('speakers of one see speakers of the other', async (t) => {
+describe('text and protobuf', () => {
+  test('users of one encoding see users of the other', async (t) => {
     const person = peopleIn(t, server);
-    const [alice, bob] = [await person('alice', { adapter: 'text' }), await person('bob', { adapter: 'protobuf' })];
+    const [alice, bob] = [await person('alice', { encoding: 'text' }), await person('bob', { encoding: 'protobuf' })];
     await alice.follows(bob);
     await bob.follows(alice);
     await alice.setsStatus('from text ✓');

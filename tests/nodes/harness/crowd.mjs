@@ -1,234 +1,238 @@
-// Users of all three worlds with real SDKs: each is on one device, shows a number that grows, follows others, comes back
-// by itself when its line is lost, and has everything it sees and does put down in a `History`.
+// Users of all three dialects with real SDKs. Each is on one device, sets a number that grows as the status, follows others,
+// reconnects by itself after a lost connection, and records everything that it does and sees in a `History`.
 
 import { randomUUID } from 'node:crypto';
 
 import Chat from '../../../static/chat.js';
-import { centrifuge } from '../../sdk/harness/centrifuge.mjs';
-import { SDK_APP_ID, userSigOf } from '../../sdk/harness/im-people.mjs';
+import { centrifugoClient, tokenOf } from '../../sdk/harness/centrifugo.mjs';
 import { clientOf, socketOf } from '../../sdk/harness/nakama.mjs';
+import { tencentChat, userSigOf } from '../../sdk/harness/tencent.mjs';
 
-/** Each message is a task of its own, as in browsers: what waits for an answer goes on before the next comes in. */
+/** Delivers each message in a task of its own, as browsers do: what waits for a reply continues before the next message. */
 globalThis.WebSocket = class extends globalThis.WebSocket {
   constructor(address, protocols) {
     super(address, protocols, { allowSynchronousEvents: false });
   }
 };
 
-/** Nakama's SDK looks here for a console when its heartbeat gets no answer. */
+/** Nakama's SDK looks here for a console when its heartbeat gets no reply. */
 globalThis.window ??= {};
 
 /**
- * The longest and the shortest a client waits before it tries again, in milliseconds. The way to a server takes its time
- * in the world: nobody is back on another node before that has heard of the loss.
+ * The minimum and maximum delay before a client reconnects, in milliseconds. As over a real network, no client is on another
+ * node before that node has learned of the lost connection.
  */
-const RETRY = 400;
-const AT_LEAST = 100;
+const MIN_RETRY = 100;
+const MAX_RETRY = 400;
 
-const delay = () => AT_LEAST + Math.random() * (RETRY - AT_LEAST);
+/** Maximum time for the first connect of a Centrifugo client, in milliseconds. */
+const CONNECT_DEADLINE = 10_000;
 
-export const DIALECTS = ['nakama', 'centrifugo', 'im'];
+/** Maximum number of users in one subscribe request of Tencent's API. */
+const MAX_SUBSCRIPTIONS = 100;
 
-/** A user id as all three worlds write it, in one spelling. */
+const retryDelay = () => MIN_RETRY + Math.random() * (MAX_RETRY - MIN_RETRY);
+
+export const DIALECTS = ['nakama', 'centrifugo', 'tencent'];
+
+/** Returns a user id in the spelling that all dialects share. */
 const canonical = (id) => id.toLowerCase();
 
-/** What every device does. */
+/** What the devices of all dialects have in common. Subclasses add `connects`, `losesConnection`, and how they send. */
 class Device {
-  /** What the user shows; grows. */ number = 0;
-  isHere = false;
-  /** How often it came in. */ arrivals = 0;
-  /** Codes with which lines were closed. */ closes = [];
+  /** The latest status. It grows. */ number = 0;
+  isConnected = false;
+  /** How often it has connected. */ connectCount = 0;
+  /** The codes of its closed connections. */ closeCodes = [];
 
   /**
-   * @param {{history: import('./history.mjs').History, gate: object, name: string, linger?: number, isHeld?: boolean}} options
-   *   with `isHeld` a lost line is no absence, and whoever is back shows what it showed before
+   * @param {{history: import('./history.mjs').History, balancer: object, name: string, linger?: number, keepsPresence?: boolean}} options
+   *   with `keepsPresence`, a lost connection is no absence, and after a reconnect the user shows the same status as before
    */
-  constructor({ history, gate, name, linger = 0, isHeld = false }) {
-    Object.assign(this, { history, gate, name, linger, isHeld });
-    /** Whom it follows. @type {string[]} */ this.followed = [];
+  constructor({ history, balancer, name, linger = 0, keepsPresence = false }) {
+    Object.assign(this, { history, balancer, name, linger, keepsPresence });
+    /** Ids of the followed users. @type {string[]} */ this.followed = [];
   }
 
-  /** Shows the next number, at once or, without a line, as soon as there is one. */
-  async shows() {
+  /** Sets the next number, now or after the next connect. */
+  async setsNextStatus() {
     this.number += 1;
-    if (!this.isHere) return;
-    this.history.shows(this.user, this.number);
-    await this.tells(this.number);
+    if (!this.isConnected) return;
+    this.history.recordStatus(this.user, this.number);
+    await this.sendsStatus(this.number);
   }
 
-  /** Follows users; their ids. */
+  /** @param {string[]} users their ids */
   async follows(users) {
     this.followed = users;
-    if (this.isHere) await this.asks();
+    if (this.isConnected) await this.sendsFollows();
   }
 
-  /** It is in. */
-  begins() {
-    this.line = this.history.line(this.name);
-    this.isHere = true;
-    this.arrivals += 1;
+  onConnected() {
+    this.connection = this.history.connection(this.name);
+    this.isConnected = true;
+    this.connectCount += 1;
   }
 
-  /** A new line may begin with any of the latest that it showed before. */
-  doubtsTheLatest() {
-    for (let number = Math.max(1, this.number - 3); number <= this.number; number += 1) this.history.doubts(this.user, number);
+  /** Records that a new connection may start with any of the latest numbers. */
+  recordsUncertainStatuses() {
+    for (let number = Math.max(1, this.number - 3); number <= this.number; number += 1) this.history.recordUncertain(this.user, number);
   }
 
-  /** The line is closed. */
-  ends(code) {
-    this.closes.push(code);
-    this.line?.lost();
-    if (this.isHere && !this.isLeaving && !this.isHeld) this.history.goes(this.user, `line lost (${code})`, this.linger);
-    this.isHere = false;
+  onDisconnected(code) {
+    this.closeCodes.push(code);
+    this.connection?.close();
+    if (this.isConnected && !this.isLeaving && !this.keepsPresence) this.history.recordAbsence(this.user, `connection lost (${code})`, this.linger);
+    this.isConnected = false;
   }
 
-  /** Goes in good order. */
-  leaves() {
+  /** Disconnects in order and does not reconnect. */
+  disconnects() {
     this.isLeaving = true;
-    if (this.isHere) this.history.goes(this.user, 'logout');
+    if (this.isConnected) this.history.recordAbsence(this.user, 'logout');
   }
 }
 
 class NakamaDevice extends Device {
-  async enters() {
-    const client = clientOf(this.gate);
+  async connects() {
+    const client = clientOf(this.balancer);
     this.client = client;
     this.session = await client.authenticateCustom(randomUUID(), true, `${this.name}-${randomUUID().slice(0, 8)}`);
     this.user = canonical(this.session.user_id);
-    await this.#connects();
+    await this.#opensSocket();
   }
 
-  async #connects() {
-    /** What is seen, by user: numbers by session. */
+  async #opensSocket() {
+    /** The followed users' numbers, by user and session. */
     this.sessions = new Map();
     const socket = socketOf(this.client, 'text');
-    let isOver = false;
-    socket.onstatuspresence = (event) => this.#hears(event);
+    let isClosed = false;
+    socket.onstatuspresence = (event) => this.#onPresence(event);
     socket.ondisconnect = ({ code } = {}) => {
-      if (isOver) return;
-      isOver = true;
-      this.ends(code);
-      if (!this.isLeaving) setTimeout(() => this.#connectsAgain(), delay());
+      if (isClosed) return;
+      isClosed = true;
+      this.onDisconnected(code);
+      if (!this.isLeaving) setTimeout(() => this.#reconnects(), retryDelay());
     };
     this.socket = socket;
     await socket.connect(this.session, false);
-    if (isOver) throw new Error('lost at once');
-    this.begins();
-    if (this.followed.length) await this.asks();
-    if (!this.isHeld || !this.number) return this.shows();
-    return this.tells(this.number);
+    if (isClosed) throw new Error('the connection was lost at once');
+    this.onConnected();
+    if (this.followed.length) await this.sendsFollows();
+    if (!this.keepsPresence || !this.number) return this.setsNextStatus();
+    return this.sendsStatus(this.number);
   }
 
-  async #connectsAgain() {
+  async #reconnects() {
     if (this.isLeaving) return;
-    const before = this.closes.length;
-    await this.#connects().catch(() => {
-      // A line that was there is followed by another anyway.
-      if (this.closes.length === before) setTimeout(() => this.#connectsAgain(), delay());
+    const before = this.closeCodes.length;
+    await this.#opensSocket().catch(() => {
+      // A socket that was open schedules the next attempt itself.
+      if (this.closeCodes.length === before) setTimeout(() => this.#reconnects(), retryDelay());
     });
   }
 
-  async tells(number) {
+  async sendsStatus(number) {
     await this.socket.updateStatus(String(number));
   }
 
-  async asks() {
-    const { line, sessions, followed } = this;
+  async sendsFollows() {
+    const { connection, sessions, followed } = this;
     const { presences } = await this.socket.followUsers(followed);
     for (const user of followed) sessions.set(user, new Map());
     for (const { user_id, session_id, status } of presences) sessions.get(canonical(user_id))?.set(session_id, Number(status || NaN));
-    for (const user of followed) if (user !== this.user) line.snapshot(user, this.#numbers(user));
+    for (const user of followed) if (user !== this.user) connection.snapshot(user, this.#numbersOf(user));
   }
 
-  #hears({ joins = [], leaves = [] }) {
-    const touched = new Set();
+  #onPresence({ joins = [], leaves = [] }) {
+    const updated = new Set();
     for (const { user_id, session_id } of leaves) {
       const user = canonical(user_id);
       if (user === this.user) continue;
-      touched.add(user);
-      if (!this.sessions.get(user)?.delete(session_id)) this.history.fault(`${this.line.name} of ${user}: session ${session_id} leaves that was not there`);
+      updated.add(user);
+      if (!this.sessions.get(user)?.delete(session_id)) this.history.reportFault(`${this.connection.name} of ${user}: the unknown session ${session_id} leaves`);
     }
     for (const { user_id, session_id, status } of joins) {
       const user = canonical(user_id);
       if (user === this.user) continue;
-      touched.add(user);
+      updated.add(user);
       const sessions = this.sessions.get(user);
-      if (!sessions || sessions.has(session_id)) this.history.fault(`${this.line.name} of ${user}: session ${session_id} joins that was there, or was not followed`);
+      if (!sessions || sessions.has(session_id)) this.history.reportFault(`${this.connection.name} of ${user}: session ${session_id} joins, but is known or not followed`);
       sessions?.set(session_id, Number(status || NaN));
     }
-    for (const user of touched) this.line.told(user, this.#numbers(user));
+    for (const user of updated) this.connection.update(user, this.#numbersOf(user));
   }
 
-  #numbers(user) {
+  #numbersOf(user) {
     return [...this.sessions.get(user).values()].map((number) => (Number.isNaN(number) ? null : number));
   }
 
-  breaksOff() {
+  losesConnection() {
     this.socket.adapter._socket.terminate();
   }
 
-  leaves() {
-    super.leaves();
+  disconnects() {
+    super.disconnects();
     this.socket.disconnect(false);
   }
 }
 
 class CentrifugoDevice extends Device {
-  async enters() {
+  async connects() {
     this.user = randomUUID();
-    this.guest = centrifuge({ after: () => {} }, this.gate, 'json', {
-      claims: { sub: this.user },
+    this.client = centrifugoClient(this.balancer, {
+      token: tokenOf({ sub: this.user }),
       websocket: globalThis.WebSocket,
-      minReconnectDelay: AT_LEAST,
-      maxReconnectDelay: RETRY,
+      minReconnectDelay: MIN_RETRY,
+      maxReconnectDelay: MAX_RETRY,
     });
-    const { client } = this.guest;
-    client.on('connected', () => this.#begins());
-    client.on('connecting', ({ code }) => this.arrivals && this.ends(code));
-    client.on('disconnected', ({ code }) => this.ends(code));
-    await this.guest.connects();
+    this.client.on('connected', () => this.onConnected());
+    this.client.on('connecting', ({ code }) => this.connectCount && this.onDisconnected(code));
+    this.client.on('disconnected', ({ code }) => this.onDisconnected(code));
+    this.client.connect();
+    await this.client.ready(CONNECT_DEADLINE);
   }
 
-  #begins() {
-    this.begins();
-    // It begins with the state that was written last: what it said while Redis was away is not.
-    this.doubtsTheLatest();
-    // Who is held shows nothing: another connection of this world begins with nothing.
-    if (this.isHeld && this.arrivals > 1) return;
-    // What it showed last is kept by the server, and which of it has come in is not known.
-    this.history.shows(this.user);
-    if (!this.isHeld) this.shows().catch(() => {});
+  onConnected() {
+    super.onConnected();
+    // It starts with the state that was stored last, without those that were set while Redis was away.
+    this.recordsUncertainStatuses();
+    // With a kept presence it sets nothing: every new connection of this dialect starts without a status.
+    if (this.keepsPresence && this.connectCount > 1) return;
+    // The server keeps the latest state that it got, which is not known here.
+    this.history.recordStatus(this.user);
+    if (!this.keepsPresence) this.setsNextStatus().catch(() => {});
   }
 
-  async tells(number) {
-    await this.guest.client.rpc('update_user_status', { state: String(number) });
+  async sendsStatus(number) {
+    await this.client.rpc('update_user_status', { state: String(number) });
   }
 
-  async asks() {
-    const asked = this.followed.filter((user) => !this.guest.client.getSubscription(`status:${user}`));
-    await Promise.all(asked.map((user) => this.#subscribes(user)));
+  async sendsFollows() {
+    const added = this.followed.filter((user) => !this.client.getSubscription(`status:${user}`));
+    await Promise.all(added.map((user) => this.#subscribes(user)));
   }
 
   #subscribes(user) {
-    const subscription = this.guest.client.newSubscription(`status:${user}`);
-    subscription.on('publication', ({ data }) => this.line.told(user, numbersOf(data), besides(data)));
-    subscription.on('unsubscribed', ({ code, reason }) => this.history.fault(`${this.name} of ${user}: unsubscribed with ${code} (${reason})`));
+    const subscription = this.client.newSubscription(`status:${user}`);
+    subscription.on('publication', ({ data }) => this.connection.update(user, numbersOf(data), detailsOf(data)));
+    subscription.on('unsubscribed', ({ code, reason }) => this.history.reportFault(`${this.name} of ${user}: unsubscribed with ${code} (${reason})`));
     return new Promise((resolve) => {
       subscription.on('subscribed', ({ data }) => {
-        this.line.snapshot(user, numbersOf(data), besides(data));
+        this.connection.snapshot(user, numbersOf(data), detailsOf(data));
         resolve();
       });
       subscription.subscribe();
     });
   }
 
-  breaksOff() {
-    this.guest.client._transport._transport.terminate();
+  losesConnection() {
+    this.client._transport._transport.terminate();
   }
 
-  leaves() {
-    super.leaves();
-    this.guest.client.disconnect();
+  disconnects() {
+    super.disconnects();
+    this.client.disconnect();
   }
 }
 
@@ -236,106 +240,103 @@ function numbersOf({ online, statuses }) {
   return online ? statuses.map(numberOf) : [];
 }
 
-/** The state and the times of a user, which are told when they are known. */
-const besides = ({ state, active, last_online }) => JSON.stringify([state, active, last_online]);
+/** Returns the state and the times of a user, which may change without the statuses. */
+const detailsOf = ({ state, active, last_online }) => JSON.stringify([state, active, last_online]);
 
 const numberOf = (text) => (text === '' ? null : Number(text));
 
-class ImDevice extends Device {
-  /** Numbers that the server was asked to show, and has not answered. */ #asked = new Set();
+class TencentDevice extends Device {
+  /** Numbers that were sent and have no reply yet. */ #unacknowledged = new Set();
+  #currentSocket;
 
-  async enters() {
+  async connects() {
     this.user = randomUUID();
-    const sockets = [];
-    this.sockets = sockets;
-    const Base = globalThis.WebSocket;
-    class Socket extends Base {
-      constructor(address) {
-        super(address);
-        sockets[0] = this;
-      }
+    const { chat, currentSocket } = tencentChat(this.balancer, {
+      WebSocket: globalThis.WebSocket,
+      setTimeout: (handler, ms) => setTimeout(handler, Math.max(MIN_RETRY, ms)),
+    });
+    this.chat = chat;
+    this.#currentSocket = currentSocket;
+    chat.on(Chat.EVENT.SDK_READY, () => this.onConnected());
+    chat.on(Chat.EVENT.NET_STATE_CHANGE, ({ data }) => this.isConnected && data.state !== Chat.TYPES.NET_STATE_CONNECTED && this.onDisconnected(data.state));
+    chat.on(Chat.EVENT.USER_STATUS_UPDATED, ({ data }) => this.#onStatuses(data));
+    await chat.login({ userID: this.user, userSig: userSigOf(this.user) });
+  }
+
+  onConnected() {
+    super.onConnected();
+    // The device starts with the latest status that the node knows, which may be older while Redis is away.
+    this.recordsUncertainStatuses();
+    if (!this.keepsPresence || this.connectCount === 1) {
+      this.history.recordStatus(this.user);
+      this.setsNextStatus().catch(() => {});
     }
-    this.chat = Chat.create({ SDKAppID: SDK_APP_ID, proxyServer: `ws://${this.gate.address}/im` }, { WebSocket: Socket, setTimeout: (handler, ms) => setTimeout(handler, Math.max(AT_LEAST, ms)) });
-    this.chat.on(Chat.EVENT.SDK_READY, () => this.#begins());
-    this.chat.on(Chat.EVENT.NET_STATE_CHANGE, ({ data }) => this.isHere && data.state !== Chat.TYPES.NET_STATE_CONNECTED && this.ends(data.state));
-    this.chat.on(Chat.EVENT.USER_STATUS_UPDATED, ({ data }) => this.#hears(data));
-    await this.chat.login({ userID: this.user, userSig: userSigOf(this.user) });
+    if (this.followed.length) this.sendsFollows().catch(() => {});
   }
 
-  #begins() {
-    this.begins();
-    // Its device shows what the account showed last as far as the node knows, which may have been without Redis.
-    this.doubtsTheLatest();
-    if (!this.isHeld || this.arrivals === 1) {
-      this.history.shows(this.user);
-      this.shows().catch(() => {});
-    }
-    if (this.followed.length) this.asks().catch(() => {});
+  async sendsStatus(number) {
+    this.#unacknowledged.add(number);
+    await this.chat.setSelfStatus({ customStatus: String(number) }).finally(() => this.#unacknowledged.delete(number));
   }
 
-  async tells(number) {
-    this.#asked.add(number);
-    await this.chat.setSelfStatus({ customStatus: String(number) }).finally(() => this.#asked.delete(number));
+  onDisconnected(code) {
+    // chat.js sends these again on the next connection.
+    for (const number of this.#unacknowledged) this.history.recordUncertain(this.user, number);
+    super.onDisconnected(code);
   }
 
-  /** What has no answer yet is asked again on the next line. */
-  ends(code) {
-    for (const number of this.#asked) this.history.doubts(this.user, number);
-    super.ends(code);
-  }
-
-  async asks() {
-    const { line } = this;
-    for (let at = 0; at < this.followed.length; at += 100) {
-      const { data } = await this.chat.subscribeUserStatus({ userIDList: this.followed.slice(at, at + 100) });
-      for (const { userID, statusType, customStatus } of data.successUserList) line.snapshot(canonical(userID), numbersOfIm(statusType, customStatus));
-      for (const failure of data.failureUserList) this.history.fault(`${this.name}: follow refused: ${JSON.stringify(failure)}`);
+  async sendsFollows() {
+    const { connection } = this;
+    for (let at = 0; at < this.followed.length; at += MAX_SUBSCRIPTIONS) {
+      const { data } = await this.chat.subscribeUserStatus({ userIDList: this.followed.slice(at, at + MAX_SUBSCRIPTIONS) });
+      for (const { userID, statusType, customStatus } of data.successUserList) connection.snapshot(canonical(userID), numbersOfStatus(statusType, customStatus));
+      for (const failure of data.failureUserList) this.history.reportFault(`${this.name}: follow refused: ${JSON.stringify(failure)}`);
     }
   }
 
-  #hears(statuses) {
+  #onStatuses(statuses) {
     for (const { userID, statusType, customStatus } of statuses) {
       const user = canonical(userID);
-      // Between a line and the first answer on it, what the account follows is told already.
-      if (user !== this.user) this.line?.told(user, numbersOfIm(statusType, customStatus));
+      // Statuses of followed users may arrive between the open connection and the reply to the login.
+      if (user !== this.user) this.connection?.update(user, numbersOfStatus(statusType, customStatus));
     }
   }
 
-  breaksOff() {
-    this.sockets[0].terminate();
+  losesConnection() {
+    this.#currentSocket().terminate();
   }
 
-  async leaves() {
-    super.leaves();
+  async disconnects() {
+    super.disconnects();
     await this.chat.destroy();
   }
 }
 
-const numbersOfIm = (statusType, customStatus) => (statusType === Chat.TYPES.USER_STATUS_ONLINE ? [numberOf(customStatus)] : []);
+const numbersOfStatus = (statusType, customStatus) => (statusType === Chat.TYPES.USER_STATUS_ONLINE ? [numberOf(customStatus)] : []);
 
-const DEVICES = { nakama: NakamaDevice, centrifugo: CentrifugoDevice, im: ImDevice };
+const DEVICES = { nakama: NakamaDevice, centrifugo: CentrifugoDevice, tencent: TencentDevice };
 
 /**
- * Users spread over gates and dialects in turn, each following all the others (or the first few of them).
- * @param {import('node:test').TestContext | undefined} t has them leave
- * @param {{history: object, gates: object[], count: number, dialects?: string[], linger?: number, isHeld?: boolean, followed?: number}} options
+ * Connects users, spread over load balancers and dialects in turn. Each follows all others, or the first `followCount` of them.
+ * @param {import('node:test').TestContext | undefined} t disconnects them
+ * @param {{history: object, balancers: object[], count: number, dialects?: string[], linger?: number, keepsPresence?: boolean, followCount?: number}} options
  */
-export async function gathers(t, { history, gates, count, dialects = DIALECTS, linger, isHeld, followed = count }) {
+export async function startCrowd(t, { history, balancers, count, dialects = DIALECTS, linger, keepsPresence, followCount = count }) {
   const crowd = Array.from({ length: count }, (_, at) => {
     const dialect = dialects[at % dialects.length];
-    const gate = gates[Math.floor(at / dialects.length) % gates.length];
-    return Object.assign(new DEVICES[dialect]({ history, gate, name: `${dialect}${at}`, linger, isHeld }), { home: gates.indexOf(gate) });
+    const balancer = balancers[Math.floor(at / dialects.length) % balancers.length];
+    return Object.assign(new DEVICES[dialect]({ history, balancer, name: `${dialect}${at}`, linger, keepsPresence }), { preferredNode: balancers.indexOf(balancer) });
   });
-  t?.after(() => disperses(crowd));
-  await Promise.all(crowd.map((device) => device.enters()));
+  t?.after(() => stopCrowd(crowd));
+  await Promise.all(crowd.map((device) => device.connects()));
   const users = crowd.map(({ user }) => user);
-  // Everybody follows those who come after it.
+  // Each user first follows those after it.
   const others = (at) => [...users.slice(at + 1), ...users.slice(0, at)];
-  await Promise.all(crowd.map((device, at) => device.follows(others(at).slice(0, followed))));
+  await Promise.all(crowd.map((device, at) => device.follows(others(at).slice(0, followCount))));
   return crowd;
 }
 
-/** All go in good order. */
-export async function disperses(crowd) {
-  await Promise.all(crowd.map((device) => device.leaves()));
+/** Disconnects all devices in order. */
+export async function stopCrowd(crowd) {
+  await Promise.all(crowd.map((device) => device.disconnects()));
 }

@@ -1,127 +1,128 @@
-// What every follower saw of everybody and when, beside what was so; and what must hold of the two after any run:
+// The history of a run: what was true of every user, and what every follower saw, with times. After any run these rules must
+// hold:
 //
-// * forward: what a follower sees of a connection is never older than what it saw of it before, and is told once;
-// * cause: nobody is seen to go without a cause, and not after having come back;
-// * bound: whatever a follower sees was so no longer ago than the bound (no ghosts, nothing missed);
-// * end: in the end everybody sees what is so.
+// * forward: a follower's view of a connection never goes backwards, and each update arrives once;
+// * cause: a user is seen to leave only with a cause, and not after the user is back;
+// * bound: everything that a follower sees was true no longer ago than the bound (no ghosts, no missed updates);
+// * end: in the end every follower sees the truth.
 //
-// A user has one device and shows a number that only grows. A view is the list of the numbers that a follower sees of a
-// user; `null` is a connection that shows none. It has more than one while a lost connection stands beside the one that
-// took its place. An empty view is a user who is not there.
+// A user has one device and sets a number as the status, which only grows. A view is the list of the numbers that a follower
+// sees of a user; `null` is a connection without a number. A view has several while a lost connection is shown together with
+// the one that replaced it. An empty view means that the user is offline.
 
 import { within } from '../../sdk/harness/wait.mjs';
 
-/** How long news may be under way, in milliseconds: what somebody just did may be seen this much later. */
-const ON_THE_WAY = 2000;
+/** Maximum time from an action to its arrival at followers, in milliseconds. */
+const DELIVERY_TIME = 2000;
 
-/** How much later than its followers a client may notice that its line is lost, or that it is in. */
-const EARLY = 250;
+/** How much later than its followers a client may notice that its connection is lost or open, in milliseconds. */
+const CLIENT_DELAY = 250;
 
-/** This process looks at the time so often, in milliseconds. */
-const GLANCE = 50;
+/** Interval of the timer that detects a suspension of this process, in milliseconds. */
+const TICK = 50;
 
-/** Who looks so much later has stood still, and the machine with it. */
-const STANDSTILL = 300;
+/** A timer that is this late means that the process, and probably the machine, was suspended. */
+const SUSPENSION = 300;
 
-/** How long what was cut short by a standstill may take to be made good. */
-const AFTER_STANDSTILL = 2000;
+/** Time for recovery after a suspension, in milliseconds. */
+const AFTER_SUSPENSION = 2000;
 
 export class History {
   #now;
   #start;
-  /** What was so, by user: spans with their beginning, `number` (`undefined`: not there), and for an absence its cause. @type {Map<string, Span[]>} */ #truth = new Map();
-  /** By line of a follower and user. @type {Map<string, View>} */ #views = new Map();
-  /** Views that are open and are not what is so. */ #differing = new Set();
-  /** Times in which bounds are longer. */ #troubles = [];
-  /** Absences that a failure explains. */ #excuses = [];
-  /** Numbers that may be shown more than once, as `user number`. */ #doubts = new Set();
-  /** What followers themselves found wrong. */ #found = [];
+  /** The truth, by user: spans with their beginning, a `number` (`undefined`: offline), and the cause of an absence. @type {Map<string, Span[]>} */ #truth = new Map();
+  /** By connection of a follower, and user. @type {Map<string, View>} */ #views = new Map();
+  /** Open views that differ from the truth. */ #differing = new Set();
+  /** Times with longer bounds. */ #failures = [];
+  /** Users whom a failure may make leave. */ #excuses = [];
+  /** Numbers that may appear more than once, as `user number`. */ #uncertain = new Set();
+  /** Faults that followers reported. */ #reported = [];
   #waiters = new Set();
-  /** When the time was looked at last; without it, nothing stands still. */ #looked;
+  /** The time of the last tick. */ #lastTick;
 
   /** @param {() => number} [now] milliseconds */
   constructor(now) {
-    this.#now = now ?? (() => this.glances(performance.now()));
+    this.#now = now ?? (() => this.tick(performance.now()));
     this.#start = this.#now();
-    if (!now) setInterval(this.#now, GLANCE).unref();
+    if (!now) setInterval(this.#now, TICK).unref();
   }
 
-  /** Looks at the time, which tells whether this process has stood still since it did so last: a trouble of its own. */
-  glances(now) {
-    const from = this.#looked ?? now;
-    this.#looked = now;
-    if (now - from > STANDSTILL) this.#troubles.push({ what: 'the machine stood still', from, to: now, recovery: AFTER_STANDSTILL, delays: true, isStandstill: true });
+  /** Notes the time. A long gap since the last tick is a suspension of this process, which counts as a failure. */
+  tick(now) {
+    const from = this.#lastTick ?? now;
+    this.#lastTick = now;
+    if (now - from > SUSPENSION) this.#failures.push({ what: 'the machine was suspended', from, to: now, recovery: AFTER_SUSPENSION, delays: true, isSuspension: true });
     return now;
   }
 
-  /** A user shows a number from here on; without one it is there, and what it shows is not known. */
-  shows(user, number = null) {
-    this.#becomes(user, { number });
+  /** Records a user's status. Without a number the user is online with an unknown status. */
+  recordStatus(user, number = null) {
+    this.#setTruth(user, { number });
   }
 
   /**
-   * A user is not there any longer.
-   * @param {string} cause in words @param {number} [linger] how long it is held, in milliseconds
+   * Records that a user went offline.
+   * @param {string} cause in words @param {number} [linger] how long the presence is kept, in milliseconds
    */
-  goes(user, cause, linger = 0) {
-    this.#becomes(user, { number: undefined, cause, linger });
+  recordAbsence(user, cause, linger = 0) {
+    this.#setTruth(user, { number: undefined, cause, linger });
   }
 
-  /** Whether a user showed a number is not known: it may be shown late, and again. */
-  doubts(user, number) {
-    this.#doubts.add(`${user} ${number}`);
+  /** Records that a number may or may not have been set: it may appear late, and again. */
+  recordUncertain(user, number) {
+    this.#uncertain.add(`${user} ${number}`);
   }
 
-  /** A follower with a new line, on which nothing was seen yet. @param {string} name */
-  line(name) {
-    return new Line(this, name);
+  /** Returns a new connection of a follower. @param {string} name */
+  connection(name) {
+    return new FollowerConnection(this, name);
   }
 
   /**
-   * Something is broken, until the returned function is called: bounds are counted from `recovery` ms after that.
+   * Records a failure, which lasts until the returned function is called. Bounds start `recovery` ms after that.
    * @param {string} what @param {number} recovery
-   * @param {{delays?: boolean, excused?: string[], from?: number}} [options] `delays`: news may be held up by it;
-   *   `excused`: users who may be seen to go meanwhile, from so many ms after the beginning
+   * @param {{delays?: boolean, excused?: string[], from?: number}} [options] `delays`: the failure may delay updates;
+   *   `excused`: users who may be seen to leave during the failure, from `from` ms after its beginning
    */
-  trouble(what, recovery, { delays = false, excused = [], from = 0 } = {}) {
-    const trouble = { what, from: this.#now(), to: Infinity, recovery, delays };
-    this.#troubles.push(trouble);
-    for (const user of excused) this.#excuses.push({ user, trouble, from });
-    return () => (trouble.to = this.#now());
+  failure(what, recovery, { delays = false, excused = [], from = 0 } = {}) {
+    const failure = { what, from: this.#now(), to: Infinity, recovery, delays };
+    this.#failures.push(failure);
+    for (const user of excused) this.#excuses.push({ user, failure, from });
+    return () => (failure.to = this.#now());
   }
 
-  /** For how many ms between two times this process stood still. @param {number} begin @param {number} end */
-  stoodStill(begin, end) {
-    const spans = this.#troubles.filter(({ isStandstill }) => isStandstill).map(({ from, to }) => Math.min(to, end) - Math.max(from, begin));
+  /** Returns for how many ms between two times this process was suspended. @param {number} begin @param {number} end */
+  suspendedTime(begin, end) {
+    const spans = this.#failures.filter(({ isSuspension }) => isSuspension).map(({ from, to }) => Math.min(to, end) - Math.max(from, begin));
     return spans.reduce((sum, ms) => sum + Math.max(0, ms), 0);
   }
 
-  /** Something that must not be. @param {string} fault in words */
-  fault(fault) {
-    this.#found.push(`${this.#time(this.#now())} ${fault}`);
+  /** Reports a fault that a follower found. @param {string} fault in words */
+  reportFault(fault) {
+    this.#reported.push(`${this.#time(this.#now())} ${fault}`);
   }
 
-  /** How many views there are that can be told apart. */
-  get size() {
+  /** The number of views: one for each connection of a follower and each user. */
+  get viewCount() {
     return this.#views.size;
   }
 
-  /** What was told unasked so far. */
-  told = 0;
+  /** The number of updates so far, without snapshots. */
+  updateCount = 0;
 
-  /** The present time. */
+  /** Returns the current time. */
   now() {
     return this.#now();
   }
 
-  /** What was told unasked since then, in words. @param {number} from */
-  tellings(from) {
-    const told = [...this.#views.values()].filter(({ seen }) => seen.some(({ at, isSnapshot }) => at >= from && !isSnapshot));
-    return told.map((view) => `${view.line.name} of ${view.user} is told something\n${this.#told(view, this.#truth.get(view.user) ?? [])}`);
+  /** Describes the views with updates after a time. @param {number} from */
+  updatesSince(from) {
+    const updated = [...this.#views.values()].filter(({ seen }) => seen.some(({ at, isSnapshot }) => at >= from && !isSnapshot));
+    return updated.map((view) => `${view.connection.name} of ${view.user} is updated\n${this.#describe(view, this.#truth.get(view.user) ?? [])}`);
   }
 
-  /** How often followers saw one of these users go. @param {string[]} users */
-  departures(users) {
+  /** Returns how often followers saw one of these users leave. @param {string[]} users */
+  departureCount(users) {
     let count = 0;
     for (const { user, seen } of this.#views.values()) {
       if (users.includes(user)) count += seen.filter(({ numbers }, at) => !numbers.length && seen[at - 1]?.numbers.length).length;
@@ -130,74 +131,75 @@ export class History {
   }
 
   /**
-   * Waits until every follower sees what is so.
+   * Waits until every follower sees the truth.
    * @param {number} deadline in milliseconds
-   * @param {(follower: string, user: string) => boolean} [counts] which views have to
+   * @param {(follower: string, user: string) => boolean} [counts] which views count
    */
-  async settles(deadline, counts = () => true) {
-    const differing = () => [...this.#differing].filter(({ line, user }) => counts(line.follower, user));
-    const isSettled = () => differing().length === 0;
-    const complaint = () => new Error(`not settled after ${deadline} ms:\n${this.#differences(differing()).slice(0, 20).join('\n')}`);
-    await this.#waits(isSettled, deadline, complaint);
+  async converges(deadline, counts = () => true) {
+    const differing = () => [...this.#differing].filter(({ connection, user }) => counts(connection.follower, user));
+    const isCorrect = () => differing().length === 0;
+    const timeout = () => new Error(`not converged after ${deadline} ms:\n${this.#differences(differing()).slice(0, 20).join('\n')}`);
+    await this.#wait(isCorrect, deadline, timeout);
   }
 
   /**
-   * Waits until followers have seen these users go so often.
+   * Waits until followers have seen these users leave `count` times.
    * @param {string[]} users @param {number} count @param {number} deadline in milliseconds
    */
-  async departs(users, count, deadline) {
-    const complaint = () => new Error(`${this.departures(users)} departures were seen after ${deadline} ms, not ${count}`);
-    await this.#waits(() => this.departures(users) >= count, deadline, complaint);
+  async seesDepartures(users, count, deadline) {
+    const timeout = () => new Error(`${this.departureCount(users)} departures were seen after ${deadline} ms, not ${count}`);
+    await this.#wait(() => this.departureCount(users) >= count, deadline, timeout);
   }
 
-  async #waits(holds, deadline, complaint) {
+  async #wait(holds, deadline, timeout) {
     let end;
     const done = new Promise((resolve) => (end = resolve));
-    const look = () => holds() && end();
-    this.#waiters.add(look);
-    look();
-    await within(deadline, done, complaint).finally(() => this.#waiters.delete(look));
+    const check = () => holds() && end();
+    this.#waiters.add(check);
+    check();
+    await within(deadline, done, timeout).finally(() => this.#waiters.delete(check));
   }
 
   /**
-   * Everything that must not be, in words; one line each, at most one a view and rule.
-   * @param {{bound: number}} limits in milliseconds: how old a view may be outside of troubles
+   * Returns all faults in words, at most one for each view and rule.
+   * @param {{bound: number}} limits maximum age of a view without a failure, in milliseconds
    */
   faults({ bound }) {
     const end = this.#now();
-    const faults = [...this.#found];
+    const faults = [...this.#reported];
     for (const view of this.#views.values()) {
       const truth = this.#truth.get(view.user) ?? [];
-      const found = [backwards(view, truth, this.#doubts), this.#twice(view, truth), this.#causeless(view, truth), this.#stale(view, truth, end, bound)];
-      for (const { at, fault } of found.filter(Boolean)) faults.push(`${view.line.name} of ${view.user}: ${fault}\n${this.#told(view, truth, at)}`);
+      const found = [backwards(view, truth, this.#uncertain), this.#duplicate(view, truth), this.#withoutCause(view, truth), this.#stale(view, truth, end, bound)];
+      for (const { at, fault } of found.filter(Boolean)) faults.push(`${view.connection.name} of ${view.user}: ${fault}\n${this.#describe(view, truth, at)}`);
     }
     return [...faults, ...this.#differences()];
   }
 
-  /** For `Line`. */
-  seen(line, user, numbers, besides, isSnapshot) {
-    const key = `${line.name}\n${user}`;
+  /** Called by `FollowerConnection`. */
+  onView(connection, user, numbers, details, isSnapshot) {
+    const key = `${connection.name}
+${user}`;
     let view = this.#views.get(key);
-    if (!view) this.#views.set(key, (view = { key, line, user, seen: [], twice: [], end: Infinity }));
+    if (!view) this.#views.set(key, (view = { key, connection, user, seen: [], duplicates: [], end: Infinity }));
     const at = this.#now();
     const before = view.seen.at(-1);
     const sorted = [...numbers].sort((a, b) => (a ?? -1) - (b ?? -1));
-    if (before && !isSnapshot && before.besides === besides && sameNumbers(before.numbers, sorted)) view.twice.push({ before: before.at, at, numbers: sorted });
-    view.seen.push({ at, numbers: sorted, besides, isSnapshot });
+    if (before && !isSnapshot && before.details === details && sameNumbers(before.numbers, sorted)) view.duplicates.push({ before: before.at, at, numbers: sorted });
+    view.seen.push({ at, numbers: sorted, details, isSnapshot });
     this.#compare(view);
   }
 
-  /** For `Line`. */
-  ended(line) {
+  /** Called by `FollowerConnection`. */
+  onClosed(connection) {
     for (const view of this.#views.values()) {
-      if (view.line !== line) continue;
+      if (view.connection !== connection) continue;
       view.end = this.#now();
       this.#differing.delete(view);
     }
-    this.#tell();
+    this.#notify();
   }
 
-  #becomes(user, state) {
+  #setTruth(user, state) {
     const spans = this.#truth.get(user) ?? [];
     this.#truth.set(user, spans);
     const at = this.#now();
@@ -208,80 +210,80 @@ export class History {
 
   #compare(view) {
     if (view.end !== Infinity) return;
-    if (this.#isTrue(view)) this.#differing.delete(view);
+    if (this.#isCorrect(view)) this.#differing.delete(view);
     else this.#differing.add(view);
-    this.#tell();
+    this.#notify();
   }
 
-  #tell() {
-    for (const look of this.#waiters) look();
+  #notify() {
+    for (const check of this.#waiters) check();
   }
 
-  #isTrue(view) {
+  #isCorrect(view) {
     const span = this.#truth.get(view.user)?.at(-1) ?? { number: undefined };
     const { numbers } = view.seen.at(-1);
     return span.number === undefined ? numbers.length === 0 : numbers.length === 1 && agrees(span, numbers[0]);
   }
 
   #differences(views = [...this.#differing]) {
-    return views.map((view) => `${view.line.name} of ${view.user}: ends otherwise\n${this.#told(view, this.#truth.get(view.user) ?? [])}`);
+    return views.map((view) => `${view.connection.name} of ${view.user}: differs from the truth at the end\n${this.#describe(view, this.#truth.get(view.user) ?? [])}`);
   }
 
-  /** The first time that the same is told again, though nobody went or came between. */
-  #twice({ twice }, truth) {
-    const wrong = twice.find(({ before, at, numbers }) => {
-      const isThere = numbers.length > 0;
+  /** Returns the first repeated update, unless the user came or left between the two. */
+  #duplicate({ duplicates }, truth) {
+    const wrong = duplicates.find(({ before, at, numbers }) => {
+      const isOnline = numbers.length > 0;
       return !truth.some((span, index) => {
-        const isOther = (span.number === undefined) === isThere && truth.slice(0, index).some(({ number }) => (number !== undefined) === isThere);
-        return isOther && this.#isNotBefore(at, span.from) && this.#heardBy({ from: span.from, to: span.from }) >= before;
+        const explains = (span.number === undefined) === isOnline && truth.slice(0, index).some(({ number }) => (number !== undefined) === isOnline);
+        return explains && this.#isNotBefore(at, span.from) && this.#latestDelivery({ from: span.from, to: span.from }) >= before;
       });
     });
-    return wrong && { at: wrong.at, fault: `is told the same twice at ${this.#time(wrong.at)}: ${show(wrong.numbers)}` };
+    return wrong && { at: wrong.at, fault: `gets the same update twice at ${this.#time(wrong.at)}: ${show(wrong.numbers)}` };
   }
 
-  /** The first time that the user is seen to go for no reason. */
-  #causeless({ seen, user }, truth) {
+  /** Returns the first time that the user is seen to leave without a cause. */
+  #withoutCause({ seen, user }, truth) {
     const wrong = seen.find(({ at, numbers }, index) => {
       if (numbers.length || !seen[index - 1]?.numbers.length) return false;
-      const isCaused = truth.some((span) => span.number === undefined && this.#isNotBefore(at, span.from + (span.linger ?? 0)) && at <= this.#heardBy(span));
+      const isCaused = truth.some((span) => span.number === undefined && this.#isNotBefore(at, span.from + (span.linger ?? 0)) && at <= this.#latestDelivery(span));
       return !isCaused && !this.#isExcused(user, at);
     });
-    return wrong && { at: wrong.at, fault: `goes without a cause at ${this.#time(wrong.at)}` };
+    return wrong && { at: wrong.at, fault: `leaves without a cause at ${this.#time(wrong.at)}` };
   }
 
-  /** Whether something that was seen at `at` may follow from what a client noticed at `from`. */
+  /** Whether an update at `at` may be the effect of what a client noticed at `from`. */
   #isNotBefore(at, from) {
-    return from - at - this.stoodStill(at, from) <= EARLY;
+    return from - at - this.suspendedTime(at, from) <= CLIENT_DELAY;
   }
 
-  /** Until when an absence may be told. */
-  #heardBy({ from, to }) {
-    let by = to + ON_THE_WAY;
-    for (const trouble of this.#troublesInOrder()) {
-      if (trouble.delays && trouble.from <= by && trouble.to >= from) by = Math.max(by, trouble.to + ON_THE_WAY);
+  /** Returns the latest time at which an absence may arrive at followers. */
+  #latestDelivery({ from, to }) {
+    let by = to + DELIVERY_TIME;
+    for (const failure of this.#failuresInOrder()) {
+      if (failure.delays && failure.from <= by && failure.to >= from) by = Math.max(by, failure.to + DELIVERY_TIME);
     }
     return by;
   }
 
-  #troublesInOrder() {
-    return [...this.#troubles].sort((a, b) => a.from - b.from);
+  #failuresInOrder() {
+    return [...this.#failures].sort((a, b) => a.from - b.from);
   }
 
   #isExcused(user, at) {
-    return this.#excuses.some((excuse) => excuse.user === user && excuse.trouble.from + excuse.from <= at && at <= excuse.trouble.to + excuse.trouble.recovery);
+    return this.#excuses.some((excuse) => excuse.user === user && excuse.failure.from + excuse.from <= at && at <= excuse.failure.to + excuse.failure.recovery);
   }
 
-  /** The first time that something is seen which was so too long ago. */
+  /** Returns the first view that was true too long ago. */
   #stale({ seen, end }, truth, now, bound) {
     const last = Math.min(end, now);
     for (const [index, { at, numbers }] of seen.entries()) {
       const until = seen[index + 1]?.at ?? last;
       for (const number of numbers.length ? numbers : [undefined]) {
         const spans = truth.filter((span) => agrees(span, number) && this.#isNotBefore(until, span.from));
-        // Before anything is known of a user it is not there.
-        const wasSo = spans.length ? Math.max(...spans.map(({ to }) => to)) : number === undefined ? (truth[0]?.from ?? Infinity) : -Infinity;
-        if (this.#deadline(wasSo, truth, bound) < until) {
-          const when = wasSo === -Infinity ? 'was never so' : `was so until ${this.#time(wasSo)}`;
+        // A user is offline before the first record.
+        const trueUntil = spans.length ? Math.max(...spans.map(({ to }) => to)) : number === undefined ? (truth[0]?.from ?? Infinity) : -Infinity;
+        if (this.#deadline(trueUntil, truth, bound) < until) {
+          const when = trueUntil === -Infinity ? 'was never true' : `was true until ${this.#time(trueUntil)}`;
           return { at, fault: `sees ${show(number === undefined ? [] : [number])} from ${this.#time(at)} to ${this.#time(until)}, which ${when}` };
         }
       }
@@ -289,12 +291,12 @@ export class History {
     return undefined;
   }
 
-  /** Until when something may be seen that was so until then. */
-  #deadline(wasSo, truth, bound) {
-    const absence = truth.find(({ from, number }) => from === wasSo && number === undefined);
-    let deadline = wasSo + bound + (absence?.linger ?? 0);
-    for (const { from, to, recovery } of this.#troublesInOrder()) {
-      if (from <= deadline && to + recovery >= wasSo) deadline = Math.max(deadline, to + recovery + bound);
+  /** Returns how long a view may still be seen that was true until then. */
+  #deadline(trueUntil, truth, bound) {
+    const absence = truth.find(({ from, number }) => from === trueUntil && number === undefined);
+    let deadline = trueUntil + bound + (absence?.linger ?? 0);
+    for (const { from, to, recovery } of this.#failuresInOrder()) {
+      if (from <= deadline && to + recovery >= trueUntil) deadline = Math.max(deadline, to + recovery + bound);
     }
     return deadline;
   }
@@ -303,67 +305,67 @@ export class History {
     return `${((at - this.#start) / 1000).toFixed(3)} s`;
   }
 
-  /** What was seen and what was so about then. */
-  #told({ seen, end }, truth, about = Infinity) {
+  /** Describes what was seen and what was true around a time. */
+  #describe({ seen, end }, truth, about = Infinity) {
     const near = (list, time) => {
       const after = list.filter((each) => time(each) <= about).length;
       return list.slice(Math.max(0, after - 8), after + 4);
     };
     const saw = near(seen, ({ at }) => at).map(({ at, numbers }) => `${this.#time(at)} ${show(numbers)}`);
-    const was = near(truth, ({ from }) => from).map(({ from, number, cause }) => `${this.#time(from)} ${number === undefined ? `gone (${cause})` : show([number])}`);
-    const troubles = this.#troubles.map(({ what, from, to }) => `${what} from ${this.#time(from)} to ${this.#time(to)}`);
-    return `    saw: ${saw.join(', ')}${end === Infinity ? '' : `, line lost at ${this.#time(end)}`}\n    was: ${was.join(', ')}\n    troubles: ${troubles.join(', ') || 'none'}`;
+    const was = near(truth, ({ from }) => from).map(({ from, number, cause }) => `${this.#time(from)} ${number === undefined ? `offline (${cause})` : show([number])}`);
+    const failures = this.#failures.map(({ what, from, to }) => `${what} from ${this.#time(from)} to ${this.#time(to)}`);
+    return `    saw: ${saw.join(', ')}${end === Infinity ? '' : `, connection lost at ${this.#time(end)}`}\n    was: ${was.join(', ')}\n    failures: ${failures.join(', ') || 'none'}`;
   }
 }
 
-/** What a follower sees on one line. */
-class Line {
+/** What a follower sees on one connection. */
+class FollowerConnection {
   static #last = 0;
 
   constructor(history, name) {
     this.history = history;
     this.follower = name;
-    this.name = `${name}#${(Line.#last += 1)}`;
+    this.name = `${name}#${(FollowerConnection.#last += 1)}`;
   }
 
-  /** The answer to a follow. @param {(number | null)[]} numbers @param {string} [besides] what was told with it */
-  snapshot(user, numbers, besides) {
-    if (!this.isLost) this.history.seen(this, user, numbers, besides, true);
+  /** Records the reply to a follow. @param {(number | null)[]} numbers @param {string} [details] that came with it */
+  snapshot(user, numbers, details) {
+    if (!this.isClosed) this.history.onView(this, user, numbers, details, true);
   }
 
-  /** Something told unasked. @param {(number | null)[]} numbers @param {string} [besides] what was told with it */
-  told(user, numbers, besides) {
-    if (this.isLost) return;
-    this.history.told += 1;
-    this.history.seen(this, user, numbers, besides, false);
+  /** Records an update. @param {(number | null)[]} numbers @param {string} [details] that came with it */
+  update(user, numbers, details) {
+    if (this.isClosed) return;
+    this.history.updateCount += 1;
+    this.history.onView(this, user, numbers, details, false);
   }
 
-  /** Nothing is seen on it any longer. */
-  lost() {
-    if (this.isLost) return;
-    this.isLost = true;
-    this.history.ended(this);
+  /** Ends the connection. */
+  close() {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.history.onClosed(this);
   }
 }
 
 /**
- * The first time that something older is seen of a connection than before. Every absence of a user ends a connection;
- * while its node does not know that, it stands beside the next and may be seen after it.
+ * Returns the first time that an older number of a connection is seen after a newer one. Every absence of a user ends a
+ * connection. Until its node knows that, the connection is shown together with the next one, and may be seen after it.
  */
-function backwards({ seen, user }, truth, doubts) {
+function backwards({ seen, user }, truth, uncertain) {
   const connections = new Map();
   let connection = 0;
   for (const { number } of truth) {
     if (number === undefined) connection += 1;
-    else if (number !== null && !doubts.has(`${user} ${number}`)) connections.set(number, connection);
+    else if (number !== null && !uncertain.has(`${user} ${number}`)) connections.set(number, connection);
   }
   const newest = new Map();
   for (const { at, numbers } of seen) {
     for (const number of numbers.filter((each) => each !== null)) {
-      const whose = connections.get(number);
-      if (whose === undefined) continue;
-      if (number < newest.get(whose)) return { at, fault: `goes backwards from ${newest.get(whose)} to ${number}` };
-      newest.set(whose, number);
+      const origin = connections.get(number);
+      if (origin === undefined) continue;
+      if (number < newest.get(origin)) return { at, fault: `goes backwards from ${newest.get(origin)} to ${number}` };
+      newest.set(origin, number);
     }
   }
   return undefined;

@@ -1,11 +1,11 @@
-// Several nodes of the built server over one Redis.
+// Several nodes of the built server on one Redis.
 
 import { randomUUID } from 'node:crypto';
 
-import { IM } from '../../sdk/harness/im-people.mjs';
 import { startServer } from '../../sdk/harness/server.mjs';
+import { TENCENT_SETTINGS } from '../../sdk/harness/tencent.mjs';
 import { DEADLINE } from '../../sdk/harness/wait.mjs';
-import { Gate } from './gate.mjs';
+import { LoadBalancer } from './load-balancer.mjs';
 import { freePort } from './ports.mjs';
 
 /** The key of the server API. */
@@ -13,13 +13,13 @@ export const API_KEY = 'a key of these tests';
 
 const running = new Set();
 process.on('exit', () => {
-  // A process that stands still would outlive us.
+  // A suspended process would outlive this one.
   for (const node of running) node.abandon();
 });
 
-/** One node: a process that may end and begin again, under one name and address. */
+/** One node: a process that may exit and start again with the same name and address. */
 export class Node {
-  /** No client is to be sent here. */ isOut = true;
+  /** Whether load balancers must not route clients here. */ isUnavailable = true;
   #log = '';
 
   constructor(name, port, env) {
@@ -32,7 +32,7 @@ export class Node {
     return this.server.pid;
   }
 
-  /** Everything that it has written, in all its lives. */
+  /** Returns the output of all its processes. */
   log() {
     return this.#log + (this.server?.log() ?? '');
   }
@@ -40,44 +40,44 @@ export class Node {
   async starts() {
     this.server = await startServer({ env: this.env, address: this.address });
     running.add(this);
-    this.isOut = false;
+    this.isUnavailable = false;
   }
 
-  /** As a machine that is lost. */
+  /** Ends at once, as on a lost machine. */
   async kill() {
     await this.#ends('SIGKILL');
   }
 
-  /** In good order. */
+  /** Stops in order. */
   async drains() {
     await this.#ends('SIGTERM');
   }
 
-  freeze() {
-    this.isOut = true;
+  suspend() {
+    this.isUnavailable = true;
     process.kill(this.pid, 'SIGSTOP');
   }
 
-  thaw() {
+  resume() {
     process.kill(this.pid, 'SIGCONT');
-    this.isOut = false;
+    this.isUnavailable = false;
   }
 
-  /** Calls a method of the server API: its `result`. */
-  async asks(method, params = {}) {
-    const { error, result } = await this.asked(method, params);
+  /** Calls a method of the server API and returns its `result`. */
+  async call(method, params = {}) {
+    const { error, result } = await this.request(method, params);
     if (error) throw new Error(`${this.name} answers ${method} with ${JSON.stringify(error)}`);
     return result;
   }
 
-  /** Likewise, with the error too. */
-  async asked(method, params = {}) {
+  /** Calls a method of the server API and returns the whole reply. */
+  async request(method, params = {}) {
     const headers = { 'X-API-Key': API_KEY, 'Content-Type': 'application/json' };
     const response = await fetch(`${this.url}/api/${method}`, { method: 'POST', headers, body: JSON.stringify(params), signal: AbortSignal.timeout(DEADLINE) });
     return response.json();
   }
 
-  /** The sum of a metric's samples whose line has all these words. */
+  /** Returns the sum of a metric's samples that contain all these words. */
   async metric(name, ...words) {
     const text = await (await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(DEADLINE) })).text();
     const samples = text.split('\n').filter((line) => line.startsWith(name) && words.every((word) => line.includes(word)));
@@ -90,7 +90,7 @@ export class Node {
   }
 
   async #ends(signal) {
-    this.isOut = true;
+    this.isUnavailable = true;
     const { server } = this;
     const exit = await server.stop(signal);
     running.delete(this);
@@ -100,9 +100,9 @@ export class Node {
   }
 }
 
-/** The settings of every node; names and places besides. */
+/** The settings of every node, without its name and addresses. */
 const SETTINGS = {
-  ...IM,
+  ...TENCENT_SETTINGS,
   HEREABOUTS_HTTP_API__KEY: API_KEY,
   HEREABOUTS_STORE__KIND: 'memory',
   HEREABOUTS_SERVER__WORKERS: '1',
@@ -111,8 +111,8 @@ const SETTINGS = {
 };
 
 /**
- * Starts nodes over a Redis, and a gate to each, which others take over.
- * @param {import('node:test').TestContext | undefined} t ends them; without one, `stop` does
+ * Starts nodes on a Redis, and for each node a load balancer that prefers it.
+ * @param {import('node:test').TestContext | undefined} t stops them; without it, `stop` does
  * @param {string} redis its address, or several with blanks between
  * @param {{count?: number, env?: Record<string, string>}} [options]
  */
@@ -124,18 +124,18 @@ export async function startNodes(t, redis, { count = 3, env = {} } = {}) {
     const name = `n${at + 1}`;
     nodes.push(new Node(name, await freePort(), { ...settings, HEREABOUTS_CLUSTER__NODE: name }));
   }
-  const gates = [];
+  const balancers = [];
   const stop = async () => {
-    await Promise.all(gates.map((gate) => gate.close()));
-    const left = nodes.filter(({ server }) => server);
-    // A node that stands still takes no other signal.
-    for (const node of left) process.kill(node.pid, 'SIGCONT');
-    await Promise.all(left.map((node) => node.kill()));
+    await Promise.all(balancers.map((balancer) => balancer.close()));
+    const started = nodes.filter(({ server }) => server);
+    // A suspended node handles no other signal.
+    for (const node of started) process.kill(node.pid, 'SIGCONT');
+    await Promise.all(started.map((node) => node.kill()));
     const panicked = nodes.find((node) => node.log().includes('panicked at'));
     if (panicked) throw new Error(`${panicked.name} panicked:\n${panicked.log()}`);
   };
   t?.after(stop);
   await Promise.all(nodes.map((node) => node.starts()));
-  for (const [at] of nodes.entries()) gates.push(await Gate.open([...nodes.slice(at), ...nodes.slice(0, at)]));
-  return { nodes, gates, stop, prefix };
+  for (const [at] of nodes.entries()) balancers.push(await LoadBalancer.open([...nodes.slice(at), ...nodes.slice(0, at)]));
+  return { nodes, balancers, stop, prefix };
 }

@@ -1,16 +1,16 @@
-// Free ports of loopback, below those that the kernel gives to outgoing connections: what is free stays free.
+// Free ports of loopback, below the range that the kernel uses for outgoing connections, so that a free port stays free.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** The bus of a Redis Cluster's server has the port this much above its own. */
+/** The offset of the cluster bus's port of a Redis server. */
 const BUS = 10_000;
 const FIRST = 12_000;
 const COUNT = 9_000;
 
 const given = new Set();
 
-/** A port that nobody has, nor the one of its bus. */
+/** Returns a port that is free, as is that of its cluster bus. */
 export async function freePort() {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * COUNT);

@@ -1,5 +1,5 @@
-// Redis as operators run it: one server, several, a Cluster, a master with a replica and its sentinel. Each server is a
-// process of its own with a folder of its own, and is ended by its process id.
+// Redis as operators run it: one server, several, a Cluster, a master with a replica and a sentinel. Each server is a process
+// with its own folder, and is ended by its process id.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ export class Redis {
   #exited;
 
   /**
-   * @param {import('node:test').TestContext | undefined} t ends it; without one, `stop` does
+   * @param {import('node:test').TestContext | undefined} t stops it; without it, `stop` does
    * @param {...string} settings as on its command line
    */
   static async start(t, ...settings) {
@@ -37,12 +37,12 @@ export class Redis {
     return redis;
   }
 
-  /** A sentinel that watches `redis` under the name `main`, and gives another the lead after `patience` ms without it. */
-  static async sentinel(t, redis, patience = 1000) {
+  /** Starts a sentinel that watches `redis` under the name `main` and promotes another server after `downAfter` ms without it. */
+  static async sentinel(t, redis, downAfter = 1000) {
     const sentinel = new Redis(await freePort(), ['--sentinel']);
     sentinel.#settingsFile = [
       `sentinel monitor main 127.0.0.1 ${redis.port} 1`,
-      `sentinel down-after-milliseconds main ${patience}`,
+      `sentinel down-after-milliseconds main ${downAfter}`,
       'sentinel failover-timeout main 5000',
     ].join('\n');
     t?.after(() => sentinel.stop());
@@ -65,7 +65,7 @@ export class Redis {
     return this.#log;
   }
 
-  /** Starts the process, again after a `kill`: what it had written is there, unless `isEmpty`. */
+  /** Starts the process, for the first time or after a `kill`. Its data is kept, unless `isEmpty`. */
   async starts(ready = 'Ready to accept connections', { isEmpty = false } = {}) {
     if (isEmpty) {
       rmSync(this.#folder, { recursive: true, force: true });
@@ -85,7 +85,7 @@ export class Redis {
     this.#child = child;
     running.add(this);
     this.#exited = once(child, 'close').then(() => running.delete(this));
-    const complaint = (what) => new Error(`redis-server ${what}; it wrote:\n${this.#log}`);
+    const error = (what) => new Error(`redis-server ${what}; it wrote:\n${this.#log}`);
     const started = new Promise((resolve, reject) => {
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding('utf8').on('data', (text) => {
@@ -94,39 +94,39 @@ export class Redis {
         });
       }
       child.once('error', reject);
-      this.#exited.then(() => reject(complaint('ended')));
+      this.#exited.then(() => reject(error('exited')));
     });
-    await within(START_DEADLINE, started, () => complaint('does not start'));
+    await within(START_DEADLINE, started, () => error('does not start'));
   }
 
-  /** Kills the process as a lost machine would; what it had is on its disk. */
+  /** Kills the process, as on a lost machine. Its data is on disk. */
   async kill() {
     this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
-  /** Lets it shut down in good order, its data on disk, and starts it again. */
+  /** Stops it in order, with its data on disk, and starts it again. */
   async restarts({ isEmpty = false } = {}) {
     this.#child.kill('SIGTERM');
     await this.#exited;
     await this.starts(undefined, { isEmpty });
   }
 
-  freeze() {
+  suspend() {
     this.#child.kill('SIGSTOP');
   }
 
-  thaw() {
+  resume() {
     this.#child.kill('SIGCONT');
   }
 
-  /** One command, by Redis's own client: its answer as text. @param {...string} words */
+  /** Sends a command by Redis's own client and returns the reply as text. @param {...string} words */
   async command(...words) {
     const { stdout } = await promisify(execFile)('redis-cli', ['-p', String(this.port), ...words], { timeout: START_DEADLINE });
     return stdout.trimEnd();
   }
 
-  /** Ends it and removes what it had. */
+  /** Ends it and removes its data. */
   async stop() {
     this.abandon();
     await this.#exited;
@@ -138,11 +138,11 @@ export class Redis {
   }
 }
 
-/** Ends a slice of the slots for each server. */
+/** The number of hash slots of a Redis Cluster. */
 const SLOTS = 16_384;
 
 /**
- * A Cluster of masters, each with its share of the slots, and its address.
+ * Starts a Cluster of masters with equal shares of the slots, and returns them with its address.
  * @param {import('node:test').TestContext} [t]
  */
 export async function startRedisCluster(t, count = 3) {
@@ -153,27 +153,27 @@ export async function startRedisCluster(t, count = 3) {
   for (const [at, master] of masters.entries()) await master.command('CLUSTER', 'SET-CONFIG-EPOCH', String(at + 1));
   for (const other of others) await first.command('CLUSTER', 'MEET', '127.0.0.1', String(other.port));
   for (const master of masters) {
-    const isWhole = (info) => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}`);
-    await eventually(() => master.command('CLUSTER', 'INFO'), isWhole, 'a whole cluster');
+    const isComplete = (info) => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}`);
+    await eventually(() => master.command('CLUSTER', 'INFO'), isComplete, 'a complete cluster');
   }
   return { masters, url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}` };
 }
 
 const share = (at, count) => Math.floor((SLOTS * at) / count);
 
-/** Moves some slots from one master to another, keys and all, as operators do. */
+/** Moves slots with their keys from one master to another, as operators do. */
 export async function reshard(from, to, slots) {
   const [source, target] = await Promise.all([from, to].map((master) => master.command('CLUSTER', 'MYID')));
   const options = ['--cluster-from', source, '--cluster-to', target, '--cluster-slots', String(slots), '--cluster-yes'];
   await promisify(execFile)('redis-cli', ['--cluster', 'reshard', `127.0.0.1:${from.port}`, ...options], { timeout: 60_000 });
 }
 
-/** A master, a replica that has all of it, the sentinel that watches them, and their address; `patience` as for `Redis.sentinel`. */
-export async function startSentinel(t, patience) {
+/** Starts a master, a replica in step with it, and a sentinel, and returns them with their address. `downAfter` as in `Redis.sentinel`. */
+export async function startSentinel(t, downAfter) {
   const master = await Redis.start(t);
   const replica = await Redis.start(t, '--replicaof', '127.0.0.1', String(master.port));
   await eventually(() => replica.command('INFO', 'replication'), (info) => info.includes('master_link_status:up'), 'a replica in step');
-  const sentinel = await Redis.sentinel(t, master, patience);
-  await eventually(() => sentinel.command('SENTINEL', 'REPLICAS', 'main'), (answer) => answer.includes(String(replica.port)), 'a known replica');
+  const sentinel = await Redis.sentinel(t, master, downAfter);
+  await eventually(() => sentinel.command('SENTINEL', 'REPLICAS', 'main'), (reply) => reply.includes(String(replica.port)), 'a known replica');
   return { master, replica, sentinel, url: `redis+sentinel://127.0.0.1:${sentinel.port}/main` };
 }

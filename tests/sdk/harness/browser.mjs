@@ -1,4 +1,4 @@
-// A real Chromium, without a window.
+// Chromium, headless.
 
 import { chromium } from 'playwright-core';
 

@@ -1,4 +1,4 @@
-// The server under test: a process of its own, on a port of its own, with a folder of its own.
+// The server under test: a process with its own port and folder.
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ const START_DEADLINE = 20_000;
 const STOP_DEADLINE = 20_000;
 const READY = /listening on http:\/\/(127\.0\.0\.1):(\d+)/;
 
-/** Servers that still run; whatever a test does, none outlives this process. */
+/** Servers that run. None outlives this process. */
 const running = new Set();
 
 process.on('exit', () => {
@@ -24,20 +24,20 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => process.exit(1));
 }
 
-/** An empty folder that goes away with this process. */
+/** Creates an empty folder which is removed when this process exits. */
 export function temporaryFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'hereabouts-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** This process's environment without what is meant for the server, and with `env`. */
+/** Returns this process's environment without the server's settings, and with `env`. */
 function environment(env) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HEREABOUTS_'));
   return { ...Object.fromEntries(inherited), ...env };
 }
 
-/** What the binary prints, run to its end in an empty folder. @param {string[]} args @param {Record<string, string>} env */
+/** Runs the binary in an empty folder until it exits, and returns its output. @param {string[]} args @param {Record<string, string>} env */
 export async function runBinary(args, env) {
   const { stdout } = await promisify(execFile)(BINARY, args, { cwd: temporaryFolder(), env: environment(env) });
   return stdout;
@@ -46,8 +46,8 @@ export async function runBinary(args, env) {
 /**
  * Starts a server and waits until it listens.
  * @param {{env?: Record<string, string>, dataDir?: string, address?: string}} [options] `env` as in `{HEREABOUTS_NAKAMA__TOKEN_EXPIRY: '1s'}`;
- *   with `dataDir` the accounts stay there after `stop`, for another server to find; `address` is a free port unless it
- *   is that of a server that was here before
+ *   with `dataDir` the accounts stay there after `stop`, for another server; `address` is a free port by default, and may be
+ *   that of a server that has stopped
  */
 export async function startServer({ env = {}, dataDir, address = '127.0.0.1:0' } = {}) {
   const server = new Server(env, dataDir, address);
@@ -63,7 +63,7 @@ class Server {
   #logged;
 
   constructor(env, dataDir = join(this.#folder, 'data'), address) {
-    // The working folder is the server's own, so that no configuration file of this machine is read.
+    // The working folder is empty, so that the server reads no configuration file of this machine.
     this.#child = spawn(BINARY, ['--address', address], {
       cwd: this.#folder,
       env: environment({ HEREABOUTS_STORE__PATH: dataDir, ...env }),
@@ -76,7 +76,7 @@ class Server {
         this.#logged?.();
       });
     }
-    /** Resolves with `{code, signal}` once the process is gone; never rejects. */
+    /** Resolves with `{code, signal}` when the process has exited. Never rejects. */
     this.exited = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         this.#log += `${error.message}\n`;
@@ -94,21 +94,21 @@ class Server {
     return this.#child.pid;
   }
 
-  /** Everything the server has written so far. */
+  /** Returns the server's output so far. */
   log() {
     return this.#log;
   }
 
-  /** Waits until the server has logged that it listens, and learns where. */
+  /** Waits until the server has logged the address on which it listens. */
   async listens() {
     const ready = new Promise((resolve, reject) => {
       this.#logged = () => {
         const found = READY.exec(this.#log);
         if (found) resolve(found);
       };
-      this.exited.then(({ code, signal }) => reject(this.#complaint(`exited (${signal ?? code}) before it listened`)));
+      this.exited.then(({ code, signal }) => reject(this.#error(`exited (${signal ?? code}) before it listened`)));
     });
-    const [, host, port] = await within(START_DEADLINE, ready, () => this.#complaint('does not listen')).catch((error) => {
+    const [, host, port] = await within(START_DEADLINE, ready, () => this.#error('does not listen')).catch((error) => {
       this.abandon();
       throw error;
     });
@@ -119,33 +119,33 @@ class Server {
   }
 
   /**
-   * Stops the server by its process id and waits until it is gone. An orderly stop must end with code 0, and no
-   * server may have panicked.
+   * Stops the server by its process id and waits until it has exited. An orderly stop must end with code 0, and the server
+   * must not have panicked.
    * @param {NodeJS.Signals} [signal]
    * @returns {Promise<{code: number | null, signal: string | null}>}
    */
   async stop(signal = 'SIGTERM') {
     if (!this.#stopping) {
       this.#stopping = true;
-      if (!running.has(this)) throw this.#complaint('was gone before it was stopped');
+      if (!running.has(this)) throw this.#error('exited before it was stopped');
       this.#child.kill(signal);
     }
-    const exit = await within(STOP_DEADLINE, this.exited, () => this.#complaint(`ignores ${signal}`)).catch(async (error) => {
+    const exit = await within(STOP_DEADLINE, this.exited, () => this.#error(`ignores ${signal}`)).catch(async (error) => {
       this.abandon();
       throw error;
     });
-    if (signal === 'SIGTERM' && exit.code !== 0) throw this.#complaint(`stopped with ${exit.signal ?? `code ${exit.code}`}`);
-    if (this.#log.includes('panicked at')) throw this.#complaint('panicked');
+    if (signal === 'SIGTERM' && exit.code !== 0) throw this.#error(`stopped with ${exit.signal ?? `code ${exit.code}`}`);
+    if (this.#log.includes('panicked at')) throw this.#error('panicked');
     return exit;
   }
 
-  /** Kills the process and waits for nothing. */
+  /** Kills the process without waiting for its end. */
   abandon() {
     this.#child.kill('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #complaint(what) {
+  #error(what) {
     return new Error(`the server (${BINARY}) ${what}; it wrote:\n${this.#log || '(nothing)'}`);
   }
 }

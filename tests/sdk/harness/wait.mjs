@@ -1,40 +1,40 @@
-// Waiting: always for something, never longer than a deadline, never for time to pass.
+// Waits: always for an event, never longer than a deadline, never for time to pass.
 
-/** How long anything may take that should take milliseconds; generous, for busy machines. */
+/** Maximum time for an operation that should take milliseconds. Generous, for busy machines. In milliseconds. */
 export const DEADLINE = 10_000;
 
 /**
- * The outcome of `promise`, or the error that `complain` makes when the deadline passes first.
- * @template T @param {number} deadline in milliseconds @param {Promise<T>} promise @param {() => Error} complain
+ * Returns the outcome of `promise`, or rejects with the error of `timeout` when the deadline passes first.
+ * @template T @param {number} deadline in milliseconds @param {Promise<T>} promise @param {() => Error} timeout
  * @returns {Promise<T>}
  */
-export function within(deadline, promise, complain) {
+export function within(deadline, promise, timeout) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(complain()), deadline);
+    timer = setTimeout(() => reject(timeout()), deadline);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 /**
- * Asks again and again, each time with a full round trip, until the answer is accepted.
- * @template T @param {() => Promise<T>} ask @param {(answer: T) => boolean} accept @param {string} what in words
+ * Repeats a request until its reply is accepted.
+ * @template T @param {() => Promise<T>} request @param {(reply: T) => boolean} accept @param {string} what in words
  * @param {number} [deadline] in milliseconds
  * @returns {Promise<T>}
  */
-export async function eventually(ask, accept, what, deadline = DEADLINE) {
+export async function eventually(request, accept, what, deadline = DEADLINE) {
   const end = Date.now() + deadline;
   for (;;) {
-    const answer = await ask();
-    if (accept(answer)) return answer;
-    if (Date.now() > end) throw new Error(`never: ${what}; the last answer was ${JSON.stringify(answer)}`);
+    const reply = await request();
+    if (accept(reply)) return reply;
+    if (Date.now() > end) throw new Error(`never: ${what}; the last reply was ${JSON.stringify(reply)}`);
   }
 }
 
-/** A list that can be waited on. @template T */
+/** A list to wait on. @template T */
 export class Inbox {
-  /** Everything that ever came in, for messages. @type {T[]} */ all = [];
-  /** What came in and was not taken. @type {T[]} */ unread = [];
+  /** All items so far, for error messages. @type {T[]} */ all = [];
+  /** Items that were not taken yet. @type {T[]} */ unread = [];
   #waiters = new Set();
 
   /** @param {T} item */
@@ -45,11 +45,11 @@ export class Inbox {
   }
 
   /**
-   * Takes the oldest item that is wanted, waiting for it if need be.
-   * @param {(item: T) => boolean} wanted @param {() => Error} complain
+   * Takes the oldest item that is wanted, and waits for it if there is none.
+   * @param {(item: T) => boolean} wanted @param {() => Error} timeout
    * @returns {Promise<T>}
    */
-  take(wanted, complain) {
+  take(wanted, timeout) {
     let look;
     const found = new Promise((resolve) => {
       look = () => {
@@ -61,6 +61,6 @@ export class Inbox {
     });
     this.#waiters.add(look);
     look();
-    return within(DEADLINE, found, complain).finally(() => this.#waiters.delete(look));
+    return within(DEADLINE, found, timeout).finally(() => this.#waiters.delete(look));
   }
 }

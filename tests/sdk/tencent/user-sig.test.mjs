@@ -1,4 +1,4 @@
-// userSigs: those of Tencent's own package let accounts in, and those of the server's command line are what it makes.
+// userSigs: the server accepts those of Tencent's own package, and its command line makes the same ones.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -8,13 +8,13 @@ import { inflateSync } from 'node:zlib';
 import WebSocket from 'ws';
 
 import Chat from '../../../static/chat.js';
-import { IM, SDK_APP_ID, SECRET_KEY, userSigOf } from '../harness/im-people.mjs';
 import { runBinary, startServer } from '../harness/server.mjs';
+import { SDK_APP_ID, SECRET_KEY, TENCENT_SETTINGS, userSigOf } from '../harness/tencent.mjs';
 
 const { Api } = createRequire(import.meta.url)('tls-sig-api-v2');
 
-/** What is in a userSig. */
-function read(userSig) {
+/** Returns the content of a userSig. */
+function unpack(userSig) {
   const packed = userSig.replaceAll('*', '+').replaceAll('-', '/').replaceAll('_', '=');
   return JSON.parse(inflateSync(Buffer.from(packed, 'base64')));
 }
@@ -22,11 +22,11 @@ function read(userSig) {
 describe('a userSig', () => {
   let server;
   before(async () => {
-    server = await startServer({ env: IM });
+    server = await startServer({ env: TENCENT_SETTINGS });
   });
   after(() => server?.stop());
 
-  /** What a login with it comes to: the user that is logged in, or the error's code. */
+  /** Logs in and returns the user, or the error's code. */
   async function login(userID, userSig) {
     const chat = Chat.create({ SDKAppID: SDK_APP_ID, proxyServer: `${server.url.replace(/^http/, 'ws')}/im` }, { WebSocket });
     try {
@@ -36,23 +36,23 @@ describe('a userSig', () => {
     }
   }
 
-  test('of the package lets in', async () => {
+  test('of the package is accepted', async () => {
     const api = new Api(SDK_APP_ID, SECRET_KEY);
     assert.equal(await login('alice', api.genUserSig('alice', 60)), 'alice');
     assert.equal(await login('alice', api.genPrivateMapKey('alice', 60, 10_000, 255)), 'alice', 'with a userbuf');
     assert.equal(await login('alice', api.genPrivateMapKeyWithStringRoomID('alice', 60, 'room', 255)), 'alice');
   });
 
-  test('of the package that is no good has its code', async () => {
+  test('of the package that is invalid is refused with its code', async () => {
     assert.equal(await login('bob', userSigOf('alice')), 70013);
     assert.equal(await login('alice', userSigOf('alice', { expire: 0 })), 70001);
     assert.equal(await login('alice', userSigOf('alice', { secretKey: 'another' })), 70003);
     assert.equal(await login('alice', userSigOf('alice', { SDKAppID: SDK_APP_ID + 1 })), 70014);
   });
 
-  test('of the command line is what the package makes, and lets in', async () => {
-    const userSig = (await runBinary(['user-sig', 'alice', '--expire', '1h'], IM)).trim();
-    const { 'TLS.sig': signature, 'TLS.time': time, ...document } = read(userSig);
+  test('of the command line is the same as of the package, and is accepted', async () => {
+    const userSig = (await runBinary(['user-sig', 'alice', '--expire', '1h'], TENCENT_SETTINGS)).trim();
+    const { 'TLS.sig': signature, 'TLS.time': time, ...document } = unpack(userSig);
     assert.deepEqual(document, { 'TLS.ver': '2.0', 'TLS.identifier': 'alice', 'TLS.sdkappid': SDK_APP_ID, 'TLS.expire': 3600 });
     assert.equal(signature, new Api(SDK_APP_ID, SECRET_KEY)._hmacsha256('alice', time, 3600, null));
     assert.notEqual(signature, new Api(SDK_APP_ID, 'another')._hmacsha256('alice', time, 3600, null));

@@ -1,4 +1,4 @@
-// Centrifugo's SDK in a real browser, from a page of another origin, which has to be allowed.
+// Centrifugo's SDK in a real browser, on a page of another origin, which the server must allow.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -7,16 +7,17 @@ import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { launchBrowser } from './harness/browser.mjs';
-import { FORMATS, centrifuge, tokenOf } from './harness/centrifuge.mjs';
+import { CENTRIFUGO_ENCODINGS, tokenOf } from './harness/centrifugo.mjs';
+import { peopleIn } from './harness/people.mjs';
 import { startServer } from './harness/server.mjs';
 
 /** In milliseconds. */
-const PATIENCE = 60_000;
+const TEST_DEADLINE = 60_000;
 
-/** The SDK as published, by format. */
+/** The published SDK, by encoding. */
 const BUILDS = { json: 'centrifuge.js', protobuf: 'centrifuge.protobuf.js' };
 
-/** Runs in the page: connects, follows `user`, says something and returns what it saw. */
+/** Runs in the page: connects, follows `user`, sets a status and returns what it saw. */
 async function conversationInPage({ url, token, user, isProtobuf }) {
   const encode = (data) => (isProtobuf ? new TextEncoder().encode(JSON.stringify(data)) : data);
   const decode = (data) => (isProtobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
@@ -40,7 +41,7 @@ async function conversationInPage({ url, token, user, isProtobuf }) {
   return seen;
 }
 
-/** Runs in the page: what becomes of a connection that is not let in. */
+/** Runs in the page: connects and returns the error. */
 function refusalInPage({ url, token }) {
   const client = new globalThis.Centrifuge(url, { token });
   return new Promise((resolve) => {
@@ -54,15 +55,15 @@ function refusalInPage({ url, token }) {
 }
 
 describe('a page of another origin', () => {
-  let elsewhere, server, closed, browser;
+  let otherServer, server, closed, browser;
   before(async () => {
-    elsewhere = await otherOrigin();
-    const env = { HEREABOUTS_CENTRIFUGO__CLIENT__ALLOWED_ORIGINS: `http://nowhere.example ${elsewhere.origin}` };
+    otherServer = await startOtherServer();
+    const env = { HEREABOUTS_CENTRIFUGO__CLIENT__ALLOWED_ORIGINS: `http://nowhere.example ${otherServer.origin}` };
     [server, closed, browser] = await Promise.all([startServer({ env }), startServer(), launchBrowser()]);
   });
   after(async () => {
     await browser?.close();
-    elsewhere?.close();
+    otherServer?.close();
     await Promise.all([server?.stop(), closed?.stop()]);
   });
 
@@ -70,45 +71,44 @@ describe('a page of another origin', () => {
     const context = await browser.newContext();
     t.after(() => context.close());
     const page = await context.newPage();
-    await page.goto(elsewhere.origin);
-    await page.addScriptTag({ url: `${elsewhere.origin}/${build}` });
+    await page.goto(otherServer.origin);
+    await page.addScriptTag({ url: `${otherServer.origin}/${build}` });
     return page;
   }
 
   const urlOf = ({ address }) => `ws://${address}/connection/websocket`;
 
-  for (const format of FORMATS) {
-    test(`talks over ${format}`, { timeout: PATIENCE }, async (t) => {
-      const [here, there] = [`page-${format}`, `node-${format}`];
-      const page = await visit(t, BUILDS[format]);
-      const node = centrifuge(t, server, 'json', { claims: { sub: there } });
-      await node.connects();
-      const ofPage = await node.follows(here);
-      const place = { url: urlOf(server), token: tokenOf({ sub: here }), user: there, isProtobuf: format === 'protobuf' };
-      const talking = page.evaluate(conversationInPage, place);
-      await ofPage.seesAtLast({ state: 'from a page' });
-      await node.updates({ state: 'from Node' });
-      const seen = await talking;
+  for (const encoding of CENTRIFUGO_ENCODINGS) {
+    test(`sees and sets statuses over ${encoding}`, { timeout: TEST_DEADLINE }, async (t) => {
+      const alice = `page-${encoding}`;
+      const page = await visit(t, BUILDS[encoding]);
+      const bob = await peopleIn(t, server, { dialect: 'centrifugo' })('bob', { userId: `node-${encoding}` });
+      await bob.follows({ userId: alice });
+      const place = { url: urlOf(server), token: tokenOf({ sub: alice }), user: bob.userId, isProtobuf: encoding === 'protobuf' };
+      const conversation = page.evaluate(conversationInPage, place);
+      await bob.eventuallySees(alice, { state: 'from a page' });
+      await bob.setsStatus('from Node');
+      const seen = await conversation;
       assert.deepEqual([seen[0], seen.at(-1)], [true, 'from Node']);
     });
   }
 
-  test('is not let in where no origin is allowed', { timeout: PATIENCE }, async (t) => {
+  test('is refused when the server allows no origin', { timeout: TEST_DEADLINE }, async (t) => {
     const page = await visit(t, BUILDS.json);
     const refusal = await page.evaluate(refusalInPage, { url: urlOf(closed), token: tokenOf({ sub: 'page' }) });
     assert.equal(refusal, 'transport closed');
   });
 });
 
-/** A web server that is not ours, on a port of its own. */
-async function otherOrigin() {
+/** Starts another web server. */
+async function startOtherServer() {
   const folder = new URL('node_modules/centrifuge/dist/', import.meta.url);
   const builds = Object.values(BUILDS);
   const files = new Map(await Promise.all(builds.map(async (name) => [`/${name}`, await readFile(new URL(name, folder))])));
   const http = createServer(({ url }, response) => {
     const script = files.get(url);
     response.writeHead(200, { 'Content-Type': `${script ? 'text/javascript' : 'text/html'}; charset=utf-8` });
-    response.end(script ?? '<!doctype html><title>elsewhere</title>');
+    response.end(script ?? '<!doctype html><title>another origin</title>');
   });
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

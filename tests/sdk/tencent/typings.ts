@@ -1,4 +1,4 @@
-// Compiled, never run: `chat.d.ts` against the typings of Tencent's own package.
+// Compares `chat.d.ts` with the typings of Tencent's own package. Compiled, never run.
 
 import TencentCloudChat, { type ChatSDK } from '@tencentcloud/chat';
 
@@ -19,13 +19,13 @@ type Surface = Pick<
   | 'destroy'
 >;
 
-// An instance is one of theirs, and it is made alike.
+// An instance has the type of theirs, and `create` has the same parameters.
 export const surface: Surface = Chat.create({ SDKAppID: 1 });
 export const create: (options: Parameters<typeof TencentCloudChat.create>[0]) => Surface = Chat.create;
 
-// Whatever theirs takes, ours takes.
-export type Taken<Name extends keyof Surface> = Parameters<ChatSDK[Name]> extends Parameters<Chat[Name]> ? true : never;
-export const taken: { [Name in keyof Surface]: Taken<Name> } = {
+// Ours accepts every argument that theirs accepts.
+export type Accepts<Name extends keyof Surface> = Parameters<ChatSDK[Name]> extends Parameters<Chat[Name]> ? true : never;
+export const accepts: { [Name in keyof Surface]: Accepts<Name> } = {
   login: true,
   logout: true,
   setSelfStatus: true,
@@ -45,7 +45,7 @@ type Ours<Constants> = { readonly [Name in keyof Constants]: Constants[Name] ext
 export const events = (ours: Ours<typeof Chat.EVENT>): Pick<Theirs<typeof TencentCloudChat.EVENT>, keyof typeof Chat.EVENT> => ours;
 export const types = (ours: Ours<typeof Chat.TYPES>): Pick<Theirs<typeof TencentCloudChat.TYPES>, keyof typeof Chat.TYPES> => ours;
 
-// And the check itself can fail.
+// The check itself can fail.
 // @ts-expect-error
 export const missing: ChatSDK = Chat.create({ SDKAppID: 1 });
 // @ts-expect-error

@@ -1,4 +1,4 @@
-// User status with Centrifugo's Python SDK, in both of its encodings. `PYTHON` is an interpreter that has it.
+// User status with Centrifugo's Python SDK, in both encodings. `PYTHON` is an interpreter with the SDK.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -6,13 +6,13 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { FORMATS, seconds, tokenOf } from './harness/centrifuge.mjs';
+import { CENTRIFUGO_ENCODINGS, seconds, tokenOf } from './harness/centrifugo.mjs';
 import { startServer } from './harness/server.mjs';
 
 const python = process.env.PYTHON;
 const script = fileURLToPath(new URL('python/conversation.py', import.meta.url));
 
-describe('centrifuge-python', { skip: python ? false : 'PYTHON names no interpreter with centrifuge-python: left out' }, () => {
+describe('centrifuge-python', { skip: python ? false : 'PYTHON is not set to an interpreter with centrifuge-python' }, () => {
   let server;
   before(async () => {
     const env = { HEREABOUTS_CENTRIFUGO__CLIENT__PING_INTERVAL: '1s', HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '500ms' };
@@ -20,8 +20,8 @@ describe('centrifuge-python', { skip: python ? false : 'PYTHON names no interpre
   });
   after(() => server?.stop());
 
-  for (const format of FORMATS) {
-    test(`holds its conversation in ${format}`, async () => {
+  for (const encoding of CENTRIFUGO_ENCODINGS) {
+    test(`sees and sets statuses in ${encoding}`, async () => {
       const env = {
         ...process.env,
         ALICE: tokenOf({ sub: 'alice' }),
@@ -30,7 +30,7 @@ describe('centrifuge-python', { skip: python ? false : 'PYTHON names no interpre
         WRONG: tokenOf({ sub: 'bob' }, 'another key'),
       };
       const url = `ws://${server.address}/connection/websocket`;
-      const { stdout } = await promisify(execFile)(python, [script, url, format], { env, timeout: 60_000 });
+      const { stdout } = await promisify(execFile)(python, [script, url, encoding], { env, timeout: 60_000 });
       assert.deepEqual(JSON.parse(stdout), {
         'wrong token': [3500, 'invalid token'],
         snapshot: ['subscribed', 'bob', true, ['']],

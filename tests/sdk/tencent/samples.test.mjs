@@ -1,17 +1,16 @@
-// Every sample of Tencent's documentation of user status, written with `static/chat.js`, in Chromium.
+// Every sample of Tencent's documentation of user status, with `static/chat.js`, in Chromium.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { launchBrowser } from '../harness/browser.mjs';
-import { IM, STATUS, imPeopleIn, userSigOf } from '../harness/im-people.mjs';
 import { startServer } from '../harness/server.mjs';
-
-const { ONLINE, OFFLINE, UNLOGINED } = STATUS;
+import { browserPeopleIn } from '../harness/tencent-browser.mjs';
+import { OFFLINE, ONLINE, TENCENT_SETTINGS, UNLOGINED, userSigOf } from '../harness/tencent.mjs';
 
 const status = (person, statusType, customStatus = '') => ({ userID: person.userID ?? person, statusType, customStatus });
 
-/** The samples, as an app has them. */
+/** The samples as an app contains them. */
 const samples = {
   setSelfStatus: ({ chat }) => chat.setSelfStatus({ customStatus: 'listening to music' }),
   clearSelfStatus: ({ chat }) => chat.setSelfStatus({ customStatus: '' }),
@@ -23,7 +22,7 @@ const samples = {
   listen: ({ chat, TencentCloudChat, log }) => {
     chat.on(TencentCloudChat.EVENT.USER_STATUS_UPDATED, (event) => {
       for (const { userID, statusType, customStatus } of event.data) {
-        log({ userID, statusType, customStatus, whose: userID === chat.getLoginUser() ? 'own' : 'another’s' });
+        log({ userID, statusType, customStatus, isOwn: userID === chat.getLoginUser() });
       }
     });
   },
@@ -33,22 +32,22 @@ const samples = {
 describe('the documentation’s samples with chat.js', () => {
   let browser, server;
   before(async () => {
-    [browser, server] = await Promise.all([launchBrowser(), startServer({ env: IM })]);
+    [browser, server] = await Promise.all([launchBrowser(), startServer({ env: TENCENT_SETTINGS })]);
   });
   after(async () => {
     await browser?.close();
     await server?.stop();
   });
-  const people = (t) => imPeopleIn(t, browser, server);
+  const people = (t) => browserPeopleIn(t, browser, server);
 
-  test('set and clear one’s own status, and hear of it', async (t) => {
+  test('a user sets and clears the own status, and gets the events', async (t) => {
     const alice = await people(t)('alice');
     await alice.runs(samples.listen);
     assert.deepEqual(await alice.runs(samples.setSelfStatus), { code: 0, data: status(alice, ONLINE, 'listening to music') });
-    await alice.logs({ ...status(alice, ONLINE, 'listening to music'), whose: 'own' });
-    await alice.forgets();
+    await alice.logs({ ...status(alice, ONLINE, 'listening to music'), isOwn: true });
+    await alice.clearsLog();
     assert.deepEqual(await alice.runs(samples.clearSelfStatus), { code: 0, data: status(alice, ONLINE) });
-    await alice.logs({ ...status(alice, ONLINE), whose: 'own' });
+    await alice.logs({ ...status(alice, ONLINE), isOwn: true });
   });
 
   test('a custom status has at most 100 bytes', async (t) => {
@@ -58,7 +57,7 @@ describe('the documentation’s samples with chat.js', () => {
     assert.equal((await set(`${'é'.repeat(50)}x`)).code, 6017);
   });
 
-  test('query one’s own status', async (t) => {
+  test('a user queries the own status', async (t) => {
     const alice = await people(t)('alice');
     await alice.runs(samples.setSelfStatus);
     const { code, data } = await alice.runs(samples.getOwnStatus);
@@ -66,19 +65,19 @@ describe('the documentation’s samples with chat.js', () => {
     assert.deepEqual(data, { successUserList: [status(alice, ONLINE, 'listening to music')], failureUserList: [] });
   });
 
-  test('query the status of others, online, lost and never seen', async (t) => {
+  test('a user queries others who are online, lost and unknown', async (t) => {
     const person = people(t);
     const [alice, bob, cleo] = [await person('alice'), await person('bob'), await person('cleo')];
     await bob.runs(samples.setSelfStatus);
     await alice.runs(samples.listen);
     await alice.runs(samples.subscribe, [cleo.userID]);
-    await cleo.closes();
+    await cleo.losesConnection();
     await alice.logs(status(cleo, OFFLINE));
     const { data } = await alice.runs(samples.getUserStatus, [bob.userID, cleo.userID, 'nobody']);
     assert.deepEqual(data.successUserList, [status(bob, ONLINE, 'listening to music'), status(cleo, OFFLINE), status('nobody', UNLOGINED)]);
   });
 
-  test('subscribe, hear of everything, unsubscribe from one', async (t) => {
+  test('a user subscribes, gets all events, and unsubscribes', async (t) => {
     const person = people(t);
     const [alice, bob, cleo] = [await person('alice'), await person('bob'), await person('cleo')];
     await alice.runs(samples.listen);
@@ -86,53 +85,53 @@ describe('the documentation’s samples with chat.js', () => {
     assert.equal(code, 0);
     assert.deepEqual(data.successUserList, [status(bob, ONLINE), status(cleo, ONLINE)]);
     await bob.runs(samples.setSelfStatus);
-    await alice.logs({ ...status(bob, ONLINE, 'listening to music'), whose: 'another’s' });
+    await alice.logs({ ...status(bob, ONLINE, 'listening to music'), isOwn: false });
     assert.deepEqual(await alice.runs(samples.unsubscribe, [bob.userID]), { code: 0, data: { failureUserList: [] } });
-    await alice.forgets();
+    await alice.clearsLog();
     await bob.runs(samples.clearSelfStatus);
     await cleo.runs(samples.setSelfStatus);
     await alice.logs(status(cleo, ONLINE, 'listening to music'));
     assert.deepEqual((await alice.logged()).map(({ userID }) => userID), [cleo.userID], 'nothing of bob');
     await alice.runs(samples.unsubscribeAll);
-    await alice.forgets();
+    await alice.clearsLog();
     await cleo.runs(samples.clearSelfStatus);
     await alice.runs(samples.setSelfStatus);
     await alice.logs(status(alice, ONLINE, 'listening to music'));
     assert.deepEqual((await alice.logged()).map(({ userID }) => userID), [alice.userID], 'nothing of cleo');
   });
 
-  test('nobody subscribes to oneself', async (t) => {
+  test('a user cannot subscribe to oneself', async (t) => {
     const alice = await people(t)('alice');
     const { data } = await alice.runs(samples.subscribe, [alice.userID]);
     assert.deepEqual([data.successUserList, data.failureUserList.map(({ userID }) => userID)], [[], [alice.userID]]);
   });
 
-  test('a closed window is offline and clears the custom status, a logout is not logged in', async (t) => {
+  test('a user is offline without a custom status after a closed window, and not logged in after a logout', async (t) => {
     const person = people(t);
     const [alice, bob, cleo] = [await person('alice'), await person('bob'), await person('cleo')];
     for (const each of [bob, cleo]) await each.runs(samples.setSelfStatus);
     await alice.runs(samples.listen);
     await alice.runs(samples.subscribe, [bob.userID, cleo.userID]);
-    await bob.closes();
+    await bob.losesConnection();
     await alice.logs(status(bob, OFFLINE));
     assert.deepEqual(await cleo.runs(samples.logout), { code: 0, data: {} });
     await alice.logs(status(cleo, UNLOGINED));
-    const told = (await alice.logged()).map(({ userID, statusType }) => [userID, statusType]);
-    assert.deepEqual(told, [[bob.userID, OFFLINE], [cleo.userID, UNLOGINED]], 'one notification each');
+    const events = (await alice.logged()).map(({ userID, statusType }) => [userID, statusType]);
+    assert.deepEqual(events, [[bob.userID, OFFLINE], [cleo.userID, UNLOGINED]], 'one notification each');
   });
 
-  test('what is set on one device is told on all', async (t) => {
+  test('every device of a user gets the status that one of them sets', async (t) => {
     const alice = await people(t)('alice');
     const phone = await alice.anotherDevice();
     for (const device of [alice, phone]) await device.runs(samples.listen);
     await phone.runs(samples.setSelfStatus);
-    for (const device of [alice, phone]) await device.logs({ ...status(alice, ONLINE, 'listening to music'), whose: 'own' });
-    await phone.closes();
+    for (const device of [alice, phone]) await device.logs({ ...status(alice, ONLINE, 'listening to music'), isOwn: true });
+    await phone.losesConnection();
     const { data } = await alice.runs(samples.getOwnStatus);
     assert.deepEqual(data.successUserList, [status(alice, ONLINE, 'listening to music')], 'one device is left');
   });
 
-  test('a userSig that is no good has its own code', async (t) => {
+  test('an invalid userSig is refused with its own code', async (t) => {
     const alice = await people(t)('alice');
     await alice.runs(samples.logout);
     const code = async (userSig) => (await alice.logsIn(userSig)).code;
@@ -146,10 +145,10 @@ describe('the documentation’s samples with chat.js', () => {
 });
 
 describe('with status notification switched off', () => {
-  test('others are 72001, oneself is not', async (t) => {
-    const [browser, server] = await Promise.all([launchBrowser(), startServer({ env: { ...IM, HEREABOUTS_TENCENT__STATUS_NOTIFICATION: 'false' } })]);
+  test('requests about others are refused with 72001, those about oneself are not', async (t) => {
+    const [browser, server] = await Promise.all([launchBrowser(), startServer({ env: { ...TENCENT_SETTINGS, HEREABOUTS_TENCENT__STATUS_NOTIFICATION: 'false' } })]);
     t.after(() => Promise.all([browser.close(), server.stop()]));
-    const alice = await imPeopleIn(t, browser, server)('alice');
+    const alice = await browserPeopleIn(t, browser, server)('alice');
     for (const sample of ['subscribe', 'unsubscribe', 'getUserStatus']) {
       assert.equal((await alice.runs(samples[sample], ['bob'])).code, 72001, sample);
     }
