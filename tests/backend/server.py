@@ -1,4 +1,4 @@
-"""The built binary on free ports, in a folder of its own."""
+"""The built binary on free ports, with its own folder."""
 
 import os
 import queue
@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 import threading
 
-KEY = "<API_KEY>"  # as the documentation's curl lines have it
+KEY = "<API_KEY>"  # as in the curl commands of the documentation
 
 
 class Server:
-    """Runs while it is used as a context."""
+    """A server that runs while it is used as a context."""
 
     def __init__(self, **settings):
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HEREABOUTS_")}
@@ -58,4 +58,4 @@ class Server:
         code = self.process.wait(timeout=20)
         self.process.stderr.close()
         self.folder.cleanup()
-        assert code == 0, f"the server ended with {code}"
+        assert code == 0, f"the server exited with {code}"

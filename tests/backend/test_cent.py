@@ -39,7 +39,7 @@ class Synchronous(unittest.TestCase):
         statuses = self.client.get_user_status(GetUserStatusRequest(users=["42"])).statuses
         self.assertEqual(statuses[0].active, 0)
 
-    def test_a_batch_is_answered_in_its_order(self):
+    def test_a_batch_is_answered_in_order(self):
         for parallel in [False, True]:
             requests = [
                 UpdateUserStatusRequest(users=["50"]),
@@ -51,15 +51,15 @@ class Synchronous(unittest.TestCase):
             self.assertEqual(replies[2].statuses[0].user, "51")
             self.assertTrue(replies[1].nodes[0].uid)
 
-    def test_nobody_is_an_empty_list(self):
+    def test_a_query_without_users_returns_an_empty_list(self):
         self.assertEqual(self.client.get_user_status(GetUserStatusRequest(users=[])).statuses, [])
 
-    def test_the_server_is_told_about_and_nobody_is_disconnected(self):
+    def test_info_describes_the_node_and_an_unknown_user_is_disconnected(self):
         nodes = self.client.info(InfoRequest()).nodes
         self.assertEqual((len(nodes), nodes[0].num_clients), (1, 0))
         self.client.disconnect(DisconnectRequest(user="42"))
 
-    def test_errors_are_of_the_client_s_own_classes(self):
+    def test_errors_have_the_classes_of_the_client(self):
         with self.assertRaises(CentApiResponseError) as raised:
             self.client.update_user_status(UpdateUserStatusRequest(users=[]))
         self.assertEqual((raised.exception.code, raised.exception.message), (107, "bad request"))
@@ -81,7 +81,7 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
     def setUpClass(cls):
         cls.server = cls.enterClassContext(Server())
 
-    async def test_everything_is_awaited(self):
+    async def test_every_method_is_awaited(self):
         async with AsyncClient(self.server.api, KEY) as client:
             await client.update_user_status(UpdateUserStatusRequest(users=["42"]))
             statuses = (await client.get_user_status(GetUserStatusRequest(users=["42", "43"]))).statuses

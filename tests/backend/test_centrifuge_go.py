@@ -1,4 +1,4 @@
-"""Centrifugo's SDK for Go, where Go is installed, in JSON and in protobuf."""
+"""Centrifugo's SDK for Go, in JSON and in protobuf. Needs Go."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ from tokens import token
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "centrifuge-go")
 
 
-@unittest.skipUnless(shutil.which("go"), "no Go on this machine: centrifuge-go is left out")
+@unittest.skipUnless(shutil.which("go"), "Go is not installed")
 class CentrifugeGo(unittest.TestCase):
-    def test_one_follows_another_in_both_encodings(self):
+    def test_a_user_follows_another_in_both_encodings(self):
         with tempfile.TemporaryDirectory() as folder:
-            # Built first, because tokens run out.
+            # Built before the tokens are made, because they expire.
             program = os.path.join(folder, "program")
             subprocess.run(["go", "build", "-o", program, "."], cwd=FOLDER, timeout=240, check=True)
             for encoding in ["json", "protobuf"]:

@@ -1,4 +1,4 @@
-"""Centrifugo's SDK for Java, where a JDK and Maven are installed; it speaks protobuf."""
+"""Centrifugo's SDK for Java, which uses protobuf. Needs a JDK and Maven."""
 
 import os
 import shutil
@@ -13,19 +13,19 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "centrifuge-ja
 
 
 def fetch(folder):
-    """Puts the SDK and what it needs there: from Maven's own store, and from its registry what that has not."""
+    """Copies the SDK and its dependencies there: from Maven's local store, or else from its registry."""
     copy = ["mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
-    kept = subprocess.run([*copy, "--offline"], cwd=FOLDER, capture_output=True, timeout=120, check=False)
-    if kept.returncode != 0:
+    local = subprocess.run([*copy, "--offline"], cwd=FOLDER, capture_output=True, timeout=120, check=False)
+    if local.returncode != 0:
         subprocess.run(copy, cwd=FOLDER, timeout=240, check=True)
 
 
-@unittest.skipUnless(shutil.which("javac") and shutil.which("mvn"), "no JDK with Maven here: centrifuge-java is left out")
+@unittest.skipUnless(shutil.which("javac") and shutil.which("mvn"), "a JDK with Maven is not installed")
 class CentrifugeJava(unittest.TestCase):
-    def test_one_follows_another(self):
+    def test_a_user_follows_another(self):
         with tempfile.TemporaryDirectory() as folder, Server() as server:
             fetch(folder)
-            # Compiled first, because tokens run out.
+            # Compiled before the tokens are made, because they expire.
             compile = ["javac", "-d", folder, "-cp", f"{folder}/*", "Main.java"]
             subprocess.run(compile, cwd=FOLDER, timeout=120, check=True)
             alice = [token("alice", -10), token("alice", 2), token("alice", 3600)]

@@ -1,4 +1,4 @@
-"""The curl lines of Centrifugo's documentation, word for word."""
+"""The curl commands of Centrifugo's documentation, unchanged."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import unittest
 
 from server import Server
 
-LINE = """
+COMMAND = """
 curl --header "Content-Type: application/json" \\
   --header "X-API-Key: <API_KEY>" \\
   --request POST \\
@@ -18,30 +18,30 @@ curl --header "Content-Type: application/json" \\
   http://localhost:8000/api/%s
 """
 
-WITHOUT_TYPE = """
+COMMAND_WITHOUT_TYPE = """
 curl --header "X-API-Key: <API_KEY>" --request POST --data '{"users": ["42"]}' http://localhost:8000/api/%s
 """
 
 
 @unittest.skipUnless(shutil.which("curl"), "no curl on this machine")
 class Curl(unittest.TestCase):
-    def test_the_documented_lines_get_the_documented_answers(self):
+    def test_the_documented_commands_get_the_documented_replies(self):
         with Server() as server, tempfile.TemporaryDirectory() as home:
             with open(os.path.join(home, ".curlrc"), "w", encoding="utf-8") as settings:
                 settings.write(f'silent\nconnect-to = "localhost:8000:{server.http}"\n')
 
-            def says(line, method):
+            def reply_to(command, method):
                 done = subprocess.run(
-                    line % method, shell=True, check=True, capture_output=True, env={**os.environ, "CURL_HOME": home}
+                    command % method, shell=True, check=True, capture_output=True, env={**os.environ, "CURL_HOME": home}
                 )
                 return json.loads(done.stdout)
 
-            for line in [LINE, WITHOUT_TYPE]:
+            for command in [COMMAND, COMMAND_WITHOUT_TYPE]:
                 unknown = {"result": {"statuses": [{"user": "42"}]}}
-                self.assertEqual(says(line, "get_user_status"), unknown)
-                self.assertEqual(says(line, "update_user_status"), {"result": {}})
-                status = says(line, "get_user_status")["result"]["statuses"][0]
+                self.assertEqual(reply_to(command, "get_user_status"), unknown)
+                self.assertEqual(reply_to(command, "update_user_status"), {"result": {}})
+                status = reply_to(command, "get_user_status")["result"]["statuses"][0]
                 self.assertEqual(set(status), {"user", "active"})
                 self.assertLess(abs(status["active"] - time.time()), 10)
-                self.assertEqual(says(line, "delete_user_status"), {"result": {}})
-                self.assertEqual(says(line, "get_user_status"), unknown)
+                self.assertEqual(reply_to(command, "delete_user_status"), {"result": {}})
+                self.assertEqual(reply_to(command, "get_user_status"), unknown)

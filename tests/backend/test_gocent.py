@@ -1,4 +1,4 @@
-"""Centrifugo's Go client for backends, where Go is installed: it speaks to the old endpoint."""
+"""Centrifugo's Go client for backends, which uses the legacy endpoint. Needs Go."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ from server import KEY, Server
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "gocent")
 
 
-@unittest.skipUnless(shutil.which("go"), "no Go on this machine: gocent is left out")
+@unittest.skipUnless(shutil.which("go"), "Go is not installed")
 class Gocent(unittest.TestCase):
-    def test_the_old_endpoint_answers_its_old_client(self):
+    def test_the_legacy_endpoint_serves_its_client(self):
         with Server() as server:
             done = subprocess.run(
                 ["go", "run", ".", server.api, KEY], cwd=FOLDER, capture_output=True, text=True, timeout=240, check=False

@@ -1,4 +1,4 @@
-"""A Python client made from the schema, and what the server says of itself by reflection and health."""
+"""A Python client generated from the schema, and the reflection and health services."""
 
 import importlib
 import os
@@ -17,7 +17,7 @@ SERVICE = "centrifugal.centrifugo.api.CentrifugoApi"
 
 
 def generate(folder):
-    """Messages and stub of proto/centrifugo.proto."""
+    """Returns the messages and the stub of proto/centrifugo.proto."""
     schema = os.path.join(os.path.dirname(__file__), "..", "..", "proto")
     arguments = ["protoc", f"-I{schema}", f"--python_out={folder}", f"--grpc_python_out={folder}", "centrifugo.proto"]
     assert protoc.main(arguments) == 0
@@ -50,7 +50,7 @@ class Grpc(unittest.TestCase):
         read = self.call("GetUserStatus", messages.GetUserStatusRequest(users=["42"]))
         self.assertEqual(read.result.statuses[0].active, 0)
 
-    def test_a_batch_is_answered_in_its_order(self):
+    def test_a_batch_is_answered_in_order(self):
         messages = self.messages
         commands = [
             messages.Command(update_user_status=messages.UpdateUserStatusRequest(users=["50"])),
@@ -65,7 +65,7 @@ class Grpc(unittest.TestCase):
             self.assertEqual(replies[2].get_user_status.statuses[0].user, "51")
             self.assertTrue(replies[3].HasField("disconnect"))
 
-    def test_an_error_is_in_the_response_or_where_it_is_wanted_the_status(self):
+    def test_an_error_is_in_the_response_or_on_request_in_the_status(self):
         request = self.messages.UpdateUserStatusRequest()
         answer = self.call("UpdateUserStatus", request)
         self.assertEqual((answer.error.code, answer.error.message), (107, "bad request"))
@@ -74,7 +74,7 @@ class Grpc(unittest.TestCase):
             self.call("UpdateUserStatus", request, ("x-centrifugo-error-mode", "transport"))
         self.assertEqual(raised.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
 
-    def test_the_key_is_needed_but_not_for_health_and_reflection(self):
+    def test_the_key_is_required_except_for_health_and_reflection(self):
         with self.assertRaises(grpc.RpcError) as raised:
             self.api.Info(self.messages.InfoRequest(), timeout=10)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
@@ -83,7 +83,7 @@ class Grpc(unittest.TestCase):
         answer = health.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=10)
         self.assertEqual(answer.status, health_pb2.HealthCheckResponse.SERVING)
 
-    def test_what_the_server_says_of_itself_is_the_schema(self):
+    def test_reflection_returns_the_schema(self):
         described = ProtoReflectionDescriptorDatabase(self.channel)
         self.assertIn(SERVICE, described.get_services())
         file = described.FindFileContainingSymbol(SERVICE)

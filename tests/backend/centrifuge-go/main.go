@@ -1,5 +1,5 @@
-// Centrifugo's own SDK for Go: alice, whose tokens run out, follows bob. Called with the encoding, the address, bob's
-// token, and alice's: one that has expired, one that will in a moment, and a good one. Silent when all is as it should be.
+// Centrifugo's own SDK for Go: alice, whose tokens expire, follows bob. The arguments are the encoding, the address, bob's
+// token, and three tokens of alice: an expired one, one that expires soon, and a valid one. Prints nothing on success.
 package main
 
 import (
@@ -13,9 +13,9 @@ import (
 	"github.com/centrifugal/centrifuge-go"
 )
 
-const patience = 20 * time.Second
+const deadline = 20 * time.Second
 
-// What a channel of a user shows.
+// status is the data in a user's channel.
 type status struct {
 	User     string
 	Online   bool
@@ -31,15 +31,15 @@ func main() {
 	}
 	address, tokenOfBob, tokens := os.Args[2], os.Args[3], os.Args[4:]
 
-	asked := make(chan struct{}, len(tokens))
+	requests := make(chan struct{}, len(tokens))
 	alice := connect(address, centrifuge.Config{Token: tokens[0], GetToken: func(centrifuge.ConnectionTokenEvent) (string, error) {
 		tokens = tokens[1:]
-		asked <- struct{}{}
+		requests <- struct{}{}
 		return tokens[0], nil
 	}})
 	connected, disconnected := watch(alice)
 	must(alice.Connect())
-	hears(asked, "the question for another token")
+	hears(requests, "the request for another token")
 	hears(connected, "alice's connect")
 	seen := follow(alice, "status:bob")
 	expect(seen, status{User: "bob", Statuses: []string{}})
@@ -52,25 +52,25 @@ func main() {
 	expect(seen, status{User: "bob", Online: true, Statuses: []string{"dnd"}, State: "dnd"})
 	refused(bob)
 
-	hears(asked, "the question for a third token")
+	hears(requests, "the request for a third token")
 	updates(bob, `{"state":"back"}`)
 	expect(seen, status{User: "bob", Online: true, Statuses: []string{"back"}, State: "back"})
 	must(bob.Disconnect())
-	goes(bobDisconnected, 0)
+	isDisconnected(bobDisconnected, 0)
 	expect(seen, status{User: "bob", Statuses: []string{}, State: "back"})
 	must(alice.Disconnect())
-	goes(disconnected, 0)
+	isDisconnected(disconnected, 0)
 	if len(connected) > 0 {
 		log.Fatal("alice was connected twice")
 	}
 
 	stranger := connect(address, centrifuge.Config{Token: "nonsense"})
-	_, turnedAway := watch(stranger)
+	_, strangerDisconnected := watch(stranger)
 	must(stranger.Connect())
-	goes(turnedAway, 3500)
+	isDisconnected(strangerDisconnected, 3500)
 }
 
-// watch returns the client's connects and disconnects.
+// watch returns channels with the client's connects and disconnects.
 func watch(client *centrifuge.Client) (chan struct{}, chan centrifuge.DisconnectedEvent) {
 	connected, disconnected := make(chan struct{}, 10), make(chan centrifuge.DisconnectedEvent, 10)
 	client.OnConnected(func(centrifuge.ConnectedEvent) { connected <- struct{}{} })
@@ -78,7 +78,7 @@ func watch(client *centrifuge.Client) (chan struct{}, chan centrifuge.Disconnect
 	return connected, disconnected
 }
 
-// follow subscribes, and returns what is seen from then on: first what the reply shows.
+// follow subscribes and returns a channel with the data of the reply and of all later publications.
 func follow(client *centrifuge.Client, channel string) chan []byte {
 	seen := make(chan []byte, 100)
 	subscription, err := client.NewSubscription(channel)
@@ -90,7 +90,7 @@ func follow(client *centrifuge.Client, channel string) chan []byte {
 }
 
 func updates(client *centrifuge.Client, data string) {
-	context, cancel := context.WithTimeout(context.Background(), patience)
+	context, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	result, err := client.RPC(context, "update_user_status", []byte(data))
 	if err != nil || len(result.Data) > 0 {
@@ -99,12 +99,12 @@ func updates(client *centrifuge.Client, data string) {
 }
 
 func refused(client *centrifuge.Client) {
-	context, cancel := context.WithTimeout(context.Background(), patience)
+	context, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	var failure *centrifuge.Error
 	_, err := client.RPC(context, "nope", []byte("{}"))
 	if !errors.As(err, &failure) || failure.Code != 104 {
-		log.Fatalf("a method that is not there: %v", err)
+		log.Fatalf("an unknown method: %v", err)
 	}
 }
 
@@ -116,7 +116,7 @@ func expect(seen chan []byte, expected status) {
 	}
 }
 
-func goes(disconnected chan centrifuge.DisconnectedEvent, code uint32) {
+func isDisconnected(disconnected chan centrifuge.DisconnectedEvent, code uint32) {
 	if event := hears(disconnected, "a disconnect"); event.Code != code {
 		log.Fatalf("disconnected with %d %s, expected %d", event.Code, event.Reason, code)
 	}
@@ -126,7 +126,7 @@ func hears[T any](events chan T, what string) T {
 	select {
 	case event := <-events:
 		return event
-	case <-time.After(patience):
+	case <-time.After(deadline):
 		log.Fatalf("waited in vain for %s", what)
 		panic("unreachable")
 	}

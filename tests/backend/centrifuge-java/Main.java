@@ -21,18 +21,18 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Centrifugo's own SDK for Java, which speaks protobuf only: alice, whose tokens run out, follows bob. Called with the
- * address, bob's token, and alice's: one that has expired, one that will in a moment, and a good one. Silent when all is as
- * it should be.
+ * Centrifugo's own SDK for Java, which has only protobuf: alice, whose tokens expire, follows bob. The arguments are the
+ * address, bob's token, and three tokens of alice: an expired one, one that expires soon, and a valid one. Prints nothing on
+ * success.
  */
 public class Main {
-  static final int PATIENCE_SECONDS = 20;
+  static final int DEADLINE_SECONDS = 20;
 
   public static void main(String[] arguments) throws Exception {
     String address = arguments[0];
     Person alice = new Person(address, List.of(arguments).subList(2, arguments.length));
     alice.client.connect();
-    hears(alice.asked, "the question for another token");
+    hears(alice.tokenRequests, "the request for another token");
     hears(alice.connected, "alice's connect");
     BlockingQueue<String> seen = alice.follows("status:bob");
     expect(seen, "{'user':'bob','online':false,'statuses':[]}");
@@ -44,20 +44,20 @@ public class Main {
     expect(seen, "{'user':'bob','online':true,'statuses':['dnd'],#,'state':'dnd'}");
     try {
       bob.calls("nope", "{}");
-      check(false, "a method that is not there was called");
+      check(false, "an unknown method was called");
     } catch (java.util.concurrent.ExecutionException failure) {
       ReplyError error = (ReplyError) failure.getCause();
-      check(error.getCode() == 104, "a method that is not there: " + error.getCode());
+      check(error.getCode() == 104, "an unknown method: " + error.getCode());
     }
 
-    hears(alice.asked, "the question for a third token");
+    hears(alice.tokenRequests, "the request for a third token");
     bob.calls("update_user_status", "{\"state\":\"back\"}");
     expect(seen, "{'user':'bob','online':true,'statuses':['back'],#,'state':'back'}");
     bob.client.disconnect();
     expect(seen, "{'user':'bob','online':false,'statuses':[],#,'state':'back'}");
-    check(hears(bob.disconnected, "bob's disconnect").getCode() == 0, "bob was disconnected otherwise");
+    check(hears(bob.disconnected, "bob's disconnect").getCode() == 0, "bob was disconnected with another code");
     alice.client.disconnect();
-    check(hears(alice.disconnected, "alice's disconnect").getCode() == 0, "alice was disconnected otherwise");
+    check(hears(alice.disconnected, "alice's disconnect").getCode() == 0, "alice was disconnected with another code");
     check(alice.connected.isEmpty(), "alice was connected twice");
 
     Person stranger = new Person(address, List.of("nonsense"));
@@ -65,20 +65,20 @@ public class Main {
     int code = hears(stranger.disconnected, "a stranger's disconnect").getCode();
     check(code == 3500, "a stranger was disconnected with " + code);
     for (Person each : List.of(alice, bob, stranger)) {
-      check(each.client.close(1000 * PATIENCE_SECONDS), "a client does not end");
+      check(each.client.close(1000 * DEADLINE_SECONDS), "a client does not close");
     }
-    // The SDK's HTTP client keeps its threads for a while.
+    // The SDK's HTTP client keeps its threads for some time.
     System.exit(0);
   }
 
   static void expect(BlockingQueue<String> seen, String expected) throws InterruptedException {
-    // The times are somewhere among the rest, and differ.
+    // The times stand between the other members, and differ.
     String found = hears(seen, expected).replaceAll("(\"(active|last_online)\":\\d+,?)+", "#,").replace("#,}", "#}");
     check(found.equals(expected.replace('\'', '"')), "expected " + expected + ", seen " + found);
   }
 
   static <T> T hears(BlockingQueue<T> events, String what) throws InterruptedException {
-    T event = events.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    T event = events.poll(DEADLINE_SECONDS, TimeUnit.SECONDS);
     check(event != null, "waited in vain for " + what);
     return event;
   }
@@ -90,9 +90,9 @@ public class Main {
     }
   }
 
-  /** A client, and what it hears. */
+  /** A client, and its events. */
   static class Person extends EventListener {
-    final BlockingQueue<String> asked = new LinkedBlockingQueue<>();
+    final BlockingQueue<String> tokenRequests = new LinkedBlockingQueue<>();
     final BlockingQueue<ConnectedEvent> connected = new LinkedBlockingQueue<>();
     final BlockingQueue<DisconnectedEvent> disconnected = new LinkedBlockingQueue<>();
     final Client client;
@@ -104,7 +104,7 @@ public class Main {
       options.setTokenGetter(new ConnectionTokenGetter() {
         @Override
         public void getConnectionToken(ConnectionTokenEvent event, TokenCallback callback) {
-          asked.add("asked");
+          tokenRequests.add("requested");
           callback.Done(null, rest.next());
         }
       });
@@ -121,7 +121,7 @@ public class Main {
       disconnected.add(event);
     }
 
-    /** What is seen in the channel: first what the reply shows. */
+    /** Subscribes, and returns the data of the reply and of all later publications. */
     BlockingQueue<String> follows(String channel) throws Exception {
       BlockingQueue<String> seen = new LinkedBlockingQueue<>();
       client.newSubscription(channel, new SubscriptionEventListener() {
@@ -147,7 +147,7 @@ public class Main {
           done.complete(new String(result.getData(), UTF_8));
         }
       });
-      return done.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      return done.get(DEADLINE_SECONDS, TimeUnit.SECONDS);
     }
   }
 }

@@ -1,5 +1,5 @@
-// Centrifugo's own Go client for backends, which knows the old endpoint only: it tells about the server, disconnects a
-// user, and is refused with another key. Called with the API's address and the key; silent when all is as it should be.
+// Centrifugo's own Go client for backends, which knows only the legacy endpoint: it reads the node's info, disconnects a user,
+// and is refused with another key. The arguments are the API's address and the key. Prints nothing on success.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	var failure *gocent.Error
 	_, err = client.PresenceStats(context, "chat")
 	if !errors.As(err, &failure) || failure.Code != 104 {
-		log.Fatalf("presence stats, which are not there: %v", err)
+		log.Fatalf("presence stats, which are not supported: %v", err)
 	}
 	var status gocent.ErrStatusCode
 	_, err = gocent.New(gocent.Config{Addr: address, Key: "another"}).Info(context)
