@@ -144,7 +144,7 @@ export class Card {
     row.dataset.presence = !followed ? 'none' : device.connection !== 'open' ? 'unknown' : presences.length ? 'online' : 'offline';
     const words = {
       none: ['not followed'],
-      unknown: ['unknown while not connected'],
+      unknown: ['unknown'],
       offline: ['offline'],
       online: presences.map(({ status }) => status || 'online'),
     }[row.dataset.presence];

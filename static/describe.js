@@ -80,7 +80,7 @@ function describeResponse(envelope, nameOf) {
 }
 
 function describeSnapshot(presences, nameOf) {
-  if (presences.length === 0) return 'nobody of them is online';
+  if (presences.length === 0) return 'none of them is online';
   return presences.map((presence) => `${nameOf(presence.user_id) ?? presence.username} is online: ${quote(presence.status)}`).join(' · ');
 }
 

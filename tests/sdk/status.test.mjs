@@ -80,7 +80,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       await alice.sees(joined('bob', 'same'), changed('bob', 'same', 'same'));
     });
 
-    test('a user sees the own status', async (t) => {
+    test('a user sees their own status', async (t) => {
       const alice = await peopleIn(t, server, { encoding })('alice');
       await alice.setsStatus('mine');
       await alice.sees(joined('alice', 'mine'));
@@ -265,7 +265,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       await alice.seesNothingElseOf(bob);
     });
 
-    test('a user who follows oneself gets an empty reply and the usual events', async (t) => {
+    test('a user who follows themself gets an empty reply and the usual events', async (t) => {
       const alice = await peopleIn(t, server, { encoding })('alice', { visible: true });
       await alice.sees(joined('alice', ''));
       assert.deepEqual(await alice.follows(alice), []);
@@ -275,7 +275,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       await alice.seesNothingElseOf(alice);
     });
 
-    test('a user who unfollows oneself gets the usual events', async (t) => {
+    test('a user who unfollows themself gets the usual events', async (t) => {
       const alice = await peopleIn(t, server, { encoding })('alice');
       await alice.unfollows(alice);
       await alice.setsStatus('still seen');

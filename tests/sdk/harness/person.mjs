@@ -13,8 +13,8 @@ const FENCE = 'fence ';
 /** A status that others see. @typedef {{status: string}} Presence */
 
 /**
- * What a follower sees of a user in one event. `details` are what the follower's dialect says besides: `statusType` for
- * Tencent; `online`, `statuses` and `state` for Centrifugo. `raw` is the event as the SDK gave it.
+ * What a follower sees of a user in one event. `details` are the other members in the follower's dialect: `statusType`
+ * for Tencent; `online`, `statuses` and `state` for Centrifugo. `raw` is the event as the SDK gave it.
  * @typedef {{name: string, joins: Presence[], leaves: Presence[], details?: object, raw?: any}} Change
  */
 
@@ -75,7 +75,7 @@ export class Person {
 
   /** Skips changes of the person's own status up to one. @param {string} status */
   async seesOwn(status) {
-    while ((await this.#next(this.name, `the own status ${status}`)).joins[0]?.status !== status);
+    while ((await this.#next(this.name, `their own status ${status}`)).joins[0]?.status !== status);
   }
 
   /** Returns the next change of a user, as the SDK gave it. @param {string} name @returns {Promise<Change>} */

@@ -42,7 +42,7 @@ describe('the demo page with failures', () => {
     await proxy.stop();
     await ada.isShownAs('lost');
     await ada.showsProblem('Trying again in');
-    await ada.sees('Ben', 'unknown while not connected');
+    await ada.sees('Ben', 'unknown');
     await visitor.waitsFor('that the server does not answer', () => document.getElementById('server-state').textContent === 'does not answer');
     await proxy.connectTo(serverUrl());
     await visitor.seesOnline('Ada', 'Ben', 'Cleo');

@@ -60,7 +60,7 @@ describe('the demo page', () => {
     await ben.disconnects();
     await ben.isShownAs('disconnected');
     await ada.sees('Ben', 'offline');
-    await ben.sees('Ada', 'unknown while not connected');
+    await ben.sees('Ada', 'unknown');
     await ben.reconnects();
     await ada.sees('Ben', 'on the train');
     await ada.setsStatus('welcome');

@@ -1,4 +1,4 @@
-"""One conversation with Centrifugo's Python SDK, unmodified; prints what came of it as JSON.
+"""One conversation with Centrifugo's Python SDK, unmodified. Prints its results as JSON.
 
 Usage: conversation.py URL json|protobuf, with the tokens in the environment.
 """
@@ -24,8 +24,8 @@ class Disconnections(ClientEventHandler):
             self.ended.set_result([ctx.code, ctx.reason])
 
 
-class Heard(SubscriptionEventHandler):
-    """What a subscription is told, in order."""
+class Events(SubscriptionEventHandler):
+    """Collects the events of a subscription, in order."""
 
     def __init__(self, decode):
         self.decode = decode
@@ -72,7 +72,7 @@ async def conversation(url, use_protobuf):
     await client(os.environ["WRONG"], wrong).connect()
     found["wrong token"] = await asyncio.wait_for(wrong.ended, DEADLINE)
 
-    # Expired: asks for another and comes back.
+    # The token has expired: the SDK gets another one and connects again.
     bob = client(os.environ["EXPIRED"], get_token=good)
     await bob.connect()
     await bob.ready(timeout=DEADLINE)
@@ -80,31 +80,31 @@ async def conversation(url, use_protobuf):
     await alice.connect()
     await alice.ready(timeout=DEADLINE)
 
-    heard = Heard(decode)
-    subscription = alice.new_subscription("status:bob", events=heard)
+    events = Events(decode)
+    subscription = alice.new_subscription("status:bob", events=events)
     await subscription.subscribe()
-    kind, snapshot = await heard.next()
+    kind, snapshot = await events.next()
     found["snapshot"] = [kind, snapshot["user"], snapshot["online"], snapshot["statuses"]]
     empty = (await bob.rpc("update_user_status", encode({}))).data
     found["rpc"] = len(empty or "")
     await bob.rpc("update_user_status", encode({"state": "dnd"}))
-    found["publication"] = (await heard.until("state", "dnd"))["statuses"]
+    found["publication"] = (await events.until("state", "dnd"))["statuses"]
     clients = (await alice.presence("status:bob")).clients
     found["presence"] = [info.user for info in clients.values()]
     stats = await alice.presence_stats("status:bob")
     found["presence_stats"] = [stats.num_clients, stats.num_users]
     found["unknown method"] = await refused(alice.rpc("nope", encode({})))
-    nowhere = Heard(decode)
-    await alice.new_subscription("news", events=nowhere).subscribe()
-    found["unknown channel"] = await nowhere.next()
-    # Longer than a ping takes to be missed.
+    news = Events(decode)
+    await alice.new_subscription("news", events=news).subscribe()
+    found["unknown channel"] = await news.next()
+    # Longer than the server waits for a pong.
     await asyncio.sleep(3)
     await bob.rpc("update_user_status", encode({"state": "still here"}))
-    await heard.until("state", "still here")
+    await events.until("state", "still here")
     await bob.disconnect()
-    found["gone"] = (await heard.until("online", False))["statuses"]
+    found["gone"] = (await events.until("online", False))["statuses"]
     await subscription.unsubscribe()
-    found["end"] = (await heard.next())[0]
+    found["end"] = (await events.next())[0]
     await alice.disconnect()
     return found
 

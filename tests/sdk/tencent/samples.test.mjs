@@ -40,7 +40,7 @@ describe('the documentation’s samples with chat.js', () => {
   });
   const people = (t) => browserPeopleIn(t, browser, server);
 
-  test('a user sets and clears the own status, and gets the events', async (t) => {
+  test('a user sets and clears their own status, and gets the events', async (t) => {
     const alice = await people(t)('alice');
     await alice.runs(samples.listen);
     assert.deepEqual(await alice.runs(samples.setSelfStatus), { code: 0, data: status(alice, ONLINE, 'listening to music') });
@@ -57,7 +57,7 @@ describe('the documentation’s samples with chat.js', () => {
     assert.equal((await set(`${'é'.repeat(50)}x`)).code, 6017);
   });
 
-  test('a user queries the own status', async (t) => {
+  test('a user queries their own status', async (t) => {
     const alice = await people(t)('alice');
     await alice.runs(samples.setSelfStatus);
     const { code, data } = await alice.runs(samples.getOwnStatus);
@@ -100,7 +100,7 @@ describe('the documentation’s samples with chat.js', () => {
     assert.deepEqual((await alice.logged()).map(({ userID }) => userID), [alice.userID], 'nothing of cleo');
   });
 
-  test('a user cannot subscribe to oneself', async (t) => {
+  test('a user cannot subscribe to themself', async (t) => {
     const alice = await people(t)('alice');
     const { data } = await alice.runs(samples.subscribe, [alice.userID]);
     assert.deepEqual([data.successUserList, data.failureUserList.map(({ userID }) => userID)], [[], [alice.userID]]);
@@ -145,7 +145,7 @@ describe('the documentation’s samples with chat.js', () => {
 });
 
 describe('with status notification switched off', () => {
-  test('requests about others are refused with 72001, those about oneself are not', async (t) => {
+  test('a user’s requests about others are refused with 72001, those about their own status are not', async (t) => {
     const [browser, server] = await Promise.all([launchBrowser(), startServer({ env: { ...TENCENT_SETTINGS, HEREABOUTS_TENCENT__STATUS_NOTIFICATION: 'false' } })]);
     t.after(() => Promise.all([browser.close(), server.stop()]));
     const alice = await browserPeopleIn(t, browser, server)('alice');
