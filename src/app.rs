@@ -30,13 +30,14 @@ use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::value::Period;
 use crate::config::{Config, FollowPolicy, LimitsConfig, SessionConfig};
-use crate::engine::{Census, ClusterHandle, Engine, LastSeenRecorder, MemberLimits, Members, Ports, SharedPrivacy};
+use crate::engine::{Census, ClusterHandle, Engine, LastSeenRecorder, Ports, SharedPrivacy};
 use crate::grpc::{Grpc, Running};
 use crate::http::api::ServerApi;
 use crate::http::centrifugo::Centrifugo;
 use crate::http::nakama::Nakama;
 use crate::http::operation::Readiness;
 use crate::http::tencent::Tencent;
+use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::outbox::CloseRequest;
 use crate::presence::privacy::{Audience, Privacy};
@@ -110,11 +111,9 @@ impl Parts {
         let interval = config.user_status.presence_update_interval.0;
         let recorder = LastSeenRecorder::new(last_seen.clone(), interval, clock);
         let shared_privacy = shared_privacy(config, &*relations)?;
-        let registry = MemberLimits::new(relations.clone(), &config.tencent);
-        let ports = Ports { recorder, shared_privacy: shared_privacy.clone(), registry, nodes: nodes.clone() };
+        let ports = Ports { recorder, shared_privacy, nodes: nodes.clone() };
         let engine = Engine::start(&config.engine, ports, clock, &metrics);
-        let members =
-            Members::new(engine.clone(), relations.clone(), last_seen.clone(), shared_privacy, &config.tencent);
+        let members = Members::start(&engine, relations.clone(), last_seen.clone(), &config.tencent, clock);
         let node = Node::new(config.server.address.to_string(), clock);
         let users = Arc::new(Users {
             engine: engine.clone(),

@@ -12,6 +12,7 @@
 //! | [`webhook`] | tells receivers of logins, logouts and losses |
 //! | [`cluster`] | several nodes: what they tell each other, in memory and on Redis |
 //! | [`engine`] | one actor per user, a supervisor per shard |
+//! | [`members`] | Tencent's logged-in users: devices, subscriptions, call limits |
 //! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
 //! | [`dialect`] | the wire formats: Nakama's, Centrifugo's, Tencent Chat's |
 //! | [`api`] | one function for each operation of the server, without transport |
@@ -34,6 +35,7 @@ pub mod dialect;
 pub mod engine;
 pub mod grpc;
 pub mod http;
+pub mod members;
 pub mod metrics;
 pub mod outbox;
 pub mod presence;

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::inspection::Selection;
-use super::mailbox::{Counted, Mail};
+use super::mailbox::Counted;
 use super::messages::{Dismiss, Forget, MarkActive, Routed};
 use super::supervisor::Supervisor;
 use super::{Engine, EngineError, WeakEngine};
@@ -115,7 +115,7 @@ impl Listener for BackplaneListener {
 /// What accounts have to do because another node says so.
 pub struct RemoteCommands {
     /// At most [`MAX_REMOTE_COMMANDS`]; past that all is read again.
-    pub orders: mpsc::Receiver<(UserId, NodeCommand)>,
+    pub commands: mpsc::Receiver<(UserId, NodeCommand)>,
     /// Orders may have been missed.
     pub missed: Arc<Notify>,
 }
@@ -129,8 +129,6 @@ const TRIES: u32 = 10;
 
 /// What other nodes have of a user has changed, or is known for the first time.
 pub struct Changed(UserId);
-
-impl Mail for Changed {}
 
 impl Handler<Counted<Changed>> for Supervisor {
     type Result = ();
@@ -153,7 +151,7 @@ impl Handler<Counted<Changed>> for Supervisor {
 
 impl ClusterHandle {
     /// This node among those that are alive.
-    pub(super) async fn node_context(&self) -> NodeContext {
+    pub async fn node_context(&self) -> NodeContext {
         let alive = match self.backplane.nodes().await {
             Ok(nodes) => Some(nodes.iter().map(NodeInfo::number).collect()),
             Err(error) => {
@@ -193,10 +191,10 @@ impl Engine {
     }
 
     /// The orders about accounts; none where there are no other nodes, or somebody has them already.
-    pub(super) fn remote_commands(&self) -> Option<RemoteCommands> {
+    pub fn remote_commands(&self) -> Option<RemoteCommands> {
         self.0.nodes.as_ref()?;
-        let (sender, orders) = mpsc::channel(MAX_REMOTE_COMMANDS);
-        self.0.orders.set(sender).ok().map(|()| RemoteCommands { orders, missed: self.0.missed.clone() })
+        let (sender, commands) = mpsc::channel(MAX_REMOTE_COMMANDS);
+        self.0.orders.set(sender).ok().map(|()| RemoteCommands { commands, missed: self.0.missed.clone() })
     }
 
     fn note(&self, user: UserId, order: NodeCommand) -> bool {
@@ -208,7 +206,7 @@ impl Engine {
 
     /// Has other nodes do something about a user. Where they cannot be told, they are told later: only those whose own
     /// line to Redis breaks look by themselves.
-    pub(super) async fn tell_nodes(&self, user: UserId, order: NodeCommand) {
+    pub async fn send_to_nodes(&self, user: UserId, order: NodeCommand) {
         let Some(nodes) = &self.0.nodes else { return };
         let Err(error) = nodes.backplane.order(user, order.clone()).await else { return };
         log::warn!("other nodes are not told of a change of a list yet: {error}");

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use actix::Addr;
 
-use super::device_guard::DeviceGuard;
 use super::messages::{Detach, Leave, SetCustom, SetStatus, StatusChange};
 use super::user::UserActor;
 use super::{Engine, EngineError, mailbox};
@@ -25,14 +24,14 @@ pub struct ConnectionHandle {
     exit: Exit,
     /// For so long the connection is shown on.
     stay: Duration,
-    /// Of a device of an account; goes last.
-    device_guard: Option<Box<DeviceGuard>>,
+    /// Dropped after the connection has been detached.
+    guard: Option<Box<dyn Send>>,
 }
 
 impl ConnectionHandle {
     /// A hold that is being asked for; dropped before it is granted, it takes the asking back.
     pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
-        Self { engine, user, address, actor: None, exit: Exit::Lost, stay: Duration::ZERO, device_guard: None }
+        Self { engine, user, address, actor: None, exit: Exit::Lost, stay: Duration::ZERO, guard: None }
     }
 
     pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
@@ -40,10 +39,10 @@ impl ConnectionHandle {
         self
     }
 
-    /// The connection is an account's device, and leaves the account when it ends.
+    /// Keeps a guard until the connection has been detached.
     #[must_use]
-    pub fn of_account(mut self, device_guard: DeviceGuard) -> Self {
-        self.device_guard = Some(Box::new(device_guard));
+    pub fn holding(mut self, guard: impl Send + 'static) -> Self {
+        self.guard = Some(Box::new(guard));
         self
     }
 

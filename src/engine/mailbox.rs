@@ -14,9 +14,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::EngineError;
 use crate::metrics::Metrics;
 
-/// What a supervisor can be sent.
-pub trait Mail: Send + 'static {}
-
 /// A message on its way; counted until it is handled or dropped.
 pub struct Counted<M> {
     /// What is in it.
@@ -24,7 +21,7 @@ pub struct Counted<M> {
     _place: Permit,
 }
 
-impl<M: Mail> Message for Counted<M> {
+impl<M: Send + 'static> Message for Counted<M> {
     type Result = ();
 }
 
@@ -85,7 +82,7 @@ impl<A: Actor> Mailbox<A> {
     /// Sends, or refuses and drops the message when the mailbox is full.
     pub fn offer<M>(&self, content: M) -> Result<(), EngineError>
     where
-        M: Mail,
+        M: Send + 'static,
         A: Handler<Counted<M>>,
         A::Context: actix::dev::ToEnvelope<A, Counted<M>>,
     {
@@ -100,7 +97,7 @@ impl<A: Actor> Mailbox<A> {
     /// Sends whatever waits.
     pub fn deliver<M>(&self, content: M)
     where
-        M: Mail,
+        M: Send + 'static,
         A: Handler<Counted<M>>,
         A::Context: actix::dev::ToEnvelope<A, Counted<M>>,
     {

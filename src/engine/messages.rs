@@ -8,7 +8,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::EngineError;
 use super::inspection::{Selection, UserInspection};
 use super::last_seen::Record;
-use super::mailbox::Mail;
 use super::user::UserActor;
 use crate::outbox::{Address, CloseRequest, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
@@ -172,31 +171,6 @@ pub struct Lost {
 #[cfg(test)]
 pub struct InjectPanic(pub UserId);
 
-#[cfg(test)]
-impl Mail for InjectPanic {}
-
-impl Mail for View {}
-impl Mail for SetCustom {}
-impl Mail for Addresses {}
-impl Mail for SetHidden {}
-impl Mail for FollowSilently {}
-impl Mail for LeaveMember {}
-impl Mail for Attach {}
-impl Mail for Detach {}
-impl Mail for Follow {}
-impl Mail for Unfollow {}
-impl Mail for Leave {}
-impl Mail for MarkActive {}
-impl Mail for Subscribe {}
-impl Mail for Forget {}
-impl Mail for Show {}
-impl Mail for Inspect {}
-impl Mail for Dismiss {}
-impl Mail for CloseAll {}
-impl Mail for Settle {}
-impl Mail for Idle {}
-impl Mail for Lost {}
-
 // ---- to a user actor ----
 
 /// What a user is asked that changes nothing. Who may not see everything is named.
@@ -265,8 +239,6 @@ pub enum StatusChange {
     /// Its user did something at this time of day, and says this of itself.
     Acted(Timestamp, Option<StatusText>),
 }
-
-impl Mail for SetStatus {}
 
 impl Message for SetStatus {
     type Result = ();

@@ -7,28 +7,24 @@
 
 mod cluster;
 mod connection_handle;
-mod device_guard;
 mod fan_out;
 mod inspection;
 mod last_seen;
 mod mailbox;
-mod member_handlers;
-mod member_registry;
-mod members;
 mod messages;
 mod routing;
 mod shard;
 mod shared_privacy;
 mod supervisor;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod user;
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
+use actix::{Actor, Context};
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
@@ -43,16 +39,12 @@ use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
 use crate::presence::subscriptions::DeliveredStatus;
 use crate::presence::time::Timestamp;
-use crate::store::relations::memory::MemoryRelations;
 
-pub use cluster::{BackplaneListener, Census, ClusterHandle};
+pub use cluster::{BackplaneListener, Census, ClusterHandle, RemoteCommands};
 pub use connection_handle::ConnectionHandle;
-pub use device_guard::DeviceGuard;
 pub use inspection::{Device, Selection, UserInspection};
 pub use last_seen::LastSeenRecorder;
-use mailbox::Mailbox;
-pub use member_registry::MemberLimits;
-pub use members::{Arrived, Edit, Exits, MemberError, Members};
+pub use mailbox::{Counted, Mailbox};
 use messages::{
     Addresses, Attach, CloseAll, Dismiss, Follow, FollowSilently, Forget, Inspect, Leave, LeaveMember, MarkActive,
     SetHidden, Settle, Show, Subscribe, Unfollow, View,
@@ -87,7 +79,8 @@ pub struct Engine(Arc<Inner>);
 pub struct WeakEngine(Weak<Inner>);
 
 impl WeakEngine {
-    fn upgrade(&self) -> Option<Engine> {
+    /// Returns the engine, or `None` when it is gone.
+    pub fn upgrade(&self) -> Option<Engine> {
         self.0.upgrade().map(Engine)
     }
 }
@@ -99,8 +92,6 @@ pub struct Ports {
     pub recorder: LastSeenRecorder,
     /// Who sees whom.
     pub shared_privacy: SharedPrivacy,
-    /// What accounts are held to.
-    pub registry: MemberLimits,
     /// The other nodes; none: there are none.
     pub nodes: Option<ClusterHandle>,
 }
@@ -126,11 +117,9 @@ struct Inner {
 }
 
 impl Ports {
-    /// Of a server where everybody sees everybody, and what accounts are is gone at exit.
+    /// Ports of a single node on which everybody sees everybody.
     pub fn open(recorder: LastSeenRecorder) -> Self {
-        let (window, lifetime) = (Duration::from_secs(5), Duration::from_secs(24 * 3600));
-        let registry = MemberLimits { relations: Arc::new(MemoryRelations::new()), calls: 20, window, lifetime };
-        Self { recorder, shared_privacy: SharedPrivacy::default(), registry, nodes: None }
+        Self { recorder, shared_privacy: SharedPrivacy::default(), nodes: None }
     }
 }
 
@@ -194,11 +183,11 @@ impl Engine {
     /// under which the outbox waits for them; a user may look absent to `asker`.
     pub fn follow(&self, asker: UserId, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
         let ticket = |&user| Ticket::new(address.clone(), request, user).of(asker, None);
-        self.follow_by(users.iter().map(ticket).collect())
+        self.follow_tickets(users.iter().map(ticket).collect())
     }
 
-    /// The same for tickets that are there already.
-    fn follow_by(&self, tickets: Vec<Ticket>) -> Result<(), EngineError> {
+    /// Follows on behalf of these tickets, each of which carries its asker and its request.
+    pub fn follow_tickets(&self, tickets: Vec<Ticket>) -> Result<(), EngineError> {
         let tickets = self.by_shard(tickets.into_iter().map(|ticket| (ticket.user(), ticket)));
         self.offer_each(tickets, |tickets| Follow { tickets })
     }
@@ -216,36 +205,46 @@ impl Engine {
         self.offer_each(tickets, |tickets| Unfollow { tickets })
     }
 
-    /// Stops telling; nobody waits for it.
-    fn leave(&self, users: &[UserId], address: &Address) {
+    /// Ends follows without an acknowledgement. Never refused.
+    pub fn unfollow_silently(&self, users: &[UserId], address: &Address) {
         for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(Leave::new(users, address));
+            supervisor.deliver(Leave { users, address: address.clone() });
         }
     }
 
-    /// Tells changes of these users from here on, without a snapshot.
-    fn watch(&self, users: &[UserId], address: &Address, watcher: UserId) {
+    /// Follows users without an answer: the address gets later changes and no snapshot. Never refused.
+    pub fn follow_silently(&self, users: &[UserId], address: &Address, watcher: UserId) {
         for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(FollowSilently::new(users, address, watcher));
+            supervisor.deliver(FollowSilently { users, address: address.clone(), watcher });
         }
     }
 
-    /// Stops telling; each user says what it told last. Closing the channel ends the answer.
-    fn part(&self, users: &[UserId], address: &Address, answer: &mpsc::UnboundedSender<(UserId, DeliveredStatus)>) {
+    /// Ends follows. Each user reports the status that it delivered last. The channel closes after the last report. Never
+    /// refused.
+    pub fn unfollow_and_report(
+        &self,
+        users: &[UserId],
+        address: &Address,
+        answer: &mpsc::UnboundedSender<(UserId, DeliveredStatus)>,
+    ) {
         for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(LeaveMember::new(users, address, answer));
+            supervisor.deliver(LeaveMember { users, address: address.clone(), answer: answer.clone() });
         }
     }
 
     /// Which of these users are visible on at least one connection to `asker`; none: to anybody.
     pub async fn online(&self, asker: Option<UserId>, users: Vec<UserId>) -> Result<HashSet<UserId>, EngineError> {
-        let views = self.views(asker, &users).await?;
+        let views = self.snapshots(asker, &users).await?;
         let online = views.into_iter().filter(|(_, shown)| shown.general_status() == GeneralStatus::Online);
         Ok(online.map(|(user, _)| user).collect())
     }
 
     /// What those users show to `asker` of whom anything is known; the others are absent from the answer.
-    async fn views(&self, asker: Option<UserId>, users: &[UserId]) -> Result<HashMap<UserId, Snapshot>, EngineError> {
+    pub async fn snapshots(
+        &self,
+        asker: Option<UserId>,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, Snapshot>, EngineError> {
         let (answer, mut answers) = mpsc::unbounded_channel();
         for (shard, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
             shard.offer(View { users, asker, answer: answer.clone() })?;
@@ -264,7 +263,7 @@ impl Engine {
     }
 
     /// Has `owner` look absent to all connections of `other`, or be seen by them.
-    async fn set_hidden(&self, owner: UserId, other: UserId, hide: bool) -> Result<(), EngineError> {
+    pub async fn set_hidden(&self, owner: UserId, other: UserId, hide: bool) -> Result<(), EngineError> {
         let (answer, found) = oneshot::channel();
         self.supervisor(other).offer(Addresses { user: other, answer })?;
         // Nobody answers for a user of whom nothing is known.
@@ -375,14 +374,43 @@ impl Engine {
         self.supervisor(user).deliver(messages::InjectPanic(user));
     }
 
-    fn supervisor(&self, user: UserId) -> &Mailbox<Supervisor> {
-        let hash = self.0.hasher.hash_one(user);
-        let shard = usize::try_from(hash % self.0.shards.len() as u64).expect("below the number of shards");
-        self.0.shards[shard].supervisor()
+    /// Returns a reference that does not keep the engine alive.
+    pub fn downgrade(&self) -> WeakEngine {
+        WeakEngine(Arc::downgrade(&self.0))
     }
 
-    fn supervisors(&self) -> impl Iterator<Item = &Mailbox<Supervisor>> {
-        self.0.shards.iter().map(Shard::supervisor)
+    /// Starts one actor of a kind on each shard's thread. The mailboxes are in the order of [`Engine::shard_of`]. `build`
+    /// gets the actor's own mailbox.
+    pub fn start_on_shards<A>(&self, build: impl FnOnce(Mailbox<A>) -> A + Clone + Send + 'static) -> Vec<Mailbox<A>>
+    where
+        A: Actor<Context = Context<A>>,
+    {
+        self.0.shards.iter().map(|shard| shard.start_actor(build.clone())).collect()
+    }
+
+    /// Returns the number of the shard that owns a user.
+    pub fn shard_of(&self, user: UserId) -> usize {
+        let hash = self.0.hasher.hash_one(user);
+        usize::try_from(hash % self.0.shards.len() as u64).expect("below the number of shards")
+    }
+
+    /// The other nodes, or `None` when the node runs alone.
+    pub fn cluster(&self) -> Option<&ClusterHandle> {
+        self.0.nodes.as_ref()
+    }
+
+    /// Writes and reads last-seen records.
+    pub fn recorder(&self) -> &LastSeenRecorder {
+        &self.0.recorder
+    }
+
+    /// The privacy lists of all users.
+    pub fn shared_privacy(&self) -> &SharedPrivacy {
+        &self.0.shared_privacy
+    }
+
+    fn supervisor(&self, user: UserId) -> &Mailbox<Supervisor> {
+        self.0.shards[self.shard_of(user)].supervisor()
     }
 
     /// Sorts things by the shard of their user.
@@ -390,9 +418,7 @@ impl Engine {
         let mut sorted: Vec<(&Mailbox<Supervisor>, Vec<T>)> =
             self.0.shards.iter().map(|shard| (shard.supervisor(), Vec::new())).collect();
         for (user, thing) in things {
-            let hash = self.0.hasher.hash_one(user);
-            let shard = usize::try_from(hash % sorted.len() as u64).expect("below the number of shards");
-            sorted[shard].1.push(thing);
+            sorted[self.shard_of(user)].1.push(thing);
         }
         sorted.retain(|(_, things)| !things.is_empty());
         sorted
@@ -405,8 +431,8 @@ impl Engine {
         message: impl Fn(Vec<T>) -> M,
     ) -> Result<(), EngineError>
     where
-        M: mailbox::Mail,
-        Supervisor: actix::Handler<mailbox::Counted<M>>,
+        M: Send + 'static,
+        Supervisor: actix::Handler<Counted<M>>,
     {
         let mut result = Ok(());
         for (supervisor, things) in things {

@@ -1,4 +1,4 @@
-//! A partition of the users, on a thread of its own, so that a stop of the HTTP server does not end it.
+//! A partition of the users on a thread of its own, so that stopping the HTTP server does not end it.
 
 use actix::{Actor, Arbiter, AsyncContext, Context};
 
@@ -8,30 +8,37 @@ use super::{Ports, WeakEngine};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
-/// Messages that may wait for a supervisor. Sessions send one command at a time, so this is reached only when far more
-/// connections than that ask at once; a command is refused then ("the server is busy").
+/// Maximum number of messages that wait for an actor of a shard. A session sends one command at a time, so only far more
+/// connections than this that ask at once reach it. A command is then refused ("the server is busy").
 const MAILBOX_BOUND: usize = 262_144;
 
-/// One thread and its supervisor.
+/// One thread and its actors.
 pub struct Shard {
     arbiter: Arbiter,
     supervisor: Mailbox<Supervisor>,
+    metrics: Metrics,
 }
 
 impl Shard {
-    /// Starts the thread and the supervisor on it.
+    /// Starts the thread and its supervisor.
     pub fn start(max_users: usize, ports: Ports, engine: WeakEngine, clock: &Clock, metrics: &Metrics) -> Self {
         let arbiter = Arbiter::new();
-        let (clock, metrics) = (clock.clone(), metrics.clone());
-        let counted = metrics.clone();
-        let actor = Supervisor::start_in_arbiter(&arbiter.handle(), move |context: &mut Context<Supervisor>| {
-            let own = Mailbox::new(context.address(), MAILBOX_BOUND, &metrics);
-            Supervisor::new(own, max_users, ports, engine, clock, metrics)
+        let (clock, supervisor_metrics) = (clock.clone(), metrics.clone());
+        let supervisor = start(&arbiter, metrics, move |own| {
+            Supervisor::new(own, max_users, ports, engine, clock, supervisor_metrics)
         });
-        Self { arbiter, supervisor: Mailbox::new(actor, MAILBOX_BOUND, &counted) }
+        Self { arbiter, supervisor, metrics: metrics.clone() }
     }
 
-    /// The way to its supervisor.
+    /// Starts another actor on the thread. `build` gets the actor's own mailbox.
+    pub fn start_actor<A>(&self, build: impl FnOnce(Mailbox<A>) -> A + Send + 'static) -> Mailbox<A>
+    where
+        A: Actor<Context = Context<A>>,
+    {
+        start(&self.arbiter, &self.metrics, build)
+    }
+
+    /// The mailbox of the supervisor.
     pub fn supervisor(&self) -> &Mailbox<Supervisor> {
         &self.supervisor
     }
@@ -40,4 +47,15 @@ impl Shard {
     pub fn stop(&self) {
         self.arbiter.stop();
     }
+}
+
+fn start<A>(arbiter: &Arbiter, metrics: &Metrics, build: impl FnOnce(Mailbox<A>) -> A + Send + 'static) -> Mailbox<A>
+where
+    A: Actor<Context = Context<A>>,
+{
+    let own_metrics = metrics.clone();
+    let actor = A::start_in_arbiter(&arbiter.handle(), move |context: &mut Context<A>| {
+        build(Mailbox::new(context.address(), MAILBOX_BOUND, &own_metrics))
+    });
+    Mailbox::new(actor, MAILBOX_BOUND, metrics)
 }

@@ -19,7 +19,7 @@ impl SharedPrivacy {
     }
 
     /// Takes a user's list as it is now; returns who came to it or is on it no more.
-    pub(super) fn set(&self, kind: RosterKind, owner: UserId, roster: &Roster) -> Vec<UserId> {
+    pub fn set(&self, kind: RosterKind, owner: UserId, roster: &Roster) -> Vec<UserId> {
         let mut privacy = self.0.write();
         let before = privacy.listed(kind, owner);
         privacy.set(kind, owner, roster);
@@ -27,7 +27,7 @@ impl SharedPrivacy {
     }
 
     /// Everybody who has such a list.
-    pub(super) fn owners(&self, kind: RosterKind) -> Vec<UserId> {
+    pub fn owners(&self, kind: RosterKind) -> Vec<UserId> {
         self.0.read().owners(kind)
     }
 

@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 use super::fan_out::FanOuts;
 use super::last_seen::OnlineSweep;
 use super::mailbox::{Counted, Mailbox, send};
-use super::member_registry::MemberRegistry;
 use super::messages::{
     Attach, CloseAll, Detach, Dismiss, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Question, Routed,
     SetStatus, Settle, Show, Subscribe, Unfollow,
@@ -29,8 +28,6 @@ pub struct Supervisor {
     quota: Quota,
     /// For users who are not here and are only followed: the rest is kept for those who come.
     pub(super) follow_quota: Quota,
-    /// The accounts that are logged in.
-    pub(super) registry: MemberRegistry,
     pub(super) shard: Rc<ShardContext>,
 }
 
@@ -59,24 +56,14 @@ impl Supervisor {
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
-        let Ports { recorder, shared_privacy, registry, nodes } = ports;
+        let Ports { recorder, shared_privacy, nodes } = ports;
         let (visible, fan_outs) = (OnlineSweep::new(recorder), FanOuts::default());
-        let shard = Rc::new(ShardContext {
-            supervisor: own,
-            clock,
-            metrics,
-            visible,
-            fan_outs,
-            shared_privacy,
-            engine,
-            registry,
-            nodes,
-        });
+        let shard =
+            Rc::new(ShardContext { supervisor: own, clock, metrics, visible, fan_outs, shared_privacy, engine, nodes });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
             follow_quota: Quota::new(max_users - max_users / 5),
-            registry: MemberRegistry::default(),
             shard,
         }
     }

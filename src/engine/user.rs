@@ -14,7 +14,6 @@ use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::inspection::Selection;
 use super::last_seen::OnlineSweep;
 use super::mailbox::Mailbox;
-use super::member_registry::MemberLimits;
 use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
 use super::shared_privacy::SharedPrivacy;
 use super::supervisor::Supervisor;
@@ -39,7 +38,6 @@ pub struct ShardContext {
     pub shared_privacy: SharedPrivacy,
     /// The whole engine, for what concerns users of other shards.
     pub engine: WeakEngine,
-    pub registry: MemberLimits,
     pub fan_outs: FanOuts,
     /// None: there are no other nodes.
     pub nodes: Option<ClusterHandle>,

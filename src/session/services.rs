@@ -12,7 +12,8 @@ use super::pending_connections::PendingConnections;
 use super::state::Ending;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::engine::{Engine, Members};
+use crate::engine::Engine;
+use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
 

@@ -23,7 +23,8 @@ pub use status::UserStatus;
 
 use super::{ApiError, ErrorKind};
 use crate::config::value::Pattern;
-use crate::engine::{Engine, EngineError, Members};
+use crate::engine::{Engine, EngineError};
+use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::store::last_seen::LastSeenStore;

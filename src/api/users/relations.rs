@@ -2,7 +2,7 @@
 
 use super::{Users, user};
 use crate::api::{ApiError, ErrorKind};
-use crate::engine::{Edit, MemberError};
+use crate::members::{MemberError, RosterEdit};
 use crate::presence::member_name::MemberName;
 use crate::presence::roster::{Roster, RosterKind};
 
@@ -13,14 +13,14 @@ impl Users {
     /// Adds people to a user's list, all or none.
     pub async fn add_to(&self, kind: RosterKind, owner: &str, people: &[String]) -> Result<(), ApiError> {
         let names = names(people)?;
-        self.members.alter(kind, user(owner)?, Edit::Add(names)).await?;
+        self.members.alter(kind, user(owner)?, RosterEdit::Add(names)).await?;
         Ok(())
     }
 
     /// Takes people out of a user's list; who is not there is passed over.
     pub async fn remove_from(&self, kind: RosterKind, owner: &str, people: &[String]) -> Result<(), ApiError> {
         let users = names(people)?.iter().map(MemberName::user).collect();
-        self.members.alter(kind, user(owner)?, Edit::Remove(users)).await?;
+        self.members.alter(kind, user(owner)?, RosterEdit::Remove(users)).await?;
         Ok(())
     }
 

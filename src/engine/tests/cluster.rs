@@ -78,7 +78,7 @@ impl Cluster {
     }
 }
 
-impl Device {
+impl Client {
     /// Its line breaks, after which it is shown on.
     fn breaks(mut self, span: Duration) {
         if let Some(connection_handle) = &mut self.connection_handle {
@@ -134,10 +134,10 @@ async fn an_order_that_could_not_be_given_is_given_later() {
     let mut remote_commands = cluster.worlds[0].engine.remote_commands().unwrap();
     slow.knows.store(false, Ordering::Relaxed);
     let (user, order) = (UserId::from_name("bob"), NodeCommand::Listed { revision: 3 });
-    world.engine.tell_nodes(user, order.clone()).await;
+    world.engine.send_to_nodes(user, order.clone()).await;
     slow.knows.store(true, Ordering::Relaxed);
     let told =
-        tokio::time::timeout(Duration::from_secs(5), remote_commands.orders.recv()).await.expect("nobody is told");
+        tokio::time::timeout(Duration::from_secs(5), remote_commands.commands.recv()).await.expect("nobody is told");
     assert_eq!(told, Some((user, order)));
 }
 

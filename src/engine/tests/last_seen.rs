@@ -102,7 +102,7 @@ async fn whoever_stays_is_written_down_every_interval_also_after_its_actor_was_r
         }
         diary.world.engine.poison(UserId::from_name("person-2"));
     }
-    crowd.into_iter().for_each(Device::disconnects);
+    crowd.into_iter().for_each(Client::disconnects);
     diary.world.until(0, |metrics| metrics.engine().users.get()).await;
     diary.clock.advance(Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -7,7 +7,8 @@ use actix::{ActorFutureExt, AsyncContext, WrapFuture};
 use bytestring::ByteString;
 
 use super::{Context, SessionActor};
-use crate::engine::{Arrived, ConnectionHandle, Exits, MemberError, Members};
+use crate::engine::ConnectionHandle;
+use crate::members::{KnownExits, Login, MemberError, Members};
 use crate::outbox::{CatchUp, Failure, FailureReason, Listing, ListingKind};
 use crate::presence::calls::Call;
 use crate::presence::general_status::{Exit, GeneralStatus};
@@ -23,7 +24,7 @@ struct Subscribed {
     standing: MemberRecord,
     names: Vec<MemberName>,
     failures: Vec<Failure>,
-    exits: Exits,
+    exits: KnownExits,
 }
 
 impl SessionActor {
@@ -90,9 +91,9 @@ impl SessionActor {
         let (members, engine) = (self.services.members.clone(), self.services.engine.clone());
         let address = self.address.clone();
         let arrive = async move {
-            let (arrived, seat) = members.arrive(user, &address).await?;
+            let (arrived, seat) = members.log_in(user, &address).await?;
             let connection_handle = engine.attach(user, address).await?;
-            Ok((arrived, connection_handle.of_account(seat)))
+            Ok((arrived, connection_handle.holding(seat)))
         };
         context.spawn(arrive.into_actor(self).map(|result, actor, context| match result {
             Ok((arrived, connection_handle)) => actor.entered(name, arrived, connection_handle),
@@ -100,7 +101,7 @@ impl SessionActor {
         }));
     }
 
-    fn entered(&mut self, name: MemberName, arrived: Arrived, connection_handle: ConnectionHandle) {
+    fn entered(&mut self, name: MemberName, arrived: Login, connection_handle: ConnectionHandle) {
         self.leave_pending();
         // Where the connection has ended meanwhile, the hold on the user ends here.
         let Some((id, tag)) = self.state.entered(name.clone()) else { return };
@@ -110,7 +111,7 @@ impl SessionActor {
         self.came();
         let users: Vec<UserId> = listing.names.iter().map(MemberName::user).collect();
         self.address.await_listing(id, tag, listing);
-        self.services.members.enter(account, &self.address, arrived, &users, id);
+        self.services.members.activate(account, &self.address, arrived, &users, id);
         self.keep_reminded();
     }
 
@@ -157,16 +158,16 @@ impl SessionActor {
         }
         let device = self.address.clone();
         self.answer(context, async move |members, account| {
-            members.depart(account, &device, Exit::LoggedOut).await;
+            members.log_out(account, &device, Exit::LoggedOut).await;
             Ok(MemberReply::LoggedOut)
         });
     }
 }
 
 /// What a login follows: itself, its subscriptions, its friends; each once.
-fn listing(own: MemberName, heartbeat: Duration, arrived: &Arrived) -> Listing {
-    let subscriptions = arrived.standing.subscriptions.as_slice();
-    let subscribed: HashSet<UserId> = arrived.standing.subscriptions.users().collect();
+fn listing(own: MemberName, heartbeat: Duration, arrived: &Login) -> Listing {
+    let subscriptions = arrived.record.subscriptions.as_slice();
+    let subscribed: HashSet<UserId> = arrived.record.subscriptions.users().collect();
     let friends = arrived.friends.iter().filter(|name| !subscribed.contains(&name.user()));
     let told = subscriptions.iter().map(|one| (one.name.clone(), CatchUp::UnlessTold(one.told)));
     let unasked = friends.map(|name| (name.clone(), CatchUp::IfOnline));

@@ -7,7 +7,8 @@ use super::{Kind, Phase, State, UnderWay};
 use bytestring::ByteString;
 
 use crate::config::{LimitsConfig, SessionConfig, TencentConfig};
-use crate::engine::{EngineError, MemberError};
+use crate::engine::EngineError;
+use crate::members::MemberError;
 use crate::outbox::{Failure, FailureReason, RequestTag};
 use crate::presence::diff::Snapshot;
 use crate::presence::general_status::GeneralStatus;

@@ -1,7 +1,7 @@
 //! Who is let in, and what is said before that; broken envelopes; batches; the end.
 
 use hereabouts::auth::user_sig::UserSigs;
-use hereabouts::engine::Edit;
+use hereabouts::members::RosterEdit;
 use hereabouts::presence::roster::RosterKind;
 
 use super::*;
@@ -132,13 +132,13 @@ async fn a_login_that_cannot_follow_all_that_it_lists_is_none_and_ends_the_conne
     let alice = MemberName::new("alice").unwrap();
     let friends: Vec<MemberName> =
         (0..12).map(|number| MemberName::new(&format!("friend-{number}")).unwrap()).collect();
-    users.members.alter(RosterKind::Friends, alice.user(), Edit::Add(friends.clone())).await.unwrap();
+    users.members.alter(RosterKind::Friends, alice.user(), RosterEdit::Add(friends.clone())).await.unwrap();
     let mut device = Device::connects(&world, "alice").await;
     assert_eq!(device.code("login", credentials(&world, "alice")).await, -32000);
     assert_eq!(device.person.hears_close().await, (1013, "server busy".into()));
     world.until_users(0).await;
     let gone = friends.iter().map(MemberName::user).collect();
-    users.members.alter(RosterKind::Friends, alice.user(), Edit::Remove(gone)).await.unwrap();
+    users.members.alter(RosterKind::Friends, alice.user(), RosterEdit::Remove(gone)).await.unwrap();
     Device::logs_in(&world, "alice").await;
 }
 
