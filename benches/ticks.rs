@@ -49,8 +49,8 @@ impl Fixture {
     }
 
     fn record(&self, users: &[UserId], second: u64) {
-        let sighting = Activity::online(Timestamp::from_secs(second));
-        self.last_seen.note(&mut users.iter().map(|&user| (user, sighting.clone()))).unwrap();
+        let activity = Activity::online(Timestamp::from_secs(second));
+        self.last_seen.note(&mut users.iter().map(|&user| (user, activity.clone()))).unwrap();
     }
 
     /// Waits until everything that was recorded is on disk.

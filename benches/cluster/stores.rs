@@ -25,7 +25,7 @@ use hereabouts::store::relations::{RelationStore, RosterChange};
 use super::measure;
 use super::server::Server;
 
-/// Number of accounts, whose users are members too.
+/// Number of accounts. Their users are members too.
 const ACCOUNTS: usize = 5000;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

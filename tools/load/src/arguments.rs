@@ -71,8 +71,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", help_heading = "Sizes")]
     pub follows: Option<u32>,
     /// Number of updates of each publisher (fanout, mesh).
-    #[arg(long, value_name = "N", help_heading = "Sizes")]
-    pub rounds: Option<u32>,
+    #[arg(long, alias = "rounds", value_name = "N", help_heading = "Sizes")]
+    pub updates: Option<u32>,
     /// Updates per second of each publisher (stall, overload, nodes-latency).
     #[arg(long, value_name = "HZ", help_heading = "Sizes")]
     pub rate: Option<u32>,

@@ -27,7 +27,7 @@ const INTERVAL: f64 = 0.02;
 pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let followers = arguments.followers.unwrap_or(arguments.scaled(15_000));
     let seconds = f64::from(arguments.seconds.unwrap_or(arguments.scaled_seconds(10)));
-    let shape = Shape { publishers: 1, followers, rounds: None };
+    let shape = Shape { publishers: 1, followers, updates: None };
     let mut harness = fanout::set_up(ServerKind::Hereabouts, shape, arguments, "fairness")?;
     let over = Arc::new(AtomicBool::new(false));
     let (address, key, flag) = (harness.servers.address(0), arguments.encryption_key.clone(), over.clone());

@@ -15,7 +15,7 @@ pub struct Shape {
     pub publishers: u32,
     pub followers: u32,
     /// Updates of each publisher. `None` means as many as make a good measurement.
-    pub rounds: Option<u32>,
+    pub updates: Option<u32>,
 }
 
 impl Shape {
@@ -23,13 +23,13 @@ impl Shape {
         Self {
             publishers: arguments.publishers.unwrap_or(1),
             followers: arguments.followers.unwrap_or(arguments.scaled(1_000)),
-            rounds: arguments.rounds,
+            updates: arguments.updates,
         }
     }
 
-    fn rounds(self, arguments: &Arguments) -> u32 {
+    fn updates_each(self, arguments: &Arguments) -> u32 {
         let target = if arguments.quick { 2_000 } else { TARGET_DELIVERIES };
-        self.rounds.unwrap_or((target / self.publishers / self.followers).max(3))
+        self.updates.unwrap_or((target / self.publishers / self.followers).max(3))
     }
 }
 
@@ -71,10 +71,10 @@ pub fn publish(
     shape: Shape,
     arguments: &Arguments,
 ) -> anyhow::Result<Outcome> {
-    let rounds = shape.rounds(arguments);
+    let updates = shape.updates_each(arguments);
     harness.show("publishing");
     harness.start_measurement();
-    for _ in 0..rounds {
+    for _ in 0..updates {
         for user in 0..shape.publishers {
             harness.publish(user);
             if !harness.settle()? {
@@ -85,7 +85,7 @@ pub fn publish(
     let parameters = vec![
         ("publishers", shape.publishers.to_string()),
         ("followers", shape.followers.to_string()),
-        ("updates", (rounds * shape.publishers).to_string()),
+        ("updates", (updates * shape.publishers).to_string()),
     ];
     let mut outcome = harness.finish(scenario, parameters, Vec::new());
     require_no_losses(&mut outcome);

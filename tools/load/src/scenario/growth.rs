@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
 }
 
 fn deliveries(followers: u32, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let shape = Shape { publishers: 1, followers, rounds: None };
+    let shape = Shape { publishers: 1, followers, updates: None };
     let mut outcome = fanout::run(ServerKind::Hereabouts, shape, arguments)?;
     let cost = per(outcome.server_cpu_seconds * 1e6, outcome.deliveries);
     outcome.scenario = "growth";

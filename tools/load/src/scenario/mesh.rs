@@ -9,7 +9,7 @@ use crate::process::ServerKind;
 pub fn run(kind: ServerKind, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let users = arguments.users.unwrap_or(arguments.scaled(2_000));
     let follows = arguments.follows.unwrap_or(20).min(users - 1);
-    let rounds = arguments.rounds.unwrap_or(arguments.scaled_seconds(20));
+    let bursts = arguments.updates.unwrap_or(arguments.scaled_seconds(20));
     let mut harness = Harness::start(kind, arguments, "mesh")?;
     harness.open(users)?;
     for user in 0..users {
@@ -21,14 +21,14 @@ pub fn run(kind: ServerKind, arguments: &Arguments) -> anyhow::Result<Outcome> {
     harness.settle_setup()?;
     harness.show("publishing in bursts");
     harness.start_measurement();
-    for _ in 0..rounds {
+    for _ in 0..bursts {
         (0..users).for_each(|user| harness.publish(user));
         if !harness.settle()? {
             break;
         }
     }
     let parameters =
-        vec![("users", users.to_string()), ("follows", follows.to_string()), ("bursts", rounds.to_string())];
+        vec![("users", users.to_string()), ("follows", follows.to_string()), ("bursts", bursts.to_string())];
     let mut outcome = harness.finish("mesh", parameters, Vec::new());
     require_no_losses(&mut outcome);
     if let Some(deliveries) = outcome.deliveries_per_cpu_second() {

@@ -45,7 +45,7 @@ pub fn run(scenario: Scenario, arguments: &Arguments) -> anyhow::Result<Vec<Outc
 pub fn run_all(arguments: &Arguments) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes = run(Scenario::Idle, arguments)?;
     for followers in [1_000, 15_000] {
-        let shape = FanoutShape { publishers: 1, followers: arguments.scaled(followers), rounds: None };
+        let shape = FanoutShape { publishers: 1, followers: arguments.scaled(followers), updates: None };
         outcomes.extend(with_floor(arguments, |kind, arguments| fanout::run(kind, shape, arguments))?);
     }
     let rest = [

@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let followers = arguments.followers.unwrap_or(arguments.scaled(1_000));
     let rate = arguments.rate.unwrap_or(50);
     let seconds = arguments.seconds.unwrap_or(arguments.scaled_seconds(30));
-    let shape = Shape { publishers, followers, rounds: None };
+    let shape = Shape { publishers, followers, updates: None };
     let mut harness = fanout::set_up(ServerKind::Hereabouts, shape, arguments, "overload")?;
     let before = harness.used().memory;
     let probe = HealthProbe::start(harness.servers.address(0));

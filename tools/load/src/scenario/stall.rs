@@ -13,7 +13,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let rate = arguments.rate.unwrap_or(40);
     let seconds = f64::from(arguments.seconds.unwrap_or(arguments.scaled_seconds(10)));
     let stalled = (followers / 10).max(1);
-    let shape = Shape { publishers, followers, rounds: None };
+    let shape = Shape { publishers, followers, updates: None };
     let mut harness = fanout::set_up(ServerKind::Hereabouts, shape, arguments, "stall")?;
     let before = harness.used().memory;
     let stream = Stream { publishers, rate };
