@@ -14,7 +14,7 @@ pub struct Usage {
     pub calls: f64,
     /// Reads from connections: far fewer than commands when those share round trips.
     pub reads: f64,
-    /// Microseconds spent in commands.
+    /// Microseconds superseded in commands.
     pub micros: f64,
     /// Microseconds of CPU time of the process, in user space and in the kernel.
     pub cpu_micros: f64,

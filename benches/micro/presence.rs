@@ -61,7 +61,7 @@ fn follow_and_unfollow(bencher: Bencher, followers: u32) {
 /// The only connection of a user ends; it was visible.
 #[divan::bench]
 fn leave(bencher: Bencher) {
-    let gone = Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost, stay: None };
+    let gone = Event::Disconnected { connection: samples::connection(0), exit: Exit::Lost, linger: None };
     bencher
         .with_inputs(|| user(Some(samples::status(0)), 1).0)
         .bench_local_refs(|user| user.handle(gone.clone(), Timestamp::from_secs(1)));

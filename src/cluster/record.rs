@@ -38,7 +38,7 @@ pub struct Record {
     /// Their lines are lost; they are shown until a deadline, in case the user comes back.
     pub lingering: bool,
     /// Shown ids of those that linger on other nodes and are not to be shown any more.
-    pub spent: Vec<ConnectionId>,
+    pub superseded: Vec<ConnectionId>,
     /// The text that the user gave itself, as far as the node knows.
     pub custom: CustomStatus,
     /// Which of the connections have no line any more, where others have one.
@@ -66,7 +66,7 @@ struct Packed {
     #[prost(string, optional, tag = "3")]
     custom: Option<String>,
     #[prost(bytes = "vec", repeated, tag = "4")]
-    spent: Vec<Vec<u8>>,
+    superseded: Vec<Vec<u8>>,
     #[prost(bytes = "vec", repeated, tag = "5")]
     left: Vec<Vec<u8>>,
 }
@@ -98,7 +98,7 @@ pub fn is_lingering(packed: &[u8]) -> bool {
 impl Record {
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
-        self.connections.is_empty() && self.spent.is_empty()
+        self.connections.is_empty() && self.superseded.is_empty()
     }
 
     /// The connections that have not ended, in a record of somebody who does not linger.
@@ -114,8 +114,8 @@ impl Record {
         let custom = self.custom.text.as_ref().map(|text| text.as_str().to_owned());
         let ids =
             |ids: &[ConnectionId]| ids.iter().take(MAX_CONNECTIONS).map(|id| id.uuid().as_bytes().to_vec()).collect();
-        let (custom_since, spent, left) = (self.custom.since.as_micros(), ids(&self.spent), ids(&self.left));
-        let packed = Packed { connections, custom_since, custom, spent, left };
+        let (custom_since, superseded, left) = (self.custom.since.as_micros(), ids(&self.superseded), ids(&self.left));
+        let packed = Packed { connections, custom_since, custom, superseded, left };
         let mut bytes = Vec::with_capacity(packed.encoded_len() + 2);
         if self.lingering {
             bytes.push(LINGERING);
@@ -143,9 +143,9 @@ impl Record {
         let text = packed.custom.as_deref().map(StatusText::new).transpose().map_err(|_| UnreadableRecord::Damaged)?;
         let custom = CustomStatus { text, since: Timestamp::from_micros(packed.custom_since) };
         let ids = |ids: &[Vec<u8>]| ids.iter().take(MAX_CONNECTIONS).map(|id| read_id(id)).collect::<Option<Vec<_>>>();
-        let spent = ids(&packed.spent).ok_or(UnreadableRecord::Damaged)?;
+        let superseded = ids(&packed.superseded).ok_or(UnreadableRecord::Damaged)?;
         let left = ids(&packed.left).ok_or(UnreadableRecord::Damaged)?;
-        Ok(Self { connections: connections.ok_or(UnreadableRecord::Damaged)?, lingering, spent, custom, left })
+        Ok(Self { connections: connections.ok_or(UnreadableRecord::Damaged)?, lingering, superseded, custom, left })
     }
 }
 
@@ -213,10 +213,10 @@ mod tests {
             connections in prop::collection::vec(connection(), 0..6),
             lingering in any::<bool>(),
             custom in custom(),
-            spent in prop::collection::vec(connection().prop_map(|connection| connection.id), 0..3),
+            superseded in prop::collection::vec(connection().prop_map(|connection| connection.id), 0..3),
             left in prop::collection::vec(connection().prop_map(|connection| connection.id), 0..3),
         ) {
-            let record = Record { connections, lingering, spent, custom, left };
+            let record = Record { connections, lingering, superseded, custom, left };
             prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
 

@@ -279,7 +279,7 @@ impl Watched {
 /// back) counts once; where one took the place of another that lingers, only the one that is there counts.
 fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &Stored) -> Remote {
     let mut all: Vec<(bool, Incarnation, RemoteConnection)> = Vec::new();
-    let (mut custom, mut spent) = (CustomStatus::default(), Vec::new());
+    let (mut custom, mut superseded) = (CustomStatus::default(), Vec::new());
     for (incarnation, packed) in records {
         match Record::decode(packed) {
             Ok(record) => {
@@ -287,7 +287,7 @@ fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &S
                 if record.custom.since > custom.since {
                     custom = record.custom;
                 }
-                spent.extend(record.spent);
+                superseded.extend(record.superseded);
                 all.extend(record.connections.into_iter().map(|connection| (lingering, *incarnation, connection)));
             }
             Err(UnreadableRecord::UnknownFormat(format)) => {
@@ -303,7 +303,7 @@ fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &S
         (*lingering, later, one.id, Reverse(*incarnation))
     };
     all.sort_by_key(rank);
-    all.retain(|(lingering, _, connection)| !lingering || !spent.contains(&connection.shown()));
+    all.retain(|(lingering, _, connection)| !lingering || !superseded.contains(&connection.shown()));
     let mut shown = HashSet::new();
     all.retain(|(_, _, connection)| shown.insert(connection.shown()));
     all.sort_by_key(|(_, _, connection)| connection.shown());
@@ -313,7 +313,7 @@ fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &S
         version: stored.version,
         connections: all.into_iter().map(|(.., connection)| connection).collect(),
         lingering,
-        spent,
+        superseded,
         last_exit: stored.last_exit,
         custom,
     }

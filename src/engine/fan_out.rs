@@ -140,11 +140,11 @@ impl ActorFuture<UserActor> for FanOut {
             }
             ready!(self.poll_turn(task));
             let followers = actor.presence.followers();
-            let end = followers.places().end;
+            let end = followers.slots().end;
             let (mode, stride) = actor.shard.fan_outs.mode(actor.shard.clock.now());
             let next = end.min(self.told + stride);
             let mut delivered =
-                deliver(followers.within(self.told..next), &self.notification, mode, &actor.shard.metrics);
+                deliver(followers.in_slots(self.told..next), &self.notification, mode, &actor.shard.metrics);
             self.told = next;
             self.woken = delivered.woken.cloned();
             self.gone.append(&mut delivered.gone);

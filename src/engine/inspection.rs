@@ -42,7 +42,7 @@ impl UserInspection {
             status: connection.status.clone(),
             info: connection.address.info(),
         });
-        let elsewhere = presence.others().filter_map(|connection| {
+        let elsewhere = presence.detached().filter_map(|connection| {
             Some(Device {
                 connection: connection.shown(),
                 username: connection.username.clone(),

@@ -135,7 +135,7 @@ impl UserActor {
     /// Whoever is visible is online at this moment.
     fn see(&mut self) {
         if self.presence.is_visible() {
-            self.presence.saw(self.shard.clock.time_of_day());
+            self.presence.mark_online(self.shard.clock.time_of_day());
         }
     }
 
@@ -197,16 +197,16 @@ impl UserActor {
             Routed::RemoteChanged => self.look_elsewhere(context),
             Routed::SetStatus(update) => self.set_status(update, context),
             Routed::Acted { at, state } => {
-                self.take(Event::Acted { at, by: None, state }, context);
+                self.take(Event::Active { at, by: None, state }, context);
             }
             Routed::Forget => {
-                self.take(Event::Forgotten, context);
+                self.take(Event::LastSeenDeleted, context);
             }
             // A session that has ended meanwhile would never take its follow back.
             Routed::Follow(ticket) | Routed::Subscribe(ticket, _) if ticket.address().is_ended() => drop(ticket),
             Routed::Follow(ticket) => self.follow(ticket, context),
             Routed::Subscribe(ticket, record) => {
-                self.take(Event::Remembered(record), context);
+                self.take(Event::LastSeenRead(record), context);
                 self.follow(ticket, context);
             }
             Routed::FollowSilently(address, watcher) => self.watch(address, watcher),
@@ -236,7 +236,7 @@ impl UserActor {
     /// The connections of the same dialect besides this one, on all nodes.
     fn has_beside(&self, address: &Address) -> usize {
         let others = self.presence.addresses().filter(|&other| other != address);
-        let elsewhere = self.presence.live_others().filter(|other| other.dialect == Some(address.dialect()));
+        let elsewhere = self.presence.live_detached().filter(|other| other.dialect == Some(address.dialect()));
         others.filter(|other| other.dialect() == address.dialect()).count() + elsewhere.count()
     }
 
@@ -245,7 +245,7 @@ impl UserActor {
         let chosen = self.presence.addresses().filter(|address| includes(address.connection()));
         chosen.for_each(|address| address.close(close_request.clone()));
         if *selection == Selection::default() {
-            self.take(Event::Dropped, context);
+            self.take(Event::LingerCancelled, context);
         }
     }
 
@@ -255,7 +255,7 @@ impl UserActor {
         ticket.acknowledge();
         let event = match change {
             StatusChange::Shown(status) => Event::StatusSet { connection, status },
-            StatusChange::Acted(at, state) => Event::Acted { at, by: Some(connection), state },
+            StatusChange::Acted(at, state) => Event::Active { at, by: Some(connection), state },
         };
         self.take(event, context);
     }

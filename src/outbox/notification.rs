@@ -73,7 +73,7 @@ pub enum DeliveryMode {
     /// much as half a write.
     Gathered(Timestamp),
     /// At once, from the thread that tells it, where the session rests and was told nothing shortly before: one of very
-    /// many who are told the same, where each session's turn would be spent on this alone.
+    /// many who are told the same, where each session's turn would be superseded on this alone.
     AtOnce(Timestamp),
 }
 

@@ -1,23 +1,23 @@
-//! How often an account may call what costs, over all its devices.
+//! Rate limits of a member's expensive calls, over all its devices.
 
 use std::time::Duration;
 
 use super::rate::SlidingWindow;
 use super::time::Timestamp;
 
-/// The calls that are counted, each by itself.
+/// The kinds of calls that are counted, each separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Asking for the statuses of others.
+    /// Queries the statuses of other users.
     Query,
-    /// Subscribing.
+    /// Subscribes to users.
     Subscribe,
-    /// Ending subscriptions.
+    /// Ends subscriptions.
     Unsubscribe,
 }
 
 impl Call {
-    /// How it is called where nodes count it together.
+    /// Returns the name under which nodes count it together.
     pub fn name(self) -> &'static str {
         match self {
             Self::Query => "query",
@@ -27,36 +27,36 @@ impl Call {
     }
 }
 
-/// A call came too soon. It does not count.
+/// A call exceeds the rate limit. It does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooOften {
-    /// The calls allowed in a window; that many have been made.
+    /// Number of calls allowed in a window, all of which are used.
     pub limit: usize,
-    /// When the next is taken.
+    /// When the next call is allowed.
     pub again: Timestamp,
 }
 
-/// The calls of one account.
+/// The calls of one member.
 #[derive(Clone, Debug)]
 pub struct Calls {
     limit: usize,
-    /// One for each [`Call`].
+    /// One window for each [`Call`].
     windows: [SlidingWindow; 3],
 }
 
 impl Calls {
-    /// None yet, of at most `limit` of each kind in any span of `window`.
+    /// Creates an unused limit of `limit` calls of each kind in any span of `window`.
     pub fn new(limit: usize, window: Duration) -> Self {
         Self { limit, windows: std::array::from_fn(|_| SlidingWindow::new(limit, window)) }
     }
 
-    /// Counts one, or refuses it.
+    /// Counts a call, or refuses it.
     pub fn take(&mut self, call: Call, now: Timestamp) -> Result<(), TooOften> {
         let limit = self.limit;
         self.windows[call as usize].try_acquire(now).map_err(|again| TooOften { limit, again })
     }
 
-    /// Whether none counts at the moment.
+    /// Returns whether no call counts at the moment.
     pub fn is_idle(&mut self, now: Timestamp) -> bool {
         self.windows.iter_mut().all(|window| window.is_idle(now))
     }

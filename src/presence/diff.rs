@@ -1,4 +1,4 @@
-//! A change of what one user shows, as followers are told it, and how two changes fold into one.
+//! A change of one user as followers see it, and how two changes fold into one.
 
 use super::general_status::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
@@ -10,41 +10,41 @@ use super::status::{StatusText, Version};
 pub struct Presence {
     /// The connection that shows the status.
     pub connection: ConnectionId,
-    /// The name that the connection was opened with; Nakama's tokens may lack it.
+    /// The username that the connection was opened with. Nakama's tokens may lack it.
     pub username: Option<Username>,
-    /// What it says.
+    /// Its status text.
     pub status: StatusText,
 }
 
-/// A change of one user: each connection that changed stands in `leaves` with its status before, in `joins` with its
-/// status after, or in both. An update is one diff with both.
+/// A change of one user. Each connection that changed is in `leaves` with its status before, in `joins` with its status
+/// after, or in both. An update is one diff with both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diff {
-    /// Whose change it is.
+    /// The user that changed.
     pub user: UserId,
     /// The user's version after it.
     pub version: Version,
-    /// Statuses that hold from here on.
+    /// Statuses after the change.
     pub joins: Vec<Presence>,
-    /// Statuses that held until here.
+    /// Statuses before the change.
     pub leaves: Vec<Presence>,
 }
 
 impl Diff {
-    /// Whether nothing changed.
+    /// Returns whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.joins.is_empty() && self.leaves.is_empty()
     }
 
-    /// Joins a later diff of the same user into this one, which then leads from the state before the first to the state
-    /// after the last. What came and went in between, or is back where it was, is gone from it.
+    /// Folds a later diff of the same user into this one, which then leads from the state before the first to the state
+    /// after the last. A connection that came and went in between, or has its first status again, is not in it.
     ///
-    /// Folding is associative, and folding all diffs of a user gives first state → last state.
+    /// Folding is associative. Folding all diffs of a user gives the change from its first state to its last.
     pub fn fold(&mut self, later: &Self) {
         debug_assert_eq!(self.user, later.user, "only diffs of one user fold");
         for leave in &later.leaves {
             match position(&self.joins, leave.connection) {
-                // It came or changed within the fold: its state before the fold stands in `leaves` already.
+                // It came or changed within the fold: its status before the fold is in `leaves` already.
                 Some(index) => {
                     self.joins.remove(index);
                 }
@@ -67,7 +67,7 @@ impl Diff {
         });
     }
 
-    /// The change from one state of a user to another.
+    /// Returns the change from one state of a user to another.
     pub fn between(user: UserId, version: Version, before: &[Presence], after: &[Presence]) -> Self {
         let missing_in = |state: &[Presence], presence: &&Presence| !state.contains(presence);
         Self {
@@ -79,38 +79,38 @@ impl Diff {
     }
 }
 
-/// What is the user's own and no connection's.
+/// What belongs to the user and to no connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnStatus {
-    /// How the user was last seen to leave; none: it never was visible, as far as is known.
+    /// How the user left last. `None` means that it was never visible, as far as is known.
     pub exit: Option<Exit>,
-    /// The text it gave itself, for all its devices (Tencent Chat's custom status).
+    /// The custom status of all its devices (Tencent Chat).
     pub custom: Option<StatusText>,
 }
 
-/// Everything a user shows at one version.
+/// The state of a user at one version, as followers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Whose state it is.
+    /// The user.
     pub user: UserId,
-    /// The version it was taken at.
+    /// The version of the state.
     pub version: Version,
-    /// Its visible connections, the one that changed last at the end.
+    /// Its visible connections. The one that changed last is at the end.
     pub presences: Vec<Presence>,
-    /// When it was last here and did something, and what it said of itself, as far as that is known.
+    /// When it was last online and active, and its last state text, as far as that is known.
     pub last_seen: LastSeen,
-    /// What no connection shows by itself.
+    /// What belongs to no connection.
     pub own: OwnStatus,
 }
 
 impl Snapshot {
-    /// Of a user of whom nothing is known.
+    /// Returns the snapshot of an unknown user.
     pub fn nothing(user: UserId) -> Self {
         let (version, last_seen, own) = Default::default();
         Self { user, version, presences: Vec::new(), last_seen, own }
     }
 
-    /// The status over all connections.
+    /// Returns the general status over all connections.
     pub fn general_status(&self) -> GeneralStatus {
         match self.own.exit {
             _ if !self.presences.is_empty() => GeneralStatus::Online,
@@ -119,12 +119,12 @@ impl Snapshot {
         }
     }
 
-    /// Whether the user is here or has ever been.
+    /// Returns whether the user is online or has ever been.
     pub fn is_known(&self) -> bool {
         !self.presences.is_empty() || self.own.exit.is_some()
     }
 
-    /// The one text that stands for the user: its own, or the newest that a connection shows; empty if there is none.
+    /// Returns the one text that stands for the user: its custom status, or the newest text of a connection, or empty text.
     pub fn text(&self) -> &str {
         let newest =
             || self.presences.iter().rev().map(|presence| presence.status.as_str()).find(|text| !text.is_empty());
@@ -132,15 +132,15 @@ impl Snapshot {
         if self.presences.is_empty() { "" } else { own.or_else(newest).unwrap_or_default() }
     }
 
-    /// What somebody sees to whom the user is to look absent: always the same, so that it tells nothing of comings and
-    /// goings.
+    /// Returns what a client sees that the user hides from. It is always the same, so that it reveals nothing about when the
+    /// user comes and goes.
     #[must_use]
     pub fn concealed(&self) -> Self {
         let own = OwnStatus { exit: Some(Exit::Lost), custom: None };
         Self { presences: Vec::new(), own, last_seen: LastSeen::default(), ..self.clone() }
     }
 
-    /// Brings the connections to the state after `diff`; a diff says nothing of when the user was seen.
+    /// Applies a diff to the connections. A diff does not contain the last-seen record.
     pub fn apply(&mut self, diff: &Diff) {
         self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());
         for join in &diff.joins {

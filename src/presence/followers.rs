@@ -1,11 +1,11 @@
-//! The addresses that a user's changes are told to.
+//! The set of addresses that get a user's changes.
 
 use std::hash::{BuildHasher, Hash};
 use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// A set of addresses that can be gone through piece by piece, because there may be very many.
+/// A set of addresses that can be iterated in slices, because there may be millions.
 #[derive(Clone, Debug)]
 pub struct Followers<F> {
     table: HashTable<F>,
@@ -19,7 +19,7 @@ impl<F> Default for Followers<F> {
 }
 
 impl<F: Eq + Hash> Followers<F> {
-    /// Adds an address; false if it was there.
+    /// Adds an address. Returns false if it was there.
     pub fn insert(&mut self, follower: F) -> bool {
         let hash = self.hasher.hash_one(&follower);
         if self.table.find(hash, |known| *known == follower).is_some() {
@@ -29,7 +29,7 @@ impl<F: Eq + Hash> Followers<F> {
         true
     }
 
-    /// Removes an address; false if it was not there. Gives room back when most are gone.
+    /// Removes an address. Returns false if it was not there. Releases memory when most addresses are gone.
     pub fn remove(&mut self, follower: &F) -> bool {
         let hash = self.hasher.hash_one(follower);
         let Ok(entry) = self.table.find_entry(hash, |known| known == follower) else { return false };
@@ -42,29 +42,29 @@ impl<F: Eq + Hash> Followers<F> {
 }
 
 impl<F> Followers<F> {
-    /// How many there are.
+    /// Returns the number of addresses.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
     }
 
-    /// All of them, in no order.
+    /// Returns all addresses in no particular order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &F> {
         self.table.iter()
     }
 
-    /// The places that [`Followers::within`] goes through; about half of them are taken.
-    pub fn places(&self) -> Range<usize> {
+    /// Returns the table slots that [`Followers::in_slots`] iterates. About half of them are in use.
+    pub fn slots(&self) -> Range<usize> {
         0..self.table.num_buckets()
     }
 
-    /// Those in these places: as long as nobody is added or removed, each is in one place.
-    pub fn within(&self, places: Range<usize>) -> impl Iterator<Item = &F> {
-        places.filter_map(|place| self.table.get_bucket(place))
+    /// Returns the addresses in these slots. An address keeps its slot until the set changes.
+    pub fn in_slots(&self, slots: Range<usize>) -> impl Iterator<Item = &F> {
+        slots.filter_map(|slot| self.table.get_bucket(slot))
     }
 }
 
@@ -96,9 +96,9 @@ mod tests {
                     prop_assert_eq!(followers.remove(&address), model.remove(&address));
                 }
                 prop_assert_eq!(followers.len(), model.len());
-                let end = followers.places().end;
+                let end = followers.slots().end;
                 let pieces: Vec<u8> = (0..end.div_ceil(7))
-                    .flat_map(|piece| followers.within(piece * 7..end.min((piece + 1) * 7)))
+                    .flat_map(|piece| followers.in_slots(piece * 7..end.min((piece + 1) * 7)))
                     .copied()
                     .collect();
                 prop_assert_eq!(pieces.len(), model.len(), "one comes twice, or not at all");
@@ -113,6 +113,6 @@ mod tests {
         let mut followers = Followers::default();
         followers.extend(0..10_000);
         (0..9_990).for_each(|address| assert!(followers.remove(&address)));
-        assert!(followers.places().end < 100, "{:?}", followers.places());
+        assert!(followers.slots().end < 100, "{:?}", followers.slots());
     }
 }

@@ -1,56 +1,56 @@
-//! Whom one session follows, within its quota.
+//! The users that one session follows, within its quota.
 
 use hashbrown::HashSet;
 
 use super::id::UserId;
 use super::quota::{Quota, QuotaExceeded};
 
-/// The users that a session follows. Itself it follows without an entry here.
+/// The users that a session follows. It follows its own user without an entry here.
 #[derive(Debug)]
 pub struct Follows {
     own: UserId,
-    /// Sorted: a third of what a hash set takes, and there are as many as follows in the whole server.
+    /// Sorted. A sorted list takes a third of the memory of a hash set, and there are very many follows in a server.
     users: Vec<UserId>,
     quota: Quota,
 }
 
-/// What became of users that were added.
+/// The result of adding users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
-    /// Those whose state the reply has to show: each once, in the order asked, also when followed before.
+    /// Users for the reply: each once, in the order of the request, including those followed before.
     pub asked: Vec<UserId>,
-    /// Those of them that were not followed before.
+    /// Those that were not followed before.
     pub fresh: Vec<UserId>,
 }
 
 impl Follows {
-    /// Nobody yet, for a session of `own`.
+    /// Creates an empty set for a session of the user `own`.
     pub fn new(own: UserId, quota: Quota) -> Self {
         Self { own, users: Vec::new(), quota }
     }
 
-    /// Whether that many further names may be looked up to be followed: no more than the quota could ever take.
+    /// Checks whether this many names may be looked up for a follow: at most as many as the quota allows in all.
     pub fn may_ask(&self, names: usize) -> Result<(), QuotaExceeded> {
         self.quota.check(0, names).map_err(|exceeded| QuotaExceeded { held: self.users.len(), ..exceeded })
     }
 
-    /// Adds users. The session's own user and the nil user are skipped. Past the quota nobody is added.
+    /// Adds users. The session's own user and the nil user are skipped. Beyond the quota no user is added.
     pub fn add(&mut self, users: impl IntoIterator<Item = UserId>) -> Result<Added, QuotaExceeded> {
-        let mut last_seen = HashSet::new();
+        let mut distinct = HashSet::new();
         let asked: Vec<UserId> =
-            users.into_iter().filter(|&user| self.may_be_followed(user) && last_seen.insert(user)).collect();
-        let fresh: Vec<UserId> = asked.iter().copied().filter(|&user| !self.has(user)).collect();
+            users.into_iter().filter(|&user| self.may_be_followed(user) && distinct.insert(user)).collect();
+        let fresh: Vec<UserId> = asked.iter().copied().filter(|&user| !self.contains(user)).collect();
         self.quota.check(self.users.len(), fresh.len())?;
         self.insert(&fresh);
         Ok(Added { asked, fresh })
     }
 
-    /// Takes users back that were removed and are followed still.
+    /// Puts back users that were removed but are still followed.
     pub fn restore(&mut self, users: &[UserId]) {
         self.insert(users);
     }
 
-    /// Those are not among them.
+    /// Inserts users that are not in the list.
     fn insert(&mut self, users: &[UserId]) {
         self.users.reserve_exact(users.len());
         if let [user] = users {
@@ -61,36 +61,32 @@ impl Follows {
         }
     }
 
-    fn has(&self, user: UserId) -> bool {
-        self.users.binary_search(&user).is_ok()
-    }
-
     /// Removes users and returns those that were followed.
     pub fn remove(&mut self, users: impl IntoIterator<Item = UserId>) -> Vec<UserId> {
-        let mut gone: Vec<UserId> = users.into_iter().filter(|&user| self.has(user)).collect();
-        let mut last_seen = HashSet::new();
-        gone.retain(|&user| last_seen.insert(user));
-        self.users.retain(|user| !last_seen.contains(user));
+        let mut gone: Vec<UserId> = users.into_iter().filter(|&user| self.contains(user)).collect();
+        let mut distinct = HashSet::new();
+        gone.retain(|&user| distinct.insert(user));
+        self.users.retain(|user| !distinct.contains(user));
         self.users.shrink_to_fit();
         gone
     }
 
-    /// Everybody, at the session's end; nobody is followed afterwards.
+    /// Removes and returns all users, at the end of the session.
     pub fn take(&mut self) -> Vec<UserId> {
         std::mem::take(&mut self.users)
     }
 
-    /// Whether this user is followed.
+    /// Returns whether this user is followed.
     pub fn contains(&self, user: UserId) -> bool {
-        self.users.contains(&user)
+        self.users.binary_search(&user).is_ok()
     }
 
-    /// How many are followed.
+    /// Returns the number of followed users.
     pub fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether nobody is followed.
+    /// Returns whether no user is followed.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }

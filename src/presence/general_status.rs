@@ -1,21 +1,22 @@
 //! A user's general status over all devices, and how a connection ends.
 
-/// What a user shows as a whole (Tencent Chat's `statusType`).
+/// The status of a user over all its connections (Tencent Chat's `statusType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeneralStatus {
     /// At least one connection is visible.
     Online,
-    /// Was visible and is not: the line was lost, or the user went invisible. An invisible user looks like an absent one.
+    /// The user was visible and is not: the connection was lost, or the user went invisible. An invisible user looks like an
+    /// absent one.
     Offline,
-    /// Never was visible, or logged out.
+    /// The user was never visible, or logged out.
     Unlogined,
 }
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The line went, orderly or not.
+    /// The connection was lost, with or without a close frame.
     Lost,
-    /// The user said goodbye.
+    /// The user logged out.
     LoggedOut,
 }

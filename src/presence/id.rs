@@ -1,53 +1,53 @@
-//! Identifiers of the domain. Each is checked when it is made, so that whoever holds one needs no second look.
+//! Identifiers of the domain. Each is checked when it is created, so that later code need not check it again.
 
 use std::fmt;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-/// Namespace of user ids that are no UUID: such a user's [`UserId`] is the UUIDv5 of its id in here.
+/// Namespace for user ids that are not UUIDs: the [`UserId`] is the UUIDv5 of the id in this namespace.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6865_7265_6162_6f75_7473_0000_7573_6572);
 
-/// One person, whatever the number of devices. Sixteen bytes, copied freely.
+/// The id of one user, with any number of devices. Sixteen bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Uuid);
 
 impl UserId {
-    /// The id of an account made here: random, version 4.
+    /// Creates the id of a new account: a random UUID, version 4.
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
 
-    /// The user with this UUID.
+    /// Returns the user with this UUID.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
-    /// Reads a UUID in any spelling Nakama takes: canonical in either case, 32 hex digits, `{…}`, `urn:uuid:…`.
+    /// Parses a UUID in any spelling that Nakama accepts: canonical in either case, 32 hex digits, `{…}`, `urn:uuid:…`.
     pub fn parse(text: &str) -> Option<Self> {
-        // The longest spelling has 45 bytes; anything longer is refused before it is looked at.
+        // The longest spelling has 45 bytes. Longer text is refused before it is parsed.
         if text.len() > 45 {
             return None;
         }
         Uuid::try_parse(text).ok().map(Self)
     }
 
-    /// The user whom another world knows by a name that need not be a UUID; a UUID names itself.
+    /// Returns the user that another system knows by this name. A name that is a UUID is that user id.
     pub fn from_name(name: &str) -> Self {
         Self::parse(name).unwrap_or_else(|| Self(Uuid::new_v5(&NAMESPACE, name.as_bytes())))
     }
 
-    /// The nil UUID, Nakama's system user: exists, follows nobody, is never online.
+    /// Returns whether this is the nil UUID, Nakama's system user, which follows no user and is never online.
     pub const fn is_nil(self) -> bool {
         self.0.is_nil()
     }
 
-    /// The underlying UUID.
+    /// Returns the underlying UUID.
     pub const fn uuid(self) -> Uuid {
         self.0
     }
 
-    /// Its sixteen bytes.
+    /// Returns its sixteen bytes.
     pub const fn uuid_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
@@ -65,17 +65,17 @@ impl fmt::Debug for UserId {
     }
 }
 
-/// One connection of one user, for as long as it lasts. On Nakama's wire: the session id.
+/// The id of one connection. Nakama's protocol calls it the session id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(Uuid);
 
 impl ConnectionId {
-    /// The connection with this UUID.
+    /// Returns the connection with this UUID.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
-    /// The underlying UUID.
+    /// Returns the underlying UUID.
     pub const fn uuid(self) -> Uuid {
         self.0
     }
@@ -93,7 +93,7 @@ impl fmt::Debug for ConnectionId {
     }
 }
 
-/// Why a text is no [`Username`].
+/// Why a text is not a [`Username`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUsername {
     /// A tab, a newline, or another control character.
@@ -104,15 +104,15 @@ pub enum InvalidUsername {
     Length,
 }
 
-/// The name a user is shown by: 1 to 128 bytes of UTF-8 without control characters; case matters.
+/// The display name of a user: 1 to 128 bytes of UTF-8 without control characters, case-sensitive.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username(Arc<str>);
 
 impl Username {
-    /// The longest username, in bytes of UTF-8.
+    /// Maximum length in bytes of UTF-8.
     pub const MAX_BYTES: usize = 128;
 
-    /// Checks a username by Nakama's rules (a space is fine, a control character is not).
+    /// Checks a username by Nakama's rules, which allow a space and refuse control characters.
     pub fn new(text: &str) -> Result<Self, InvalidUsername> {
         if text.chars().any(char::is_control) {
             return Err(InvalidUsername::ControlCharacter);
@@ -123,7 +123,7 @@ impl Username {
         Ok(Self(text.into()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,39 +1,39 @@
-//! What is remembered of a user while nobody of it is connected: when it was there, when it did something, its state.
+//! What is kept of a user without connections: when it was last online, when it was last active, its state text.
 
 use std::time::Duration;
 
 use super::status::StatusText;
 use super::time::Timestamp;
 
-/// The record of one user (Centrifugo's user status).
+/// The last-seen record of one user (Centrifugo's user status).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastSeen {
-    /// The last thing it did by its own word; zero: never. Whole seconds.
+    /// When the user last reported activity, in whole seconds. Zero means never.
     pub active: Timestamp,
-    /// The last moment at which a connection of it was visible; zero: never. Whole seconds.
+    /// When a connection of the user was last visible, in whole seconds. Zero means never.
     pub online: Timestamp,
-    /// What it said of itself last; kept until it says something else.
+    /// Its last state text, kept until it sends another.
     pub state: Option<StatusText>,
 }
 
 impl LastSeen {
-    /// Takes in what was known before: times only grow, and the state it holds is the later one.
+    /// Merges an earlier record: times only grow, and a state text in this record wins.
     pub fn remember(&mut self, earlier: Self) {
         self.active = self.active.max(earlier.active);
         self.online = self.online.max(earlier.online);
         self.state = self.state.take().or(earlier.state);
     }
 
-    /// Nothing has been heard of the user for so long that it counts as never seen.
+    /// Returns whether the record is older than `after`, so that the user counts as never seen.
     pub fn is_expired(&self, now: Timestamp, after: Duration) -> bool {
         self.active.max(self.online) + after <= now
     }
 }
 
-/// Something seen of a user, or several things in their order. Taking the same in again changes nothing.
+/// An update of a last-seen record, or several in their order. Applying the same update twice changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// All that was known before is forgotten first.
+    /// The earlier record is deleted first.
     forget: bool,
     active: Timestamp,
     online: Timestamp,
@@ -41,22 +41,22 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// A connection of the user was visible.
+    /// A connection of the user was visible at this time of day.
     pub fn online(at: Timestamp) -> Self {
         Self { online: whole_seconds(at), ..Self::default() }
     }
 
-    /// The user did something, and said this of itself; none leaves what it said before.
+    /// The user was active at this time of day. `None` keeps its state text.
     pub fn active(at: Timestamp, state: Option<StatusText>) -> Self {
         Self { active: whole_seconds(at), state, ..Self::default() }
     }
 
-    /// Nobody is to know any more.
+    /// The record is deleted.
     pub fn forgotten() -> Self {
         Self { forget: true, ..Self::default() }
     }
 
-    /// Adds what was seen after this.
+    /// Adds a later update.
     pub fn then(&mut self, later: Self) {
         if later.forget {
             *self = later;
@@ -69,7 +69,7 @@ impl Activity {
         }
     }
 
-    /// Takes it into the record. Times only grow, whatever a clock does.
+    /// Applies the update to a record. Times only grow, even if a clock goes back.
     pub fn apply(&self, record: &mut LastSeen) {
         if self.forget {
             *record = LastSeen::default();
@@ -81,18 +81,18 @@ impl Activity {
         }
     }
 
-    /// All that was known before is forgotten first.
+    /// The earlier record is deleted first.
     pub fn forgets(&self) -> bool {
         self.forget
     }
 
-    /// When the user was online, if that is all that is known.
+    /// Returns when the user was online, if the update contains nothing else.
     pub fn only_online(&self) -> Option<Timestamp> {
         let more = self.forget || self.active > Timestamp::default() || self.state.is_some();
         (!more).then_some(self.online)
     }
 
-    /// Bytes of text in it.
+    /// Returns the number of bytes of text in it.
     pub fn text_bytes(&self) -> usize {
         self.state.as_ref().map_or(0, |state| state.as_str().len())
     }

@@ -1,26 +1,26 @@
-//! The name of an account, where a world names people by texts of its own (Tencent Chat's userID).
+//! The name of a member (Tencent Chat's userID).
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::id::UserId;
 
-/// The text is no account's name.
+/// The text is not a member's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a user id has 1 to 32 printable ASCII characters, or is a UUID that is not nil")]
 pub struct InvalidMemberName;
 
-/// A userID: 1 to 32 printable ASCII characters; a UUID in any spelling besides, so that users of other worlds can be
-/// named. Case matters, but for a UUID's.
+/// A userID: 1 to 32 printable ASCII characters, or a UUID in any spelling, so that users of other dialects can be named.
+/// Case-sensitive, except for UUIDs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberName {
     text: Arc<str>,
-    /// Worked out once, because that is a hash, and lists of names are compared by it.
+    /// Computed once, because it takes a hash, and lists of names are compared by it.
     user: UserId,
 }
 
 impl MemberName {
-    /// The longest name that is no UUID, in bytes.
+    /// Maximum length in bytes of a name that is not a UUID.
     pub const MAX_BYTES: usize = 32;
 
     /// Checks a name.
@@ -39,7 +39,7 @@ impl MemberName {
         &self.text
     }
 
-    /// Who is named so.
+    /// Returns the user with this name.
     pub fn user(&self) -> UserId {
         self.user
     }

@@ -1,4 +1,4 @@
-//! What lasts of an account beyond its connections: whether it is logged in, and whom it subscribes to.
+//! What outlives a member's connections: its login state and its subscriptions.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use super::member_name::MemberName;
 use super::subscriptions::{DeliveredStatus, Subscriptions};
 use super::time::Timestamp;
 
-/// Where an account is, as far as its logins tell. Times of day.
+/// The login state of a member. Timestamps are times of day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoginState {
-    /// It never logged in.
+    /// The member never logged in.
     #[default]
     Never,
-    /// It has logged in and not been seen to go.
+    /// The member logged in, and the end of the login is not known.
     In,
-    /// Its last connection was lost then.
+    /// Its last connection was lost at this time.
     Lost(Timestamp),
-    /// Its last connection was logged out then.
+    /// Its last connection logged out at this time.
     LoggedOut(Timestamp),
 }
 
 impl LoginState {
-    /// The general status of such an account while nothing of it is visible.
+    /// Returns the general status of the member while no connection is visible.
     pub fn general_status(self) -> GeneralStatus {
         match self {
             Self::In | Self::Lost(_) => GeneralStatus::Offline,
@@ -31,7 +31,7 @@ impl LoginState {
         }
     }
 
-    /// Since when it is away.
+    /// Returns when the member left.
     pub fn away_since(self) -> Option<Timestamp> {
         match self {
             Self::Never | Self::In => None,
@@ -40,70 +40,70 @@ impl LoginState {
     }
 }
 
-/// What lasts of one account.
+/// The stored record of one member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberRecord {
-    /// Where it is.
+    /// Its login state.
     pub login_states: LoginState,
-    /// Whom it subscribes to.
+    /// Its subscriptions.
     pub subscriptions: Subscriptions,
-    /// Grows with every change of the subscriptions, so that who hears of two changes knows the later.
+    /// Grows with every change of the subscriptions, so that a receiver of two changes knows the later one.
     pub revision: u64,
-    /// Counts the logins.
+    /// Number of logins.
     pub logins: u64,
-    /// The nodes on which the account is logged in, each with the last login there.
+    /// The nodes on which the member is logged in, each with its last login there.
     pub sites: Vec<(u64, u64)>,
 }
 
-/// The node on which something happens to an account.
+/// The node on which a change of a member happens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeContext {
-    /// Its number; 0 where there is one only.
+    /// Its number, or 0 for a node that runs alone.
     pub node: u64,
-    /// The numbers of all nodes that are alive; none: that is not known, so that all count.
+    /// The numbers of all live nodes. `None` means unknown: every node counts as live.
     pub alive: Option<Vec<u64>>,
 }
 
-/// A change of a standing.
+/// A change of a member's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelationChange {
-    /// A login. Subscriptions are forgotten that were left alone for `lifetime`.
+    /// A login. Deletes subscriptions if the member was away for `lifetime`.
     Arrive {
         /// The time of day.
         now: Timestamp,
         /// How long subscriptions outlive the last connection.
         lifetime: Duration,
-        /// Where.
+        /// The node of the login.
         node_context: NodeContext,
-        /// When the account was last visible, as far as that is known: of one whose nodes all died, nobody saw it go.
+        /// When the member was last visible, as far as that is known. If all its nodes died, no node recorded when it left.
         last_seen: Timestamp,
     },
     /// The end of the last connection on a node.
     Part {
         /// How it ended.
         exit: Exit,
-        /// What the account was told last of those it subscribes to.
+        /// What the member received last of the users it subscribes to.
         told: Vec<(UserId, DeliveredStatus)>,
-        /// [`MemberRecord::logins`] at the last login there; after another it is not the end.
+        /// [`MemberRecord::logins`] at the last login on the node. After a later login this change has no effect.
         login: u64,
-        /// Where; while the account is in on another node it is not the end.
+        /// The node. While the member is logged in on another node this change has no effect.
         node_context: NodeContext,
         /// The time of day.
         now: Timestamp,
     },
-    /// New subscriptions, in this order; see [`Subscriptions::add`].
+    /// New subscriptions in this order; see [`Subscriptions::add`].
     Subscribe {
-        /// To whom.
+        /// The users.
         names: Vec<MemberName>,
-        /// The most there may be.
+        /// Maximum number of subscriptions.
         limit: usize,
     },
-    /// The end of these subscriptions, or of all.
+    /// The end of these subscriptions, or of all for `None`.
     Unsubscribe(Option<Vec<UserId>>),
 }
 
 impl MemberRecord {
-    /// Carries out a change; returns whom the account subscribes to no longer.
+    /// Applies a change. Returns the users whose subscription ended.
     pub fn change(&mut self, change: RelationChange) -> Vec<UserId> {
         match change {
             RelationChange::Arrive { now, lifetime, node_context, last_seen } => {
@@ -116,7 +116,7 @@ impl MemberRecord {
                 }
                 let dropped = self.expire(now, lifetime);
                 if self.login_states == LoginState::In {
-                    // It has been told more since that was noted.
+                    // The member has received more after this was recorded.
                     self.subscriptions.forget_told();
                 }
                 self.login_states = LoginState::In;
@@ -149,25 +149,26 @@ impl MemberRecord {
         }
     }
 
-    /// Whether this was the last login on a node. Where the others took the node for dead, it must be the last of all.
+    /// Returns whether this was the last login on a node. If other nodes considered the node dead, it must be the last login
+    /// of all.
     fn ends(&self, node: u64, login: u64) -> bool {
         let known = self.sites.iter().find(|(known, _)| *known == node);
         known.map_or(self.logins, |(_, last)| *last) == login
     }
 
-    /// Whether the account is in on nodes only that have died.
+    /// Returns whether the member is logged in only on nodes that have died.
     fn is_deserted(&self, node_context: &NodeContext) -> bool {
         let is_alive = |node: u64| node_context.alive.as_ref().is_none_or(|alive| alive.contains(&node));
         !self.sites.iter().any(|&(node, _)| node == node_context.node || is_alive(node))
     }
 
-    /// The account is not in on this node, nor on those that have died.
+    /// Removes this node, and nodes that have died.
     fn leave(&mut self, node_context: &NodeContext) {
         let is_alive = |node: u64| node_context.alive.as_ref().is_none_or(|alive| alive.contains(&node));
         self.sites.retain(|&(node, _)| node != node_context.node && is_alive(node));
     }
 
-    /// Forgets the subscriptions of an account that has been away for `lifetime`.
+    /// Deletes the subscriptions if the member has been away for `lifetime`.
     pub fn expire(&mut self, now: Timestamp, lifetime: Duration) -> Vec<UserId> {
         match self.login_states.away_since() {
             Some(since) if since + lifetime <= now => {
@@ -178,7 +179,7 @@ impl MemberRecord {
         }
     }
 
-    /// The server starts: whoever was in has lost its connections, nobody saw when.
+    /// Records that the server starts: a member that was logged in lost its connections at an unknown time.
     pub fn interrupt(&mut self, now: Timestamp) {
         if self.login_states == LoginState::In {
             self.login_states = LoginState::Lost(now);
@@ -199,16 +200,16 @@ mod tests {
     }
 
     fn subscribed(users: &[&str]) -> MemberRecord {
-        let mut standing = MemberRecord::default();
-        standing.change(RelationChange::Arrive {
+        let mut record = MemberRecord::default();
+        record.change(RelationChange::Arrive {
             now: at(0),
             lifetime: DAY,
             node_context: NodeContext::default(),
             last_seen: Timestamp::default(),
         });
         let names = users.iter().map(|name| MemberName::new(name).unwrap()).collect();
-        standing.change(RelationChange::Subscribe { names, limit: 200 });
-        standing
+        record.change(RelationChange::Subscribe { names, limit: 200 });
+        record
     }
 
     fn part(exit: Exit) -> RelationChange {
@@ -222,28 +223,28 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_account_is_offline_and_one_that_logged_out_or_never_came_is_not_logged_in() {
-        let mut standing = MemberRecord::default();
-        assert_eq!(standing.login_states.general_status(), GeneralStatus::Unlogined);
-        standing.change(RelationChange::Arrive {
+    fn a_lost_member_is_offline_and_a_logged_out_or_unknown_one_is_unlogined() {
+        let mut record = MemberRecord::default();
+        assert_eq!(record.login_states.general_status(), GeneralStatus::Unlogined);
+        record.change(RelationChange::Arrive {
             now: at(0),
             lifetime: DAY,
             node_context: NodeContext::default(),
             last_seen: Timestamp::default(),
         });
-        assert_eq!(standing.login_states.general_status(), GeneralStatus::Offline, "after a crash");
-        standing.change(part(Exit::LoggedOut));
-        assert_eq!(standing.login_states.general_status(), GeneralStatus::Unlogined);
-        standing.change(part(Exit::Lost));
-        assert_eq!(standing.login_states.general_status(), GeneralStatus::Offline);
+        assert_eq!(record.login_states.general_status(), GeneralStatus::Offline, "after a crash");
+        record.change(part(Exit::LoggedOut));
+        assert_eq!(record.login_states.general_status(), GeneralStatus::Unlogined);
+        record.change(part(Exit::Lost));
+        assert_eq!(record.login_states.general_status(), GeneralStatus::Offline);
     }
 
     #[test]
     fn subscriptions_live_a_day_past_the_last_connection() {
         for exit in [Exit::Lost, Exit::LoggedOut] {
-            let mut standing = subscribed(&["bob"]);
-            standing.change(part(exit));
-            let mut early = standing.clone();
+            let mut record = subscribed(&["bob"]);
+            record.change(part(exit));
+            let mut early = record.clone();
             assert_eq!(
                 early.change(RelationChange::Arrive {
                     now: at(24 * 3600 - 1),
@@ -254,7 +255,7 @@ mod tests {
                 []
             );
             assert_eq!(early.subscriptions.as_slice()[0].told, Some(DeliveredStatus(7)));
-            let late = standing.change(RelationChange::Arrive {
+            let late = record.change(RelationChange::Arrive {
                 now: at(24 * 3600),
                 lifetime: DAY,
                 node_context: NodeContext::default(),
@@ -266,24 +267,24 @@ mod tests {
 
     #[test]
     fn an_end_that_is_heard_of_after_the_next_login_is_none() {
-        let mut standing = subscribed(&["bob"]);
-        standing.change(RelationChange::Arrive {
+        let mut record = subscribed(&["bob"]);
+        record.change(RelationChange::Arrive {
             now: at(1),
             lifetime: DAY,
             node_context: NodeContext::default(),
             last_seen: Timestamp::default(),
         });
-        standing.change(part(Exit::LoggedOut));
-        assert_eq!(standing.login_states, LoginState::In);
+        record.change(part(Exit::LoggedOut));
+        assert_eq!(record.login_states, LoginState::In);
     }
 
     #[test]
     fn a_crash_counts_from_the_next_start() {
-        let mut standing = subscribed(&["bob"]);
-        standing.interrupt(at(1000));
-        assert_eq!(standing.login_states, LoginState::Lost(at(1000)));
-        assert_eq!(standing.clone().expire(at(24 * 3600), DAY), []);
-        assert_eq!(standing.expire(at(24 * 3600 + 1000), DAY).len(), 1);
+        let mut record = subscribed(&["bob"]);
+        record.interrupt(at(1000));
+        assert_eq!(record.login_states, LoginState::Lost(at(1000)));
+        assert_eq!(record.clone().expire(at(24 * 3600), DAY), []);
+        assert_eq!(record.expire(at(24 * 3600 + 1000), DAY).len(), 1);
         let mut away = subscribed(&[]);
         away.change(part(Exit::LoggedOut));
         away.interrupt(at(1000));
@@ -302,18 +303,18 @@ mod tests {
             node_context,
             now: at(5),
         };
-        let mut standing = MemberRecord::default();
-        standing.change(arrive(node_context(1, &[1, 2])));
-        standing.change(arrive(node_context(2, &[1, 2])));
-        standing.change(part(2, node_context(2, &[1, 2])));
-        assert_eq!(standing.login_states, LoginState::In, "still on the first");
-        standing.change(arrive(node_context(2, &[1, 2])));
-        standing.change(part(3, node_context(2, &[2])));
-        assert_eq!(standing.login_states, LoginState::LoggedOut(at(5)), "the first has died");
-        standing.change(part(1, node_context(1, &[1, 2])));
-        assert_eq!(standing.login_states, LoginState::LoggedOut(at(5)), "late word of a node that was taken for dead");
-        standing.change(arrive(NodeContext { node: 1, alive: None }));
-        assert_eq!((standing.login_states, standing.logins), (LoginState::In, 4));
+        let mut record = MemberRecord::default();
+        record.change(arrive(node_context(1, &[1, 2])));
+        record.change(arrive(node_context(2, &[1, 2])));
+        record.change(part(2, node_context(2, &[1, 2])));
+        assert_eq!(record.login_states, LoginState::In, "still on the first");
+        record.change(arrive(node_context(2, &[1, 2])));
+        record.change(part(3, node_context(2, &[2])));
+        assert_eq!(record.login_states, LoginState::LoggedOut(at(5)), "the first has died");
+        record.change(part(1, node_context(1, &[1, 2])));
+        assert_eq!(record.login_states, LoginState::LoggedOut(at(5)), "late word of a node that was taken for dead");
+        record.change(arrive(NodeContext { node: 1, alive: None }));
+        assert_eq!((record.login_states, record.logins), (LoginState::In, 4));
     }
 
     #[test]
@@ -321,12 +322,12 @@ mod tests {
         let node_context = |node, alive: &[u64]| NodeContext { node, alive: Some(alive.to_vec()) };
         let arrive =
             |now, node_context, last_seen| RelationChange::Arrive { now, lifetime: DAY, node_context, last_seen };
-        let mut standing = MemberRecord::default();
-        standing.change(arrive(at(0), node_context(1, &[1, 2]), at(0)));
-        standing.change(RelationChange::Subscribe { names: vec![MemberName::new("bob").unwrap()], limit: 200 });
+        let mut record = MemberRecord::default();
+        record.change(arrive(at(0), node_context(1, &[1, 2]), at(0)));
+        record.change(RelationChange::Subscribe { names: vec![MemberName::new("bob").unwrap()], limit: 200 });
         let later = at(24 * 3600 + 50);
-        assert_eq!(standing.clone().change(arrive(later, node_context(2, &[1, 2]), at(50))), [], "it is still in");
-        assert_eq!(standing.clone().change(arrive(later, node_context(2, &[2]), at(51))), []);
-        assert_eq!(standing.change(arrive(later, node_context(2, &[2]), at(50))).len(), 1);
+        assert_eq!(record.clone().change(arrive(later, node_context(2, &[1, 2]), at(50))), [], "it is still in");
+        assert_eq!(record.clone().change(arrive(later, node_context(2, &[2]), at(51))), []);
+        assert_eq!(record.change(arrive(later, node_context(2, &[2]), at(50))).len(), 1);
     }
 }

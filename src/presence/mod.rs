@@ -1,10 +1,21 @@
-//! The domain: who is here, on which connection, with what status, and who is told.
+//! The domain: users, their connections and statuses, and their followers.
 //!
-//! Everything here is pure: it is told the time, reads no clock, does no IO, logs nothing and cannot fail for outside
-//! reasons. The actors in `engine/` carry out the [`effects`](user::Effects) that come out; what a change looks like on
-//! a wire is decided in `dialect/`.
+//! Everything here is pure: it takes the time as an argument, reads no clock, does no IO, logs nothing and cannot fail for
+//! outside reasons. The actors in `engine/` carry out the [effects](user::Effects) that come out. `dialect/` decides what a
+//! change looks like on the wire.
 //!
-//! Read [`id`], [`status`], [`diff`], then [`user`], the machine of one user.
+//! Read [`id`], [`status`] and [`diff`], then [`user`], the state machine of one user.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`id`], [`member_name`], [`dialect`], [`time`] | identifiers, dialects and points in time |
+//! | [`status`], [`general_status`], [`diff`] | what a user shows, and changes of it |
+//! | [`user`], [`followers`] | the state machine of one user and its followers |
+//! | [`remote`], [`linger`] | connections without a socket on this node |
+//! | [`follows`], [`quota`], [`rate`] | what one session follows, and limits |
+//! | [`privacy`], [`roster`] | friends, blocks, and who sees whom |
+//! | [`last_seen`] | what outlives the connections of every user |
+//! | [`member_record`], [`subscriptions`], [`calls`] | what outlives the connections of a Tencent member, and its call rates |
 
 pub mod calls;
 pub mod dialect;
@@ -14,6 +25,7 @@ pub mod follows;
 pub mod general_status;
 pub mod id;
 pub mod last_seen;
+pub mod linger;
 pub mod member_name;
 pub mod member_record;
 pub mod privacy;

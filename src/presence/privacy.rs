@@ -1,4 +1,4 @@
-//! Who sees whom.
+//! Privacy rules: which users hide from which.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,30 +8,30 @@ use super::roster::{Roster, RosterKind};
 /// Who may follow a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Audience {
-    /// Whom the user does not block.
+    /// Everyone that the user does not block.
     #[default]
     Anyone,
-    /// Who is on the user's list of friends besides.
+    /// Only friends of the user that it does not block.
     Friends,
 }
 
-/// Whom users hide from, in memory: about 24 bytes for each entry of a list.
+/// The privacy lists of all users in memory: about 24 bytes for each entry of a list.
 #[derive(Clone, Debug, Default)]
 pub struct Privacy {
     audience: Audience,
-    /// Without empty lists.
+    /// Contains no empty lists.
     blocked: HashMap<UserId, HashSet<UserId>>,
-    /// Kept where only friends see; without empty lists.
+    /// Filled only for [`Audience::Friends`]. Contains no empty lists.
     friends: HashMap<UserId, HashSet<UserId>>,
 }
 
 impl Privacy {
-    /// Nobody blocks, nobody has friends.
+    /// Creates rules without any list.
     pub fn new(audience: Audience) -> Self {
         Self { audience, ..Self::default() }
     }
 
-    /// Takes a user's list as it is now.
+    /// Replaces a user's list.
     pub fn set(&mut self, kind: RosterKind, owner: UserId, roster: &Roster) {
         let lists = match (kind, self.audience) {
             (RosterKind::Blocked, _) => &mut self.blocked,
@@ -45,12 +45,12 @@ impl Privacy {
         }
     }
 
-    /// Who is on a user's list, as far as that matters to who sees whom.
+    /// Returns the users on a list, as far as it affects who sees whom.
     pub fn listed(&self, kind: RosterKind, owner: UserId) -> HashSet<UserId> {
         self.lists(kind).get(&owner).cloned().unwrap_or_default()
     }
 
-    /// Everybody who has such a list.
+    /// Returns the users that have such a list.
     pub fn owners(&self, kind: RosterKind) -> Vec<UserId> {
         self.lists(kind).keys().copied().collect()
     }
@@ -62,18 +62,18 @@ impl Privacy {
         }
     }
 
-    /// Whether `owner` is to look absent to `other`.
+    /// Returns whether `owner` must look absent to `other`.
     pub fn hides(&self, owner: UserId, other: UserId) -> bool {
         let has =
             |lists: &HashMap<UserId, HashSet<UserId>>| lists.get(&owner).is_some_and(|list| list.contains(&other));
-        let strange = match self.audience {
+        let is_stranger = match self.audience {
             Audience::Anyone => false,
             Audience::Friends => !has(&self.friends),
         };
-        owner != other && (strange || has(&self.blocked))
+        owner != other && (is_stranger || has(&self.blocked))
     }
 
-    /// Whether everybody sees everybody, which most servers can say at once.
+    /// Returns whether no user hides from any other, a fast path for most servers.
     pub fn is_open(&self) -> bool {
         self.audience == Audience::Anyone && self.blocked.is_empty()
     }

@@ -1,4 +1,4 @@
-//! How many of something one may have.
+//! Limits on how many things may be held at once.
 
 /// A limit on a number of things held at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6,30 +6,30 @@ pub struct Quota {
     limit: usize,
 }
 
-/// More was asked for than the quota leaves room for. Nothing was taken.
+/// A request exceeds the quota. Nothing was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("limit of {limit} reached: {held} held, {asked} more asked for")]
 pub struct QuotaExceeded {
-    /// The most that may be held.
+    /// Maximum that may be held.
     pub limit: usize,
-    /// What is held.
+    /// What is held already.
     pub held: usize,
-    /// What was asked for beyond it.
+    /// What was requested in addition.
     pub asked: usize,
 }
 
 impl Quota {
-    /// A quota of at most `limit`.
+    /// Creates a quota of `limit`.
     pub const fn new(limit: usize) -> Self {
         Self { limit }
     }
 
-    /// The most that may be held.
+    /// Returns the maximum that may be held.
     pub const fn limit(self) -> usize {
         self.limit
     }
 
-    /// Whether `asked` more fit beside the `held`: all or nothing.
+    /// Checks whether `asked` more fit in addition to `held`: all or none.
     pub fn check(self, held: usize, asked: usize) -> Result<(), QuotaExceeded> {
         if held.saturating_add(asked) > self.limit {
             return Err(QuotaExceeded { limit: self.limit, held, asked });

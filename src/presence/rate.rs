@@ -1,13 +1,13 @@
-//! How often something may be done: so many times in any window.
+//! A rate limit over a sliding window.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::time::Timestamp;
 
-/// At most `limit` times in any span of `window`, exactly: not a refill that lets twice as many through at first.
+/// Allows exactly `limit` uses in any span of `window`. Unlike a refilled bucket it never allows twice as many at first.
 ///
-/// Remembers the times of the last `limit` takings; owns nothing until the first.
+/// Keeps the times of the last `limit` uses. Allocates nothing before the first use.
 #[derive(Clone, Debug)]
 pub struct SlidingWindow {
     limit: usize,
@@ -17,12 +17,12 @@ pub struct SlidingWindow {
 }
 
 impl SlidingWindow {
-    /// Nothing taken yet.
+    /// Creates an unused window.
     pub const fn new(limit: usize, window: Duration) -> Self {
         Self { limit, window, taken: VecDeque::new() }
     }
 
-    /// Takes one, or says when the next may be taken. A refusal does not count.
+    /// Counts one use, or returns when the next is allowed. A refused use does not count.
     pub fn try_acquire(&mut self, now: Timestamp) -> Result<(), Timestamp> {
         self.forget(now);
         if self.taken.len() < self.limit {
@@ -32,12 +32,12 @@ impl SlidingWindow {
         Err(self.taken.front().map_or(now, |&oldest| oldest + self.window))
     }
 
-    /// Gives the latest taking back: it is not to count.
+    /// Takes back the latest use, so that it does not count.
     pub fn release(&mut self) {
         self.taken.pop_back();
     }
 
-    /// Whether nothing counts at the moment.
+    /// Returns whether no use counts at the moment.
     pub fn is_idle(&mut self, now: Timestamp) -> bool {
         self.forget(now);
         self.taken.is_empty()

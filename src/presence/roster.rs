@@ -1,55 +1,56 @@
-//! A list of people that a user keeps: its friends, or whom it blocks.
+//! The list of a user's friends, or of the users that it blocks.
 
 use super::id::UserId;
 use super::member_name::MemberName;
 use super::quota::{Quota, QuotaExceeded};
 
-/// The lists there are.
+/// The kinds of lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RosterKind {
-    /// Whose changes the user is told without asking, and who may follow it where only friends may.
+    /// Friends. The user gets their changes without a subscription if that is configured, and they may follow it where only
+    /// friends may.
     Friends,
-    /// Who sees the user absent.
+    /// Blocked users. The user looks absent to them.
     Blocked,
 }
 
 impl RosterKind {
-    /// Both.
+    /// All kinds.
     pub const ALL: [Self; 2] = [Self::Friends, Self::Blocked];
 }
 
-/// A list of people by their names, in the order in which they were added; each user is there once.
+/// A list of users by name, in the order in which they were added. Each user is in it once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster(Vec<MemberName>);
 
 impl Roster {
-    /// These.
+    /// Creates a list of these names.
     pub fn new(names: Vec<MemberName>) -> Self {
         Self(names)
     }
 
-    /// Adds those that are not there, all or none.
+    /// Adds the names that are not in the list: all or none.
     pub fn add(&mut self, names: &[MemberName], quota: Quota) -> Result<(), QuotaExceeded> {
         let known: std::collections::HashSet<UserId> = self.users().collect();
-        let mut last_seen = std::collections::HashSet::new();
+        let mut named = std::collections::HashSet::new();
         let fresh: Vec<&MemberName> =
-            names.iter().filter(|name| !known.contains(&name.user()) && last_seen.insert(name.user())).collect();
+            names.iter().filter(|name| !known.contains(&name.user()) && named.insert(name.user())).collect();
         quota.check(self.0.len(), fresh.len())?;
         self.0.extend(fresh.into_iter().cloned());
         Ok(())
     }
 
-    /// Takes these out.
+    /// Removes these users.
     pub fn remove(&mut self, users: &[UserId]) {
         self.0.retain(|name| !users.contains(&name.user()));
     }
 
-    /// Who is on it.
+    /// Returns the users on the list.
     pub fn users(&self) -> impl Iterator<Item = UserId> {
         self.0.iter().map(MemberName::user)
     }
 
-    /// Their names.
+    /// Returns their names.
     pub fn names(&self) -> &[MemberName] {
         &self.0
     }

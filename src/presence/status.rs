@@ -1,4 +1,4 @@
-//! What a connection says about itself, and the version of what a user shows.
+//! The status text of a connection, and the version of a user's state.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use super::time::Timestamp;
 #[error("a status has at most 2048 bytes")]
 pub struct StatusTooLong;
 
-/// The text of one connection's status: at most 2048 bytes of UTF-8 (Nakama's limit), any characters, may be empty.
+/// The status text of one connection: at most 2048 bytes of UTF-8 (Nakama's limit), any characters, possibly empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatusText(Arc<str>);
 
 impl StatusText {
-    /// The longest status, in bytes of UTF-8.
+    /// Maximum length in bytes of UTF-8.
     pub const MAX_BYTES: usize = 2048;
 
-    /// Checks a text's length.
+    /// Checks the length of a text.
     pub fn new(text: &str) -> Result<Self, StatusTooLong> {
         if text.len() > Self::MAX_BYTES {
             return Err(StatusTooLong);
@@ -26,18 +26,18 @@ impl StatusText {
         Ok(Self(text.into()))
     }
 
-    /// "Here, nothing to say."
+    /// Returns the empty text: visible without a text.
     pub fn empty() -> Self {
         Self("".into())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Status texts are personal: a debug print shows the length only.
+/// Status texts are personal data: debug output shows only the length.
 impl fmt::Debug for StatusText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if cfg!(test) {
@@ -47,13 +47,13 @@ impl fmt::Debug for StatusText {
     }
 }
 
-/// Orders the states of one user. It only grows, also across a user's retirement: it is at least the microseconds since
-/// the epoch of its change.
+/// Orders the states of one user. A version only grows, even after the user's actor retires and starts again, because it is at
+/// least the time of its change in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u64);
 
 impl Version {
-    /// The version of a change that happens `now`, after this one.
+    /// Returns the version of a change that follows this one at time `now`.
     #[must_use]
     pub fn next(self, now: Timestamp) -> Self {
         Self(now.as_micros().max(self.0.saturating_add(1)))

@@ -1,4 +1,5 @@
-//! Whom an account subscribes to: a list that outlives its connections, of limited length, the earliest dropped.
+//! The subscriptions of a member: a list of limited length that outlives its connections. Beyond the limit the earliest is
+//! dropped.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,12 +7,12 @@ use super::general_status::GeneralStatus;
 use super::id::UserId;
 use super::member_name::MemberName;
 
-/// A digest of what an account was told last of somebody, to see whether that has changed since.
+/// A digest of the status of a user that a member received last, which shows whether the status has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveredStatus(pub u64);
 
 impl DeliveredStatus {
-    /// Of a general status and a text. FNV-1a: what is on disk has to be the same in every build.
+    /// Returns the digest of a general status and a text. FNV-1a, because the digest on disk must be the same in every build.
     pub fn of(general: GeneralStatus, text: &str) -> Self {
         let digest =
             std::iter::once(general as u8).chain(text.bytes()).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
@@ -21,30 +22,30 @@ impl DeliveredStatus {
     }
 }
 
-/// One subscription.
+/// One subscription of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// Whom, by the name the account gave.
+    /// The user, by the name that the member gave.
     pub name: MemberName,
-    /// What it was told last when it went offline; none: unknown.
+    /// What the member received last before it went offline, or `None` if that is unknown.
     pub told: Option<DeliveredStatus>,
 }
 
-/// The subscriptions of one account, the earliest first; each user is there once.
+/// The subscriptions of one member, the earliest first. Each user is in it once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subscriptions(Vec<Subscription>);
 
 impl Subscriptions {
-    /// These, the earliest first.
+    /// Creates a list of these subscriptions, the earliest first.
     pub fn new(subscriptions: Vec<Subscription>) -> Self {
         Self(subscriptions)
     }
 
-    /// Subscribes to these, in this order; who was subscribed to already counts as subscribed to just now. Past `limit`
-    /// the earliest are dropped. Returns those that were there before and are not any more.
+    /// Subscribes to these users in this order. A user that is in the list moves to the end. Beyond `limit` the earliest are
+    /// dropped. Returns users that were in the list before and are not any more.
     pub fn add(&mut self, names: &[MemberName], limit: usize) -> Vec<UserId> {
         let before: HashSet<UserId> = self.users().collect();
-        // The last of a name counts. Each user is worked out of its name once: that is a hash.
+        // The last occurrence of a name counts. The user of a name is computed once, because it takes a hash.
         let mut asked = HashSet::new();
         let mut added: Vec<Subscription> = names
             .iter()
@@ -59,7 +60,7 @@ impl Subscriptions {
         self.0.drain(..excess).map(|dropped| dropped.name.user()).filter(|user| before.contains(user)).collect()
     }
 
-    /// Ends the subscriptions to these, or all; returns those that there were.
+    /// Removes these subscriptions, or all for `None`. Returns the removed users.
     pub fn remove(&mut self, users: Option<&[UserId]>) -> Vec<UserId> {
         let Some(users) = users else { return std::mem::take(&mut self.0).iter().map(|one| one.name.user()).collect() };
         let (removed, kept) = std::mem::take(&mut self.0).into_iter().partition(|one| users.contains(&one.name.user()));
@@ -68,7 +69,7 @@ impl Subscriptions {
         removed.into_iter().map(|one| one.name.user()).collect()
     }
 
-    /// Notes what the account was told last.
+    /// Records what the member received last.
     pub fn note(&mut self, told: &[(UserId, DeliveredStatus)]) {
         let told: HashMap<UserId, DeliveredStatus> = told.iter().copied().collect();
         for one in &mut self.0 {
@@ -76,17 +77,17 @@ impl Subscriptions {
         }
     }
 
-    /// What the account was told last is not known any more.
+    /// Forgets what the member received last.
     pub fn forget_told(&mut self) {
         self.0.iter_mut().for_each(|one| one.told = None);
     }
 
-    /// Who is subscribed to, the earliest first.
+    /// Returns the users, the earliest first.
     pub fn users(&self) -> impl Iterator<Item = UserId> {
         self.0.iter().map(|one| one.name.user())
     }
 
-    /// All of them, the earliest first.
+    /// Returns all subscriptions, the earliest first.
     pub fn as_slice(&self) -> &[Subscription] {
         &self.0
     }

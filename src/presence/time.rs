@@ -1,4 +1,4 @@
-//! Points in time, as the domain is told them: it reads no clock.
+//! Points in time. The domain takes them as arguments and reads no clock.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use std::time::Duration;
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The point this many microseconds after the epoch.
+    /// Returns the point this many microseconds after the epoch.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// The point this many whole seconds after the epoch.
+    /// Returns the point this many whole seconds after the epoch.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000))
     }
 
-    /// Microseconds since the epoch.
+    /// Returns the microseconds since the epoch.
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since the epoch, rounded down.
+    /// Returns the whole seconds since the epoch, rounded down.
     pub const fn as_secs(self) -> u64 {
         self.0 / 1_000_000
     }
 
-    /// The time from `earlier` to this; zero where `earlier` is later.
+    /// Returns the duration from `earlier` to this point, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }

@@ -1,4 +1,6 @@
-//! The machine of one user: aggregates the statuses of its connections and keeps the addresses of its followers.
+//! The state machine of one user: aggregates the statuses of its connections and keeps the addresses of its followers.
+//!
+//! The rules for connections without a socket on this node are in `remote`.
 
 mod remote;
 #[cfg(test)]
@@ -13,124 +15,126 @@ use super::followers::Followers;
 use super::general_status::{Exit, GeneralStatus};
 use super::id::{ConnectionId, UserId, Username};
 use super::last_seen::{Activity, LastSeen};
-use super::remote::{Linger, Remote, Unattached};
+use super::linger::{Detached, Linger};
+use super::remote::Remote;
 use super::status::{StatusText, Version};
 use super::time::Timestamp;
 
-/// One connection of a user, as whoever holds it knows it.
+/// One connection of a user on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection<F> {
-    /// Which one.
+    /// Its id.
     pub id: ConnectionId,
-    /// The name it was opened with.
+    /// The username that it was opened with.
     pub username: Option<Username>,
-    /// `None`: connected but invisible. The empty text: here, nothing to say.
+    /// `None` means connected but invisible. The empty text means visible without a text.
     pub status: Option<StatusText>,
-    /// Since when it shows that.
+    /// When it set this status.
     pub since: Timestamp,
     /// The dialect of its client.
     pub dialect: Dialect,
-    /// Where it is reached; also follows its own user (Nakama's self-follow).
+    /// The address of its client, which also follows its own user (Nakama's self-follow).
     pub address: F,
 }
 
-/// What happens to a user.
+/// An event in the life of a user.
 #[derive(Clone, Debug)]
 pub enum Event<F> {
-    /// A connection opened. The same id again replaces what is known of it.
+    /// A connection opened. A known id replaces the connection.
     Connected(Connection<F>),
-    /// A connection set its status, or cleared it.
+    /// A connection set or cleared its status.
     StatusSet {
-        /// The connection; an unknown one changes nothing.
+        /// The connection. An unknown one changes nothing.
         connection: ConnectionId,
-        /// Its status from here on.
+        /// Its new status.
         status: Option<StatusText>,
     },
     /// A connection ended.
     Disconnected {
-        /// The connection; an unknown one changes nothing.
+        /// The connection. An unknown one changes nothing.
         connection: ConnectionId,
         /// How it ended.
         exit: Exit,
-        /// It is shown on for a while, if it is shown; none: it is not.
-        stay: Option<Linger>,
+        /// How long a visible presence lingers. `None` means not at all.
+        linger: Option<Linger>,
     },
-    /// The time of connections that are shown on is over, if it is.
-    Lapsed,
-    /// Connections that are shown on are to be gone.
-    Dropped,
-    /// This is what other nodes have of the user from here on.
+    /// The deadline of a lingering presence may have passed.
+    LingerExpired,
+    /// All presences that linger here must end now.
+    LingerCancelled,
+    /// The other nodes report a new state of the user.
     RemoteChanged {
-        /// What they have.
+        /// What they report.
         remote: Remote,
-        /// Connections here that show the text which the user gave itself.
+        /// The connections of this node that show the custom status.
         devices: Vec<ConnectionId>,
     },
-    /// The user gives itself a text, which these of its connections show from here on.
-    CustomSet {
-        /// Unknown ones change nothing.
+    /// The user set or cleared its custom status.
+    CustomStatusSet {
+        /// The connections that show it. Unknown ones change nothing.
         connections: Vec<ConnectionId>,
-        /// None takes it back.
+        /// `None` clears it.
         text: Option<StatusText>,
     },
-    /// The user did something.
-    Acted {
+    /// The user was active.
+    Active {
         /// The time of day.
         at: Timestamp,
-        /// The connection that says so; none: the server's own side does.
+        /// The connection that reports it, or `None` for the server API.
         by: Option<ConnectionId>,
-        /// What the user says of itself with it. The connection shows it; an empty text is shown, but not kept.
+        /// The state text that came with it. The connection shows it. An empty text is shown but not kept.
         state: Option<StatusText>,
     },
-    /// This was known of the user before. Nobody is told: a follower has it told with its snapshot.
-    Remembered(LastSeen),
-    /// What is known of when the user was seen is to be forgotten.
-    Forgotten,
-    /// Somebody wants to be told.
+    /// The last-seen record was read from the store. Followers are not told: a new follower gets it with its snapshot.
+    LastSeenRead(LastSeen),
+    /// The last-seen record was deleted.
+    LastSeenDeleted,
+    /// A client follows the user.
     Followed(F),
-    /// Somebody no longer wants to be told.
+    /// A client stops following the user.
     Unfollowed(F),
 }
 
-/// What has to be done after an event, in this order: answer with the snapshot, tell the followers, retire.
+/// The effects of an event, to be carried out in this order: answer with the snapshot, tell the followers, retire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effects {
-    /// The state to answer a [`Event::Followed`] with.
+    /// The answer to [`Event::Followed`].
     pub snapshot: Option<Followed>,
-    /// The change to tell every follower; empty where only [`LastSeen`] changed, which concerns those who are told the whole.
+    /// The change to send to every follower. It is empty if only [`LastSeen`] changed, which concerns clients that get whole
+    /// presences.
     pub notify: Option<Diff>,
-    /// Nothing is left to remember: no connection, no follower.
+    /// The user has no connection and no follower left, so that its actor may retire.
     pub retire: bool,
 }
 
 /// The answer to a follower.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
-    /// What the user shows.
+    /// The state of the user.
     pub snapshot: Snapshot,
-    /// The follower was one before: it is told the changes besides.
+    /// The client already followed the user: it also gets the changes before the answer.
     pub again: bool,
 }
 
-/// One user. `F` is the address of a follower: opaque here, compared and copied only.
+/// One user. `F` is the address of a follower: opaque here, only compared and copied.
 #[derive(Debug)]
 pub struct UserPresence<F> {
     user: UserId,
     version: Version,
-    /// Few: a linear search is the fastest. The one that changed last is at the end.
+    /// Few, so that a linear search is the fastest. The one that changed last is at the end.
     connections: Vec<Connection<F>>,
-    /// The addresses to tell, the own connections' among them.
+    /// The addresses that get changes, the user's own connections among them.
     followers: Followers<F>,
-    /// What no connection shows by itself.
+    /// What belongs to the user and to no connection.
     own: OwnStatus,
-    /// When it was last here and did something, and what it said of itself.
+    /// When it was last online and active, and its last state text.
     last_seen: LastSeen,
-    /// Connections without a line here; none where there are no other nodes and nobody's line broke.
-    elsewhere: Option<Box<Unattached>>,
+    /// Connections without a socket on this node. `None` on a node that runs alone, until a connection lingers.
+    detached: Option<Box<Detached>>,
 }
 
 impl<F: Clone + Eq + Hash> UserPresence<F> {
-    /// A user of whom nothing is known yet.
+    /// Creates a user without connections or followers.
     pub fn new(user: UserId) -> Self {
         Self {
             user,
@@ -139,59 +143,59 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
             followers: Followers::default(),
             own: OwnStatus::default(),
             last_seen: LastSeen::default(),
-            elsewhere: None,
+            detached: None,
         }
     }
 
-    /// A user whose actor was lost, from what its followers were told last and from what its connections say themselves.
-    /// The effects tell the followers the difference, if there is one.
+    /// Recreates a user whose actor was lost, from the last published snapshot and the state of its connections. The effects
+    /// tell followers the difference, if there is one.
     pub fn recover(
-        told: Snapshot,
+        published: Snapshot,
         followers: Vec<F>,
         connections: Vec<Connection<F>>,
         remote: Option<Remote>,
         now: Timestamp,
     ) -> (Self, Effects) {
-        let mut user = Self::new(told.user);
-        user.version = told.version;
-        user.last_seen = told.last_seen;
-        user.own = told.own;
+        let mut user = Self::new(published.user);
+        user.version = published.version;
+        user.last_seen = published.last_seen;
+        user.own = published.own;
         user.followers.extend(followers);
         user.followers.extend(connections.iter().map(|connection| connection.address.clone()));
         user.connections = connections;
-        user.elsewhere = remote.map(|remote| Box::new(Unattached::from(remote)));
-        let diff = Diff::between(told.user, user.version.next(now), &told.presences, &user.presences());
+        user.detached = remote.map(|remote| Box::new(Detached::from(remote)));
+        let diff = Diff::between(published.user, user.version.next(now), &published.presences, &user.presences());
         let effects = user.effects(diff);
         (user, effects)
     }
 
-    /// Takes in one event.
+    /// Handles one event at time `now`.
     pub fn handle(&mut self, event: Event<F>, now: Timestamp) -> Effects {
         match event {
             Event::Connected(connection) => self.connect(connection, now),
             Event::StatusSet { connection, status } => self.set_status(connection, status, now),
-            Event::Disconnected { connection, exit, stay } => self.disconnect(connection, exit, stay, now),
-            Event::Lapsed => self.lapse(Some(now), now),
-            Event::Dropped => self.lapse(None, now),
-            Event::RemoteChanged { remote, devices } => self.take_remote(remote, &devices, now),
-            Event::CustomSet { connections, text } => self.set_custom(&connections, text, now),
-            Event::Acted { at, by, state } => self.acted(at, by, state, now),
-            Event::Remembered(record) => {
+            Event::Disconnected { connection, exit, linger } => self.disconnect(connection, exit, linger, now),
+            Event::LingerExpired => self.expire(Some(now), now),
+            Event::LingerCancelled => self.expire(None, now),
+            Event::RemoteChanged { remote, devices } => self.set_remote(remote, &devices, now),
+            Event::CustomStatusSet { connections, text } => self.set_custom_status(&connections, text, now),
+            Event::Active { at, by, state } => self.mark_active(at, by, state, now),
+            Event::LastSeenRead(record) => {
                 self.last_seen.remember(record);
-                self.quiet()
+                self.no_effects()
             }
-            Event::Forgotten => self.see(LastSeen::default(), now),
+            Event::LastSeenDeleted => self.set_last_seen(LastSeen::default(), now),
             Event::Followed(follower) => self.follow(follower),
             Event::Unfollowed(follower) => {
                 self.followers.remove(&follower);
-                self.quiet()
+                self.no_effects()
             }
         }
     }
 
     fn connect(&mut self, mut connection: Connection<F>, now: Timestamp) -> Effects {
         self.followers.insert(connection.address.clone());
-        connection.since = self.later(now);
+        connection.since = self.after_known_changes(now);
         let index = self.find(connection.id);
         let before = index.and_then(|index| self.presence_of(&self.connections[index]));
         match index {
@@ -203,30 +207,31 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
     }
 
     fn set_status(&mut self, id: ConnectionId, status: Option<StatusText>, now: Timestamp) -> Effects {
-        let Some(index) = self.find(id) else { return self.quiet() };
+        let Some(index) = self.find(id) else { return self.no_effects() };
         let mut connection = self.connections.remove(index);
         let before = self.presence_of(&connection);
         connection.status = status;
-        connection.since = self.later(now);
+        connection.since = self.after_known_changes(now);
         self.connections.push(connection);
         self.appear(self.connections.len() - 1, before, now)
     }
 
-    /// The change of a connection that showed `before`, or took the place of one that did.
+    /// Returns the effects of a connection that showed `before`, or took over one that did.
     fn appear(&mut self, index: usize, before: Option<Presence>, now: Timestamp) -> Effects {
         let predecessor = if before.is_none() { self.take_over(index) } else { None };
         let after = self.presence_of(&self.connections[index]);
         if predecessor.is_some() && predecessor == after {
-            return self.quiet();
+            return self.no_effects();
         }
         self.change(before.or(predecessor), after, Exit::Lost, now)
     }
 
-    /// Told as one change of all these connections.
-    fn set_custom(&mut self, ids: &[ConnectionId], text: Option<StatusText>, now: Timestamp) -> Effects {
-        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
-        let since = self.later(now);
-        // What changed at once stands in the order of the ids, as other nodes have it.
+    /// Sets the custom status as one change of all these connections.
+    fn set_custom_status(&mut self, ids: &[ConnectionId], text: Option<StatusText>, now: Timestamp) -> Effects {
+        let mut joins = Vec::new();
+        let mut leaves = Vec::new();
+        let since = self.after_known_changes(now);
+        // Sorted by id, because the other nodes use this order for changes of the same time.
         let ids: BTreeSet<ConnectionId> = ids.iter().copied().collect();
         for id in ids {
             let Some(index) = self.find(id) else { continue };
@@ -239,25 +244,31 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         }
         if self.is_visible() {
             self.own.custom = text;
-            if let Some(elsewhere) = &mut self.elsewhere {
-                elsewhere.custom_since = since;
+            if let Some(detached) = &mut self.detached {
+                detached.custom_since = since;
             }
         }
         self.effects(Diff { user: self.user, version: self.version.next(now), joins, leaves })
     }
 
-    fn disconnect(&mut self, id: ConnectionId, exit: Exit, stay: Option<Linger>, now: Timestamp) -> Effects {
-        let Some(index) = self.find(id) else { return self.quiet() };
-        if self.elsewhere.is_some() || stay.is_some() {
-            return self.end_line(index, exit, stay, now);
+    fn disconnect(&mut self, id: ConnectionId, exit: Exit, linger: Option<Linger>, now: Timestamp) -> Effects {
+        let Some(index) = self.find(id) else { return self.no_effects() };
+        if self.detached.is_some() || linger.is_some() {
+            return self.end_connection(index, exit, linger, now);
         }
         let connection = self.connections.remove(index);
         self.followers.remove(&connection.address);
         self.change(self.presence_of(&connection), None, exit, now)
     }
 
-    /// One change, whether a text comes with it or not.
-    fn acted(&mut self, at: Timestamp, by: Option<ConnectionId>, state: Option<StatusText>, now: Timestamp) -> Effects {
+    /// Records an activity as one change, with or without a text.
+    fn mark_active(
+        &mut self,
+        at: Timestamp,
+        by: Option<ConnectionId>,
+        state: Option<StatusText>,
+        now: Timestamp,
+    ) -> Effects {
         let mut last_seen = self.last_seen.clone();
         Activity::active(at, state.clone().filter(|text| !text.as_str().is_empty())).apply(&mut last_seen);
         match (by, state) {
@@ -265,14 +276,14 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
                 self.last_seen = last_seen;
                 self.set_status(connection, Some(text), now)
             }
-            (Some(_) | None, _) => self.see(last_seen, now),
+            (Some(_) | None, _) => self.set_last_seen(last_seen, now),
         }
     }
 
-    /// Told only where it differs: on the wire a time has whole seconds.
-    fn see(&mut self, last_seen: LastSeen, now: Timestamp) -> Effects {
+    /// Replaces the last-seen record. Only a difference is published: on the wire a time has whole seconds.
+    fn set_last_seen(&mut self, last_seen: LastSeen, now: Timestamp) -> Effects {
         if self.last_seen == last_seen {
-            return self.quiet();
+            return self.no_effects();
         }
         self.last_seen = last_seen;
         self.version = self.version.next(now);
@@ -286,7 +297,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         Effects { snapshot: Some(Followed { snapshot, again }), notify: None, retire: false }
     }
 
-    /// The effects of one connection's change. Setting the same status again is told like any other (Nakama does).
+    /// Returns the effects of one connection's change. Setting the same status again is a change, as in Nakama.
     fn change(&mut self, before: Option<Presence>, after: Option<Presence>, exit: Exit, now: Timestamp) -> Effects {
         if before.is_some() && !self.is_visible() {
             self.own = OwnStatus { exit: Some(exit), custom: None };
@@ -301,13 +312,13 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     fn effects(&mut self, diff: Diff) -> Effects {
         if diff.is_empty() {
-            return self.quiet();
+            return self.no_effects();
         }
         self.version = diff.version;
         Effects { snapshot: None, notify: Some(diff), retire: self.is_idle() }
     }
 
-    fn quiet(&self) -> Effects {
+    fn no_effects(&self) -> Effects {
         Effects { snapshot: None, notify: None, retire: self.is_idle() }
     }
 
@@ -317,53 +328,53 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     fn presence_of(&self, connection: &Connection<F>) -> Option<Presence> {
         let status = connection.status.clone()?;
-        let shown = self.elsewhere.as_ref().map_or(connection.id, |elsewhere| elsewhere.shown(connection.id));
+        let shown = self.detached.as_ref().map_or(connection.id, |detached| detached.shown(connection.id));
         Some(Presence { connection: shown, username: connection.username.clone(), status })
     }
 
     fn presences(&self) -> Vec<Presence> {
-        match &self.elsewhere {
+        match &self.detached {
             None => self.connections.iter().filter_map(|connection| self.presence_of(connection)).collect(),
-            Some(_) => self.stamped().into_iter().map(|(_, presence)| presence).collect(),
+            Some(_) => self.timed_presences().into_iter().map(|(_, presence)| presence).collect(),
         }
     }
 
-    /// Remembers that the user is visible at this time of day.
-    pub fn saw(&mut self, at: Timestamp) {
+    /// Records that the user is visible at this time of day.
+    pub fn mark_online(&mut self, at: Timestamp) {
         Activity::online(at).apply(&mut self.last_seen);
     }
 
-    /// At least one connection is visible, wherever its line is.
+    /// Returns whether at least one connection is visible, on any node.
     pub fn is_visible(&self) -> bool {
-        self.is_visible_here() || self.others().any(|connection| connection.status.is_some())
+        self.is_visible_here() || self.detached().any(|connection| connection.status.is_some())
     }
 
-    /// At least one connection with a line here is visible.
+    /// Returns whether at least one connection of this node is visible.
     pub fn is_visible_here(&self) -> bool {
         self.connections.iter().any(|connection| connection.status.is_some())
     }
 
-    /// Learns how the user left before anything was known of it here; what was seen since counts more.
-    pub fn remember(&mut self, exit: Exit) {
+    /// Sets how the user left, as the store knows it, unless this actor has seen it leave.
+    pub fn set_exit(&mut self, exit: Exit) {
         self.own.exit.get_or_insert(exit);
     }
 
-    /// Stops telling an address, without an event; false: it was not told.
-    pub fn exclude(&mut self, follower: &F) -> bool {
+    /// Removes a follower without an event. Returns whether it was one.
+    pub fn remove_follower(&mut self, follower: &F) -> bool {
         self.followers.remove(follower)
     }
 
-    /// Tells an address from here on, without a snapshot.
-    pub fn include(&mut self, follower: F) {
+    /// Adds a follower without a snapshot.
+    pub fn add_follower(&mut self, follower: F) {
         self.followers.insert(follower);
     }
 
-    /// Whose presence this is.
+    /// Returns the user's id.
     pub fn user(&self) -> UserId {
         self.user
     }
 
-    /// What the user shows.
+    /// Returns the state that followers see.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             user: self.user,
@@ -374,12 +385,12 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         }
     }
 
-    /// The connections here that others see.
+    /// Returns the visible connections of this node.
     pub fn visible(&self) -> impl Iterator<Item = &Connection<F>> {
         self.connections.iter().filter(|connection| connection.status.is_some())
     }
 
-    /// The status over all connections; an invisible user's is that of an absent one.
+    /// Returns the general status. An invisible user has that of an absent one.
     pub fn general_status(&self) -> GeneralStatus {
         match self.own.exit {
             _ if self.is_visible() => GeneralStatus::Online,
@@ -388,23 +399,23 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         }
     }
 
-    /// Nobody is connected here and nobody follows.
+    /// Returns whether the user has no connection and no follower on this node, and nothing lingers.
     pub fn is_idle(&self) -> bool {
-        let nobody_stays = self.elsewhere.as_ref().is_none_or(|elsewhere| elsewhere.is_idle());
-        self.connections.is_empty() && self.followers.is_empty() && nobody_stays
+        let nothing_lingers = self.detached.as_ref().is_none_or(|detached| detached.is_idle());
+        self.connections.is_empty() && self.followers.is_empty() && nothing_lingers
     }
 
-    /// Everybody who is told.
+    /// Returns the followers.
     pub fn followers(&self) -> &Followers<F> {
         &self.followers
     }
 
-    /// The user's connections, the invisible ones among them.
+    /// Returns the connections of this node, including invisible ones.
     pub fn connections(&self) -> &[Connection<F>] {
         &self.connections
     }
 
-    /// The addresses of the user's own connections.
+    /// Returns the addresses of the user's connections on this node.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = &F> {
         self.connections.iter().map(|connection| &connection.address)
     }

@@ -18,7 +18,7 @@ use crate::presence::user::{Event, Followed, UserPresence};
 
 /// The connections of a user that others see, those with a line here at the end.
 pub fn visible_connections(presence: &UserPresence<Address>) -> Vec<VisibleConnection> {
-    let others = presence.others().filter(|other| other.status.is_some());
+    let others = presence.detached().filter(|other| other.status.is_some());
     let elsewhere = others.map(|other| VisibleConnection { connection: other.shown(), info: other.info.clone() });
     let here = presence
         .visible()
@@ -49,7 +49,7 @@ impl UserActor {
 
     pub(super) fn follow(&mut self, ticket: Ticket, context: &mut Context<Self>) {
         if let Some(exit) = ticket.exit() {
-            self.presence.remember(exit);
+            self.presence.set_exit(exit);
         }
         if !ticket.follows() {
             let snapshot = self.seen_by_user(ticket.asker());
@@ -73,13 +73,13 @@ impl UserActor {
         if self.hides(watcher) {
             self.hidden.get_or_insert_default().insert(address);
         } else {
-            self.presence.include(address);
+            self.presence.add_follower(address);
         }
     }
 
     /// False: it did not follow, or what it was told last did not reach its outbox any more.
     pub(super) fn unfollow(&mut self, address: &Address) -> bool {
-        let followed = self.presence.exclude(address);
+        let followed = self.presence.remove_follower(address);
         self.unhide(address) || followed
     }
 
@@ -119,7 +119,7 @@ impl UserActor {
     pub(super) fn conceal(&mut self, addresses: &[Address]) {
         let (shown, absent) = (self.presence.snapshot(), self.presence.snapshot().concealed());
         for address in addresses {
-            if self.presence.exclude(address) {
+            if self.presence.remove_follower(address) {
                 self.hidden.get_or_insert_default().insert(address.clone());
                 self.turn(address, &shown, &absent);
             }
@@ -131,7 +131,7 @@ impl UserActor {
         let (shown, absent) = (self.presence.snapshot(), self.presence.snapshot().concealed());
         for address in addresses {
             if self.unhide(address) {
-                self.presence.include(address.clone());
+                self.presence.add_follower(address.clone());
                 self.turn(address, &absent, &shown);
             }
         }
@@ -169,6 +169,6 @@ impl UserActor {
         // The acknowledgement precedes the session's own event.
         ticket.acknowledge();
         let connections = devices.iter().map(|device| device.connection()).collect();
-        self.take(Event::CustomSet { connections, text }, context);
+        self.take(Event::CustomStatusSet { connections, text }, context);
     }
 }

@@ -11,7 +11,7 @@ use crate::cluster::record::Record;
 use crate::outbox::{Address, CloseRequest};
 use crate::presence::general_status::Exit;
 use crate::presence::id::ConnectionId;
-use crate::presence::remote::Linger;
+use crate::presence::linger::Linger;
 use crate::presence::status::StatusText;
 use crate::presence::user::Event;
 
@@ -34,10 +34,10 @@ impl UserActor {
         let remote = self.shard.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(self.presence.user()));
         let Some(remote) = remote else { return };
         let devices = self.members();
-        let known = self.presence.custom().since;
+        let known = self.presence.custom_status().since;
         let connections = devices.iter().map(|device| device.connection()).collect();
         self.take(Event::RemoteChanged { remote, devices: connections }, context);
-        let custom = self.presence.custom();
+        let custom = self.presence.custom_status();
         if custom.since > known {
             let shown = custom.text.unwrap_or_else(StatusText::empty);
             devices.iter().for_each(|device| device.set_status(Some(shown.clone())));
@@ -48,7 +48,7 @@ impl UserActor {
     pub(super) fn detach(&mut self, connection: ConnectionId, exit: Exit, span: Duration, context: &mut Context<Self>) {
         let address = || self.presence.addresses().find(|address| address.connection() == connection);
         let stay = (!span.is_zero()).then(|| Linger { span, info: address().and_then(|address| address.info()) });
-        self.take(Event::Disconnected { connection, exit, stay }, context);
+        self.take(Event::Disconnected { connection, exit, linger: stay }, context);
     }
 
     /// Has every connection closed; where the node stops, after other nodes know that the clients may come to them.
@@ -73,15 +73,15 @@ impl UserActor {
     fn tell_others(&mut self, exit: Exit) {
         let Some(nodes) = &self.shard.nodes else { return };
         let user = self.presence.user();
-        let left = self.presence.connections().is_empty() && self.presence.lapses().is_some();
+        let left = self.presence.connections().is_empty() && self.presence.linger_deadlines().is_some();
         let drains = self.drains && !self.presence.connections().is_empty() && !nodes.drain_linger.is_zero();
         let lingering = left || drains;
         let record = Record {
-            connections: self.presence.for_others(|address: &Address| address.info()),
+            connections: self.presence.report(|address: &Address| address.info()),
             lingering,
-            spent: self.presence.spent(),
-            custom: self.presence.custom(),
-            left: if lingering { Vec::new() } else { self.presence.left() },
+            superseded: self.presence.superseded(),
+            custom: self.presence.custom_status(),
+            left: if lingering { Vec::new() } else { self.presence.lingering() },
         };
         let known = self.announced.as_deref();
         if record.is_empty() {
@@ -97,7 +97,7 @@ impl UserActor {
         nodes.backplane.announce(user, Record { lingering: false, ..record.clone() });
         if record.lingering {
             let now = self.shard.clock.now();
-            let left = self.presence.lapses().map_or(Duration::ZERO, |(_, end)| end.since(now));
+            let left = self.presence.linger_deadlines().map_or(Duration::ZERO, |(_, end)| end.since(now));
             nodes.backplane.linger(user, if drains { left.max(nodes.drain_linger) } else { left });
         }
         self.announced = Some(Box::new(record));
@@ -105,7 +105,7 @@ impl UserActor {
 
     /// Comes back when the first that is shown on is over.
     fn await_lapse(&mut self, context: &mut Context<Self>) {
-        let Some((first, _)) = self.presence.lapses() else { return };
+        let Some((first, _)) = self.presence.linger_deadlines() else { return };
         match self.lapse {
             Some((due, _)) if due <= first => return,
             Some((_, later)) => drop(context.cancel_future(later)),
@@ -114,7 +114,7 @@ impl UserActor {
         let wait = first.since(self.shard.clock.now()).max(SHORTEST_WAIT);
         let waiting = context.run_later(wait, |actor, context| {
             actor.lapse = None;
-            actor.take(Event::Lapsed, context);
+            actor.take(Event::LingerExpired, context);
             actor.retire_if_idle();
         });
         self.lapse = Some((first, waiting));

@@ -128,7 +128,7 @@ fn times_alone_are_told_in_whole_presences_but_not_as_a_diff() {
     let (mut bob, alice, nakama) = (Bob::new(), subscriber(1000), outbox(1000, &Metrics::new()));
     bob.is_followed(&alice, "bob");
     bob.happens(Event::Followed(nakama.clone()));
-    bob.happens(Event::Acted { at: Timestamp::from_secs(7), by: None, state: None });
+    bob.happens(Event::Active { at: Timestamp::from_secs(7), by: None, state: None });
     assert_eq!(frames(&alice), ["reply bob: ", "bob: "]);
     assert_eq!(frames(&nakama), Vec::<String>::new());
 }

@@ -114,7 +114,7 @@ impl World {
             }
             Step::Disconnect(number) => {
                 self.truth.remove(&id(*number));
-                Event::Disconnected { connection: id(*number), exit: Exit::Lost, stay: None }
+                Event::Disconnected { connection: id(*number), exit: Exit::Lost, linger: None }
             }
             Step::Follow(follower) => Event::Followed(*follower),
             Step::Unfollow(follower) => {
@@ -216,7 +216,7 @@ fn a_connection_is_told_of_its_own_user_until_it_ends() {
     user.handle(Event::Connected(connection(0, None)), at(1));
     user.handle(Event::Connected(connection(1, text("two"))), at(2));
     assert_eq!(user.followers().len(), 2);
-    let effects = user.handle(Event::Disconnected { connection: id(1), exit: Exit::Lost, stay: None }, at(3));
+    let effects = user.handle(Event::Disconnected { connection: id(1), exit: Exit::Lost, linger: None }, at(3));
     assert_eq!(effects.notify.expect("a leave").leaves[0].status.as_str(), "two");
     assert_eq!(user.followers().iter().copied().collect::<Vec<_>>(), [100]);
 }
@@ -232,7 +232,7 @@ fn the_general_status_tells_loss_from_logout_and_nothing_of_the_invisible() {
     user.handle(Event::StatusSet { connection: id(0), status: None }, at(3));
     assert_eq!(user.general_status(), GeneralStatus::Offline, "invisible looks like a loss");
     user.handle(Event::StatusSet { connection: id(0), status: text("hi") }, at(4));
-    user.handle(Event::Disconnected { connection: id(0), exit: Exit::LoggedOut, stay: None }, at(5));
+    user.handle(Event::Disconnected { connection: id(0), exit: Exit::LoggedOut, linger: None }, at(5));
     assert_eq!(user.general_status(), GeneralStatus::Unlogined);
 }
 
@@ -240,13 +240,13 @@ fn the_general_status_tells_loss_from_logout_and_nothing_of_the_invisible() {
 fn activity_is_told_once_a_second_and_changes_no_connection() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, text("hi"))), at(1));
-    let acts = |at| Event::Acted { at, by: None, state: None };
+    let acts = |at| Event::Active { at, by: None, state: None };
     let told = user.handle(acts(at(20)), at(2)).notify.expect("followers are told");
     assert!(told.is_empty(), "{told:?}");
     assert_eq!(user.handle(acts(at(20) + std::time::Duration::from_millis(900)), at(2)).notify, None);
     assert!(user.handle(acts(at(21)), at(3)).notify.is_some());
     assert_eq!(user.handle(acts(at(19)), at(4)).notify, None, "a time went back");
-    user.saw(at(22));
+    user.mark_online(at(22));
     let LastSeen { active, online, state } = user.snapshot().last_seen;
     assert_eq!((active, online, state), (at(21), at(22), None));
 }
@@ -255,7 +255,7 @@ fn activity_is_told_once_a_second_and_changes_no_connection() {
 fn what_a_user_says_of_itself_is_one_change_with_its_text_and_is_kept() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, text(""))), at(1));
-    let state = |by, state| Event::Acted { at: at(7), by, state: text(state) };
+    let state = |by, state| Event::Active { at: at(7), by, state: text(state) };
     let told = user.handle(state(Some(id(0)), "dnd"), at(2)).notify.expect("followers are told");
     assert_eq!((told.joins.len(), told.leaves.len()), (1, 1), "{told:?}");
     user.handle(state(Some(id(0)), ""), at(3));
@@ -264,21 +264,21 @@ fn what_a_user_says_of_itself_is_one_change_with_its_text_and_is_kept() {
     assert_eq!(snapshot.last_seen.state, text("dnd"), "an empty text says nothing");
     let told = user.handle(state(None, "busy"), at(4)).notify.expect("followers are told");
     assert!(told.is_empty(), "the server's own side shows nothing: {told:?}");
-    user.handle(Event::Disconnected { connection: id(0), exit: Exit::Lost, stay: None }, at(5));
+    user.handle(Event::Disconnected { connection: id(0), exit: Exit::Lost, linger: None }, at(5));
     assert_eq!((user.snapshot().last_seen.state, user.snapshot().last_seen.active), (text("busy"), at(7)));
-    assert!(user.handle(Event::Forgotten, at(6)).notify.is_some_and(|told| told.is_empty()));
+    assert!(user.handle(Event::LastSeenDeleted, at(6)).notify.is_some_and(|told| told.is_empty()));
     assert_eq!(user.snapshot().last_seen, LastSeen::default());
-    assert_eq!(user.handle(Event::Forgotten, at(7)).notify, None);
+    assert_eq!(user.handle(Event::LastSeenDeleted, at(7)).notify, None);
 }
 
 #[test]
 fn what_was_known_before_gives_way_to_what_has_been_seen_since() {
     let mut user = UserPresence::<u8>::new(bob());
     let record = |active, online, state| LastSeen { active: at(active), online: at(online), state: text(state) };
-    let quiet = user.handle(Event::Remembered(record(5, 9, "old")), at(1));
+    let quiet = user.handle(Event::LastSeenRead(record(5, 9, "old")), at(1));
     assert_eq!((quiet.notify, user.snapshot().last_seen), (None, record(5, 9, "old")));
-    user.handle(Event::Acted { at: at(8), by: None, state: text("new") }, at(2));
-    user.handle(Event::Remembered(record(6, 10, "old")), at(3));
+    user.handle(Event::Active { at: at(8), by: None, state: text("new") }, at(2));
+    user.handle(Event::LastSeenRead(record(6, 10, "old")), at(3));
     assert_eq!(user.snapshot().last_seen, record(8, 10, "new"));
 }
 

@@ -18,6 +18,7 @@ const VERSION: u8 = 1;
 /// A standing as it is written down.
 #[derive(Serialize, Deserialize)]
 struct Written {
+    #[serde(rename = "attendance")]
     login_states: Where,
     subscriptions: Vec<(String, Option<u64>)>,
     revision: u64,
@@ -106,6 +107,10 @@ mod tests {
         MemberName::new(text).unwrap()
     }
 
+    fn recorded(json: &[u8]) -> Vec<u8> {
+        [&[VERSION], crc32fast::hash(json).to_be_bytes().as_slice(), json].concat()
+    }
+
     #[test]
     fn records_are_read_back_and_one_flipped_bit_is_seen() {
         let user = UserId::from_name("alice");
@@ -123,6 +128,12 @@ mod tests {
                 assert!(matches!(decode_standing(user, &damaged), Err(StoreError::Damaged(_))), "at {position}");
             }
         }
+        let record =
+            br#"{"attendance":{"Lost":7},"subscriptions":[["bob",9]],"revision":3,"logins":4,"sites":[[7,4]]}"#;
+        assert!(
+            encode_standing(&decode_standing(user, &recorded(record)).unwrap()).ends_with(record),
+            "the format on disk"
+        );
         let roster = Roster::new(vec![name("bob"), name("carol")]);
         assert_eq!(decode_roster(user, &encode_roster(&roster)), Ok(roster));
         assert!(decode_roster(user, &[]).is_err());

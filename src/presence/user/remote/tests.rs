@@ -10,7 +10,8 @@ use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::general_status::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
-use crate::presence::remote::{CustomStatus, Linger, Remote, RemoteConnection};
+use crate::presence::linger::Linger;
+use crate::presence::remote::{CustomStatus, Remote, RemoteConnection};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Connection, Effects, Event, UserPresence};
@@ -31,7 +32,7 @@ fn text(status: &str) -> StatusText {
 struct Record {
     connections: Vec<RemoteConnection>,
     lingering: bool,
-    spent: Vec<ConnectionId>,
+    superseded: Vec<ConnectionId>,
     custom: CustomStatus,
 }
 
@@ -72,10 +73,11 @@ impl Node {
 
     fn record(&self) -> Record {
         Record {
-            connections: self.machine.for_others(|_| None),
-            lingering: self.drains || (self.machine.connections().is_empty() && self.machine.lapses().is_some()),
-            spent: self.machine.spent(),
-            custom: self.machine.custom(),
+            connections: self.machine.report(|_| None),
+            lingering: self.drains
+                || (self.machine.connections().is_empty() && self.machine.linger_deadlines().is_some()),
+            superseded: self.machine.superseded(),
+            custom: self.machine.custom_status(),
         }
     }
 
@@ -107,7 +109,7 @@ impl Cluster {
     /// As the table of other nodes' records merges them.
     fn remote(&self, node: usize) -> Remote {
         let others = || self.records.iter().enumerate().filter(|(other, _)| *other != node).map(|(_, record)| record);
-        let spent: Vec<ConnectionId> = others().flat_map(|record| record.spent.clone()).collect();
+        let superseded: Vec<ConnectionId> = others().flat_map(|record| record.superseded.clone()).collect();
         let mut live: Vec<RemoteConnection> = Vec::new();
         let mut lingering = Vec::new();
         let mut there: Vec<_> = others().filter(|record| !record.lingering).flat_map(|one| &one.connections).collect();
@@ -121,7 +123,7 @@ impl Cluster {
         left.sort_by_key(|connection| std::cmp::Reverse((connection.since, connection.id)));
         for connection in left {
             let shown = connection.shown();
-            if !spent.contains(&shown) && !live.iter().any(|one| one.shown() == shown) {
+            if !superseded.contains(&shown) && !live.iter().any(|one| one.shown() == shown) {
                 live.push(connection.clone());
                 lingering.push(shown);
             }
@@ -129,7 +131,7 @@ impl Cluster {
         live.sort_by_key(RemoteConnection::shown);
         let custom = others().map(|record| record.custom.clone()).max_by_key(|custom| custom.since).unwrap_or_default();
         let (version, last_exit) = (self.now.as_micros(), Some(Exit::Lost));
-        Remote { version, connections: live, lingering, spent, last_exit, custom }
+        Remote { version, connections: live, lingering, superseded, last_exit, custom }
     }
 
     fn hears(&mut self, node: usize) {
@@ -154,12 +156,12 @@ impl Cluster {
     }
 
     fn breaks(&mut self, node: usize, number: u8) {
-        let stay = Some(Linger { span: LINGER, info: None });
-        self.on(node, Event::Disconnected { connection: id(number), exit: Exit::Lost, stay });
+        let linger = Some(Linger { span: LINGER, info: None });
+        self.on(node, Event::Disconnected { connection: id(number), exit: Exit::Lost, linger });
     }
 
     fn closes(&mut self, node: usize, number: u8) {
-        self.on(node, Event::Disconnected { connection: id(number), exit: Exit::LoggedOut, stay: None });
+        self.on(node, Event::Disconnected { connection: id(number), exit: Exit::LoggedOut, linger: None });
     }
 
     fn nobody_was_told_since(&self, counts: &[usize]) {
@@ -188,7 +190,7 @@ fn who_comes_back_in_time_on_another_node_was_never_gone() {
     cluster.on(1, Event::StatusSet { connection: id(2), status: Some(text("away")) });
     cluster.all_hear();
     cluster.now = cluster.now + LINGER;
-    cluster.on(0, Event::Lapsed);
+    cluster.on(0, Event::LingerExpired);
     cluster.all_hear();
     cluster.nobody_was_told_since(&counts);
     assert_eq!(cluster.nodes[2].shows(), [(id(1), "away".to_owned())], "under the id it was known by");
@@ -214,9 +216,12 @@ fn who_came_back_and_says_goodbye_is_gone_though_the_old_line_lingers() {
         assert_eq!(node.shows(), []);
     }
     cluster.now = cluster.now + LINGER;
-    cluster.on(0, Event::Lapsed);
+    cluster.on(0, Event::LingerExpired);
     cluster.all_hear();
-    assert!(cluster.nodes[1].machine.exclude(&200) && cluster.nodes[1].machine.is_idle(), "nothing is remembered");
+    assert!(
+        cluster.nodes[1].machine.remove_follower(&200) && cluster.nodes[1].machine.is_idle(),
+        "nothing is remembered"
+    );
 }
 
 #[test]
@@ -224,10 +229,10 @@ fn a_line_that_broke_is_gone_at_its_deadline() {
     let mut cluster = Cluster::new();
     cluster.connects(0, 1, PHONE, Some("away"));
     cluster.breaks(0, 1);
-    cluster.on(0, Event::Lapsed);
+    cluster.on(0, Event::LingerExpired);
     assert_eq!(cluster.nodes[0].shows().len(), 1, "too early");
     cluster.now = cluster.now + LINGER;
-    cluster.on(0, Event::Lapsed);
+    cluster.on(0, Event::LingerExpired);
     assert_eq!(cluster.nodes[0].shows(), []);
     assert_eq!(cluster.nodes[0].machine.general_status(), GeneralStatus::Offline);
 }
@@ -248,7 +253,7 @@ fn a_text_of_the_user_shows_on_its_devices_everywhere() {
     cluster.connects(1, 2, DEVICE, Some(""));
     cluster.connects(1, 3, PHONE, Some("phone"));
     cluster.all_hear();
-    cluster.on(0, Event::CustomSet { connections: vec![id(1)], text: Some(text("busy")) });
+    cluster.on(0, Event::CustomStatusSet { connections: vec![id(1)], text: Some(text("busy")) });
     cluster.all_hear();
     for node in &cluster.nodes {
         assert_eq!(node.machine.snapshot().own.custom, Some(text("busy")));
@@ -313,22 +318,22 @@ impl Cluster {
             Step::CustomStatus(node, status) => {
                 let known = self.nodes[*node].machine.connections();
                 let connections = known.iter().filter(|known| known.dialect == DEVICE).map(|known| known.id).collect();
-                self.on(*node, Event::CustomSet { connections, text: word(status) });
+                self.on(*node, Event::CustomStatusSet { connections, text: word(status) });
             }
             Step::Break(node, number) => {
                 if let Some(connection) = self.pick(*node, *number) {
-                    let stay = Some(Linger { span: LINGER, info: None });
-                    self.on(*node, Event::Disconnected { connection, exit: Exit::Lost, stay });
+                    let linger = Some(Linger { span: LINGER, info: None });
+                    self.on(*node, Event::Disconnected { connection, exit: Exit::Lost, linger });
                 }
             }
             Step::Close(node, number) => {
                 if let Some(connection) = self.pick(*node, *number) {
-                    self.on(*node, Event::Disconnected { connection, exit: Exit::LoggedOut, stay: None });
+                    self.on(*node, Event::Disconnected { connection, exit: Exit::LoggedOut, linger: None });
                 }
             }
             Step::Pass(seconds) => {
                 self.now = self.now + Duration::from_secs((*seconds).into());
-                (0..NODES).for_each(|node| self.on(node, Event::Lapsed));
+                (0..NODES).for_each(|node| self.on(node, Event::LingerExpired));
             }
             Step::Hear(node) => self.hears(*node),
             Step::Drain(node) => {
@@ -361,8 +366,8 @@ proptest! {
         }
         for node in (0..NODES).filter(|node| cluster.nodes[*node].drains).collect::<Vec<_>>() {
             while let Some(connection) = cluster.pick(node, 0) {
-                let stay = Some(Linger { span: LINGER, info: None });
-                cluster.on(node, Event::Disconnected { connection, exit: Exit::Lost, stay });
+                let linger = Some(Linger { span: LINGER, info: None });
+                cluster.on(node, Event::Disconnected { connection, exit: Exit::Lost, linger });
             }
         }
         cluster.all_hear();
@@ -374,7 +379,7 @@ proptest! {
             prop_assert_eq!(&node.view, &view);
         }
         cluster.now = cluster.now + LINGER;
-        (0..NODES).for_each(|node| cluster.on(node, Event::Lapsed));
+        (0..NODES).for_each(|node| cluster.on(node, Event::LingerExpired));
         cluster.all_hear();
         let here = cluster.nodes.iter().flat_map(|node| node.machine.connections());
         let live = here.filter(|connection| connection.status.is_some()).count();
