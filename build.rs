@@ -1,4 +1,4 @@
-//! Compiles `proto/` without `protoc`: its parser is a crate.
+//! Compiles the schemas of `proto/`. The parser is a crate, so `protoc` is not needed.
 //!
 //! `centrifugo.proto` is the server API over gRPC, with a descriptor for reflection. The others are the client protocols
 //! in protobuf, of which only messages are generated.

@@ -19,72 +19,72 @@ use crate::config::{Config, DEFAULT_FILE, Overrides, import, load};
 use crate::presence::id::{UserId, Username};
 use crate::presence::member_name::MemberName;
 
-/// Exit code for a configuration or argument that is not usable.
+/// Exit code when the configuration or an argument is not usable.
 const UNUSABLE: u8 = 2;
 
-/// Who is here, on which device, with what status, told at once to whoever follows.
+/// A presence engine: which users are online, on which device, with what status, pushed at once to their followers.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Arguments {
-    /// Configuration file [default: hereabouts.toml, if it is there].
+    /// Configuration file [default: hereabouts.toml, if it exists].
     #[arg(long, global = true)]
     config: Option<PathBuf>,
 
-    /// Where to listen, over `server.address`.
+    /// Address to listen on, in place of `server.address`.
     #[arg(long, global = true)]
     address: Option<String>,
 
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run the server (default).
     Serve,
-    /// Say whether the configuration is usable.
+    /// Check the configuration without a start.
     CheckConfig,
-    /// Print the configuration file with every key, its meaning and its default.
+    /// Print the configuration file with every key, its documentation and its default.
     DefaultConfig,
-    /// Print the sections that say what a configuration file of Centrifugo (version 5 or 6) says.
+    /// Convert a configuration file of Centrifugo (version 5 or 6), and print the sections.
     ImportConfig {
-        /// The file: JSON, YAML or TOML, by its ending.
+        /// The file: JSON, YAML or TOML, by its extension.
         file: PathBuf,
     },
     /// Print a Nakama session token, for development.
     Token {
-        /// The user's id: a UUID, or any text, of which a UUID is made.
+        /// Id of the user: a UUID, or any text, from which a UUID is made.
         #[arg(long)]
         user: String,
-        /// The name that others see.
+        /// Name that other users see.
         #[arg(long)]
         username: String,
     },
-    /// Print a userSig of Tencent Chat's dialect, for development.
+    /// Print a userSig of Tencent Chat, for development.
     UserSig {
-        /// The userID.
+        /// userID of the user.
         user: String,
-        /// How long it is good.
+        /// How long the userSig is valid.
         #[arg(long, default_value = "180days", value_parser = humantime::parse_duration)]
         expire: Duration,
     },
 }
 
-/// Does what the arguments say.
+/// Executes the command of the arguments. `environment` are the variables of the process.
 pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCode {
     let Arguments { config, address, command } = arguments;
-    let command = command.unwrap_or(Command::Serve);
+    let command = command.unwrap_or(CliCommand::Serve);
     let load = || load(&Overrides { file: config, address }, environment);
     let done = match command {
-        Command::DefaultConfig => Ok(print(DEFAULT_FILE)),
-        Command::Serve => load().map(|config| serve(&config)).map_err(anyhow::Error::from),
-        Command::CheckConfig => load().map(|_| print("the configuration is usable\n")).map_err(anyhow::Error::from),
-        Command::ImportConfig { file } => imported(&file).map(|text| print(&text)),
-        Command::Token { user, username } => load()
+        CliCommand::DefaultConfig => Ok(print(DEFAULT_FILE)),
+        CliCommand::Serve => load().map(|config| serve(&config)).map_err(anyhow::Error::from),
+        CliCommand::CheckConfig => load().map(|_| print("the configuration is usable\n")).map_err(anyhow::Error::from),
+        CliCommand::ImportConfig { file } => imported(&file).map(|text| print(&text)),
+        CliCommand::Token { user, username } => load()
             .map_err(anyhow::Error::from)
             .and_then(|config| token(&config, &user, &username))
             .map(|token| print(&format!("{token}\n"))),
-        Command::UserSig { user, expire } => load()
+        CliCommand::UserSig { user, expire } => load()
             .map_err(anyhow::Error::from)
             .and_then(|config| user_sig(&config, &user, expire))
             .map(|text| print(&format!("{text}\n"))),
@@ -106,13 +106,13 @@ fn serve(config: &Config) -> ExitCode {
     }
 }
 
-/// Completes at SIGTERM or SIGINT, also when they come before it is awaited.
+/// Returns a future that completes at SIGTERM or SIGINT, also when the signal comes before the future is awaited.
 fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async move {
         let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-            log::error!("signals cannot be caught: the server stops only by being killed");
+            log::error!("signals cannot be handled: only SIGKILL stops the server");
             return std::future::pending().await;
         };
         tokio::select! {
@@ -122,7 +122,7 @@ fn stop_signal() -> impl Future<Output = ()> {
     }
 }
 
-/// The largest file that is read.
+/// Maximum size of a file to import.
 const MAX_IMPORT_BYTES: u64 = 4 * 1024 * 1024;
 
 fn imported(path: &Path) -> anyhow::Result<String> {
@@ -135,7 +135,7 @@ fn imported(path: &Path) -> anyhow::Result<String> {
     read.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
     anyhow::ensure!(text.len() as u64 <= MAX_IMPORT_BYTES, "{name}: expected at most {MAX_IMPORT_BYTES} bytes");
     let sections = import::import(&text, format).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-    Ok(format!("# What {name} says, for hereabouts.toml.\n\n{sections}"))
+    Ok(format!("# Settings of {name}, for hereabouts.toml.\n\n{sections}"))
 }
 
 fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> {
@@ -145,13 +145,13 @@ fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> 
 }
 
 fn user_sig(config: &Config, user: &str, expire: Duration) -> anyhow::Result<String> {
-    let account = MemberName::new(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
+    let member = MemberName::new(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
     let secret = config.tencent.secret_key.as_ref().context("tencent.secret_key = \"\": a secret is needed to sign")?;
-    Ok(UserSigs::new(config.tencent.sdk_app_id, secret).make(&account, expire, Clock::system().time_of_day()))
+    Ok(UserSigs::new(config.tencent.sdk_app_id, secret).make(&member, expire, Clock::system().time_of_day()))
 }
 
 fn print(text: &str) -> ExitCode {
-    // Whoever reads may have gone away (`| head`).
+    // The reader may have closed the pipe (`| head`).
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -159,7 +159,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
-    // Without a place to say it, the exit code says it.
-    let _nobody_reads = writeln!(std::io::stderr(), "hereabouts: {error}");
+    // When stderr is closed, only the exit code tells.
+    let _ignored = writeln!(std::io::stderr(), "hereabouts: {error}");
     ExitCode::from(UNUSABLE)
 }

@@ -1,4 +1,4 @@
-//! The only reader of time. Tests set it by hand.
+//! The only reader of time. Tests set the time by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,31 +6,32 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::presence::time::Timestamp;
 
-/// Tells the time: the machine's, or a test's.
+/// Returns the time of the machine or of a test.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// The time of day at the start, and what measures from there.
+    /// The time of day at the start of the server, and the instant from which elapsed time is measured.
     System(Timestamp, Instant),
+    /// Microseconds, set by a test.
     Manual(Arc<AtomicU64>),
 }
 
 impl Clock {
-    /// The machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads time")]
+    /// Returns the clock of the machine.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads time")]
     pub fn system() -> Self {
         Self(Source::System(time_of_day(), Instant::now()))
     }
 
-    /// A clock that stands still until [`Clock::advance`] moves it; its clones move with it.
+    /// Returns a clock that stands still until [`Clock::advance`] moves it. Its clones move with it.
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(AtomicU64::new(start.as_micros()))))
     }
 
-    /// The time now, for everything that waits or counts: runs evenly from the start of the server, whatever happens to
-    /// the machine's time of day.
+    /// Returns the time for deadlines and counts. It runs evenly from the start of the server, also when the time of
+    /// day of the machine is changed.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System(start, measure) => *start + measure.elapsed(),
@@ -38,7 +39,7 @@ impl Clock {
         }
     }
 
-    /// The time of day, for what others have dated or will read: tokens, accounts.
+    /// Returns the time of day, for times that other parties have written or will read: tokens, accounts.
     pub fn time_of_day(&self) -> Timestamp {
         match &self.0 {
             Source::System(..) => time_of_day(),
@@ -46,7 +47,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock on; the machine's clock cannot be moved and stays as it is.
+    /// Moves a manual clock forward. Does nothing to the clock of the machine.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(micros) = &self.0 {
             let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
@@ -55,7 +56,7 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads time")]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads time")]
 fn time_of_day() -> Timestamp {
     let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))

@@ -1,26 +1,28 @@
-//! hereabouts: a presence engine. Who is here, on which device, with what status, told at once to whoever follows.
+//! hereabouts is a presence engine: which users are online, on which device, with what status, pushed at once to their
+//! followers.
 //!
-//! The map, from the bottom up; what is higher imports what is lower, never the other way round (`tests/architecture.rs`
-//! has the table):
+//! The modules, from the bottom up. A module imports only modules below it (`tests/architecture.rs` has the table):
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`presence`] | the domain: pure, no clock, no IO; one user's machine, diffs that fold, quotas, rates |
+//! | [`presence`] | the domain without clock and IO: ids, the state machine of one user, diffs that fold, followers, privacy, quotas, rate limits |
 //! | [`clock`], [`metrics`], [`config`] | the only reader of time; every metric; every setting |
-//! | [`outbox`] | the bounded queue to one client, which folds when it is full |
-//! | [`auth`], [`store`] | tokens and passwords; accounts, last-seen records, ties between users |
-//! | [`webhook`] | tells receivers of logins, logouts and losses |
-//! | [`cluster`] | several nodes: what they tell each other, in memory and on Redis |
-//! | [`engine`] | one actor per user, a supervisor per shard |
-//! | [`members`] | Tencent's logged-in users: devices, subscriptions, call limits |
-//! | [`session`] | one connection: its rules, pure, and the WebSocket actor that carries them out |
-//! | [`dialect`] | the wire formats: Nakama's, Centrifugo's, Tencent Chat's |
+//! | [`outbox`] | the bounded queue to one client, which folds diffs when it is full |
+//! | [`auth`] | tokens of the three dialects, revocation, passwords |
+//! | [`webhook`] | delivery of logins, logouts and lost connections to receivers |
+//! | `redis` | connections to Redis, its topology, scripts and keys; `cluster` and `store` use it |
+//! | [`cluster`] | the backplane between nodes, in memory and on Redis, and the remote part of presences |
+//! | [`store`] | accounts, last-seen records, relations between users; each in memory, on disk and on Redis |
+//! | [`engine`] | one actor for each user, one supervisor for each shard, fan-out to followers |
+//! | [`members`] | Tencent Chat's logged-in users: devices, subscriptions, call rates, catch-up |
+//! | [`session`] | one connection: its state machine, and the WebSocket actor that executes what it decides |
+//! | [`dialect`] | the wire formats of Nakama, Centrifugo and Tencent Chat |
 //! | [`api`] | one function for each operation of the server, without transport |
-//! | [`http`], [`grpc`] | the faces: routes, codes, the page |
-//! | [`app`], [`cli`] | puts it all together; start, drain, command line |
+//! | [`http`], [`grpc`] | routes, status codes and messages: convert, call, convert |
+//! | [`app`], [`cli`] | assembly, start and drain; the command line |
 //!
-//! To read it: [`presence::user`] is the heart. [`outbox`] says what happens to a change on its way to a client, [`engine`]
-//! who carries it there, [`session`] what a client may do, [`dialect`] how it is written down.
+//! Where to start reading: [`presence::user`] has the rules of presence. [`outbox`] is what happens to a change on its
+//! way to a client, [`engine`] which actors carry it there, [`session`] what a client may do, [`dialect`] the bytes.
 
 #![cfg_attr(test, allow(clippy::wildcard_enum_match_arm, reason = "a test names what it expects"))]
 

@@ -1,16 +1,16 @@
-//! The `hereabouts` binary.
+//! The program `hereabouts`. `cli.rs` has its command line.
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use hereabouts::cli::{Arguments, run};
 
-/// Gives memory back after a wave of connections, which the system's allocator does not.
+/// Returns memory to the system after many connections have closed, which the system's allocator does not.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What is logged unless `RUST_LOG` says otherwise: this server's own words, and the trouble of its parts.
+/// Log levels unless `RUST_LOG` is set: `info` of the server itself, warnings of its dependencies.
 const LOGGED: &str = "warn,hereabouts=info";
 
 fn main() -> ExitCode {

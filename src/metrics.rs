@@ -1,4 +1,4 @@
-//! Every metric, with its help text. No label ever comes from user input.
+//! Every metric with its help text. `cluster.rs` has those of the backplane. No label comes from user input.
 
 mod cluster;
 
@@ -24,44 +24,44 @@ impl EncodeLabelValue for Dialect {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Label {
+struct DialectLabel {
     dialect: Dialect,
 }
 
-/// What is counted for one dialect.
+/// Metrics of one dialect.
 #[derive(Clone, Debug)]
 pub struct DialectMetrics {
-    /// Connections open.
+    /// Open connections.
     pub connections: Gauge,
-    /// Commands taken from clients.
+    /// Commands that clients sent and the server accepted.
     pub commands: Counter,
-    /// Commands, messages and connections refused.
+    /// Refused commands, messages and connections.
     pub refused: Counter,
-    /// Diffs handed to a follower.
+    /// Diffs delivered to followers' outboxes.
     pub deliveries: Counter,
-    /// Deliveries that were folded because the follower was slow.
+    /// Deliveries folded into a waiting one, because the follower is slow.
     pub folds: Counter,
 }
 
-/// What is counted of the records of when users were last seen.
+/// Metrics of last-seen records.
 #[derive(Clone, Debug, Default)]
 pub struct LastSeenMetrics {
-    /// Users of whom something waits to be written.
+    /// Users with a record that waits to be written.
     pub waiting: Gauge,
-    /// Users written.
+    /// Records written.
     pub written: Counter,
-    /// Writes, each of everything that waited.
+    /// Commits, each of all records that waited.
     pub commits: Counter,
-    /// Sightings dropped because too much waited.
+    /// Updates dropped because too many waited.
     pub refused: Counter,
 }
 
-/// What is counted of the server API, over HTTP and gRPC.
+/// Metrics of the server API, over HTTP and gRPC.
 #[derive(Clone, Debug, Default)]
 pub struct ApiMetrics {
-    /// Calls carried out, each of a batch by itself.
+    /// Calls executed. Each call of a batch counts.
     pub calls: Counter,
-    /// Those that were answered with an error.
+    /// Calls that got an error.
     pub failures: Counter,
     /// Requests without the key.
     pub keyless: Counter,
@@ -82,10 +82,10 @@ struct Inner {
     dialects: Vec<DialectMetrics>,
 }
 
-/// What is counted whatever the dialect.
+/// Metrics of the engine, over all dialects.
 #[derive(Clone, Debug, Default)]
 pub struct EngineMetrics {
-    /// User actors alive.
+    /// User actors.
     pub users: Gauge,
     /// Users with a connection.
     pub connected: Gauge,
@@ -101,25 +101,25 @@ pub struct EngineMetrics {
     pub mailbox_refused: Counter,
 }
 
-/// What is counted of events for webhook receivers, all receivers together.
+/// Metrics of webhook events, over all receivers.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookMetrics {
     /// Events that wait or are under way.
     pub queued: Gauge,
-    /// Events that a receiver took.
+    /// Events that a receiver accepted.
     pub sent: Counter,
     /// Attempts that failed.
     pub failures: Counter,
-    /// Losses that were never told, because the client came back in time.
+    /// Lost connections that were not sent, because the client came back in time.
     pub undone: Counter,
     /// Events dropped because too many waited.
     pub dropped: Counter,
-    /// Events given up after failing for too long.
+    /// Events dropped after failing for too long.
     pub dead: Counter,
 }
 
 impl Metrics {
-    /// Registers everything, at zero.
+    /// Registers every metric with the value zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("hereabouts");
         let engine = EngineMetrics::default();
@@ -136,42 +136,42 @@ impl Metrics {
         Self(Arc::new(Inner { registry, engine, cluster, last_seen, api, webhook, dialects }))
     }
 
-    /// What is counted of the server API.
+    /// Returns the metrics of the server API.
     pub fn api(&self) -> &ApiMetrics {
         &self.0.api
     }
 
-    /// What is counted of the records of when users were last seen.
+    /// Returns the metrics of last-seen records.
     pub fn last_seen(&self) -> &LastSeenMetrics {
         &self.0.last_seen
     }
 
-    /// What is counted whatever the dialect.
+    /// Returns the metrics of the engine.
     pub fn engine(&self) -> &EngineMetrics {
         &self.0.engine
     }
 
-    /// What is counted of events for webhook receivers.
+    /// Returns the metrics of webhook events.
     pub fn webhook(&self) -> &WebhookMetrics {
         &self.0.webhook
     }
 
-    /// What is counted about the other nodes and Redis.
+    /// Returns the metrics of the cluster and of Redis.
     pub fn cluster(&self) -> &ClusterMetrics {
         &self.0.cluster
     }
 
-    /// What is counted for one dialect.
+    /// Returns the metrics of one dialect.
     pub fn dialect(&self, dialect: Dialect) -> &DialectMetrics {
         &self.0.dialects[dialect as usize]
     }
 
-    /// Connections open in all dialects.
+    /// Returns the number of open connections in all dialects.
     pub fn connections(&self) -> i64 {
         self.0.dialects.iter().map(|dialect| dialect.connections.get()).sum()
     }
 
-    /// Everything in OpenMetrics text.
+    /// Returns every metric in OpenMetrics text.
     pub fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.0.registry).expect("writing to a string does not fail");
@@ -189,9 +189,9 @@ impl EngineMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register("users", "Users with a connection or a follower", self.users.clone());
         registry.register("users_connected", "Users with a connection", self.connected.clone());
-        registry.register("diffs", "Changes of users told to followers", self.diffs.clone());
+        registry.register("diffs", "Changes of users", self.diffs.clone());
         registry.register("outbox_bytes", "Bytes that wait for clients", self.outbox_bytes.clone());
-        registry.register("users_recovered", "Users recovered after a failure of their actor", self.recovered.clone());
+        registry.register("users_recovered", "User actors replaced after a failure", self.recovered.clone());
         registry.register("mailbox_messages", "Messages that wait for supervisors", self.mailbox.clone());
         registry.register(
             "mailbox_refused",
@@ -203,17 +203,25 @@ impl EngineMetrics {
 
 impl LastSeenMetrics {
     fn register(&self, registry: &mut Registry) {
-        registry.register("seen_waiting", "Users whose last-seen record waits to be written", self.waiting.clone());
-        registry.register("seen_written", "Last-seen records written", self.written.clone());
-        registry.register("seen_commits", "Commits of last-seen records", self.commits.clone());
-        registry.register("seen_refused", "Sightings dropped because too many waited", self.refused.clone());
+        registry.register(
+            "last_seen_waiting",
+            "Users with a last-seen record that waits to be written",
+            self.waiting.clone(),
+        );
+        registry.register("last_seen_written", "Last-seen records written", self.written.clone());
+        registry.register("last_seen_commits", "Commits of last-seen records", self.commits.clone());
+        registry.register(
+            "last_seen_refused",
+            "Last-seen updates dropped because too many waited",
+            self.refused.clone(),
+        );
     }
 }
 
 impl ApiMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register("api_calls", "Calls of the server API", self.calls.clone());
-        registry.register("api_failures", "Calls of the server API answered with an error", self.failures.clone());
+        registry.register("api_failures", "Calls of the server API that got an error", self.failures.clone());
         registry.register("api_keyless", "Requests to the server API without its key", self.keyless.clone());
     }
 }
@@ -221,25 +229,33 @@ impl ApiMetrics {
 impl WebhookMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register("webhook_queued", "Events that wait for webhook receivers", self.queued.clone());
-        registry.register("webhook_sent", "Events that webhook receivers took", self.sent.clone());
-        registry.register("webhook_failures", "Attempts at webhook receivers that failed", self.failures.clone());
-        registry.register("webhook_undone", "Losses not told because the client came back", self.undone.clone());
+        registry.register("webhook_sent", "Events that webhook receivers accepted", self.sent.clone());
+        registry.register(
+            "webhook_failures",
+            "Failed attempts to deliver events to webhook receivers",
+            self.failures.clone(),
+        );
+        registry.register(
+            "webhook_undone",
+            "Lost connections not sent because the client came back in time",
+            self.undone.clone(),
+        );
         registry.register("webhook_dropped", "Events dropped because too many waited", self.dropped.clone());
-        registry.register("webhook_dead", "Events given up after failing for too long", self.dead.clone());
+        registry.register("webhook_dead", "Events dropped after failing for too long", self.dead.clone());
     }
 }
 
 fn register_dialects(registry: &mut Registry) -> Vec<DialectMetrics> {
-    let connections = Family::<Label, Gauge>::default();
-    let [commands, refused, deliveries, folds] = std::array::from_fn(|_| Family::<Label, Counter>::default());
+    let connections = Family::<DialectLabel, Gauge>::default();
+    let [commands, refused, deliveries, folds] = std::array::from_fn(|_| Family::<DialectLabel, Counter>::default());
     registry.register("connections", "Open connections", connections.clone());
-    registry.register("commands", "Commands taken from clients", commands.clone());
-    registry.register("refused", "Commands, messages and connections refused", refused.clone());
-    registry.register("deliveries", "Diffs handed to followers", deliveries.clone());
-    registry.register("folds", "Deliveries folded because the follower was slow", folds.clone());
+    registry.register("commands", "Commands that clients sent and the server accepted", commands.clone());
+    registry.register("refused", "Refused commands, messages and connections", refused.clone());
+    registry.register("deliveries", "Diffs delivered to the outboxes of followers", deliveries.clone());
+    registry.register("folds", "Deliveries folded into a waiting one because the follower is slow", folds.clone());
     Dialect::ALL
         .map(|dialect| {
-            let label = Label { dialect };
+            let label = DialectLabel { dialect };
             DialectMetrics {
                 connections: connections.get_or_create_owned(&label),
                 commands: commands.get_or_create_owned(&label),

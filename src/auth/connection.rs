@@ -1,4 +1,5 @@
-//! Centrifugo's connection tokens: JWTs that an application signs for its users, read with the keys of the configuration.
+//! Centrifugo's connection tokens: JWTs that an application signs for its users. `keys.rs` has the keys of the
+//! configuration.
 
 mod keys;
 #[cfg(test)]
@@ -13,44 +14,44 @@ use crate::config::centrifugo::CentrifugoTokenConfig;
 use crate::presence::time::Timestamp;
 
 pub use keys::UnusableKey;
-use keys::{Key, keys};
+use keys::{VerificationKey, keys};
 
-/// The longest token looked at, in bytes.
+/// Maximum length of a token, in bytes. Longer ones are not read.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Why a token is not taken.
+/// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It is not good any more, or not yet; another may be.
+    /// It is expired or not valid yet. The client may come with another one.
     #[error("token expired")]
     Expired,
-    /// It is none of ours.
+    /// It is malformed, or no key of the configuration has signed it.
     #[error("invalid token")]
     Invalid,
 }
 
-/// What a connection token says.
+/// The content of a connection token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionClaims {
-    /// The user's name in the application; empty is nobody.
+    /// The user's id in the application. Empty means an anonymous client.
     pub user: String,
-    /// What others may know of the connection: compact JSON.
+    /// What other users may know of the connection, in compact JSON.
     pub info: Option<String>,
-    /// When the connection needs another token.
+    /// When the connection needs another token. `None` means never.
     pub expires: Option<Timestamp>,
 }
 
-/// Reads connection tokens.
+/// Verifies connection tokens.
 pub struct ConnectionTokens {
-    keys: Vec<Key>,
-    /// Empty: any.
+    keys: Vec<VerificationKey>,
+    /// Value that `aud` must have. Empty means any.
     audience: String,
-    /// Empty: any.
+    /// Value that `iss` must have. Empty means any.
     issuer: String,
 }
 
 #[derive(Deserialize)]
-struct Payload<'a> {
+struct ConnectionPayload<'a> {
     #[serde(default)]
     sub: Option<String>,
     #[serde(default)]
@@ -60,10 +61,10 @@ struct Payload<'a> {
     #[serde(default)]
     expire_at: Option<NumericDate>,
     #[serde(default)]
-    aud: Option<Audience>,
+    aud: Option<AudienceClaim>,
     #[serde(default)]
     iss: Option<String>,
-    /// A subscription token has it, and is no connection token.
+    /// Subscription tokens have a channel. They are not connection tokens.
     #[serde(default)]
     channel: Option<String>,
     #[serde(default, borrow)]
@@ -72,16 +73,16 @@ struct Payload<'a> {
     b64info: Option<String>,
 }
 
-/// `aud`: one or several.
+/// `aud`: one audience or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Audience {
+enum AudienceClaim {
     One(String),
     Several(Vec<String>),
 }
 
-impl Audience {
-    fn names(&self, audience: &str) -> bool {
+impl AudienceClaim {
+    fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
             Self::Several(several) => several.iter().any(|one| one == audience),
@@ -89,7 +90,7 @@ impl Audience {
     }
 }
 
-/// Seconds since the epoch, perhaps with a fraction, which is dropped (RFC 7519 section 2).
+/// Seconds after the Unix epoch. A fraction is dropped (RFC 7519 section 2).
 #[derive(Clone, Copy)]
 struct NumericDate(u64);
 
@@ -121,30 +122,30 @@ impl<'de> Deserialize<'de> for NumericDate {
 }
 
 impl ConnectionTokens {
-    /// With the keys of the configuration.
+    /// Uses the keys of the configuration.
     pub fn new(config: &CentrifugoTokenConfig) -> Result<Self, UnusableKey> {
         super::token::install_crypto();
         Ok(Self { keys: keys(config)?, audience: config.audience.clone(), issuer: config.issuer.clone() })
     }
 
-    /// Whose token this is.
+    /// Returns the claims of a valid token.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<ConnectionClaims, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         let kid = header.kid.as_deref();
-        let mut fitting = self.keys.iter().filter(|key| key.fits(header.alg, kid, now));
-        let raw = fitting.find_map(|key| payload(token, header.alg, key)).ok_or(TokenError::Invalid)?;
+        let mut keys = self.keys.iter().filter(|key| key.matches(header.alg, kid, now));
+        let raw = keys.find_map(|key| payload(token, header.alg, key)).ok_or(TokenError::Invalid)?;
         self.claims(raw.get(), now)
     }
 
     fn claims(&self, payload: &str, now: Timestamp) -> Result<ConnectionClaims, TokenError> {
-        let payload: Payload<'_> = serde_json::from_str(payload).map_err(|_| TokenError::Invalid)?;
-        let foreign = payload.channel.is_some_and(|channel| !channel.is_empty())
-            || !self.audience.is_empty() && !payload.aud.is_some_and(|aud| aud.names(&self.audience))
+        let payload: ConnectionPayload<'_> = serde_json::from_str(payload).map_err(|_| TokenError::Invalid)?;
+        let is_foreign = payload.channel.is_some_and(|channel| !channel.is_empty())
+            || !self.audience.is_empty() && !payload.aud.is_some_and(|aud| aud.contains(&self.audience))
             || !self.issuer.is_empty() && payload.iss.as_deref() != Some(&self.issuer);
-        if foreign {
+        if is_foreign {
             return Err(TokenError::Invalid);
         }
         let seconds = now.as_secs();
@@ -164,10 +165,10 @@ impl ConnectionTokens {
     }
 }
 
-/// The payload, if the signature is this key's.
-fn payload(token: &str, algorithm: Algorithm, key: &Key) -> Option<Box<RawValue>> {
+/// Returns the payload when this key has signed the token.
+fn payload(token: &str, algorithm: Algorithm, key: &VerificationKey) -> Option<Box<RawValue>> {
     let mut validation = Validation::new(algorithm);
-    // The claims are checked here: the library has other rules and another clock.
+    // `ConnectionTokens::claims` checks the claims: the library has other rules and another clock.
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
@@ -175,7 +176,7 @@ fn payload(token: &str, algorithm: Algorithm, key: &Key) -> Option<Box<RawValue>
     jsonwebtoken::decode::<Box<RawValue>>(token, &key.key, &validation).ok().map(|decoded| decoded.claims)
 }
 
-/// Without the blanks and line breaks that it may be written with.
+/// Returns the info without the spaces and line breaks between its tokens. `info` takes precedence over `b64info`.
 fn info(info: Option<&RawValue>, base64: Option<&str>) -> Result<Option<String>, TokenError> {
     use base64::Engine as _;
     let compact = |json: &[u8]| {

@@ -1,4 +1,5 @@
-//! Passwords: Argon2id (RFC 9106), off the threads that serve clients, and never guessed at leisure.
+//! Passwords: hashed with Argon2id (RFC 9106) on threads apart from those that serve clients, with a limit on wrong
+//! guesses per account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,64 +16,66 @@ use crate::presence::id::UserId;
 use crate::presence::rate::SlidingWindow;
 use crate::presence::time::Timestamp;
 
-/// Accounts whose failures are remembered; past that the ones without recent failures are forgotten, and if there are
-/// none, all are.
-const REMEMBERED: usize = 100_000;
+/// Maximum number of accounts with remembered failures. At the limit, accounts without recent failures are removed, and
+/// all accounts when every failure is recent.
+const MAX_REMEMBERED: usize = 100_000;
 
-/// Passwords that may wait for a core; past that one is refused ("busy").
-const WAITING: usize = 512;
+/// Maximum number of passwords that wait for a core. Further ones are refused ("busy").
+const MAX_WAITING: usize = 512;
 
 /// Why a password was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// It is not this account's.
+    /// The password is not that of the account.
     #[error("wrong password")]
     Wrong,
-    /// There were too many wrong ones lately; this one was not looked at.
+    /// The account had too many wrong passwords recently. This one was not checked.
     #[error("too many wrong passwords, try again in {} s", retry_after.as_secs().max(1))]
     TooMany {
-        /// When the next will be looked at.
+        /// Time until the next one is checked.
         retry_after: Duration,
     },
-    /// Too many passwords wait to be computed.
+    /// Too many passwords wait for a core.
     #[error("the server is busy")]
     Busy,
-    /// The server could not compute it.
+    /// The server could not compute the hash.
     #[error("password hashing failed")]
     Failed,
 }
 
-/// Hashes and checks passwords, as many at once as there are cores.
+/// Hashes and verifies passwords, as many at the same time as there are cores.
 pub struct Passwords {
-    permits: Arc<Semaphore>,
-    /// Those that wait and those that are computed, at most.
-    places: Arc<Semaphore>,
+    /// One permit for each core.
+    cores: Arc<Semaphore>,
+    /// One permit for each password that is computed or waits.
+    queue: Arc<Semaphore>,
+    /// Maximum number of wrong passwords in the window.
     limit: usize,
     window: Duration,
     failures: Mutex<HashMap<UserId, SlidingWindow>>,
 }
 
 impl Passwords {
-    /// With the limits of the configuration.
+    /// Uses the limits of the configuration.
     pub fn new(limits: &LimitsConfig) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            permits: Arc::new(Semaphore::new(cores)),
-            places: Arc::new(Semaphore::new(cores + WAITING)),
+            cores: Arc::new(Semaphore::new(cores)),
+            queue: Arc::new(Semaphore::new(cores + MAX_WAITING)),
             limit: limits.login_failures,
             window: limits.login_failures_window.0,
             failures: Mutex::default(),
         }
     }
 
-    /// A new password's hash, in PHC string format.
+    /// Returns the hash of a new password in PHC string format.
     pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
         self.compute(move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()))
             .await?
             .map_err(|_| PasswordError::Failed)
     }
 
-    /// Checks a user's password against its hash.
+    /// Checks the password of a user against its hash.
     pub async fn verify(
         &self,
         user: UserId,
@@ -80,8 +83,8 @@ impl Passwords {
         hash: String,
         now: Timestamp,
     ) -> Result<(), PasswordError> {
-        // Counted before it is looked at and taken back when it is right, so that guesses made at once count too.
-        self.count(user, now)?;
+        // Counts the password as wrong before the check, so that simultaneous guesses count, too.
+        self.count_failure(user, now)?;
         let verified = self
             .compute(move || {
                 let hash = PasswordHash::new(&hash).map_err(|_| PasswordError::Failed)?;
@@ -91,27 +94,27 @@ impl Passwords {
             .await
             .flatten();
         if verified != Err(PasswordError::Wrong) {
-            self.take_back(user);
+            self.uncount_failure(user);
         }
         verified
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
-        let permit = self.permits.clone().acquire_owned().await.map_err(|_| PasswordError::Failed)?;
+        let place = self.queue.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
+        let core = self.cores.clone().acquire_owned().await.map_err(|_| PasswordError::Failed)?;
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop((permit, place));
+            drop((core, place));
             result
         });
         done.await.map_err(|_| PasswordError::Failed)
     }
 
-    fn count(&self, user: UserId, now: Timestamp) -> Result<(), PasswordError> {
+    fn count_failure(&self, user: UserId, now: Timestamp) -> Result<(), PasswordError> {
         let mut failures = self.failures.lock();
-        if failures.len() >= REMEMBERED {
+        if failures.len() >= MAX_REMEMBERED {
             failures.retain(|_, window| !window.is_idle(now));
-            if failures.len() >= REMEMBERED {
+            if failures.len() >= MAX_REMEMBERED {
                 failures.clear();
             }
         }
@@ -119,7 +122,7 @@ impl Passwords {
         window.try_acquire(now).map_err(|again| PasswordError::TooMany { retry_after: again.since(now) })
     }
 
-    fn take_back(&self, user: UserId) {
+    fn uncount_failure(&self, user: UserId) {
         if let Some(window) = self.failures.lock().get_mut(&user) {
             window.release();
         }
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn after_too_many_wrong_ones_none_is_looked_at_for_a_while() {
+    async fn after_too_many_wrong_passwords_none_is_checked_for_a_while() {
         let passwords = passwords();
         let alice = UserId::from_name("alice");
         let hash = passwords.hash("right".into()).await.unwrap();
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn guesses_made_at_once_count_too_and_right_ones_do_not() {
+    async fn simultaneous_guesses_count_and_right_passwords_do_not() {
         let passwords = passwords();
         let alice = UserId::from_name("alice");
         let hash = passwords.hash("right".into()).await.unwrap();

@@ -1,8 +1,8 @@
-//! Who logged out: token ids that are good no longer, and users all of whose older tokens are.
+//! Logouts: ids of revoked tokens, and users with all older tokens revoked.
 //!
-//! In memory, as Nakama keeps it: gone at a restart. An entry is kept for as long as the tokens it speaks of could live,
-//! then swept; a log-out sweeps what has expired when the list has doubled since the last sweep. At [`MAX_REVOCATIONS`] entries a
-//! log-out is refused.
+//! The list is in memory, as Nakama's is: a restart empties it. An entry stays for the maximum lifetime of the tokens
+//! that it revokes. A logout removes expired entries when the list has doubled after the last removal. At
+//! [`MAX_REVOCATIONS`] entries a logout is refused.
 
 use std::time::Duration;
 
@@ -15,97 +15,99 @@ use crate::config::NakamaConfig;
 use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 
-/// Entries kept at most: some 50 MB.
+/// Maximum number of entries, about 50 MB.
 const MAX_REVOCATIONS: usize = 1_000_000;
 
-/// The list is full: nothing was revoked.
+/// The list is full, and nothing was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many tokens are revoked already")]
 pub struct RevocationsFull;
 
-/// The list of what is revoked.
+/// The list of revoked tokens.
 pub struct Revocations {
-    session_life: Duration,
-    refresh_life: Duration,
-    lists: Mutex<Lists>,
+    session_lifetime: Duration,
+    refresh_lifetime: Duration,
+    lists: Mutex<RevokedTokens>,
 }
 
 #[derive(Default)]
-struct Lists {
-    /// Until when the tokens could live.
+struct RevokedTokens {
+    /// Revoked session tokens by id, with the latest time at which they expire.
     sessions: HashMap<Uuid, Timestamp>,
+    /// The same for refresh tokens.
     refreshes: HashMap<Uuid, Timestamp>,
-    /// Tokens issued before then are revoked.
+    /// Users, with the time before which all their tokens are revoked.
     users: HashMap<UserId, Timestamp>,
-    /// Sweep when there are this many.
+    /// Number of entries at which expired ones are removed.
     sweep_at: usize,
 }
 
 impl Revocations {
-    /// Nothing revoked yet.
+    /// A list without entries, for tokens with the lifetimes of the configuration.
     pub fn new(config: &NakamaConfig) -> Self {
         Self {
-            session_life: config.token_expiry.0,
-            refresh_life: config.refresh_token_expiry.0,
+            session_lifetime: config.token_expiry.0,
+            refresh_lifetime: config.refresh_token_expiry.0,
             lists: Mutex::default(),
         }
     }
 
-    /// Whether a session token with these claims is revoked.
-    pub fn session_revoked(&self, claims: &Claims) -> bool {
+    /// Returns whether a session token with these claims is revoked.
+    pub fn is_session_revoked(&self, claims: &Claims) -> bool {
         let lists = self.lists.lock();
-        lists.sessions.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.session_life)
+        lists.sessions.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.session_lifetime)
     }
 
-    /// Whether a refresh token with these claims is revoked.
-    pub fn refresh_revoked(&self, claims: &Claims) -> bool {
+    /// Returns whether a refresh token with these claims is revoked.
+    pub fn is_refresh_revoked(&self, claims: &Claims) -> bool {
         let lists = self.lists.lock();
-        lists.refreshes.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.refresh_life)
+        lists.refreshes.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.refresh_lifetime)
     }
 
-    /// Revokes this login's session tokens.
+    /// Revokes the session tokens of this login.
     pub fn revoke_session(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
-        lists.make_room(now, self.session_life.max(self.refresh_life))?;
-        // A refreshed token of the same login may live as long as one made just now.
-        lists.sessions.insert(claims.token_id, now + self.session_life);
+        lists.make_room(now, self.session_lifetime.max(self.refresh_lifetime))?;
+        // A refreshed token of the same login may expire as late as one issued now.
+        lists.sessions.insert(claims.token_id, now + self.session_lifetime);
         Ok(())
     }
 
-    /// Revokes this login's refresh tokens.
+    /// Revokes the refresh tokens of this login.
     pub fn revoke_refresh(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
-        lists.make_room(now, self.session_life.max(self.refresh_life))?;
-        lists.refreshes.insert(claims.token_id, now + self.refresh_life);
+        lists.make_room(now, self.session_lifetime.max(self.refresh_lifetime))?;
+        lists.refreshes.insert(claims.token_id, now + self.refresh_lifetime);
         Ok(())
     }
 
-    /// Revokes all of a user's tokens that were made before this second.
+    /// Revokes all tokens of a user that were issued before this second.
     pub fn revoke_all(&self, user: UserId, now: Timestamp) -> Result<(), RevocationsFull> {
         let mut lists = self.lists.lock();
-        lists.make_room(now, self.session_life.max(self.refresh_life))?;
+        lists.make_room(now, self.session_lifetime.max(self.refresh_lifetime))?;
         lists.users.insert(user, Timestamp::from_secs(now.as_secs()));
         Ok(())
     }
 }
 
-impl Lists {
-    /// Nakama compares the time a token was made, which is its expiry less its life: a refreshed token keeps `iat`.
-    fn issued_too_early(&self, claims: &Claims, life: Duration) -> bool {
-        self.users.get(&claims.user).is_some_and(|&revoked| claims.expires < revoked + life)
+impl RevokedTokens {
+    /// Returns whether a token was issued before all tokens of its user were revoked. Like Nakama, computes the time of
+    /// issue from the expiry and the lifetime, because a refreshed token keeps `iat`.
+    fn issued_too_early(&self, claims: &Claims, lifetime: Duration) -> bool {
+        self.users.get(&claims.user).is_some_and(|&revoked| claims.expires < revoked + lifetime)
     }
 
     fn len(&self) -> usize {
         self.sessions.len() + self.refreshes.len() + self.users.len()
     }
 
-    fn make_room(&mut self, now: Timestamp, longest_life: Duration) -> Result<(), RevocationsFull> {
+    fn make_room(&mut self, now: Timestamp, max_lifetime: Duration) -> Result<(), RevocationsFull> {
         if self.len() < self.sweep_at.min(MAX_REVOCATIONS) {
             return Ok(());
         }
         self.sessions.retain(|_, &mut until| until > now);
         self.refreshes.retain(|_, &mut until| until > now);
-        self.users.retain(|_, &mut revoked| revoked + longest_life > now);
+        self.users.retain(|_, &mut revoked| revoked + max_lifetime > now);
         self.sweep_at = (self.len() * 2).max(1024);
         if self.len() < MAX_REVOCATIONS { Ok(()) } else { Err(RevocationsFull) }
     }
@@ -126,40 +128,40 @@ mod tests {
         Revocations::new(&load(&Overrides::default(), Environment::new()).unwrap().nakama)
     }
 
-    /// A session token made at that second.
-    fn session(made: u64) -> Claims {
+    /// The claims of a session token that was issued at this second.
+    fn session(issued: u64) -> Claims {
         Claims {
             token_id: Uuid::new_v4(),
             user: UserId::from_name("alice"),
             username: None,
             vars: BTreeMap::new(),
-            expires: at(made + 3600),
+            expires: at(issued + 3600),
             issued: at(0),
         }
     }
 
     #[test]
-    fn a_log_out_revokes_one_login_and_one_kind_of_token() {
+    fn a_logout_revokes_one_login_and_one_kind_of_token() {
         let revocations = revocations();
-        let (left, stays) = (session(0), session(0));
-        revocations.revoke_session(&left, at(1)).unwrap();
-        assert!(revocations.session_revoked(&left));
-        assert!(!revocations.refresh_revoked(&left));
-        assert!(!revocations.session_revoked(&stays));
+        let (revoked, other) = (session(0), session(0));
+        revocations.revoke_session(&revoked, at(1)).unwrap();
+        assert!(revocations.is_session_revoked(&revoked));
+        assert!(!revocations.is_refresh_revoked(&revoked));
+        assert!(!revocations.is_session_revoked(&other));
     }
 
     #[test]
-    fn a_log_out_everywhere_revokes_what_was_made_before_that_second() {
+    fn a_logout_of_all_devices_revokes_tokens_issued_before_that_second() {
         let revocations = revocations();
         revocations.revoke_all(UserId::from_name("alice"), at(10)).unwrap();
-        assert!(revocations.session_revoked(&session(9)));
-        assert!(!revocations.session_revoked(&session(10)));
+        assert!(revocations.is_session_revoked(&session(9)));
+        assert!(!revocations.is_session_revoked(&session(10)));
         let other = Claims { user: UserId::from_name("bob"), ..session(9) };
-        assert!(!revocations.session_revoked(&other));
+        assert!(!revocations.is_session_revoked(&other));
     }
 
     #[test]
-    fn the_list_does_not_grow_for_ever() {
+    fn expired_entries_are_removed() {
         let revocations = revocations();
         for round in 0..20 {
             for _ in 0..1000 {
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_list_refuses_until_what_is_in_it_expires() {
+    fn a_full_list_refuses_logouts_until_entries_expire() {
         let revocations = revocations();
         for _ in 0..MAX_REVOCATIONS {
             let id = Uuid::new_v4();

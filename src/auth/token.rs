@@ -1,4 +1,4 @@
-//! Nakama's tokens: JWTs (RFC 7519) signed with HMAC-SHA256, one key for sessions, another for refreshing.
+//! Nakama's tokens: JWTs (RFC 7519) signed with HMAC-SHA256. Session tokens and refresh tokens have different keys.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,49 +15,49 @@ use crate::config::value::Secret;
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
-/// The header that Nakama writes, to the letter.
+/// The header exactly as Nakama writes it.
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// The longest token looked at, in bytes.
+/// Maximum length of a token, in bytes. Longer ones are not read.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// What a client attached to its login.
+/// Values that a client attaches to its login.
 pub type Vars = BTreeMap<String, String>;
 
-/// The token is no good; why is nobody's business outside.
+/// The token is not valid. Callers do not learn why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid token")]
 pub struct InvalidToken;
 
-/// What a token says.
+/// The content of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Names the login: the same in both tokens of a pair, and in what they are refreshed to.
+    /// Id of the login. Both tokens of a pair have it, and all pairs that replace them.
     pub token_id: Uuid,
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
-    /// The name at the time of issue; none in tokens of others that lack it.
+    /// The username at the time of issue. `None` means that an application issued the token without one.
     pub username: Option<Username>,
-    /// What the client attached.
+    /// Values that the client attached.
     pub vars: Vars,
-    /// Good before then, whole seconds.
+    /// The first second at which the token is expired.
     pub expires: Timestamp,
-    /// When the login was, whole seconds.
+    /// Time of the login, in whole seconds.
     pub issued: Timestamp,
 }
 
 /// A session token and the token that renews it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenPair {
-    /// For everything.
+    /// Authenticates requests.
     pub session: String,
-    /// For a new pair only.
+    /// Is exchanged for a new pair.
     pub refresh: String,
 }
 
-/// The payload, in Nakama's order.
+/// The payload, with its fields in Nakama's order.
 #[derive(Serialize, Deserialize)]
-struct Payload {
+struct NakamaPayload {
     tid: String,
     uid: String,
     #[serde(default)]
@@ -69,14 +69,14 @@ struct Payload {
     iat: u64,
 }
 
-/// One kind of token.
+/// Key and lifetime of one kind of token.
 struct Signer {
     sign: EncodingKey,
     check: DecodingKey,
-    life: Duration,
+    lifetime: Duration,
 }
 
-/// Signs and reads both kinds.
+/// Signs and reads both kinds of tokens.
 pub struct Tokens {
     session: Signer,
     refresh: Signer,
@@ -84,11 +84,11 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// With the keys and lives of the configuration.
+    /// Uses the keys and lifetimes of the configuration.
     pub fn new(config: &NakamaConfig) -> Self {
         install_crypto();
         let mut validation = Validation::new(Algorithm::HS256);
-        // The library has no `exp == now`, and no clock of ours: expiry is checked here.
+        // Expiry is checked in `verify`: the library accepts a token in its last second, and cannot use our clock.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
@@ -99,12 +99,12 @@ impl Tokens {
         }
     }
 
-    /// A pair for a login now.
+    /// Issues a pair for a login at this time.
     pub fn issue(&self, user: UserId, username: &Username, vars: Vars, now: Timestamp) -> TokenPair {
         self.pair(Uuid::new_v4(), user, username, vars, now, now)
     }
 
-    /// A pair for the login of these claims.
+    /// Issues a pair for the login of these claims.
     pub fn reissue(&self, claims: &Claims, username: &Username, vars: Vars, now: Timestamp) -> TokenPair {
         let vars = if vars.is_empty() { claims.vars.clone() } else { vars };
         self.pair(claims.token_id, claims.user, username, vars, claims.issued, now)
@@ -119,25 +119,25 @@ impl Tokens {
         issued: Timestamp,
         now: Timestamp,
     ) -> TokenPair {
-        let mut payload = Payload {
+        let mut payload = NakamaPayload {
             tid: token_id.to_string(),
             uid: user.to_string(),
             usn: username.to_string(),
             vrs: (!vars.is_empty()).then_some(vars),
-            exp: (now + self.session.life).as_secs(),
+            exp: (now + self.session.lifetime).as_secs(),
             iat: issued.as_secs(),
         };
         let session = self.session.sign(&payload);
-        payload.exp = (now + self.refresh.life).as_secs();
+        payload.exp = (now + self.refresh.lifetime).as_secs();
         TokenPair { session, refresh: self.refresh.sign(&payload) }
     }
 
-    /// Reads a session token.
+    /// Returns the claims of a session token.
     pub fn verify_session(&self, token: &str, now: Timestamp) -> Result<Claims, InvalidToken> {
         self.verify(&self.session, token, now)
     }
 
-    /// Reads a refresh token.
+    /// Returns the claims of a refresh token.
     pub fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<Claims, InvalidToken> {
         self.verify(&self.refresh, token, now)
     }
@@ -146,7 +146,7 @@ impl Tokens {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(InvalidToken);
         }
-        let decoded = jsonwebtoken::decode::<Payload>(token, &signer.check, &self.validation);
+        let decoded = jsonwebtoken::decode::<NakamaPayload>(token, &signer.check, &self.validation);
         let payload = decoded.map_err(|_| InvalidToken)?.claims;
         if payload.exp <= now.as_secs() {
             return Err(InvalidToken);
@@ -163,11 +163,12 @@ impl Tokens {
 }
 
 impl Signer {
-    fn new(key: &Secret, life: Duration) -> Self {
-        Self { sign: EncodingKey::from_secret(key.expose()), check: DecodingKey::from_secret(key.expose()), life }
+    fn new(key: &Secret, lifetime: Duration) -> Self {
+        let (sign, check) = (EncodingKey::from_secret(key.expose()), DecodingKey::from_secret(key.expose()));
+        Self { sign, check, lifetime }
     }
 
-    fn sign(&self, payload: &Payload) -> String {
+    fn sign(&self, payload: &NakamaPayload) -> String {
         let payload = serde_json::to_vec(payload).expect("a payload always serializes");
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(payload));
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.sign, Algorithm::HS256);
@@ -175,10 +176,11 @@ impl Signer {
     }
 }
 
-/// The library panics at its first token where two back ends are linked in and none is chosen: choose.
+/// Chooses the cryptographic library of `jsonwebtoken`. It panics at its first token when two are linked and none is
+/// chosen.
 pub(super) fn install_crypto() {
     let provider: &'static CryptoProvider = &aws_lc::DEFAULT_PROVIDER;
-    // Chosen before, by another server in this process: the same.
+    // Fails when another server of this process has chosen before, which is the same choice.
     let _already_chosen = provider.install_default();
 }
 
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_until_the_second_it_expires() {
+    fn a_token_is_valid_until_the_second_in_which_it_expires() {
         let (user, name) = alice();
         let pair = tokens().issue(user, &name, Vars::new(), at(0));
         assert!(tokens().verify_session(&pair.session, at(3599)).is_ok());
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_of_ours_is_refused() {
+    fn a_token_that_this_server_did_not_issue_is_refused() {
         let (user, name) = alice();
         let good = tokens().issue(user, &name, Vars::new(), at(0)).session;
         let (message, signature) = good.rsplit_once('.').unwrap();

@@ -1,6 +1,7 @@
-//! Tencent Chat's userSig: who somebody is, said by the application's own backend (`tls-sig-api-v2`).
+//! Tencent Chat's userSig: the application's backend signs the id of a user (`tls-sig-api-v2`).
 //!
-//! A JSON object with an HMAC-SHA256 over some of its members, compressed with zlib, in base64 with `+/=` written `*-_`.
+//! A userSig is a JSON object with an HMAC-SHA256 over some of its fields, compressed with zlib, in base64 with `*-_`
+//! in place of `+/=`.
 
 #[cfg(test)]
 mod tests;
@@ -20,22 +21,22 @@ use crate::config::value::Secret;
 use crate::presence::member_name::MemberName;
 use crate::presence::time::Timestamp;
 
-/// The longest text looked at, in bytes.
+/// Maximum length of a userSig, in bytes. Longer ones are not read.
 pub const MAX_TEXT_BYTES: usize = 1024;
 
-/// The most that a text may inflate to, in bytes.
+/// Maximum size of the decompressed JSON, in bytes.
 const MAX_JSON_BYTES: usize = 4096;
 
-/// Why a userSig is no good.
+/// Why a userSig is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserSigError {
-    /// It is past its time.
+    /// It is expired.
     #[error("the userSig is expired")]
     Expired,
-    /// It is none, or its signature does not verify.
+    /// It is malformed, or its signature does not verify.
     #[error("the userSig is malformed or its signature does not verify")]
     Invalid,
-    /// It is sound, but another user's.
+    /// It is valid for another user.
     #[error("the userSig is another user's")]
     OtherUser,
     /// It is for another app.
@@ -43,9 +44,9 @@ pub enum UserSigError {
     OtherApp,
 }
 
-/// The members, in the order in which Tencent's package writes them.
+/// The JSON object, with its fields in the order of Tencent's package.
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct UserSigDocument {
     #[serde(rename = "TLS.ver")]
     version: String,
     #[serde(rename = "TLS.identifier")]
@@ -62,8 +63,8 @@ struct Document {
     signature: String,
 }
 
-impl Document {
-    /// What is signed.
+impl UserSigDocument {
+    /// Returns the text that is signed.
     fn signed(&self) -> String {
         let Self { identifier, app, time, expire, .. } = self;
         let userbuf = self.userbuf.as_ref().map(|userbuf| format!("TLS.userbuf:{userbuf}\n")).unwrap_or_default();
@@ -71,26 +72,26 @@ impl Document {
     }
 }
 
-/// Makes and reads userSigs of one app.
+/// Signs and verifies userSigs of one app.
 pub struct UserSigs {
     app: u64,
     key: hmac::Key,
 }
 
 impl UserSigs {
-    /// Of the app with this SDKAppID and secret.
+    /// Uses the SDKAppID and the secret of the app.
     pub fn new(app: u64, secret: &Secret) -> Self {
         Self { app, key: hmac::Key::new(hmac::HMAC_SHA256, secret.expose()) }
     }
 
-    /// A userSig that is good from now on for `life`, whole seconds.
-    pub fn make(&self, account: &MemberName, life: Duration, now: Timestamp) -> String {
-        let mut document = Document {
+    /// Returns a userSig that is valid from `now` for `lifetime`, in whole seconds.
+    pub fn make(&self, member: &MemberName, lifetime: Duration, now: Timestamp) -> String {
+        let mut document = UserSigDocument {
             version: "2.0".into(),
-            identifier: account.as_str().into(),
+            identifier: member.as_str().into(),
             app: self.app,
             time: now.as_secs(),
-            expire: life.as_secs(),
+            expire: lifetime.as_secs(),
             userbuf: None,
             signature: String::new(),
         };
@@ -105,8 +106,8 @@ impl UserSigs {
             .replace('=', "_")
     }
 
-    /// Whether this is a userSig of `account` for the app `app`, which is to be ours, at this time.
-    pub fn verify(&self, app: u64, account: &MemberName, text: &str, now: Timestamp) -> Result<(), UserSigError> {
+    /// Checks that `text` is a valid userSig of `member` at this time, and that the client's `app` is this server's.
+    pub fn verify(&self, app: u64, member: &MemberName, text: &str, now: Timestamp) -> Result<(), UserSigError> {
         if app != self.app {
             return Err(UserSigError::OtherApp);
         }
@@ -115,9 +116,9 @@ impl UserSigs {
             return Err(UserSigError::OtherApp);
         }
         let signature = STANDARD.decode(&document.signature).map_err(|_| UserSigError::Invalid)?;
-        // In constant time.
+        // Compares in constant time.
         hmac::verify(&self.key, document.signed().as_bytes(), &signature).map_err(|_| UserSigError::Invalid)?;
-        if document.identifier != account.as_str() {
+        if document.identifier != member.as_str() {
             return Err(UserSigError::OtherUser);
         }
         if document.time.saturating_add(document.expire) <= now.as_secs() {
@@ -127,18 +128,18 @@ impl UserSigs {
     }
 }
 
-fn read(text: &str) -> Option<Document> {
+fn read(text: &str) -> Option<UserSigDocument> {
     if text.len() > MAX_TEXT_BYTES {
         return None;
     }
     let compressed = STANDARD.decode(text.replace('*', "+").replace('-', "/").replace('_', "=")).ok()?;
     let mut json = Vec::new();
-    // One more than allowed, to see that there is more.
+    // Reads one byte more than allowed, to notice that there is more.
     let limit = u64::try_from(MAX_JSON_BYTES).expect("a small number") + 1;
     ZlibDecoder::new(compressed.as_slice()).take(limit).read_to_end(&mut json).ok()?;
     if json.len() > MAX_JSON_BYTES {
         return None;
     }
-    let document: Document = serde_json::from_slice(&json).ok()?;
+    let document: UserSigDocument = serde_json::from_slice(&json).ok()?;
     (document.version == "2.0").then_some(document)
 }

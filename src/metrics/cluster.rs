@@ -1,4 +1,4 @@
-//! What is counted about several nodes.
+//! Metrics of the cluster and of Redis.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,34 +7,35 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-/// What is counted about the other nodes and Redis.
+/// Metrics of the cluster and of Redis.
 #[derive(Clone, Debug)]
 pub struct ClusterMetrics {
     /// Seconds since the lease was renewed.
     pub lease_age: Gauge<f64, AtomicU64>,
-    /// Lives of this node: more than one a Redis means that it was taken for dead, or that Redis was emptied.
+    /// Incarnations of this node. More than one per Redis means that the others took it for dead, or that Redis was
+    /// emptied.
     pub incarnations: Counter,
-    /// Changes that Redis took and told the other nodes.
+    /// Changes that Redis accepted and published to the other nodes.
     pub published: Counter,
-    /// Users whose records wait to be written.
+    /// Users with a record that waits to be written.
     pub waiting: Gauge,
-    /// Users whose other nodes are followed.
+    /// Users that this node watches on other nodes.
     pub watched: Gauge,
-    /// Events received.
+    /// Events received from other nodes.
     pub received: Counter,
     /// Messages dropped because too many waited.
     pub dropped: Counter,
-    /// Gaps closed from a bucket's log.
+    /// Gaps closed from the log of a bucket.
     pub caught_up: Counter,
-    /// Buckets of which everything was read anew.
+    /// Buckets read again as a whole.
     pub resyncs: Counter,
-    /// Subscriptions made again after a silence or a lost connection.
+    /// Subscriptions renewed after silence or a lost connection.
     pub resubscribed: Counter,
-    /// Records removed because their node is dead or they lingered long enough.
+    /// Records removed because their node is dead or their linger ended.
     pub reaped: Counter,
-    /// Calls of Redis that failed.
+    /// Failed calls of Redis.
     pub failures: Counter,
-    /// How long calls of Redis took, seconds.
+    /// Duration of calls of Redis, in seconds.
     pub latency: Histogram,
 }
 
@@ -63,21 +64,29 @@ impl Default for ClusterMetrics {
 }
 
 impl ClusterMetrics {
-    /// Registers them.
+    /// Registers every metric of the cluster.
     pub(super) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("cluster");
-        registry.register("lease_age_seconds", "Seconds since the node's lease was renewed", self.lease_age.clone());
-        registry.register("incarnations", "Lives of this node among the others", self.incarnations.clone());
-        registry.register("published", "Changes told to other nodes", self.published.clone());
-        registry.register("waiting", "Users whose records wait to be written", self.waiting.clone());
-        registry.register("watched", "Users whose other nodes are followed", self.watched.clone());
+        registry.register("lease_age_seconds", "Seconds since the node renewed its lease", self.lease_age.clone());
+        registry.register("incarnations", "Incarnations of this node", self.incarnations.clone());
+        registry.register("published", "Changes published to other nodes", self.published.clone());
+        registry.register("waiting", "Users with a record that waits to be written", self.waiting.clone());
+        registry.register("watched", "Users that this node watches on other nodes", self.watched.clone());
         registry.register("received", "Events received from other nodes", self.received.clone());
         registry.register("dropped", "Messages dropped because too many waited", self.dropped.clone());
-        registry.register("caught_up", "Gaps closed from a bucket's log", self.caught_up.clone());
-        registry.register("resyncs", "Buckets read anew", self.resyncs.clone());
-        registry.register("resubscribed", "Subscriptions made again", self.resubscribed.clone());
-        registry.register("reaped", "Records of dead nodes or after lingering removed", self.reaped.clone());
-        registry.register("redis_failures", "Calls of Redis that failed", self.failures.clone());
-        registry.register("redis_latency_seconds", "How long calls of Redis took", self.latency.clone());
+        registry.register("caught_up", "Gaps closed from the log of a bucket", self.caught_up.clone());
+        registry.register("resyncs", "Buckets read again as a whole", self.resyncs.clone());
+        registry.register(
+            "resubscribed",
+            "Subscriptions renewed after silence or a lost connection",
+            self.resubscribed.clone(),
+        );
+        registry.register(
+            "reaped",
+            "Records removed because their node is dead or their linger ended",
+            self.reaped.clone(),
+        );
+        registry.register("redis_failures", "Failed calls of Redis", self.failures.clone());
+        registry.register("redis_latency_seconds", "Duration of calls of Redis", self.latency.clone());
     }
 }

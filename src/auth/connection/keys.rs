@@ -1,4 +1,4 @@
-//! The keys that connection tokens are checked with.
+//! The keys that verify connection tokens.
 
 use std::fs::read_to_string;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::presence::time::Timestamp;
 const HMAC: &[Algorithm] = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 const RSA: &[Algorithm] = &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
 
-/// A setting names no usable key: which, and why. The key is not shown.
+/// A setting has no usable key. The text names the setting and the reason, not the key.
 #[derive(Debug, thiserror::Error)]
 #[error("centrifugo.client.token.{setting}: {reason}")]
 pub struct UnusableKey {
@@ -21,33 +21,34 @@ pub struct UnusableKey {
 }
 
 /// One key.
-pub(super) struct Key {
+pub(super) struct VerificationKey {
     pub key: DecodingKey,
+    /// Algorithms that may use the key.
     algorithms: &'static [Algorithm],
-    /// Its name in a key set.
+    /// Id of the key in a key set.
     id: Option<String>,
-    /// Taken before then only.
+    /// Time from which the key is not accepted. `None` means no such time.
     until: Option<Timestamp>,
 }
 
-impl Key {
-    /// Whether a token of this header may be signed with it.
-    pub(super) fn fits(&self, algorithm: Algorithm, kid: Option<&str>, now: Timestamp) -> bool {
-        let named = match (&self.id, kid) {
+impl VerificationKey {
+    /// Returns whether the key may have signed a token with this header.
+    pub(super) fn matches(&self, algorithm: Algorithm, kid: Option<&str>, now: Timestamp) -> bool {
+        let is_named = match (&self.id, kid) {
             (Some(id), Some(kid)) => id == kid,
             (Some(_), None) | (None, _) => true,
         };
-        named && self.algorithms.contains(&algorithm) && self.until.is_none_or(|until| now < until)
+        is_named && self.algorithms.contains(&algorithm) && self.until.is_none_or(|until| now < until)
     }
 }
 
-/// All keys of the configuration.
-pub(super) fn keys(config: &CentrifugoTokenConfig) -> Result<Vec<Key>, UnusableKey> {
+/// Returns all keys of the configuration.
+pub(super) fn keys(config: &CentrifugoTokenConfig) -> Result<Vec<VerificationKey>, UnusableKey> {
     if !config.jwks_file.as_os_str().is_empty() {
         return key_set(&config.jwks_file);
     }
     let mut keys = Vec::new();
-    let mut add = |key, algorithms, until| keys.push(Key { key, algorithms, id: None, until });
+    let mut add = |key, algorithms, until| keys.push(VerificationKey { key, algorithms, id: None, until });
     if let Some(secret) = &config.hmac_secret_key {
         add(DecodingKey::from_secret(secret.expose()), HMAC, None);
     }
@@ -61,7 +62,7 @@ pub(super) fn keys(config: &CentrifugoTokenConfig) -> Result<Vec<Key>, UnusableK
     }
     if !config.ecdsa_public_key.is_empty() {
         let key = DecodingKey::from_ec_pem(config.ecdsa_public_key.as_bytes());
-        // The curve decides between them when a token is checked.
+        // The curve of the key decides which of the two verifies.
         add(key.map_err(|_| no_pem("ecdsa_public_key"))?, &[Algorithm::ES256, Algorithm::ES384], None);
     }
     Ok(keys)
@@ -71,16 +72,16 @@ fn no_pem(setting: &'static str) -> UnusableKey {
     UnusableKey { setting, reason: "expected a public key in PEM".to_owned() }
 }
 
-fn key_set(path: &Path) -> Result<Vec<Key>, UnusableKey> {
+fn key_set(path: &Path) -> Result<Vec<VerificationKey>, UnusableKey> {
     let refuse = |reason: String| UnusableKey { setting: "jwks_file", reason: format!("{}: {reason}", path.display()) };
     let text = read_to_string(path).map_err(|error| refuse(error.to_string()))?;
     let set: JwkSet = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-    let keys: Vec<Key> = set.keys.iter().filter_map(public_key).collect();
+    let keys: Vec<VerificationKey> = set.keys.iter().filter_map(public_key).collect();
     if keys.is_empty() { Err(refuse("expected at least one RSA, EC or Ed25519 key".to_owned())) } else { Ok(keys) }
 }
 
-/// A key that is public and of a known kind; the others of a set are for somebody else.
-fn public_key(jwk: &Jwk) -> Option<Key> {
+/// Returns a public key of a known kind. Other keys of a set are ignored: they are for other purposes.
+fn public_key(jwk: &Jwk) -> Option<VerificationKey> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library's kinds, which grow")]
     let algorithms: &'static [Algorithm] = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => RSA,
@@ -93,5 +94,5 @@ fn public_key(jwk: &Jwk) -> Option<Key> {
         _ => return None,
     };
     let key = DecodingKey::from_jwk(jwk).ok()?;
-    Some(Key { key, algorithms, id: jwk.common.key_id.clone(), until: None })
+    Some(VerificationKey { key, algorithms, id: jwk.common.key_id.clone(), until: None })
 }

@@ -71,7 +71,7 @@ fn user(claims: Result<ConnectionClaims, TokenError>) -> Result<String, TokenErr
 }
 
 #[test]
-fn the_token_of_upstreams_own_tests_is_nobodys_and_never_expires() {
+fn the_token_of_centrifugos_own_tests_is_anonymous_and_never_expires() {
     let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MzgwNzg4MjR9.\
                  MTb3higWfFW04E9-8wmTFOcf4MEm-rMDQaNKJ1VU_n4";
     let claims = tokens(|_| {}).verify(token, now()).unwrap();
@@ -105,7 +105,7 @@ fn a_token_expires_at_its_second_and_begins_at_another() {
 }
 
 #[test]
-fn what_is_no_connection_token_is_invalid() {
+fn text_that_is_not_a_connection_token_is_invalid() {
     let good = hs256(&json!({"sub": "42"}));
     let (message, signature) = good.rsplit_once('.').unwrap();
     let flipped = format!("{message}.{}", signature.chars().rev().collect::<String>());
@@ -166,7 +166,7 @@ fn every_algorithm_is_read_with_its_key() {
 }
 
 #[test]
-fn a_key_set_takes_the_place_of_all_keys() {
+fn a_key_set_replaces_all_other_keys() {
     let (rsa, ec) = (rsa(), ec());
     let jwk = |pair: &Pair, algorithm, kid: &str| {
         let mut jwk = Jwk::from_encoding_key(&pair.sign, algorithm).unwrap();
@@ -193,7 +193,7 @@ fn a_key_set_takes_the_place_of_all_keys() {
 }
 
 #[test]
-fn a_key_that_was_replaced_is_taken_until_its_time() {
+fn a_replaced_key_is_accepted_until_its_time() {
     let old = |claims: &Value| signed(Algorithm::HS256, &EncodingKey::from_secret(b"old"), None, claims);
     for (until, expected) in [(0, true), (NOW + 1, true), (NOW, false)] {
         let rotated = tokens(|config| {

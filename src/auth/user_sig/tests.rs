@@ -4,8 +4,8 @@ use super::*;
 
 const APP: u64 = 1_400_000_000;
 
-/// Made at this second.
-const MADE: u64 = 1_795_220_273;
+/// The second at which the userSigs of Tencent's packages were signed.
+const SIGNED: u64 = 1_795_220_273;
 
 /// `new Api(1400000000, SECRET).genSig("alice", 86400)` of `tls-sig-api-v2` 1.0.2 (npm).
 const OF_NPM: &str = "eJw1isEKgkAURf-lrcPGSdMG2gmhjSDYQtqJ87RXZpNOgxT9e6B2d*ec*4GTzB2LPQjgDoPVxKSwM1TTpMuWKlzCoG6l1qRAuB5bNhdDdwThBjufc8aDzWxx1NQjiHDr-Y8DNSCgeNmzbJIija6P2hxafxzzbF2F-jvO6MjiAJ8XG3VSJekevj*ixDEm";
@@ -26,19 +26,19 @@ fn sigs() -> UserSigs {
     UserSigs::new(APP, &Secret::new("5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"))
 }
 
-fn account(name: &str) -> MemberName {
+fn member(name: &str) -> MemberName {
     MemberName::new(name).unwrap()
 }
 
 fn at(secs: u64) -> Timestamp {
-    Timestamp::from_secs(MADE + secs)
+    Timestamp::from_secs(SIGNED + secs)
 }
 
 fn verify(user: &str, text: &str, now: Timestamp) -> Result<(), UserSigError> {
-    sigs().verify(APP, &account(user), text, now)
+    sigs().verify(APP, &member(user), text, now)
 }
 
-/// A userSig of these bytes, signed or not.
+/// Packs these bytes like a userSig.
 fn packed(json: &[u8]) -> String {
     let mut compressed = ZlibEncoder::new(Vec::new(), Compression::best());
     compressed.write_all(json).unwrap();
@@ -46,7 +46,7 @@ fn packed(json: &[u8]) -> String {
 }
 
 #[test]
-fn what_tencents_packages_make_verifies() {
+fn user_sigs_of_tencents_packages_verify() {
     for text in [OF_NPM, OF_NPM_WITH_USERBUF, OF_PYPI, OF_PYPI_WITH_USERBUF] {
         assert_eq!(verify("alice", text, at(0)), Ok(()));
         assert_eq!(verify("alice", text, at(86_399)), Ok(()));
@@ -58,15 +58,15 @@ fn what_tencents_packages_make_verifies() {
 
 #[test]
 fn another_app_or_another_secret_is_refused() {
-    assert_eq!(sigs().verify(APP + 1, &account("alice"), OF_NPM, at(0)), Err(UserSigError::OtherApp));
-    let other = UserSigs::new(APP + 1, &Secret::new("x")).make(&account("alice"), Duration::from_secs(60), at(0));
+    assert_eq!(sigs().verify(APP + 1, &member("alice"), OF_NPM, at(0)), Err(UserSigError::OtherApp));
+    let other = UserSigs::new(APP + 1, &Secret::new("x")).make(&member("alice"), Duration::from_secs(60), at(0));
     assert_eq!(verify("alice", &other, at(0)), Err(UserSigError::OtherApp));
-    let forged = UserSigs::new(APP, &Secret::new("x")).make(&account("alice"), Duration::from_secs(60), at(0));
+    let forged = UserSigs::new(APP, &Secret::new("x")).make(&member("alice"), Duration::from_secs(60), at(0));
     assert_eq!(verify("alice", &forged, at(0)), Err(UserSigError::Invalid));
 }
 
 #[test]
-fn what_is_none_is_refused() {
+fn text_that_is_not_a_user_sig_is_refused() {
     let cut = &OF_NPM[..OF_NPM.len() / 2];
     let texts = ["", "x", "====", cut, &"a".repeat(MAX_TEXT_BYTES + 1), &packed(b""), &packed(b"{}"), &packed(b"[1]")];
     for text in texts {
@@ -86,7 +86,7 @@ fn a_small_text_cannot_inflate_to_much() {
 }
 
 #[test]
-fn every_signed_member_is_held_to_the_signature() {
+fn the_signature_covers_every_signed_field() {
     let document = serde_json::to_value(read(OF_NPM_WITH_USERBUF).unwrap()).unwrap();
     let changed = |member: &str, value: serde_json::Value| {
         let mut other = document.clone();
@@ -105,30 +105,30 @@ fn every_signed_member_is_held_to_the_signature() {
 
 proptest! {
     #[test]
-    fn what_is_made_verifies_and_no_flipped_character_does(
+    fn a_signed_user_sig_verifies_and_a_changed_one_does_not(
         name in "[ -~]{1,32}",
-        life in 1..10_000_000_u64,
+        lifetime in 1..10_000_000_u64,
         position in any::<prop::sample::Index>(),
         letter in "[A-Za-z0-9*-]",
     ) {
-        let account = MemberName::new(&name).unwrap();
-        let text = sigs().make(&account, Duration::from_secs(life), at(0));
+        let member = MemberName::new(&name).unwrap();
+        let text = sigs().make(&member, Duration::from_secs(lifetime), at(0));
         prop_assert!(text.len() <= MAX_TEXT_BYTES);
-        prop_assert_eq!(sigs().verify(APP, &account, &text, at(life - 1)), Ok(()));
-        prop_assert_eq!(sigs().verify(APP, &account, &text, at(life)), Err(UserSigError::Expired));
+        prop_assert_eq!(sigs().verify(APP, &member, &text, at(lifetime - 1)), Ok(()));
+        prop_assert_eq!(sigs().verify(APP, &member, &text, at(lifetime)), Err(UserSigError::Expired));
         let position = position.index(text.len());
         let mut flipped = text.clone();
         flipped.replace_range(position..=position, &letter);
-        // A change that decodes to the same document is no forgery.
+        // A changed text that decodes to the same document is still valid.
         let same = read(&flipped).is_some_and(|document| {
             let original = read(&text).unwrap();
             document.signed() == original.signed() && document.signature == original.signature
         });
-        prop_assert_eq!(sigs().verify(APP, &account, &flipped, at(0)).is_ok(), same);
+        prop_assert_eq!(sigs().verify(APP, &member, &flipped, at(0)).is_ok(), same);
     }
 
     #[test]
-    fn nothing_from_outside_panics(text in "\\PC{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn no_input_panics(text in "\\PC{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(verify("alice", &text, at(0)).is_err());
         prop_assert!(verify("alice", &packed(&bytes), at(0)).is_err());
     }

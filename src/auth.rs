@@ -1,7 +1,8 @@
-//! Who somebody is: tokens, their revocation, and passwords.
+//! Authentication: tokens, their revocation, and passwords.
 //!
-//! [`connection`] reads the tokens of Centrifugo's clients. [`token`] signs and reads Nakama's, [`revocation`] remembers who logged out, [`password`] hashes. [`Auth`] is what the rest of
-//! the server asks.
+//! [`Auth`] issues, verifies and revokes the tokens of Nakama's clients: [`token`] signs and reads them, [`revocation`]
+//! remembers logouts. [`connection`] reads the connection tokens of Centrifugo's clients, [`user_sig`] Tencent Chat's
+//! userSigs, [`password`] hashes passwords.
 
 pub mod connection;
 pub mod password;
@@ -16,7 +17,7 @@ use crate::presence::id::{UserId, Username};
 use revocation::{Revocations, RevocationsFull};
 use token::{Claims, InvalidToken, TokenPair, Tokens, Vars};
 
-/// Issues tokens and says whose a token is.
+/// Issues, verifies and revokes the tokens of Nakama's clients.
 pub struct Auth {
     tokens: Tokens,
     revocations: Revocations,
@@ -24,35 +25,35 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// With the keys and lives of the configuration.
+    /// Uses the keys and lifetimes of the configuration.
     pub fn new(config: &NakamaConfig, clock: &Clock) -> Self {
         Self { tokens: Tokens::new(config), revocations: Revocations::new(config), clock: clock.clone() }
     }
 
-    /// A pair of tokens for a login.
+    /// Issues a pair of tokens for a login.
     pub fn issue(&self, user: UserId, username: &Username, vars: Vars) -> TokenPair {
         self.tokens.issue(user, username, vars, self.clock.time_of_day())
     }
 
-    /// A new pair for the holder of a refresh token: same login, current username. `vars` replace the old ones unless
-    /// they are empty.
+    /// Issues a new pair for the holder of a refresh token: same login, current username. `vars` replace the old ones
+    /// unless they are empty.
     pub fn reissue(&self, claims: &Claims, username: &Username, vars: Vars) -> TokenPair {
         self.tokens.reissue(claims, username, vars, self.clock.time_of_day())
     }
 
-    /// Whose session token this is, if it is sound, not expired and not revoked.
+    /// Returns the claims of a session token. Refuses a token that is invalid, expired or revoked.
     pub fn verify_session(&self, token: &str) -> Result<Claims, InvalidToken> {
         let claims = self.tokens.verify_session(token, self.clock.time_of_day())?;
-        if self.revocations.session_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
+        if self.revocations.is_session_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
     }
 
-    /// Whose refresh token this is, if it is sound, not expired and not revoked.
+    /// Returns the claims of a refresh token. Refuses a token that is invalid, expired or revoked.
     pub fn verify_refresh(&self, token: &str) -> Result<Claims, InvalidToken> {
         let claims = self.tokens.verify_refresh(token, self.clock.time_of_day())?;
-        if self.revocations.refresh_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
+        if self.revocations.is_refresh_revoked(&claims) { Err(InvalidToken) } else { Ok(claims) }
     }
 
-    /// Revokes the session tokens of this login, the refreshed ones too.
+    /// Revokes the session tokens of this login, including the refreshed ones.
     pub fn revoke_session(&self, claims: &Claims) -> Result<(), RevocationsFull> {
         self.revocations.revoke_session(claims, self.clock.time_of_day())
     }
