@@ -1,4 +1,4 @@
-//! Signing in, staying signed in, signing out, and what accounts show.
+//! Nakama's accounts: sign-up, login, refresh, logout, and profiles.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,77 +16,77 @@ use crate::presence::id::{UserId, Username};
 use crate::store::account::{Account, LoginKey, ProfileChange};
 use crate::store::{Store, StoreError};
 
-/// How somebody proves to be somebody.
-pub enum Login {
+/// What a user logs in with.
+pub enum Credentials {
     /// An id of the application's own.
     Custom(String),
-    /// A device's id.
+    /// The id of a device.
     Device(String),
-    /// An e-mail address and a password; with an empty address, a username and a password.
+    /// An e-mail address and a password. An empty address means a login by username and password.
     Email {
-        /// Any case.
+        /// The address, in any case.
         email: String,
-        /// In the clear; hashed at once.
+        /// The password as the user types it. Only its hash is stored.
         password: String,
     },
 }
 
-/// What a login wants besides.
+/// Options of a login.
 pub struct LoginOptions {
-    /// Make the account where there is none.
+    /// Whether an account is created when none has these credentials.
     pub create: bool,
-    /// The name of a new account; none is a random one.
+    /// Username of a new account. `None` means a random one. A login by username and password needs it.
     pub username: Option<String>,
-    /// Put into the tokens.
+    /// What the client attaches to its tokens.
     pub vars: BTreeMap<String, String>,
 }
 
-/// Somebody is signed in.
-pub struct Session {
-    /// The account was made by this login.
+/// The outcome of a login.
+pub struct LoginResult {
+    /// Whether this login created the account.
     pub created: bool,
-    /// To come back with.
+    /// The tokens of the user.
     pub tokens: TokenPair,
 }
 
-/// A caller's own account, or another's.
+/// An account and whether its user is online.
 pub struct AccountView {
-    /// The record.
+    /// The stored account.
     pub account: Account,
-    /// Visible on at least one connection.
+    /// Whether the user is visible on at least one connection.
     pub online: bool,
 }
 
 /// The operations on accounts.
 pub struct Accounts {
-    /// Where they are kept.
+    /// Stores the accounts.
     pub store: Arc<dyn Store>,
-    /// Tokens.
+    /// Issues and revokes tokens.
     pub auth: Arc<Auth>,
-    /// Passwords.
+    /// Hashes and verifies passwords.
     pub passwords: Passwords,
-    /// Who is online.
+    /// Knows which users are online.
     pub engine: Engine,
-    /// The time.
+    /// The time of logins and changes.
     pub clock: Clock,
 }
 
 impl Accounts {
-    /// Signs somebody in, making the account if asked to.
-    pub async fn authenticate(&self, login: Login, options: LoginOptions) -> Result<Session, ApiError> {
-        let (key, password) = match login {
-            Login::Custom(id) => {
+    /// Logs a user in. Creates the account when there is none and the options allow it.
+    pub async fn authenticate(&self, credentials: Credentials, options: LoginOptions) -> Result<LoginResult, ApiError> {
+        let (key, password) = match credentials {
+            Credentials::Custom(id) => {
                 validate::custom_id(&id)?;
                 (LoginKey::Custom(id), None)
             }
-            Login::Device(id) => {
+            Credentials::Device(id) => {
                 validate::device_id(&id)?;
                 (LoginKey::Device(id), None)
             }
-            Login::Email { email, password } if email.is_empty() => {
+            Credentials::Email { email, password } if email.is_empty() => {
                 return self.authenticate_by_username(password, options).await;
             }
-            Login::Email { email, password } => {
+            Credentials::Email { email, password } => {
                 validate::email(&email)?;
                 validate::password(&password)?;
                 (LoginKey::Email(email.to_lowercase()), Some(password))
@@ -94,7 +94,7 @@ impl Accounts {
         };
         let username = options.username.as_deref().map(validate::username).transpose()?;
         validate::vars(&options.vars)?;
-        // Whoever loses the race for a new login finds it made.
+        // Two first logins may race to create the account. The slower one finds it in the next round.
         for _ in 0..3 {
             if let Some(account) = self.store.find(key.clone()).await? {
                 return self.admit(account, password, options.vars).await;
@@ -103,7 +103,7 @@ impl Accounts {
                 return Err(not_found());
             }
             match self.create(key.clone(), username.clone(), password.as_ref()).await {
-                Ok(account) => return Ok(self.session(&account, options.vars, true)),
+                Ok(account) => return Ok(self.issue_tokens(&account, options.vars, true)),
                 Err(CreateError::Raced) => {}
                 Err(CreateError::Failed(error)) => return Err(error),
             }
@@ -111,7 +111,7 @@ impl Accounts {
         Err(StoreError::LoginTaken.into())
     }
 
-    async fn authenticate_by_username(&self, password: String, options: LoginOptions) -> Result<Session, ApiError> {
+    async fn authenticate_by_username(&self, password: String, options: LoginOptions) -> Result<LoginResult, ApiError> {
         let Some(username) = options.username else {
             return Err(ApiError::invalid("Username is required when email address is not supplied."));
         };
@@ -128,14 +128,14 @@ impl Accounts {
         account: Account,
         password: Option<String>,
         vars: BTreeMap<String, String>,
-    ) -> Result<Session, ApiError> {
+    ) -> Result<LoginResult, ApiError> {
         if let Some(password) = password {
             let wrong = || ApiError::new(ErrorKind::Unauthenticated, "Invalid credentials.");
             let hash = account.password_hash.clone().ok_or_else(wrong)?;
             self.passwords.verify(account.id, password, hash, self.clock.now()).await?;
         }
         refuse_disabled(&account)?;
-        Ok(self.session(&account, vars, false))
+        Ok(self.issue_tokens(&account, vars, false))
     }
 
     async fn create(
@@ -148,24 +148,24 @@ impl Accounts {
             Some(password) => Some(self.passwords.hash(password.clone()).await.map_err(ApiError::from)?),
             None => None,
         };
-        let chosen = username.is_some();
+        let is_chosen = username.is_some();
         let mut account = Account::new(username.unwrap_or_else(random_username), key, hash, self.clock.time_of_day());
         for _ in 0..10 {
             match self.store.create(account.clone()).await {
                 Ok(()) => return Ok(account),
                 Err(StoreError::LoginTaken) => return Err(CreateError::Raced),
-                Err(StoreError::UsernameTaken) if !chosen => account.username = random_username(),
+                Err(StoreError::UsernameTaken) if !is_chosen => account.username = random_username(),
                 Err(error) => return Err(CreateError::Failed(error.into())),
             }
         }
         Err(CreateError::Failed(StoreError::UsernameTaken.into()))
     }
 
-    fn session(&self, account: &Account, vars: BTreeMap<String, String>, created: bool) -> Session {
-        Session { created, tokens: self.auth.issue(account.id, &account.username, vars) }
+    fn issue_tokens(&self, account: &Account, vars: BTreeMap<String, String>, created: bool) -> LoginResult {
+        LoginResult { created, tokens: self.auth.issue(account.id, &account.username, vars) }
     }
 
-    /// A new pair of tokens for a refresh token.
+    /// Issues a new pair of tokens for a refresh token.
     pub async fn refresh(&self, token: &str, vars: BTreeMap<String, String>) -> Result<TokenPair, ApiError> {
         if token.is_empty() {
             return Err(ApiError::invalid("Refresh token is required."));
@@ -178,18 +178,19 @@ impl Accounts {
         Ok(self.auth.reissue(&claims, &account.username, vars))
     }
 
-    /// Revokes the tokens given, which must be the caller's; with none given, all of the caller's older ones.
+    /// Revokes the given tokens, which must be the caller's. Without tokens, revokes all tokens that the caller got
+    /// before.
     pub fn logout(&self, caller: &Claims, session: &str, refresh: &str) -> Result<(), ApiError> {
         if session.is_empty() && refresh.is_empty() {
             return Ok(self.auth.revoke_all(caller.user)?);
         }
-        let own = |claims: &Claims| claims.user == caller.user;
-        let given = |token: &str, verified: Option<Claims>, message: &'static str| match verified.filter(own) {
+        let is_own = |claims: &Claims| claims.user == caller.user;
+        let checked = |token: &str, verified: Option<Claims>, message: &'static str| match verified.filter(is_own) {
             None if !token.is_empty() => Err(ApiError::invalid(message)),
             claims => Ok(claims),
         };
-        let session = given(session, self.auth.verify_session(session).ok(), "Session token invalid.")?;
-        let refresh = given(refresh, self.auth.verify_refresh(refresh).ok(), "Refresh token invalid.")?;
+        let session = checked(session, self.auth.verify_session(session).ok(), "Session token invalid.")?;
+        let refresh = checked(refresh, self.auth.verify_refresh(refresh).ok(), "Refresh token invalid.")?;
         if let Some(claims) = session {
             self.auth.revoke_session(&claims)?;
         }
@@ -199,7 +200,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// The caller's own account.
+    /// Returns the caller's own account.
     pub async fn account(&self, caller: UserId) -> Result<AccountView, ApiError> {
         let account = self.store.account(caller).await?.ok_or(StoreError::NoAccount)?;
         let online = !self.engine.online(None, vec![caller]).await?.is_empty();
@@ -232,8 +233,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Accounts by id and by username; unknown ones are passed over, each comes once. Whoever looks absent to the caller is
-    /// not online.
+    /// Returns accounts by id and by username, each once. Ignores unknown ones. A user who blocks the caller looks
+    /// offline.
     pub async fn users(
         &self,
         caller: UserId,
@@ -247,39 +248,40 @@ impl Accounts {
         }
         let usernames = usernames.iter().filter_map(|name| Username::new(name).ok()).collect();
         users.extend(self.store.user_ids(usernames).await?);
-        let mut last_seen = HashSet::new();
-        users.retain(|&user| last_seen.insert(user));
+        let mut listed = HashSet::new();
+        users.retain(|&user| listed.insert(user));
         let online = self.engine.online(Some(caller), users.clone()).await?;
-        let mut found = Vec::new();
+        let mut views = Vec::new();
         for user in users {
             if let Some(account) = self.store.account(user).await? {
-                found.push(AccountView { account, online: online.contains(&user) });
+                views.push(AccountView { account, online: online.contains(&user) });
             }
         }
-        Ok(found)
+        Ok(views)
     }
 }
 
-/// What a caller wants to change; what is none stays.
+/// Changes of a profile. `None` leaves a value as it is.
 #[derive(Default)]
 pub struct ProfileUpdate {
-    /// A new username, which must be free.
+    /// The username, which no other account may have.
     pub username: Option<String>,
-    /// A name for display.
+    /// The display name.
     pub display_name: Option<String>,
-    /// Where a picture is.
+    /// The URL of a picture.
     pub avatar_url: Option<String>,
-    /// The language.
+    /// The language tag.
     pub lang_tag: Option<String>,
-    /// Where the user says to be.
+    /// The location, as the user writes it.
     pub location: Option<String>,
     /// The time zone.
     pub timezone: Option<String>,
 }
 
 enum CreateError {
-    /// Somebody else made the same login meanwhile.
+    /// Another login with the same credentials created the account first.
     Raced,
+    /// Any other failure.
     Failed(ApiError),
 }
 
@@ -300,7 +302,7 @@ fn refuse_disabled(account: &Account) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Ten random letters, as Nakama makes them.
+/// Returns ten random letters, as Nakama's random usernames are.
 fn random_username() -> Username {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut random = rand::rng();

@@ -1,4 +1,4 @@
-//! How an operation fails.
+//! The error of every operation.
 
 use std::borrow::Cow;
 
@@ -6,52 +6,52 @@ use crate::auth::password::PasswordError;
 use crate::auth::revocation::RevocationsFull;
 use crate::store::StoreError;
 
-/// What kind of failure; each face has a code of its own for it.
+/// Kind of an error. Each face maps it to a code of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The caller's input is wrong.
+    /// The input of the caller is wrong.
     InvalidArgument,
-    /// There is no such thing.
+    /// What the caller names does not exist.
     NotFound,
-    /// Somebody else has it.
+    /// Another user has the name.
     AlreadyExists,
-    /// The caller may not.
+    /// The caller is not allowed to do this.
     PermissionDenied,
-    /// The caller has done too much lately.
+    /// The caller exceeds a rate limit.
     ResourceExhausted,
     /// The server failed.
     Internal,
-    /// The configuration switches it off.
+    /// The configuration switches the operation off.
     Disabled,
-    /// The server cannot at the moment.
+    /// The server cannot do this now.
     Unavailable,
-    /// The caller is nobody known.
+    /// The caller has no valid credentials.
     Unauthenticated,
 }
 
-/// A failure with the sentence that the caller is told.
+/// An error with a sentence for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
-    /// What kind.
+    /// Decides the code.
     pub kind: ErrorKind,
-    /// For the caller.
+    /// The sentence.
     pub message: Cow<'static, str>,
 }
 
 impl ApiError {
-    /// A failure of this kind.
+    /// An error of this kind.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into() }
     }
 
-    /// Wrong input.
+    /// The error of wrong input.
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::InvalidArgument, message)
     }
 }
 
-/// What a store's failure means to the caller; what is the server's own fault is logged here, once.
+/// Maps a store's error to the caller's. Logs failures of the server itself, once.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {

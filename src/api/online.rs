@@ -1,9 +1,8 @@
-//! Who is online, as an application's backend asks it in Tencent Chat's manner.
+//! Tencent Chat's `query_online_status`: an application's backend asks who is online.
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
+use super::platform::platform_in;
 use crate::auth::user_sig::{UserSigError, UserSigs};
 use crate::clock::Clock;
 use crate::config::TencentConfig;
@@ -14,52 +13,52 @@ use crate::presence::general_status::GeneralStatus;
 use crate::presence::id::UserId;
 use crate::presence::member_name::MemberName;
 
-/// The operation.
-pub struct Online {
-    /// Who is connected.
+/// The operation `query_online_status`.
+pub struct OnlineStatusQuery {
+    /// Connections and their platforms.
     pub engine: Engine,
-    /// What lasts of accounts.
+    /// Snapshots and logouts of users.
     pub members: Members,
-    /// Reads userSigs.
+    /// Verifies userSigs.
     pub user_sigs: Arc<UserSigs>,
-    /// Who may ask, and for how many.
+    /// Names of the admins, and the maximum number of users in one query.
     pub config: TencentConfig,
-    /// The time of day, by which userSigs are dated.
+    /// The time of day, with which userSigs expire.
     pub clock: Clock,
 }
 
-/// Who calls, by its own word.
-pub struct Caller<'a> {
-    /// The SDKAppID.
+/// Credentials of a caller, not verified yet.
+pub struct AdminCredentials<'a> {
+    /// The SDKAppID, or `None` when it is not a number.
     pub app: Option<u64>,
-    /// The userID, which has to be an admin's.
+    /// The userID, which must be that of an admin.
     pub identifier: &'a str,
-    /// Its userSig.
+    /// The userSig of the userID.
     pub user_sig: &'a str,
 }
 
-/// Why there is no answer.
+/// Why a query fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OnlineError {
-    /// The userSig lets nobody in.
+    /// The userSig is not valid.
     #[error(transparent)]
     UserSig(#[from] UserSigError),
-    /// Only admins may ask.
+    /// The caller is not an admin.
     #[error("the identifier is no admin's")]
     NoAdmin,
-    /// The body is not what is to be sent.
+    /// The body is not a query.
     #[error("the body is no JSON with To_Account")]
     Malformed,
-    /// Nobody, or too many, are asked for.
+    /// The query names no user, or too many.
     #[error("To_Account: from 1 to the most that one query may name")]
     Count,
-    /// The server cannot answer at the moment.
+    /// The server cannot answer now.
     #[error("the server is busy")]
     Busy,
 }
 
 impl OnlineError {
-    /// Tencent's number.
+    /// Returns Tencent's number of the error.
     pub fn code(self) -> u32 {
         match self {
             Self::UserSig(UserSigError::Expired) => 70_001,
@@ -74,38 +73,38 @@ impl OnlineError {
     }
 }
 
-/// What is known of one account.
+/// What a query finds for one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// There is none of this name.
+pub enum OnlineResult {
+    /// No user has this name.
     Unknown(String),
-    /// There is.
+    /// A user has this name.
     Known {
-        /// As it was asked for.
+        /// The name as the query writes it.
         name: String,
-        /// Over all devices.
-        status: OnlineState,
-        /// What it says of itself.
+        /// State over all devices.
+        state: OnlineState,
+        /// Custom status, or the newest status of a connection.
         text: String,
-        /// Of the visible connections.
+        /// Platforms of the visible connections.
         platforms: Vec<String>,
     },
 }
 
-/// How an account can be reached.
+/// Online state of a user in Tencent Chat's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnlineState {
-    /// It is here.
+    /// A connection is visible.
     Online,
-    /// It was lost and has not logged out.
+    /// The connections were lost, and the user did not log out.
     PushOnline,
-    /// It is logged out, or never came.
+    /// The user logged out, or was never online.
     Offline,
 }
 
 impl OnlineState {
-    /// Tencent's word.
-    pub fn word(self) -> &'static str {
+    /// Returns Tencent's word for the state.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Online => "Online",
             Self::PushOnline => "PushOnline",
@@ -114,61 +113,62 @@ impl OnlineState {
     }
 }
 
-#[derive(Deserialize)]
-struct Info {
-    platform: String,
+impl From<GeneralStatus> for OnlineState {
+    fn from(status: GeneralStatus) -> Self {
+        match status {
+            GeneralStatus::Online => Self::Online,
+            GeneralStatus::Offline => Self::PushOnline,
+            GeneralStatus::Unlogined => Self::Offline,
+        }
+    }
 }
 
-impl Online {
-    /// Whether the caller may ask.
-    pub fn admit(&self, caller: &Caller<'_>) -> Result<(), OnlineError> {
+impl OnlineStatusQuery {
+    /// Checks that the caller is an admin.
+    pub fn authorize(&self, caller: &AdminCredentials<'_>) -> Result<(), OnlineError> {
         let app = caller.app.ok_or(UserSigError::OtherApp)?;
         let name = MemberName::new(caller.identifier).map_err(|_| UserSigError::OtherUser)?;
         self.user_sigs.verify(app, &name, caller.user_sig, self.clock.time_of_day())?;
-        if self.config.admins.has(name.as_str()) { Ok(()) } else { Err(OnlineError::NoAdmin) }
+        if self.config.admins.contains(name.as_str()) { Ok(()) } else { Err(OnlineError::NoAdmin) }
     }
 
-    /// What is known of these accounts, in the order asked.
-    pub async fn query(&self, texts: &[String]) -> Result<Vec<Found>, OnlineError> {
+    /// Returns the state of each user, in the order of the query.
+    pub async fn query(&self, texts: &[String]) -> Result<Vec<OnlineResult>, OnlineError> {
         if !(1..=self.config.users_per_query).contains(&texts.len()) {
             return Err(OnlineError::Count);
         }
         let names: Vec<Option<MemberName>> = texts.iter().map(|text| MemberName::new(text).ok()).collect();
         let users: Vec<UserId> = names.iter().flatten().map(MemberName::user).collect();
         let busy = |error: MemberError| {
-            log::warn!("a query for online statuses is not answered: {error}");
+            log::warn!("a query for online statuses failed: {error}");
             OnlineError::Busy
         };
         let exits = self.members.exits(users.clone()).await.map_err(busy)?;
-        let shown = self.members.views(None, &users, &exits).await.map_err(|error| busy(error.into()))?;
-        let devices = self.engine.inspect(users).await.map_err(|error| busy(error.into()))?;
-        let mut shown = shown.into_iter();
-        let found = texts.iter().zip(names).map(|(text, name)| {
-            let unknown = || Found::Unknown(text.clone());
-            let Some(snapshot) = name.and_then(|_| shown.next()) else { return unknown() };
+        let snapshots = self.members.views(None, &users, &exits).await.map_err(|error| busy(error.into()))?;
+        let inspections = self.engine.inspect(users).await.map_err(|error| busy(error.into()))?;
+        let mut snapshots = snapshots.into_iter();
+        let results = texts.iter().zip(names).map(|(text, name)| {
+            let unknown = || OnlineResult::Unknown(text.clone());
+            let Some(snapshot) = name.and_then(|_| snapshots.next()) else { return unknown() };
             if self.members.is_strict() && !snapshot.is_known() {
                 return unknown();
             }
-            let visible = devices.get(&snapshot.user).into_iter().flat_map(|examined| &examined.devices);
-            let platforms = visible.filter(|device| device.status.is_some());
-            Found::Known {
+            let devices = inspections.get(&snapshot.user).into_iter().flat_map(|inspection| &inspection.devices);
+            let visible = devices.filter(|device| device.status.is_some());
+            OnlineResult::Known {
                 name: text.clone(),
-                status: match snapshot.general_status() {
-                    GeneralStatus::Online => OnlineState::Online,
-                    GeneralStatus::Offline => OnlineState::PushOnline,
-                    GeneralStatus::Unlogined => OnlineState::Offline,
-                },
+                state: snapshot.general_status().into(),
                 text: snapshot.text().to_owned(),
-                platforms: platforms.map(|device| platform(device.dialect, device.info.as_deref())).collect(),
+                platforms: visible.map(|device| platform(device.dialect, device.info.as_deref())).collect(),
             }
         });
-        Ok(found.collect())
+        Ok(results.collect())
     }
 }
 
+/// Returns the platform that the client names, or a word for its dialect.
 fn platform(dialect: Dialect, info: Option<&str>) -> String {
-    let said = info.and_then(|info| serde_json::from_str(info).ok()).map(|info: Info| info.platform);
-    said.unwrap_or_else(|| match dialect {
+    info.and_then(platform_in).unwrap_or_else(|| match dialect {
         Dialect::Nakama => "Nakama".into(),
         Dialect::Centrifugo => "Centrifugo".into(),
         Dialect::Tencent => "Unknown".into(),

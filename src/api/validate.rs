@@ -1,50 +1,50 @@
-//! Checks what a caller names itself by, with Nakama's rules and sentences (`server/api_authenticate.go`). Lengths are in
-//! bytes.
+//! Checks the credentials and profiles that clients send, with Nakama's rules and sentences
+//! (`server/api_authenticate.go`). Lengths are in bytes.
 
 use std::collections::BTreeMap;
 
 use super::ApiError;
 use crate::presence::id::{InvalidUsername, Username};
 
-/// The longest password hashed: more would only cost time.
+/// Maximum length of a password. Longer ones would only cost time to hash.
 const MAX_PASSWORD_BYTES: usize = 1024;
 
-/// The most that a client may attach to its tokens.
+/// Maximum size of what a client attaches to its tokens.
 const MAX_VARS_BYTES: usize = 8192;
 
-/// A custom id: 6 to 128 bytes.
+/// Checks a custom id: 6 to 128 bytes.
 pub fn custom_id(id: &str) -> Result<(), ApiError> {
     opaque_id("Custom ID", id, 6)
 }
 
-/// A device id: 10 to 128 bytes.
+/// Checks a device id: 10 to 128 bytes.
 pub fn device_id(id: &str) -> Result<(), ApiError> {
     opaque_id("Device ID", id, 10)
 }
 
-fn opaque_id(what: &str, id: &str, shortest: usize) -> Result<(), ApiError> {
+fn opaque_id(what: &str, id: &str, min_bytes: usize) -> Result<(), ApiError> {
     if id.is_empty() {
         return Err(ApiError::invalid(format!("{what} is required.")));
     }
     if has_space_or_control(id) {
         return Err(ApiError::invalid(format!("{what} invalid, no spaces or control characters allowed.")));
     }
-    if !(shortest..=128).contains(&id.len()) {
-        return Err(ApiError::invalid(format!("{what} invalid, must be {shortest}-128 bytes.")));
+    if !(min_bytes..=128).contains(&id.len()) {
+        return Err(ApiError::invalid(format!("{what} invalid, must be {min_bytes}-128 bytes.")));
     }
     Ok(())
 }
 
-/// An e-mail address: shaped `.+@.+\..+`, 10 to 255 bytes.
+/// Checks an e-mail address: the form `.+@.+\..+`, 10 to 255 bytes.
 pub fn email(address: &str) -> Result<(), ApiError> {
     if has_space_or_control(address) {
         return Err(ApiError::invalid("Invalid email address, no spaces or control characters allowed."));
     }
-    let shaped = address.split_once('@').is_some_and(|(local, domain)| {
+    let has_form = address.split_once('@').is_some_and(|(local, domain)| {
         let dot_inside = domain.char_indices().any(|(at, letter)| letter == '.' && at > 0 && at + 1 < domain.len());
         !local.is_empty() && dot_inside
     });
-    if !shaped {
+    if !has_form {
         return Err(ApiError::invalid("Invalid email address format."));
     }
     if !(10..=255).contains(&address.len()) {
@@ -53,7 +53,7 @@ pub fn email(address: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A password: at least 8 bytes.
+/// Checks a password: 8 to 1024 bytes.
 pub fn password(password: &str) -> Result<(), ApiError> {
     if password.len() < 8 {
         return Err(ApiError::invalid("Password must be at least 8 characters long."));
@@ -64,9 +64,10 @@ pub fn password(password: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What a client attaches to its tokens: at most 8192 bytes, so that every token issued is one that is taken.
+/// Checks what a client attaches to its tokens: at most 8192 bytes, so that the server accepts every token that it
+/// issues.
 pub fn vars(vars: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    // Quotes, colon and comma take six bytes, and JSON may need six for one of a text.
+    // Quotes, colon and comma take six bytes, and JSON may need six bytes for one byte of a text.
     let bytes: usize = vars.iter().map(|(name, value)| escaped_len(name) + escaped_len(value) + 6).sum();
     if bytes > MAX_VARS_BYTES {
         return Err(ApiError::invalid(format!("Session variables must be at most {MAX_VARS_BYTES} bytes long.")));
@@ -78,7 +79,7 @@ fn escaped_len(text: &str) -> usize {
     text.bytes().map(|byte| if byte.is_ascii_control() || byte == b'"' || byte == b'\\' { 6 } else { 1 }).sum()
 }
 
-/// A username; a space is fine, whatever the sentence says.
+/// Checks a username. A space is allowed, although Nakama's sentence says otherwise.
 pub fn username(text: &str) -> Result<Username, ApiError> {
     Username::new(text).map_err(|error| {
         ApiError::invalid(match error {
@@ -88,7 +89,7 @@ pub fn username(text: &str) -> Result<Username, ApiError> {
     })
 }
 
-/// A text of a profile: at most 255 bytes.
+/// Checks a text of a profile: at most 255 bytes.
 pub fn profile_text(what: &str, text: &str) -> Result<(), ApiError> {
     if text.len() > 255 {
         return Err(ApiError::invalid(format!("Invalid {what}, must be 0-255 bytes.")));

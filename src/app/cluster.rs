@@ -1,41 +1,42 @@
-//! Joins the other nodes, keeps an eye on how this one stands to them, and leaves them.
+//! Joins the other nodes of the cluster, and reacts when this node is isolated from them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
+use super::Components;
 use crate::clock::Clock;
 use crate::cluster::NodeHealth;
 use crate::cluster::redis::RedisBackplane;
 use crate::config::Config;
 use crate::engine::{BackplaneListener, Census, ClusterHandle, Engine};
-use crate::http::operation::Readiness;
 use crate::metrics::Metrics;
 use crate::outbox::CloseRequest;
+use crate::presence::time::Timestamp;
 
-/// How often it is looked how this node stands to the others.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often a node checks its own health.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Parts of the clients that are told to go one after another.
+/// Number of portions in which a drain closes the clients of a node.
 const PORTIONS: u32 = 50;
 
-/// Takes a lease at every Redis that is configured; none: there is none.
+/// Takes a lease at every configured Redis. Returns `None` when none is configured.
 pub async fn join(
     config: &Config,
     clock: &Clock,
     metrics: &Metrics,
-    census: Option<Arc<dyn Census>>,
+    losses: Option<Arc<dyn Census>>,
 ) -> anyhow::Result<Option<ClusterHandle>> {
     let cluster = &config.cluster;
-    if !cluster.is_on() {
+    if !cluster.is_enabled() {
         return Ok(None);
     }
-    let listener = BackplaneListener::telling(census);
+    let listener = BackplaneListener::telling(losses);
     let name = name(config);
     let backplane =
         RedisBackplane::start(cluster, &name, clock, metrics, Arc::new(listener.clone())).await.context("[cluster]")?;
-    log::info!(node = name; "joined the other nodes");
+    log::info!(node = name; "joined the cluster");
     Ok(Some(ClusterHandle {
         backplane: Arc::new(backplane),
         listener,
@@ -44,7 +45,8 @@ pub async fn join(
     }))
 }
 
-/// As configured, or made from the machine's name and the port. A port that is chosen at each start makes no lasting name.
+/// Returns the configured name, or one of the machine's name and the port. A node on a port that the system chooses
+/// gets its process id instead, because the port changes at each start.
 fn name(config: &Config) -> String {
     if !config.cluster.node.is_empty() {
         return config.cluster.node.clone();
@@ -56,52 +58,57 @@ fn name(config: &Config) -> String {
     }
 }
 
-/// What a node does besides serving.
-pub struct Watch {
-    pub nodes: Option<ClusterHandle>,
-    pub engine: Engine,
-    pub metrics: Metrics,
-    pub readiness: Readiness,
+/// Watches the health of this node in the cluster.
+pub struct NodeMonitor<'a> {
+    /// The server of this node.
+    pub components: &'a Components,
+    /// Measures how long the node is isolated.
     pub clock: Clock,
-    /// Clients are closed that the others have not heard of for so long.
+    /// How long an isolated node keeps its clients.
     pub isolated_close: Duration,
 }
 
-impl Watch {
-    /// Keeps `/ready` to how this node stands to the others, and has its clients go elsewhere where it stands alone for too
-    /// long. Never ends.
+impl NodeMonitor<'_> {
+    /// Publishes the numbers of this node, keeps `/ready` false while it is isolated, and closes its clients when that
+    /// lasts too long, so that they connect to other nodes. Never ends.
     pub async fn run(&self) {
-        let Some(nodes) = &self.nodes else { return std::future::pending().await };
-        let mut isolated_since = None;
+        let Components { cluster, engine, metrics, endpoints, .. } = self.components;
+        let Some(cluster) = cluster else { return std::future::pending().await };
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let mut isolation = None;
         loop {
-            tokio::time::sleep(LOOK).await;
-            let engine = self.metrics.engine();
-            let count = |number: i64| u64::try_from(number).unwrap_or(0);
-            nodes.backplane.describe(count(self.metrics.connections()), count(engine.connected.get()));
-            let is_isolated = match nodes.backplane.standing() {
+            tokio::time::sleep(CHECK_INTERVAL).await;
+            cluster.backplane.describe(count(metrics.connections()), count(metrics.engine().connected.get()));
+            let is_isolated = match cluster.backplane.standing() {
                 NodeHealth::Joined | NodeHealth::Degraded => false,
                 NodeHealth::Isolated => true,
             };
-            self.readiness.set(!is_isolated);
-            let now = self.clock.now();
+            endpoints.readiness.set(!is_isolated);
             if !is_isolated {
-                isolated_since = None;
+                isolation = None;
                 continue;
             }
-            let (since, closed) = *isolated_since.get_or_insert((now, false));
-            if !closed && now.since(since) >= self.isolated_close {
-                log::warn!("this node cannot reach the others for too long; its clients are sent elsewhere");
-                isolated_since = Some((since, true));
-                self.engine.close_all(CloseRequest::Drain);
+            let now = self.clock.now();
+            let isolation = isolation.get_or_insert(Isolation { started: now, has_closed_clients: false });
+            if !isolation.has_closed_clients && now.since(isolation.started) >= self.isolated_close {
+                log::warn!("this node could not reach the cluster for too long; closing its clients");
+                isolation.has_closed_clients = true;
+                engine.close_all(CloseRequest::Drain);
             }
         }
     }
 }
 
-/// Has clients go a few at a time, so that those who come back elsewhere do not come all at once.
-pub async fn send_away(engine: &Engine, within: Duration) {
+/// A time in which this node reaches no other.
+struct Isolation {
+    started: Timestamp,
+    has_closed_clients: bool,
+}
+
+/// Closes clients in portions, so that they do not connect to the other nodes all at once.
+pub async fn close_in_portions(engine: &Engine, duration: Duration) {
     for portion in 0..PORTIONS {
         engine.close_portion(portion, PORTIONS, CloseRequest::Drain);
-        tokio::time::sleep(within / PORTIONS).await;
+        tokio::time::sleep(duration / PORTIONS).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Usernames, looked up in the store for the sessions.
+//! Looks up usernames in the store for sessions.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::presence::id::{UserId, Username};
 use crate::session::{Directory, LookupFailed};
 use crate::store::Store;
 
-/// The store as the sessions see it.
+/// The store of accounts as sessions see it.
 pub struct StoreDirectory(pub Arc<dyn Store>);
 
 impl Directory for StoreDirectory {

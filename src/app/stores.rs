@@ -1,4 +1,4 @@
-//! Opens what the configuration says the server keeps.
+//! Opens and closes the stores.
 
 use std::sync::Arc;
 
@@ -16,18 +16,21 @@ use crate::store::relations::RelationStore;
 use crate::store::relations::memory::MemoryRelations;
 use crate::store::{Store, StoreError};
 
-/// What is kept.
+/// Everything that the server stores.
 pub struct Stores {
+    /// Nakama's accounts.
     pub accounts: Arc<dyn Store>,
-    /// None: switched off.
+    /// When users were last seen, or `None` when `user_status.enabled` is false.
     pub last_seen: Option<Arc<dyn LastSeenStore>>,
+    /// Friends, blocked users, subscriptions and logins of members.
     pub relations: Arc<dyn RelationStore>,
 }
 
 impl Stores {
+    /// Opens the configured stores: those on Redis in a cluster, those of `store.kind` otherwise.
     pub fn open(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
-        if config.cluster.is_on() {
-            return Self::open_shared(config, clock, metrics);
+        if config.cluster.is_enabled() {
+            return Self::open_on_redis(config, clock, metrics);
         }
         let expire = config.user_status.expire_interval.0;
         let lifetime = config.tencent.subscription_ttl.0;
@@ -49,8 +52,8 @@ impl Stores {
         Ok(Self { accounts, last_seen: config.user_status.enabled.then_some(last_seen), relations })
     }
 
-    /// Several nodes have the same, whatever kind of store one alone would have.
-    fn open_shared(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
+    /// The nodes of a cluster share the stores on Redis, whatever `store.kind` says.
+    fn open_on_redis(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         let expire = config.user_status.expire_interval.0;
         let RedisStores { accounts, relations, last_seen } =
             RedisStores::open(&config.cluster, expire, clock, metrics).context("cluster.redis")?;
@@ -60,8 +63,8 @@ impl Stores {
     }
 }
 
-/// What became of a store that was closed. Redis being away at that moment is no fault of a stop in good order: the log
-/// says what is lost by it, the last second's times at most.
+/// Returns the outcome of closing a store. An orderly stop succeeds also when Redis is not reachable at that moment:
+/// the log names the failure, and at most the activities of the last second are lost.
 pub fn closed(result: Result<(), StoreError>, failure: &'static str) -> anyhow::Result<()> {
     match result {
         Err(StoreError::Unavailable(reason)) => {
@@ -77,9 +80,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_is_in_good_order_though_redis_is_away_but_not_where_a_disk_fails() {
+    fn a_stop_succeeds_without_redis_but_not_when_a_disk_fails() {
         assert!(closed(Ok(()), "x").is_ok());
-        assert!(closed(Err(StoreError::Unavailable("away".into())), "x").is_ok());
+        assert!(closed(Err(StoreError::Unavailable("no connection".into())), "x").is_ok());
         assert_eq!(closed(Err(StoreError::Closed), "not written").unwrap_err().to_string(), "not written");
     }
 }

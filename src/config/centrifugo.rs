@@ -12,62 +12,62 @@ use super::value::{Period, Secret, ranged, secret_or_none};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CentrifugoConfig {
-    /// What a connection is held to.
+    /// Origins, timeouts, limits and tokens of connections.
     pub client: CentrifugoClientConfig,
     /// The WebSocket transport.
     pub websocket: CentrifugoWebsocketConfig,
 }
 
-/// What a connection is held to.
+/// Origins, timeouts, limits and tokens of connections.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CentrifugoClientConfig {
-    /// Pages that may connect.
+    /// Origins of pages that may connect.
     pub allowed_origins: Origins,
-    /// Let clients in that bring no token.
+    /// Whether clients without a token may connect.
     pub allow_anonymous_connect_without_token: bool,
-    /// Refuse tokens without a user.
+    /// Whether tokens without a user are refused.
     pub disallow_anonymous_connection_tokens: bool,
     /// How often the server pings.
     pub ping_interval: Period,
-    /// How long it waits for the answer.
+    /// How long the server waits for a pong.
     pub pong_timeout: Period,
-    /// How long it waits for the client to say who it is.
+    /// How long a client may take to authenticate.
     pub stale_close_delay: Period,
-    /// How long an expired token may still be replaced.
+    /// How long a client may take to replace an expired token.
     pub expired_close_delay: Period,
-    /// Channels of one connection.
+    /// Maximum number of channels of a connection.
     #[serde(deserialize_with = "ranged::<1, 100_000, _, _>")]
     pub channel_limit: usize,
-    /// Connections of one user; 0 is no limit.
+    /// Maximum number of connections of a user. 0 means no limit.
     #[serde(deserialize_with = "ranged::<0, 1_000_000, _, _>")]
     pub user_connection_limit: usize,
-    /// Keys of connection tokens.
+    /// Keys that verify connection tokens.
     pub token: CentrifugoTokenConfig,
 }
 
-/// Keys of connection tokens.
+/// Keys that verify connection tokens.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CentrifugoTokenConfig {
-    /// Key of HS256, HS384 and HS512; none takes none.
+    /// Key of HS256, HS384 and HS512. `None` means that no such token is accepted.
     #[serde(deserialize_with = "secret_or_none")]
     pub hmac_secret_key: Option<Secret>,
-    /// The key before it.
+    /// The key that `hmac_secret_key` replaced.
     #[serde(deserialize_with = "secret_or_none")]
     pub hmac_previous_secret_key: Option<Secret>,
-    /// Until when the key before it is taken, Unix seconds; 0 is for ever.
+    /// Time until which the replaced key is accepted, in Unix seconds. 0 means without end.
     #[serde(deserialize_with = "ranged::<0, 253_402_300_799, _, _>")]
     pub hmac_previous_secret_key_valid_until: u64,
-    /// Public key of RS256, RS384 and RS512, PEM; may be empty.
+    /// Public key of RS256, RS384 and RS512, in PEM. May be empty.
     pub rsa_public_key: String,
-    /// Public key of ES256 and ES384, PEM; may be empty.
+    /// Public key of ES256 and ES384, in PEM. May be empty.
     pub ecdsa_public_key: String,
-    /// A JSON Web Key Set; an empty path is none.
+    /// File with a JSON Web Key Set, which replaces the keys above. An empty path means none.
     pub jwks_file: PathBuf,
-    /// What `aud` must name; may be empty.
+    /// Audience that `aud` must contain. Empty means any.
     pub audience: String,
-    /// What `iss` must be; may be empty.
+    /// Value that `iss` must have. Empty means any.
     pub issuer: String,
 }
 
@@ -75,29 +75,29 @@ pub struct CentrifugoTokenConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CentrifugoWebsocketConfig {
-    /// Largest message from a client, bytes.
+    /// Maximum size of a message from a client, in bytes.
     #[serde(deserialize_with = "ranged::<1024, 1_048_576, _, _>")]
     pub message_size_limit: usize,
 }
 
-/// Patterns of origins: letters in either case are the same, `*` is anything.
+/// Patterns of origins. `*` matches any text; the case of letters does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// These patterns.
+    /// Uses these patterns.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         Self(patterns.into_iter().map(str::to_ascii_lowercase).collect())
     }
 
-    /// Whether a page of this origin may connect.
+    /// Returns whether pages of this origin may connect.
     pub fn allow(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
         self.0.iter().any(|pattern| matches(pattern, &origin))
     }
 }
 
-/// Whether `text` is what `pattern` says, each `*` of which stands for anything. Takes time in proportion to both.
+/// Returns whether `text` matches `pattern`, in which each `*` stands for any text. Takes time in proportion to both.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -112,7 +112,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A list, or a text of several with blanks between them, as an environment variable has to be.
+/// Reads a list, or one text with spaces between the patterns, which is the form of an environment variable.
 impl<'de> Deserialize<'de> for Origins {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Patterns;
@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Origins {
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str(
-                    "a list of origins, like [\"https://example.com\"], or a text of them with blanks between",
+                    "a list of origins, like [\"https://example.com\"], or one text with spaces between them",
                 )
             }
 

@@ -1,4 +1,4 @@
-//! Several nodes on Redis: where it is, and how nodes keep an eye on each other.
+//! Settings of a cluster: the addresses of Redis, leases and timeouts.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,66 +8,66 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::value::{Period, Secret, ranged};
 
-/// The most addresses that users can be spread over.
+/// Maximum number of Redis addresses.
 const MAX_ADDRESSES: usize = 256;
 
-/// Several nodes on Redis; off without an address.
+/// A cluster of nodes on Redis. Without an address the node runs alone.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterConfig {
-    /// Where Redis is; users are spread over several. Empty: this node is alone.
+    /// Addresses of Redis. Users are distributed over all of them. Empty means that the node runs alone.
     #[serde(deserialize_with = "addresses")]
     pub redis: Vec<RedisAddress>,
-    /// What every key and channel begins with.
+    /// Prefix of every key and channel.
     pub prefix: KeyPrefix,
-    /// Parts that users are divided into; the same on every node, for ever.
+    /// Number of buckets of users. It must be the same on every node and can never change.
     pub buckets: BucketCount,
-    /// Name of this node; empty: made from the machine's name.
+    /// Name of this node. Empty means a name made from the name of the machine.
     pub node: String,
-    /// How long a node may be silent before the others take its connections for gone.
+    /// Silence of a node after which the others treat its connections as lost.
     pub lease_ttl: Period,
     /// How often a node renews its lease.
     pub heartbeat: Period,
-    /// How long Redis may take to answer.
+    /// How long Redis may take to respond.
     pub response_timeout: Period,
     /// How long a node that cannot reach Redis keeps its clients.
     pub isolated_close: Period,
-    /// Certificates to trust besides those of the system; empty: none besides.
+    /// File with certificates that TLS trusts in addition to the system's. Empty means none.
     pub tls_ca: PathBuf,
-    /// Events of a bucket that are kept for nodes that missed some.
+    /// Number of events of a bucket that Redis keeps for nodes that missed some.
     #[serde(deserialize_with = "ranged::<10, 1_000_000, _, _>")]
     pub log_length: usize,
 }
 
 impl ClusterConfig {
-    /// Whether there are other nodes to be told.
-    pub fn is_on(&self) -> bool {
+    /// Returns whether the node is part of a cluster.
+    pub fn is_enabled(&self) -> bool {
         !self.redis.is_empty()
     }
 }
 
-/// How a Redis is run.
+/// How a Redis is operated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisKind {
     /// One server.
     Standalone,
-    /// A master with replicas; the hosts are sentinels.
+    /// A master with replicas. The hosts are sentinels.
     Sentinel {
-        /// What the sentinels call the master.
+        /// Name of the master at the sentinels.
         master: String,
-        /// User and password of the sentinels themselves.
+        /// User and password at the sentinels.
         login: Login,
     },
-    /// Redis Cluster; the hosts are some of its nodes.
+    /// A Redis Cluster. The hosts are some of its nodes.
     Cluster,
 }
 
 /// User and password.
 #[derive(Clone, Debug, Default)]
 pub struct Login {
-    /// None: Redis's default user.
+    /// `None` means the default user of Redis.
     pub user: Option<String>,
-    /// None: Redis takes everybody.
+    /// `None` means that Redis needs no password.
     pub password: Option<Secret>,
 }
 
@@ -80,14 +80,14 @@ impl PartialEq for Login {
 
 impl Eq for Login {}
 
-/// Where one Redis is.
+/// Address of one Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisAddress {
-    /// How it is run.
+    /// How it is operated.
     pub kind: RedisKind,
-    /// Names or addresses, and ports.
+    /// Names or IP addresses, with ports.
     pub hosts: Vec<(String, u16)>,
-    /// Encrypted.
+    /// Whether connections use TLS.
     pub tls: bool,
     /// User and password.
     pub login: Login,
@@ -96,7 +96,8 @@ pub struct RedisAddress {
 }
 
 impl RedisAddress {
-    /// What tells this Redis from the others, without secrets; the order of the hosts does not matter.
+    /// Returns a text that distinguishes this Redis from others. It has no secrets and does not depend on the order of
+    /// hosts.
     pub fn name(&self) -> String {
         let mut hosts: Vec<String> = self.hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect();
         hosts.sort();
@@ -107,7 +108,7 @@ impl RedisAddress {
         format!("{}/{master}/{}", hosts.join(","), self.database)
     }
 
-    /// Reads an address. The refusal does not show it: it may hold a password.
+    /// Parses an address. The error does not show it, because it may contain a password.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = text.split_once("://").ok_or("expected redis://…")?;
         let tls = scheme.starts_with("rediss");
@@ -149,7 +150,7 @@ impl RedisAddress {
 fn read_host(text: &str, default_port: u16) -> Result<(String, u16), &'static str> {
     const REFUSAL: &str = "expected host:port";
     let (host, port) = match text.rsplit_once(':') {
-        // An IPv6 address is in brackets, as in every URL.
+        // IPv6 addresses are in brackets, as in every URL.
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| REFUSAL)?),
         Some(_) | None => (text, default_port),
     };
@@ -175,7 +176,7 @@ fn sentinel_login(query: &str) -> Result<Login, &'static str> {
     Ok(login)
 }
 
-/// Undoes the percent signs of a URL.
+/// Decodes the percent-encoding of a URL.
 fn decode(text: &str) -> Result<String, &'static str> {
     const REFUSAL: &str = "expected percent-encoded UTF-8";
     let mut bytes = Vec::new();
@@ -194,7 +195,7 @@ fn decode(text: &str) -> Result<String, &'static str> {
     String::from_utf8(bytes).map_err(|_| REFUSAL)
 }
 
-/// A list of addresses, or one text with spaces between them (as the environment has it).
+/// Reads a list of addresses, or one text with spaces between them, which is the form of an environment variable.
 fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RedisAddress>, D::Error> {
     struct Addresses;
     impl<'de> Visitor<'de> for Addresses {
@@ -223,7 +224,7 @@ fn read_addresses<'a, E: Error>(texts: impl Iterator<Item = &'a str>) -> Result<
     let mut addresses: Vec<RedisAddress> = Vec::new();
     for (number, text) in texts.enumerate() {
         let number = number + 1;
-        // The value stays out of the message: it may hold a password.
+        // The message does not show the value, because it may contain a password.
         let refuse = |reason: &str| E::custom(format_args!("(address {number}, value not shown): {reason}"));
         let address = RedisAddress::parse(text).map_err(refuse)?;
         if addresses.iter().any(|other| other.name() == address.name()) {
@@ -237,13 +238,13 @@ fn read_addresses<'a, E: Error>(texts: impl Iterator<Item = &'a str>) -> Result<
     Ok(addresses)
 }
 
-/// What every key begins with: 1 to 64 letters, digits and `-_.:`.
+/// Prefix of every key: 1 to 64 letters, digits and `-_.:`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub struct KeyPrefix(Box<str>);
 
 impl KeyPrefix {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -267,7 +268,7 @@ impl TryFrom<String> for KeyPrefix {
 pub struct BucketCount(u16);
 
 impl BucketCount {
-    /// The number.
+    /// Returns the number.
     pub fn get(self) -> u16 {
         self.0
     }
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_showing_it() {
+    fn text_that_is_not_an_address_is_refused_and_not_shown() {
         for text in [
             "localhost:6379",
             "http://localhost",

@@ -1,8 +1,8 @@
-//! Turns a configuration file of Centrifugo (version 5 or 6) into sections of this server's.
+//! Converts a configuration file of Centrifugo (version 5 or 6) into sections of a configuration file of hereabouts.
 //!
-//! A flat name of version 5 becomes its nested name of version 6 ([`names`] has the rules), then that becomes a name of
-//! `default.toml`. Each value is tried on the defaults as if it had been written there, so that nothing is printed which
-//! the server would not take; whatever is left out is named with the reason.
+//! A flat name of version 5 becomes its nested name of version 6, and that becomes a name of `default.toml`; [`names`]
+//! has the rules. Each value is checked on top of the defaults, so that the output has only values that the server
+//! accepts. The output names what is left out, with the reason.
 
 mod names;
 
@@ -15,16 +15,16 @@ use serde_json::Value;
 use super::DEFAULT_FILE;
 use super::load::{InvalidConfig, one_line, read};
 
-/// What became of a file.
+/// The result of an import.
 #[derive(Debug, Default)]
 pub struct Imported {
-    /// By section, by key: the value as TOML.
+    /// Values as TOML, by section and key.
     sections: BTreeMap<String, BTreeMap<String, String>>,
-    /// The key in the file, and why it is left out.
+    /// Keys of the file that are left out, with the reason.
     left_out: Vec<(String, String)>,
 }
 
-/// How a file is written, by the ending of its name.
+/// Returns the format of a file by the extension of its name.
 pub fn format(file_name: &str) -> Option<FileFormat> {
     match file_name.rsplit_once('.')?.1 {
         "json" => Some(FileFormat::Json),
@@ -34,7 +34,7 @@ pub fn format(file_name: &str) -> Option<FileFormat> {
     }
 }
 
-/// Reads a file of Centrifugo.
+/// Converts the text of a file of Centrifugo.
 pub fn import(text: &str, format: FileFormat) -> Result<Imported, InvalidConfig> {
     let file = config::Config::builder().add_source(File::from_str(text, format)).build();
     let tree = file.and_then(config::Config::try_deserialize::<Value>).map_err(|error| InvalidConfig::new(&error))?;
@@ -56,7 +56,7 @@ pub fn import(text: &str, format: FileFormat) -> Result<Imported, InvalidConfig>
     Ok(imported)
 }
 
-/// Every value under its dotted name; an array is one value.
+/// Collects every value under its dotted name. An array is one value.
 fn flatten(prefix: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(fields) => {
@@ -75,7 +75,7 @@ fn flatten(prefix: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
 type Leaves = BTreeMap<String, (String, Value)>;
 
 impl Imported {
-    /// Centrifugo has address and port apart, and its own defaults for the one that is missing.
+    /// Joins address and port, which are two settings of Centrifugo. A missing one has Centrifugo's default.
     fn join_address(&mut self, section: &str, address: &str, port: u16, target: &str, known: &mut Leaves) {
         let given = [known.remove(&format!("{section}.address")), known.remove(&format!("{section}.port"))];
         if given.iter().all(Option::is_none) {
@@ -93,11 +93,11 @@ impl Imported {
         self.take(keys.join(", "), target, Value::String(joined));
     }
 
-    /// Takes a value over, if the server would take it.
+    /// Adds a value when the server accepts it.
     fn take(&mut self, key: String, target: &str, value: Value) {
         let value = names::duration(target, value);
         let Some(written) = toml(&value) else {
-            return self.left_out.push((key, "there is nothing here that a value of this kind could set".into()));
+            return self.left_out.push((key, "no setting of this server has a value of this kind".into()));
         };
         if let Err(reason) = accept(target, &written) {
             return self.left_out.push((key, reason));
@@ -107,7 +107,7 @@ impl Imported {
     }
 }
 
-/// Whether a configuration of defaults and this one value can be read.
+/// Checks that a configuration of the defaults and this value can be read.
 fn accept(target: &str, written: &str) -> Result<(), String> {
     let (section, name) = target.rsplit_once('.').expect("every setting is in a section");
     let line = format!("[{section}]\n{name} = {written}\n");
@@ -118,15 +118,15 @@ fn accept(target: &str, written: &str) -> Result<(), String> {
         .map_err(|error| one_line(&error))?;
     read(layers).map(drop).map_err(|error| {
         let text = error.to_string();
-        if text.contains("unknown field") { "there is no such setting here".into() } else { text }
+        if text.contains("unknown field") { "this server has no such setting".into() } else { text }
     })
 }
 
-/// A value as TOML writes it; none for what no setting here holds.
+/// Formats a value as TOML. `None` means that no setting has a value of this kind.
 fn toml(value: &Value) -> Option<String> {
     match value {
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        // TOML's basic strings are JSON's, but for one more character that is to be escaped.
+        // TOML's basic strings are JSON strings with one more character to escape.
         Value::String(_) => Some(value.to_string().replace('\u{7f}', "\\u007F")),
         Value::Array(items) => {
             let items: Option<Vec<String>> = items.iter().map(toml).collect();
@@ -136,11 +136,11 @@ fn toml(value: &Value) -> Option<String> {
     }
 }
 
-/// The sections, and what is left out as comments. Holds keys: it is for a file, not for a log.
+/// Writes the sections, and comments with what is left out. The text contains keys: it is for a file, not for a log.
 impl fmt::Display for Imported {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sections.is_empty() {
-            writeln!(formatter, "# Nothing in the file has a setting here.")?;
+            writeln!(formatter, "# This server has no setting of the file.")?;
         }
         for (number, (section, keys)) in self.sections.iter().enumerate() {
             if number > 0 {
@@ -156,7 +156,7 @@ impl fmt::Display for Imported {
     }
 }
 
-/// A name from the file cannot end the comment that it stands in.
+/// Removes control characters from a name of the file, so that it cannot end the comment that contains it.
 fn comment(key: &str) -> String {
     key.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -8,10 +8,10 @@ use config::{Environment, File, FileFormat};
 
 use super::{Config, DEFAULT_FILE};
 
-/// The file that is read when none is named, if it is there.
+/// The file that is read when no file is named, if it exists.
 const DEFAULT_PATH: &str = "hereabouts.toml";
 
-/// The well-known development keys: (setting, value).
+/// The public development keys: (setting, value).
 const DEVELOPMENT_KEYS: [(&str, &str); 5] = [
     ("nakama.server_key", "defaultkey"),
     ("nakama.encryption_key", "defaultencryptionkey"),
@@ -20,16 +20,16 @@ const DEVELOPMENT_KEYS: [(&str, &str); 5] = [
     ("tencent.secret_key", "development-secret"),
 ];
 
-/// What the command line sets.
+/// Settings of the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// The file to read; it must exist.
+    /// The configuration file, which must exist.
     pub file: Option<PathBuf>,
     /// `server.address`.
     pub address: Option<String>,
 }
 
-/// Why there is no usable configuration: one line that names key, value and what is allowed.
+/// Why a configuration is not usable: one line with the key, the value and the allowed values.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidConfig(String);
@@ -40,11 +40,11 @@ impl InvalidConfig {
     }
 }
 
-/// Reads all layers. `environment` is the process's, or a test's; only `HEREABOUTS_…` is looked at.
+/// Reads all layers. `environment` is that of the process or of a test. Only variables `HEREABOUTS_…` are read.
 pub fn load(overrides: &Overrides, environment: HashMap<String, String>) -> Result<Config, InvalidConfig> {
     let path = overrides.file.as_deref();
     let file = File::from(path.unwrap_or(Path::new(DEFAULT_PATH))).format(FileFormat::Toml).required(path.is_some());
-    // A key is a text even where it looks like a number: 007 is not 7.
+    // A key is a text also when it looks like a number: 007 is not 7.
     let (keys, others) = environment.into_iter().partition(|(name, _)| name.ends_with("KEY"));
     let variables =
         |source| Environment::with_prefix("HEREABOUTS").prefix_separator("_").separator("__").source(source);
@@ -70,7 +70,7 @@ pub(super) fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
             Ok(_) | Err(_) => String::new(),
         };
         let reason = match error.into_inner() {
-            // The library names the key besides the reason; the path above has the key whole.
+            // The library's reason contains a part of the key. The path above is the whole key.
             config::ConfigError::At { error, origin: Some(origin), .. } => format!("{error} (in {origin})"),
             config::ConfigError::At { error, origin: None, .. } => error.to_string(),
             error => error.to_string(),
@@ -80,7 +80,7 @@ pub(super) fn read(layers: config::Config) -> Result<Config, InvalidConfig> {
     })
 }
 
-/// Whether a setting's value is not to be shown.
+/// Returns whether the value of a setting must not be shown.
 fn is_secret(key: &str) -> bool {
     key.ends_with("_key") || key.ends_with(".key") || key.starts_with("cluster.redis")
 }
@@ -89,7 +89,7 @@ pub(super) fn one_line(error: &dyn std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The rules that more than one key takes part in.
+/// Checks the rules that involve more than one key.
 fn check(config: &Config) -> Result<(), InvalidConfig> {
     let refuse = |line: String| Err(InvalidConfig(line));
     let session = &config.session;
@@ -129,7 +129,7 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
     check_keys(config.server.address, config)
 }
 
-/// Development keys are for loopback only.
+/// Refuses development keys on addresses other than loopback.
 fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig> {
     if address.ip().is_loopback() {
         return Ok(());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_file_is_a_whole_configuration() {
+    fn the_default_file_is_a_complete_configuration() {
         let config = load_with(&[]).unwrap();
         assert_eq!(config.server.address.to_string(), "127.0.0.1:7350");
         assert_eq!(config.limits.follows_per_session, 4096);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_beats_the_file_and_a_flag_beats_both() {
+    fn the_environment_overrides_the_file_and_a_flag_overrides_both() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("some.toml");
         std::fs::write(&file, "[server]\nworkers = 3\nbacklog = 7\n").unwrap();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_one_line_with_key_value_and_what_is_allowed() {
+    fn an_error_is_one_line_with_key_value_and_allowed_values() {
         let line = refusal(&[("HEREABOUTS_SERVER__WORKERS", "5000")]);
         assert!(line.starts_with("server.workers = "), "{line}");
         assert!(line.contains("5000") && line.contains("a whole number from 0 to 1024"), "{line}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn development_keys_stay_on_loopback() {
+    fn development_keys_are_refused_beyond_loopback() {
         let line = refusal(&[("HEREABOUTS_SERVER__ADDRESS", "0.0.0.0:7350")]);
         assert!(line.starts_with("nakama.server_key"), "{line}");
         let own = [
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn grpc_needs_a_key_where_others_can_reach_it() {
+    fn grpc_needs_a_key_beyond_loopback() {
         let open = [("HEREABOUTS_GRPC_API__ENABLED", "true"), ("HEREABOUTS_GRPC_API__ADDRESS", "0.0.0.0:10000")];
         let line = refusal(&open);
         assert!(line.starts_with("grpc_api.key") && line.contains("0.0.0.0:10000"), "{line}");
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_from_the_environment_is_taken_as_it_is_written() {
+    fn a_key_from_the_environment_is_used_as_written() {
         for key in ["007", "1e5", "true", "0x10", " x "] {
             let config = load_with(&[("HEREABOUTS_HTTP_API__KEY", key)]).unwrap();
             assert!(config.http_api.key.unwrap().matches(key.as_bytes()), "{key}");
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_found_anywhere_or_is_none() {
+    fn a_pattern_matches_anywhere_and_an_empty_one_everything() {
         let pattern = |text: &str| load_with(&[("HEREABOUTS_USER_STATUS__STATE_REGEX", text)]);
         let allows = |text: &str, state: &str| pattern(text).unwrap().user_status.state_regex.allows(state);
         assert!(allows("", "anything") && allows("w", "away") && allows("^(away|dnd)$", "dnd"));
@@ -297,7 +297,11 @@ mod tests {
                 .unwrap()
                 .tencent;
         assert!(tencent.secret_key.is_none());
-        assert!(tencent.admins.has("root") && tencent.admins.has("second") && !tencent.admins.has("administrator"));
+        assert!(
+            tencent.admins.contains("root")
+                && tencent.admins.contains("second")
+                && !tencent.admins.contains("administrator")
+        );
         assert_eq!(load_with(&[]).unwrap().follow.policy, FollowPolicy::Anyone);
         let line = refusal(&[("HEREABOUTS_FOLLOW__POLICY", "nobody")]);
         assert!(line.contains("follow.policy") && line.contains("friends"), "{line}");
@@ -308,7 +312,7 @@ mod tests {
         let config = load_with(&[("HEREABOUTS_CLUSTER__REDIS", "redis://a redis://:pa55@b:1/2")]).unwrap();
         assert_eq!(config.cluster.redis.len(), 2);
         assert!(!format!("{config:?}").contains("pa55"), "a password is printed");
-        assert!(!load_with(&[]).unwrap().cluster.is_on(), "off without an address");
+        assert!(!load_with(&[]).unwrap().cluster.is_enabled(), "off without an address");
         for (text, reason) in [("redis://a http://:pa55@b", "address 2"), ("redis://a redis://a:6379", "there already")]
         {
             let line = refusal(&[("HEREABOUTS_CLUSTER__REDIS", text)]);
@@ -319,13 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_outlasts_a_lost_heartbeat() {
+    fn a_lease_is_longer_than_a_lost_heartbeat() {
         let line = refusal(&[("HEREABOUTS_CLUSTER__LEASE_TTL", "5s")]);
         assert!(line.starts_with("cluster.lease_ttl"), "{line}");
     }
 
     #[test]
-    fn a_pong_is_waited_for_longer_than_a_ping() {
+    fn the_pong_timeout_is_longer_than_the_ping_interval() {
         let line = refusal(&[("HEREABOUTS_SESSION__PONG_TIMEOUT", "10s")]);
         assert!(line.starts_with("session.pong_timeout"), "{line}");
     }

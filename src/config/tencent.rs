@@ -1,4 +1,4 @@
-//! Settings of Tencent Chat's dialect, and of who may follow whom.
+//! Settings of the Tencent Chat dialect, and the follow policy.
 
 use std::fmt;
 
@@ -7,72 +7,72 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::value::{Period, Secret, ranged, secret_or_none};
 
-/// Tencent Chat's dialect.
+/// The Tencent Chat dialect.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TencentConfig {
-    /// The app that userSigs are for.
+    /// SDKAppID that userSigs must have.
     #[serde(deserialize_with = "ranged::<1, 4_294_967_295, _, _>")]
     pub sdk_app_id: u64,
-    /// Signs userSigs; none: the dialect is off.
+    /// Secret that verifies userSigs. `None` means that the dialect is off.
     #[serde(deserialize_with = "secret_or_none")]
     pub secret_key: Option<Secret>,
-    /// Accounts that may call the server's side.
-    pub admins: Names,
-    /// Silence after which a connection counts as lost.
+    /// Users that may call the REST API.
+    pub admins: AdminNames,
+    /// Silence of a client after which the connection is lost.
     pub heartbeat_timeout: Period,
-    /// How long subscriptions outlive the last connection.
+    /// How long subscriptions stay after the last connection.
     pub subscription_ttl: Period,
-    /// Subscriptions of an account.
+    /// Maximum number of subscriptions of a member.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub subscriptions: usize,
-    /// Users in one call that subscribes or ends subscriptions.
+    /// Maximum number of users in one call that subscribes or unsubscribes.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub users_per_subscribe: usize,
-    /// Users in one query.
+    /// Maximum number of users in one query.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub users_per_query: usize,
-    /// Calls of each kind in any window.
+    /// Maximum number of calls of each kind in a window.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub calls: usize,
-    /// The window of `calls`.
+    /// Length of the window of `calls`.
     pub calls_window: Period,
-    /// Longest custom status, bytes.
+    /// Maximum length of a custom status, in bytes.
     #[serde(deserialize_with = "ranged::<1, 2048, _, _>")]
     pub custom_status_bytes: usize,
-    /// Friends of a user.
+    /// Maximum number of friends of a user.
     #[serde(deserialize_with = "ranged::<1, 100_000, _, _>")]
     pub friends: usize,
-    /// Users that a user blocks.
+    /// Maximum number of users that a user blocks.
     #[serde(deserialize_with = "ranged::<1, 100_000, _, _>")]
     pub blocked: usize,
-    /// Others may be subscribed to and asked for.
+    /// Whether members may subscribe to other users and query them.
     pub status_notification: bool,
-    /// Others may be asked for.
+    /// Whether members may query other users.
     pub allow_query_others: bool,
-    /// Others may be subscribed to.
+    /// Whether members may subscribe to other users.
     pub allow_subscribe: bool,
-    /// Who never logged in is no account.
+    /// Whether a user who never logged in is unknown in queries and subscriptions.
     pub strict_accounts: bool,
-    /// Friends are followed without a subscription.
+    /// Whether members follow their friends without a subscription.
     pub friend_status_notification: bool,
 }
 
-/// Who may follow whom.
+/// The follow policy.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FollowConfig {
-    /// Who may follow a user; others see it absent.
+    /// Which users may follow a user. For others the user looks absent.
     pub policy: FollowPolicy,
 }
 
-/// Who may follow a user.
+/// Which users may follow a user.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub enum FollowPolicy {
-    /// Whom the user does not block.
+    /// Everyone whom the user does not block.
     Anyone,
-    /// Who is on the user's list of friends besides.
+    /// Friends of the user whom the user does not block.
     Friends,
 }
 
@@ -88,37 +88,38 @@ impl TryFrom<String> for FollowPolicy {
     }
 }
 
-/// A few names: a list, or a text with blanks between them, as an environment variable has to be.
+/// Names of admins. Reads a list, or one text with spaces between the names, which is the form of an environment
+/// variable.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Vec<String>);
+pub struct AdminNames(Vec<String>);
 
-impl Names {
-    /// Whether this is one of them.
-    pub fn has(&self, name: &str) -> bool {
+impl AdminNames {
+    /// Returns whether this name is one of them.
+    pub fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|known| known == name)
     }
 }
 
-impl<'de> Deserialize<'de> for Names {
+impl<'de> Deserialize<'de> for AdminNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Names;
+            type Value = AdminNames;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a list of names, or a text of names with blanks between them")
+                formatter.write_str("a list of names, or one text with spaces between them")
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Names, E> {
-                Ok(Names(text.split_whitespace().map(str::to_owned).collect()))
+            fn visit_str<E: Error>(self, text: &str) -> Result<AdminNames, E> {
+                Ok(AdminNames(text.split_whitespace().map(str::to_owned).collect()))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AdminNames, A::Error> {
                 let mut names = Vec::new();
                 while let Some(name) = list.next_element()? {
                     names.push(name);
                 }
-                Ok(Names(names))
+                Ok(AdminNames(names))
             }
         }
         deserializer.deserialize_any(List)

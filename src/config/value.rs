@@ -1,4 +1,4 @@
-//! The kinds of value that settings have. Each names what it allows when it refuses something.
+//! Types of settings. The error of each names the values that it allows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use regex::Regex;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use subtle::ConstantTimeEq;
 
-/// A duration written like `30s`, `5m`, `1h 30m`.
+/// A duration, written like `30s`, `5m`, `1h 30m`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Period(pub Duration);
 
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for Period {
     }
 }
 
-/// A key or password: never printed, compared in constant time.
+/// A key or password. It is never printed, and compared in constant time.
 #[derive(Clone)]
 pub struct Secret(Box<str>);
 
@@ -52,12 +52,12 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The bytes, for signing and checking only.
+    /// Returns the bytes, for signatures and checks only.
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// Whether this is `other`, in a time that depends on the lengths only.
+    /// Returns whether this is `other`. The time that this takes depends on the lengths only.
     pub fn matches(&self, other: &[u8]) -> bool {
         self.expose().ct_eq(other).into()
     }
@@ -71,7 +71,7 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The value stays out of the message: it may be most of a real key.
+        // The message does not show the value, because it may be most of a real key.
         let refusal = || D::Error::custom("(value not shown): expected a text of 1 to 1024 bytes");
         let text = String::deserialize(deserializer).map_err(|_| refusal())?;
         if text.is_empty() || text.len() > 1024 {
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// Reads a secret; the empty text is none.
+/// Reads a secret. The empty text means `None`.
 pub fn secret_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let refusal = || D::Error::custom("(value not shown): expected a text of at most 1024 bytes");
     let text = String::deserialize(deserializer).map_err(|_| refusal())?;
@@ -91,13 +91,13 @@ pub fn secret_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Ok((!text.is_empty()).then(|| Secret(text.into_boxed_str())))
 }
 
-/// A regular expression that texts are held to; the empty one holds them to nothing. Takes time in proportion to the
-/// text, whatever it says. Cheap to clone.
+/// A regular expression that texts must match. The empty one matches every text. A check takes time in proportion to
+/// the text, with any expression. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Pattern(Option<Arc<Regex>>);
 
 impl Pattern {
-    /// Whether it is found in the text.
+    /// Returns whether the text matches.
     pub fn allows(&self, text: &str) -> bool {
         self.0.as_ref().is_none_or(|regex| regex.is_match(text))
     }
@@ -118,7 +118,7 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
-/// Reads a whole number from `MIN` to `MAX`.
+/// Reads an integer from `MIN` to `MAX`.
 pub fn ranged<'de, const MIN: u64, const MAX: u64, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

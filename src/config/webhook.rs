@@ -6,45 +6,45 @@ use serde::de::{Deserializer, Error};
 
 use super::value::{Period, Secret, ranged, secret_or_none};
 
-/// The most receivers there can be.
+/// Maximum number of receivers.
 const MAX_URLS: usize = 8;
 
-/// Who is told of logins, logouts and losses, and how.
+/// Receivers of logins, logouts and lost connections, and how events are delivered.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
-    /// The receivers; each gets every event. None is off.
+    /// URLs of the receivers. Each receiver gets every event. An empty list switches webhooks off.
     #[serde(deserialize_with = "urls")]
     pub urls: Vec<Uri>,
-    /// What an event looks like.
+    /// Format of events.
     pub shape: WebhookShape,
-    /// Signs events; none leaves them unsigned.
+    /// Key that signs events. `None` leaves them unsigned.
     #[serde(deserialize_with = "secret_or_none")]
     pub secret_key: Option<Secret>,
-    /// How long a loss waits for the client to come back before it is told; 0 tells it at once.
+    /// How long a lost connection waits for the client to come back before it is sent. 0 sends it at once.
     #[serde(deserialize_with = "ranged::<0, 3600, _, _>")]
     pub grace_seconds: u64,
-    /// Events that may wait for one receiver; past that the oldest is dropped.
+    /// Maximum number of events that wait for one receiver. A full queue drops the oldest.
     #[serde(deserialize_with = "ranged::<1, 10_000_000, _, _>")]
     pub queue: usize,
-    /// Requests under way to one receiver.
+    /// Maximum number of requests under way to one receiver.
     #[serde(deserialize_with = "ranged::<1, 256, _, _>")]
     pub parallel: usize,
-    /// How long a receiver may take to answer.
+    /// How long a receiver may take to respond.
     pub timeout: Period,
-    /// Bound of the first delay after a failure; it doubles with each further one.
+    /// Bound of the delay after the first failure. It doubles with each further failure.
     pub retry_first: Period,
-    /// The longest delay after a failure.
+    /// Maximum delay after a failure.
     pub retry_longest: Period,
-    /// An event that fails when it is older than this is given up.
+    /// Age from which an event that fails is dropped.
     pub retry_for: Period,
 }
 
-/// The shapes there are.
+/// Formats of events.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub enum WebhookShape {
-    /// Our own: JSON, signed as Standard Webhooks.
+    /// The format of hereabouts: JSON, signed as Standard Webhooks.
     Hereabouts,
     /// Tencent Chat's `State.StateChange`.
     Tencent,
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_refused() {
+    fn text_that_is_not_a_url_is_refused() {
         for text in ["here", "ftp://example.com/", "/in", &["http://a/"; 9].join(" ")] {
             let refusal = urls_of(text).expect_err(text);
             assert!(refusal.starts_with("webhook.urls") && refusal.contains("http or https"), "{refusal}");

@@ -1,4 +1,5 @@
-//! The connections of gRPC, no more than [`MAX_CONNECTIONS`] at once: further ones wait in the backlog until one closes.
+//! The connections of the gRPC server, at most [`MAX_CONNECTIONS`] at once. Further ones wait in the backlog of the
+//! listener until one closes.
 
 use std::io;
 use std::pin::Pin;
@@ -12,28 +13,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-/// Connections at once.
+/// Maximum number of open connections.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// A connection and its place among the many.
-pub struct Connection {
+/// An open connection. Holds one of the [`MAX_CONNECTIONS`] permits.
+pub struct GrpcConnection {
     stream: TcpStream,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// Every connection that comes, as far as there is a place for it.
-pub fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    stream::unfold((listener, places), async |(listener, places)| {
-        let place = places.clone().acquire_owned().await.ok()?;
+/// Accepts connections while there are permits.
+pub fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<GrpcConnection>> {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    stream::unfold((listener, permits), async |(listener, permits)| {
+        let permit = permits.clone().acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    // A connection without it is a slower one.
+                    // A connection works without the option, only slower.
                     let _slower = stream.set_nodelay(true);
-                    return Some((Ok(Connection { stream, _place: place }), (listener, places)));
+                    return Some((Ok(GrpcConnection { stream, _permit: permit }), (listener, permits)));
                 }
-                // Too many open files, or the peer went away: the listener itself is sound.
+                // Too many open files, or the peer closed first: the listener still works.
                 Err(error) => {
                     log::warn!("a gRPC connection could not be accepted: {error}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -43,7 +44,7 @@ pub fn accept(listener: TcpListener) -> impl Stream<Item = io::Result<Connection
     })
 }
 
-impl Connected for Connection {
+impl Connected for GrpcConnection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
@@ -51,7 +52,7 @@ impl Connected for Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for GrpcConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -61,7 +62,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for GrpcConnection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

@@ -1,4 +1,4 @@
-//! How calls fail: in the response, or, where the caller or the configuration wants that, as gRPC's own status.
+//! Errors of calls: in the response, or as gRPC's own status when the caller or the configuration asks for that.
 
 use prost::Message;
 use tonic::metadata::MetadataMap;
@@ -6,22 +6,22 @@ use tonic::{Code, Status};
 
 use super::proto;
 use crate::api::ApiError;
-use crate::api::users::Failure;
+use crate::api::users::ApiErrorBody;
 use crate::config::ErrorMode;
 
-/// What the call is to fail with.
-pub fn mode(metadata: &MetadataMap, configured: ErrorMode) -> ErrorMode {
-    let asked = metadata.get("x-centrifugo-error-mode").is_some_and(|mode| mode.as_bytes() == b"transport");
-    if asked { ErrorMode::Transport } else { configured }
+/// Returns how a call with this metadata fails.
+pub fn error_mode(metadata: &MetadataMap, configured: ErrorMode) -> ErrorMode {
+    let asks_for_status = metadata.get("x-centrifugo-error-mode").is_some_and(|mode| mode.as_bytes() == b"transport");
+    if asks_for_status { ErrorMode::Transport } else { configured }
 }
 
-/// The error for the response.
+/// Returns the error for a response.
 pub fn in_band(error: ApiError) -> proto::Error {
-    let Failure { code, message, detail: _ } = error.into();
+    let ApiErrorBody { code, message, detail: _ } = error.into();
     proto::Error { code, message: message.into() }
 }
 
-/// The error as a status, with the error of the response attached.
+/// Returns the error as a status. The error of the response is attached to it.
 pub fn status(error: proto::Error) -> Status {
     let code = match error.code {
         102 | 104 => Code::NotFound,
@@ -32,8 +32,8 @@ pub fn status(error: proto::Error) -> Status {
     };
     let value = error.encode_to_vec();
     let detail = Any { type_url: "type.googleapis.com/centrifugal.centrifugo.api.Error".into(), value };
-    let whole = RpcStatus { code: code.into(), message: error.message.clone(), details: vec![detail] };
-    Status::with_details(code, error.message, whole.encode_to_vec().into())
+    let details = RpcStatus { code: code.into(), message: error.message.clone(), details: vec![detail] };
+    Status::with_details(code, error.message, details.encode_to_vec().into())
 }
 
 /// `google.rpc.Status`.

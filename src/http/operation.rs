@@ -1,4 +1,4 @@
-//! What operators and load balancers look at: `/health`, `/ready`, `/metrics`.
+//! The endpoints for operators and load balancers: `/health`, `/ready`, `/metrics`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,31 +7,31 @@ use actix_web::{HttpResponse, web};
 
 use crate::metrics::Metrics;
 
-/// Whether the server takes new clients.
+/// Whether the server accepts new clients. Clones share one value.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Says so from here on.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Relaxed);
+    /// Sets whether the server accepts new clients.
+    pub fn set(&self, is_ready: bool) {
+        self.0.store(is_ready, Ordering::Relaxed);
     }
 
-    /// Whether it does.
+    /// Returns whether the server accepts new clients.
     pub fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Adds the routes.
+/// Adds the routes; `/metrics` only with metrics.
 pub fn configure(metrics: Option<Metrics>, readiness: Readiness) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.route("/health", web::get().to(async || HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))));
         config.route(
             "/ready",
             web::get().to(move || {
-                let ready = readiness.get();
-                async move { answer_ready(ready) }
+                let is_ready = readiness.get();
+                async move { ready_response(is_ready) }
             }),
         );
         if let Some(metrics) = metrics {
@@ -48,8 +48,8 @@ pub fn configure(metrics: Option<Metrics>, readiness: Readiness) -> impl FnOnce(
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-fn answer_ready(ready: bool) -> HttpResponse {
-    if ready {
+fn ready_response(is_ready: bool) -> HttpResponse {
+    if is_ready {
         HttpResponse::Ok().json(serde_json::json!({ "status": "ready" }))
     } else {
         HttpResponse::ServiceUnavailable().json(serde_json::json!({ "status": "draining" }))

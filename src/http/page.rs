@@ -1,10 +1,10 @@
-//! The demo page: the files of `static/`, embedded in the binary (read from the folder in debug builds).
+//! The demo page: the files of `static/`, embedded in the binary. Debug builds read them from the folder.
 
 use actix_web::http::header::{self, EntityTag, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::Embed;
 
-/// Only what is served here may run, and it may connect only here.
+/// The page runs only scripts of this server and connects only to this server.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'";
 
@@ -12,7 +12,7 @@ const CONTENT_SECURITY_POLICY: &str =
 #[folder = "static/"]
 struct Assets;
 
-/// Adds the routes: one for each file, and `/`.
+/// Adds the routes: one for each file, and `/` for `index.html`.
 pub fn configure(config: &mut web::ServiceConfig) {
     config.route("/", web::get().to(async |request| serve(&request, "index.html")));
     for path in Assets::iter() {
@@ -31,7 +31,7 @@ fn serve(request: &HttpRequest, path: &str) -> HttpResponse {
     let Some(file) = Assets::get(path) else { return HttpResponse::NotFound().finish() };
     let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = EntityTag::new_strong(hash);
-    if holds(request, &tag) {
+    if is_cached(request, &tag) {
         return HttpResponse::NotModified().insert_header(header::ETag(tag)).finish();
     }
     HttpResponse::Ok()
@@ -43,7 +43,8 @@ fn serve(request: &HttpRequest, path: &str) -> HttpResponse {
         .body(file.data.into_owned())
 }
 
-fn holds(request: &HttpRequest, tag: &EntityTag) -> bool {
+/// Returns whether the browser has this version of the file.
+fn is_cached(request: &HttpRequest, tag: &EntityTag) -> bool {
     match header::Header::parse(request) {
         Ok(IfNoneMatch::Any) => true,
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|held| held.weak_eq(tag)),

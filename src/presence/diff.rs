@@ -112,11 +112,7 @@ impl Snapshot {
 
     /// Returns the general status over all connections.
     pub fn general_status(&self) -> GeneralStatus {
-        match self.own.exit {
-            _ if !self.presences.is_empty() => GeneralStatus::Online,
-            Some(Exit::Lost) => GeneralStatus::Offline,
-            Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,
-        }
+        if self.presences.is_empty() { GeneralStatus::of_absent(self.own.exit) } else { GeneralStatus::Online }
     }
 
     /// Returns whether the user is online or has ever been.

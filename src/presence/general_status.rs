@@ -12,6 +12,17 @@ pub enum GeneralStatus {
     Unlogined,
 }
 
+impl GeneralStatus {
+    /// Returns the status of a user without a visible connection, by how its last visible one ended. `None` means that it
+    /// never had one.
+    pub fn of_absent(exit: Option<Exit>) -> Self {
+        match exit {
+            Some(Exit::Lost) => Self::Offline,
+            Some(Exit::LoggedOut) | None => Self::Unlogined,
+        }
+    }
+}
+
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

@@ -392,11 +392,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
 
     /// Returns the general status. An invisible user has that of an absent one.
     pub fn general_status(&self) -> GeneralStatus {
-        match self.own.exit {
-            _ if self.is_visible() => GeneralStatus::Online,
-            Some(Exit::Lost) => GeneralStatus::Offline,
-            Some(Exit::LoggedOut) | None => GeneralStatus::Unlogined,
-        }
+        if self.is_visible() { GeneralStatus::Online } else { GeneralStatus::of_absent(self.own.exit) }
     }
 
     /// Returns whether the user has no connection and no follower on this node, and nothing lingers.

@@ -1,4 +1,4 @@
-//! What is told: somebody came, or went.
+//! The events of which webhooks tell: a connection of a user opened or closed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use uuid::Uuid;
 use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 
-/// One connection of a user came or went.
+/// One connection of a user opened or closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateChange {
-    /// Whose it is; changes of one user are told in the order in which they were offered.
+    /// The user. Receivers get the changes of one user in the order in which they were offered.
     pub user: UserId,
-    /// The user's id as its own world writes it.
+    /// The user's id as its own dialect writes it.
     pub account: Arc<str>,
     /// What happened.
     pub transition: Transition,
-    /// What the client says it runs on, like `Web`; empty where it says nothing.
+    /// Platform that the client names, like `Web`. Empty when it names none.
     pub platform: Arc<str>,
-    /// Where the client is, as far as is known.
+    /// IP address of the client, if known.
     pub client_ip: Option<IpAddr>,
     /// When it happened, by the time of day.
     pub at: Timestamp,
@@ -39,17 +39,18 @@ pub enum Transition {
 /// How a connection was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// The line closed.
+    /// The connection closed.
     LinkClosed,
-    /// Nothing was heard for too long.
+    /// The client was silent for too long.
     TimedOut,
 }
 
-/// A change on its way. The id stays the same however often it is tried, so that receivers can know it again.
+/// A change on its way to a receiver. The id is the same for every attempt, so that receivers can recognise
+/// repetitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Names the event.
+pub struct WebhookEvent {
+    /// Id of the event.
     pub id: Uuid,
-    /// What is told.
+    /// The change.
     pub change: StateChange,
 }

@@ -1,148 +1,163 @@
-//! What waits for one receiver. Pure: it is told the time and what became of each attempt, and says what to do next.
+//! The queue of events for one receiver. Pure: it takes the time and the outcome of each attempt, and returns what to
+//! do next.
 //!
-//! * The events of one user form a lane: one is under way at a time, and none overtakes another.
-//! * A loss waits for the grace first. A login of the same user on the same platform within it undoes both.
-//! * While the receiver fails, one request is under way at a time, after a random delay whose bound doubles (full
-//!   jitter); an event that failed waits by its own count of failures, so that one that is never taken holds up nobody
-//!   but its user.
-//! * When full, the oldest event that waits is dropped: what is newer says more about the present.
+//! * The events of one user form a queue of their own: one is under way at a time, and none overtakes another.
+//! * A lost connection waits for the grace period first. A login of the same user on the same platform within it
+//! removes
+//!   both.
+//! * While the receiver fails, one request is under way at a time, after a random delay with a bound that doubles (full
+//!   jitter). An event that failed waits by its own count of failures, so that an event that the receiver never takes
+//!   delays only the events of its user.
+//! * When the queue is full, the oldest waiting event is dropped: newer events say more about the present.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::change::{Event, Transition};
+use super::change::{Transition, WebhookEvent};
 use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 
-/// What a queue goes by.
+/// Limits and delays of a queue.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// Events that may be held, those under way included.
-    pub bound: usize,
-    /// How long a loss waits for a login.
+pub struct DeliveryRules {
+    /// Maximum number of events, including those under way.
+    pub max_events: usize,
+    /// How long a lost connection waits for a login.
     pub grace: Duration,
-    /// Requests under way while all is well.
-    pub parallel: usize,
+    /// Maximum number of requests under way while the receiver works.
+    pub max_parallel: usize,
     /// Bound of the delay after the first failure.
     pub first_delay: Duration,
     /// Bound of every delay.
-    pub longest_delay: Duration,
-    /// Age from which a failed event is given up.
-    pub give_up: Duration,
+    pub max_delay: Duration,
+    /// Age at which a failed event is dropped.
+    pub max_age: Duration,
 }
 
 /// Events for one receiver.
 #[derive(Debug)]
-pub struct Queue {
-    rules: Rules,
+pub struct WebhookQueue {
+    rules: DeliveryRules,
     /// Users with an event that waits or is under way.
-    lanes: HashMap<UserId, UserQueue>,
-    /// Everything that waits, oldest first: what goes when the queue is full.
+    users: HashMap<UserId, UserQueue>,
+    /// Everything that waits, oldest first: the order in which a full queue drops events.
     ages: BTreeMap<u64, UserId>,
-    /// The first event of each lane that has none under way, by when it may be sent.
-    due: BTreeSet<(Timestamp, u64, UserId)>,
+    /// The first event of each user without one under way, by the time from which it may be sent.
+    ready: BTreeSet<(Timestamp, u64, UserId)>,
     /// Numbers events in the order in which they were offered.
     next_number: u64,
+    /// Number of events under way.
     under_way: usize,
     /// Failures since the last success.
     failures: u32,
-    /// Nothing is sent before, because the receiver fails.
-    quiet_until: Timestamp,
+    /// Nothing is sent before this time, because the receiver fails.
+    paused_until: Timestamp,
 }
 
+/// Events of one user.
 #[derive(Debug, Default)]
 struct UserQueue {
-    waiting: VecDeque<Waiting>,
-    under_way: bool,
+    waiting: VecDeque<QueuedEvent>,
+    is_under_way: bool,
 }
 
+/// An event that waits.
 #[derive(Debug)]
-struct Waiting {
+struct QueuedEvent {
     number: u64,
-    event: Arc<Event>,
+    event: Arc<WebhookEvent>,
     offered: Timestamp,
-    /// Not sent before.
+    /// Time from which it may be sent.
     ready: Timestamp,
     attempts: u32,
 }
 
-/// What became of an offer.
+/// Outcome of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offered {
-    /// It waits.
+pub enum OfferResult {
+    /// The event waits.
     Queued,
-    /// It waits, and the oldest went for it.
+    /// The event waits, and the oldest event was dropped for it.
     Displaced,
-    /// It takes back a loss that nobody has heard of; neither is told.
+    /// The event is a login that cancels a lost connection in its grace period. Neither is sent.
     Undone,
 }
 
 /// What to do next.
 #[derive(Debug)]
-pub enum Step {
-    /// Send this, and [`Queue::settle`] it.
-    Send(Delivery),
-    /// Ask again then, or when anything else happens.
+pub enum QueueAction {
+    /// Send the event, then call [`WebhookQueue::settle`].
+    Send(Attempt),
+    /// Call [`WebhookQueue::next`] again at this time, or after an offer or an outcome.
     WaitUntil(Timestamp),
-    /// Ask again when anything happens.
+    /// Call [`WebhookQueue::next`] again after an offer or an outcome.
     Wait,
 }
 
-/// An event to be sent.
+/// An attempt to deliver an event.
 #[derive(Debug)]
-pub struct Delivery {
-    /// What to send.
-    pub event: Arc<Event>,
+pub struct Attempt {
+    /// The event to send.
+    pub event: Arc<WebhookEvent>,
     number: u64,
     offered: Timestamp,
     attempts: u32,
 }
 
-/// What became of a delivery.
+/// How a receiver responded to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// The receiver has it.
+pub enum PostOutcome {
+    /// It accepted the event.
+    Accepted,
+    /// It did not, or could not be reached.
+    Failed,
+}
+
+/// What became of the event after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// The receiver has the event.
     Sent,
-    /// It waits for another attempt.
+    /// The event waits for another attempt.
     Waits,
-    /// It is given up.
+    /// The event is too old for another attempt and was dropped.
     Dead,
 }
 
-impl Queue {
+impl WebhookQueue {
     /// An empty queue.
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: DeliveryRules) -> Self {
         Self {
             rules,
-            lanes: HashMap::new(),
+            users: HashMap::new(),
             ages: BTreeMap::new(),
-            due: BTreeSet::new(),
+            ready: BTreeSet::new(),
             next_number: 0,
             under_way: 0,
             failures: 0,
-            quiet_until: Timestamp::default(),
+            paused_until: Timestamp::default(),
         }
     }
 
-    /// Events held, those under way included.
-    pub fn held(&self) -> usize {
+    /// Returns the number of events, including those under way.
+    pub fn event_count(&self) -> usize {
         self.ages.len() + self.under_way
     }
 
-    /// Failures since the last success.
+    /// Returns the number of failures since the last success.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Takes an event in.
-    pub fn offer(&mut self, event: Arc<Event>, now: Timestamp) -> Offered {
+    /// Adds an event. A full queue drops its oldest waiting event, or the offered one when every event is under way.
+    pub fn offer(&mut self, event: Arc<WebhookEvent>, now: Timestamp) -> OfferResult {
         if event.change.transition == Transition::Login && self.undo_loss(&event, now) {
-            return Offered::Undone;
+            return OfferResult::Undone;
         }
-        let full = self.held() >= self.rules.bound;
-        if full && !self.drop_oldest() {
-            return Offered::Displaced;
+        let is_full = self.event_count() >= self.rules.max_events;
+        if is_full && !self.drop_oldest() {
+            return OfferResult::Displaced;
         }
         let ready = match event.change.transition {
             Transition::Disconnect(_) => now + self.rules.grace,
@@ -151,126 +166,128 @@ impl Queue {
         let user = event.change.user;
         let number = self.next_number;
         self.next_number += 1;
-        self.change_lane(user, |lane| {
-            lane.waiting.push_back(Waiting { number, event, offered: now, ready, attempts: 0 });
+        self.change_user(user, |queue| {
+            queue.waiting.push_back(QueuedEvent { number, event, offered: now, ready, attempts: 0 });
         });
         self.ages.insert(number, user);
-        if full { Offered::Displaced } else { Offered::Queued }
+        if is_full { OfferResult::Displaced } else { OfferResult::Queued }
     }
 
-    /// What to do at this time.
-    pub fn next(&mut self, now: Timestamp) -> Step {
-        let places = if self.failures == 0 { self.rules.parallel } else { 1 };
-        if self.under_way >= places {
-            return Step::Wait;
+    /// Returns what to do at this time.
+    pub fn next(&mut self, now: Timestamp) -> QueueAction {
+        let max_under_way = if self.failures == 0 { self.rules.max_parallel } else { 1 };
+        if self.under_way >= max_under_way {
+            return QueueAction::Wait;
         }
-        let Some(&(ready, _, user)) = self.due.first() else { return Step::Wait };
-        let at = ready.max(self.quiet_until);
+        let Some(&(ready, _, user)) = self.ready.first() else { return QueueAction::Wait };
+        let at = ready.max(self.paused_until);
         if at > now {
-            return Step::WaitUntil(at);
+            return QueueAction::WaitUntil(at);
         }
-        let first = self.change_lane(user, |lane| {
-            lane.under_way = true;
-            lane.waiting.pop_front().expect("a lane that is due has an event")
+        let first = self.change_user(user, |queue| {
+            queue.is_under_way = true;
+            queue.waiting.pop_front().expect("a user that is ready has an event")
         });
         self.under_way += 1;
         self.ages.remove(&first.number);
-        let Waiting { number, event, offered, attempts, .. } = first;
-        Step::Send(Delivery { event, number, offered, attempts })
+        let QueuedEvent { number, event, offered, attempts, .. } = first;
+        QueueAction::Send(Attempt { event, number, offered, attempts })
     }
 
-    /// Takes back what was to be sent. `random` is from 0 to 1 and spreads the next attempt.
-    pub fn settle(&mut self, delivery: Delivery, sent: bool, now: Timestamp, random: f64) -> Settled {
-        let Delivery { event, number, offered, attempts } = delivery;
+    /// Ends an attempt. `random` is from 0 to 1 and spreads the next attempt.
+    pub fn settle(&mut self, attempt: Attempt, outcome: PostOutcome, now: Timestamp, random: f64) -> AttemptResult {
+        let Attempt { event, number, offered, attempts } = attempt;
         let user = event.change.user;
         self.under_way -= 1;
-        if sent {
-            self.failures = 0;
-            self.quiet_until = Timestamp::default();
-        } else {
-            self.quiet_until = now + self.delay(self.failures).mul_f64(random);
-            self.failures = self.failures.saturating_add(1);
-        }
-        let settled = match sent {
-            true => Settled::Sent,
-            false if now.since(offered) >= self.rules.give_up => Settled::Dead,
-            false => Settled::Waits,
+        let result = match outcome {
+            PostOutcome::Accepted => {
+                self.failures = 0;
+                self.paused_until = Timestamp::default();
+                AttemptResult::Sent
+            }
+            PostOutcome::Failed => {
+                self.paused_until = now + self.delay(self.failures).mul_f64(random);
+                self.failures = self.failures.saturating_add(1);
+                if now.since(offered) >= self.rules.max_age { AttemptResult::Dead } else { AttemptResult::Waits }
+            }
         };
         let ready = now + self.delay(attempts).mul_f64(random);
-        self.change_lane(user, |lane| {
-            lane.under_way = false;
-            if settled == Settled::Waits {
+        self.change_user(user, |queue| {
+            queue.is_under_way = false;
+            if result == AttemptResult::Waits {
                 let attempts = attempts.saturating_add(1);
-                lane.waiting.push_front(Waiting { number, event, offered, ready, attempts });
+                queue.waiting.push_front(QueuedEvent { number, event, offered, ready, attempts });
             }
         });
-        if settled == Settled::Waits {
+        if result == AttemptResult::Waits {
             self.ages.insert(number, user);
         }
-        settled
+        result
     }
 
-    /// No event waits any longer for a grace or after a failure: the server stops.
-    pub fn hurry(&mut self, now: Timestamp) {
+    /// Ends every wait for a grace period or after a failure, because the server stops.
+    pub fn flush(&mut self, now: Timestamp) {
         self.rules.grace = Duration::ZERO;
-        self.quiet_until = now;
-        let users: Vec<UserId> = self.lanes.keys().copied().collect();
+        self.paused_until = now;
+        let users: Vec<UserId> = self.users.keys().copied().collect();
         for user in users {
-            self.change_lane(user, |lane| {
-                for waiting in &mut lane.waiting {
-                    waiting.ready = waiting.ready.min(now);
+            self.change_user(user, |queue| {
+                for queued in &mut queue.waiting {
+                    queued.ready = queued.ready.min(now);
                 }
             });
         }
     }
 
-    /// The bound of the delay after this many earlier failures.
+    /// Returns the bound of the delay after this many earlier failures.
     fn delay(&self, failures: u32) -> Duration {
         let doubled = 2_u32.checked_pow(failures).and_then(|factor| self.rules.first_delay.checked_mul(factor));
-        doubled.map_or(self.rules.longest_delay, |delay| delay.min(self.rules.longest_delay))
+        doubled.map_or(self.rules.max_delay, |delay| delay.min(self.rules.max_delay))
     }
 
-    /// Takes back the latest loss of the same user and platform that is still in its grace, if there is one.
-    fn undo_loss(&mut self, login: &Event, now: Timestamp) -> bool {
+    /// Removes the latest lost connection of the same user and platform that is still in its grace period. Returns
+    /// whether there was one.
+    fn undo_loss(&mut self, login: &WebhookEvent, now: Timestamp) -> bool {
         let user = login.change.user;
-        let Some(lane) = self.lanes.get(&user) else { return false };
-        let of_same = |waiting: &Waiting| match waiting.event.change.transition {
-            Transition::Disconnect(_) => waiting.event.change.platform == login.change.platform,
+        let Some(queue) = self.users.get(&user) else { return false };
+        let is_same_loss = |queued: &QueuedEvent| match queued.event.change.transition {
+            Transition::Disconnect(_) => queued.event.change.platform == login.change.platform,
             Transition::Login | Transition::Logout => false,
         };
-        let held = |waiting: &Waiting| waiting.attempts == 0 && waiting.ready > now;
-        let Some(at) = lane.waiting.iter().rposition(|waiting| of_same(waiting) && held(waiting)) else { return false };
-        let number = lane.waiting[at].number;
-        self.change_lane(user, |lane| lane.waiting.remove(at));
+        let is_in_grace = |queued: &QueuedEvent| queued.attempts == 0 && queued.ready > now;
+        let undone = |queued: &QueuedEvent| is_same_loss(queued) && is_in_grace(queued);
+        let Some(at) = queue.waiting.iter().rposition(undone) else { return false };
+        let number = queue.waiting[at].number;
+        self.change_user(user, |queue| queue.waiting.remove(at));
         self.ages.remove(&number);
         true
     }
 
-    /// Makes room; `false` when everything is under way.
+    /// Drops the oldest waiting event. Returns `false` when every event is under way.
     fn drop_oldest(&mut self) -> bool {
         let Some((number, user)) = self.ages.pop_first() else { return false };
-        self.change_lane(user, |lane| {
-            let at = lane.waiting.iter().position(|waiting| waiting.number == number);
-            lane.waiting.remove(at.expect("what has an age waits in its lane"))
+        self.change_user(user, |queue| {
+            let at = queue.waiting.iter().position(|queued| queued.number == number);
+            queue.waiting.remove(at.expect("an event with an age waits in the queue of its user"))
         });
         true
     }
 
-    /// The only way to touch a lane: keeps `due` true, and forgets lanes that are empty.
-    fn change_lane<R>(&mut self, user: UserId, change: impl FnOnce(&mut UserQueue) -> R) -> R {
-        let lane = self.lanes.entry(user).or_default();
-        let before = lane.due();
-        let result = change(lane);
-        let after = lane.due();
-        if !lane.under_way && lane.waiting.is_empty() {
-            self.lanes.remove(&user);
+    /// Changes the queue of a user. Every change goes through here: it keeps `ready` in step and removes empty queues.
+    fn change_user<R>(&mut self, user: UserId, change: impl FnOnce(&mut UserQueue) -> R) -> R {
+        let queue = self.users.entry(user).or_default();
+        let before = queue.first_ready();
+        let result = change(queue);
+        let after = queue.first_ready();
+        if !queue.is_under_way && queue.waiting.is_empty() {
+            self.users.remove(&user);
         }
         if before != after {
             if let Some((ready, number)) = before {
-                self.due.remove(&(ready, number, user));
+                self.ready.remove(&(ready, number, user));
             }
             if let Some((ready, number)) = after {
-                self.due.insert((ready, number, user));
+                self.ready.insert((ready, number, user));
             }
         }
         result
@@ -278,8 +295,8 @@ impl Queue {
 }
 
 impl UserQueue {
-    /// When its first event may be sent, and which it is; none while one is under way.
-    fn due(&self) -> Option<(Timestamp, u64)> {
-        self.waiting.front().filter(|_| !self.under_way).map(|first| (first.ready, first.number))
+    /// Returns when the first event may be sent, and its number. `None` means that one is under way or none waits.
+    fn first_ready(&self) -> Option<(Timestamp, u64)> {
+        self.waiting.front().filter(|_| !self.is_under_way).map(|first| (first.ready, first.number))
     }
 }

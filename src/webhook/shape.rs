@@ -1,8 +1,9 @@
-//! What an event looks like to a receiver, and how it is signed.
+//! Formats events for receivers and signs them.
 //!
-//! Both shapes carry the headers of Standard Webhooks (standardwebhooks.com): `webhook-id` (the same for every attempt),
+//! Both shapes carry the headers of Standard Webhooks (standardwebhooks.com): `webhook-id` (the same for every
+//! attempt),
 //! `webhook-timestamp` (Unix seconds of the attempt) and, with a key, `webhook-signature`: `v1,` and the base64 of
-//! HMAC-SHA256 over `id.timestamp.body`. The key is the text of `webhook.secret_key` as it is.
+//! HMAC-SHA256 over `id.timestamp.body`. The key is the text of `webhook.secret_key` without decoding.
 
 use awc::http::Uri;
 use aws_lc_rs::hmac;
@@ -10,36 +11,36 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::change::{Event, Loss, StateChange, Transition};
+use super::change::{Loss, StateChange, Transition, WebhookEvent};
 use crate::config::WebhookShape;
 use crate::config::value::Secret;
 use crate::presence::time::Timestamp;
 
-/// Writes events for one receiver.
+/// Formats the requests to one receiver.
 #[derive(Debug)]
-pub struct Writer {
-    /// Where to.
+pub struct RequestWriter {
+    /// URL of the receiver.
     pub url: Uri,
-    /// In which shape.
+    /// Format of the body and the query.
     pub shape: WebhookShape,
-    /// What signs; none leaves events unsigned.
+    /// Signs events. `None` leaves them unsigned.
     pub key: Option<Secret>,
-    /// Tencent's number of the app.
+    /// SDKAppID, for Tencent's format.
     pub sdk_app_id: u64,
 }
 
-/// A request, ready to be sent.
+/// A complete request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedRequest {
-    /// Where to, the query included.
+    /// The URL with its query.
     pub url: String,
-    /// Besides `content-type: application/json`.
+    /// Headers in addition to `content-type: application/json`.
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: String,
 }
 
-/// An event in our own shape.
+/// An event in the format of hereabouts.
 #[derive(Serialize)]
 struct OwnBody<'a> {
     id: String,
@@ -58,7 +59,7 @@ struct OwnData<'a> {
     client_ip: Option<String>,
 }
 
-/// An event in Tencent's shape (its documentation of the state-change callback).
+/// An event in Tencent's format (its documentation of the state-change callback).
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct TencentBody<'a> {
@@ -78,9 +79,9 @@ struct TencentInfo<'a> {
 
 const TENCENT_COMMAND: &str = "State.StateChange";
 
-impl Writer {
-    /// The request that tells of an event at this time of day.
-    pub fn write(&self, event: &Event, time_of_day: Timestamp) -> SignedRequest {
+impl RequestWriter {
+    /// Returns the request for one attempt to deliver an event, at this time of day.
+    pub fn write(&self, event: &WebhookEvent, time_of_day: Timestamp) -> SignedRequest {
         let (url, body) = match self.shape {
             WebhookShape::Hereabouts => (self.url.to_string(), own_body(event)),
             WebhookShape::Tencent => (self.tencent_url(&event.change), tencent_body(&event.change)),
@@ -109,7 +110,7 @@ impl Writer {
     }
 }
 
-fn own_body(event: &Event) -> String {
+fn own_body(event: &WebhookEvent) -> String {
     let change = &event.change;
     let (kind, reason) = match change.transition {
         Transition::Login => ("user.login", "register"),

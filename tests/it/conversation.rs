@@ -132,7 +132,7 @@ async fn a_user_is_followed_by_name() {
     let key = LoginKey::Custom("custom-bob".into());
     let username = hereabouts::presence::id::Username::new("bob").unwrap();
     let account = Account { id: user("bob"), ..Account::new(username, key, None, world.clock.now()) };
-    world.parts.store.create(account).await.unwrap();
+    world.parts.stores.accounts.create(account).await.unwrap();
     let mut alice = world.hidden("alice").await;
     let mut bob = world.online("bob").await;
     let ask = json!({"status_follow": {"user_ids": [bob.id()], "usernames": ["bob", "nobody", "BOB"]}});

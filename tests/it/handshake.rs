@@ -81,7 +81,7 @@ async fn an_authorization_header_wins_over_the_query() {
 async fn a_revoked_token_is_refused() {
     let world = World::start();
     let token = world.token("alice");
-    let auth = &world.parts.served.nakama.auth;
+    let auth = &world.parts.endpoints.nakama.auth;
     auth.revoke_session(&auth.verify_session(&token).unwrap()).unwrap();
     assert_eq!(handshake(&world, &format!("/ws?token={token}"), None).await.0, 401);
 }

@@ -47,7 +47,7 @@ async fn health_and_readiness_are_told_apart() {
     let world = World::start();
     assert_eq!(world.server.get("/health").send().await.unwrap().status(), 200);
     assert_eq!(world.server.get("/ready").send().await.unwrap().status(), 503, "not told to serve yet");
-    world.parts.served.readiness.set(true);
+    world.parts.endpoints.readiness.set(true);
     assert_eq!(world.server.get("/ready").send().await.unwrap().status(), 200);
 }
 

@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use awc::BoxedSocket;
 use awc::ws::{self, Codec, Frame, Message};
 use futures_util::{SinkExt, StreamExt};
-use hereabouts::app::Parts;
+use hereabouts::app::Components;
 use hereabouts::auth::token::Vars;
 use hereabouts::clock::Clock;
 use hereabouts::config::{Config, Overrides, StoreKind, load};
@@ -25,7 +25,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct World {
     pub server: actix_test::TestServer,
     pub clock: Clock,
-    pub parts: Parts,
+    pub parts: Components,
 }
 
 /// The configuration of a test: defaults, accounts in memory.
@@ -54,8 +54,8 @@ impl World {
 
     /// Where this one is told who comes and goes.
     pub fn of(config: &Config, clock: Clock, connection_listener: Option<Arc<dyn ConnectionListener>>) -> Self {
-        let parts = Parts::assemble_with(config, &clock, connection_listener).unwrap();
-        let served = parts.served.clone();
+        let parts = Components::assemble_with(config, &clock, connection_listener).unwrap();
+        let served = parts.endpoints.clone();
         let server = actix_test::start(move || {
             let served = served.clone();
             App::new().configure(move |config| served.configure(config))
@@ -85,7 +85,7 @@ impl World {
 
     /// A session token of this name, as a login would give it.
     pub fn token(&self, name: &str) -> String {
-        self.parts.served.nakama.auth.issue(user(name), &Username::new(name).unwrap(), Vars::new()).session
+        self.parts.endpoints.nakama.auth.issue(user(name), &Username::new(name).unwrap(), Vars::new()).session
     }
 
     /// A connection that is visible from the start, once it has heard of itself.

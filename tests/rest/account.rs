@@ -47,7 +47,7 @@ async fn an_account_shows_what_is_set_and_nothing_else() {
 async fn a_token_of_nobody_finds_no_account() {
     let world = World::start();
     let name = Username::new("ghost").unwrap();
-    let token = world.parts.served.nakama.auth.issue(UserId::random(), &name, Vars::new()).session;
+    let token = world.parts.endpoints.nakama.auth.issue(UserId::random(), &name, Vars::new()).session;
     world.get("/v2/account").bearer(&token).fails(404, 5, "Account not found.").await;
     update(&world, &token, json!({"location": "here"})).fails(404, 5, "Account not found.").await;
 }

@@ -189,7 +189,7 @@ async fn a_disabled_account_is_kept_out() {
     let world = World::start();
     let name = Username::new("mallory").unwrap();
     let account = Account::new(name, LoginKey::Custom("custom-mallory".into()), None, world.clock.now());
-    world.parts.store.create(Account { disabled: true, ..account }).await.unwrap();
+    world.parts.stores.accounts.create(Account { disabled: true, ..account }).await.unwrap();
     let asking = world.post(CUSTOM).key().json(json!({"id": "custom-mallory"}));
     asking.fails(403, 7, "User account banned.").await;
 }

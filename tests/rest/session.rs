@@ -51,7 +51,7 @@ async fn what_is_no_refresh_token_is_refused() {
     refresh("x").fails(401, 16, invalid).await;
     refresh(&text(&session, "token")).fails(401, 16, invalid).await;
     let name = Username::new("ghost").unwrap();
-    let ghost = world.parts.served.nakama.auth.issue(UserId::random(), &name, Vars::new());
+    let ghost = world.parts.endpoints.nakama.auth.issue(UserId::random(), &name, Vars::new());
     refresh(&ghost.refresh).fails(404, 5, "User account not found.").await;
     world.clock.advance(Duration::from_secs(24 * 3600));
     refresh(&text(&session, "refresh_token")).fails(401, 16, invalid).await;
@@ -121,7 +121,7 @@ async fn a_logout_is_all_or_none_and_a_disabled_account_is_not_refreshed() {
     let name = Username::new("mallory").unwrap();
     let account = Account::new(name.clone(), LoginKey::Custom("custom-2".into()), None, world.clock.now());
     let mallory = account.id;
-    world.parts.store.create(Account { disabled: true, ..account }).await.unwrap();
-    let tokens = world.parts.served.nakama.auth.issue(mallory, &name, Vars::new());
+    world.parts.stores.accounts.create(Account { disabled: true, ..account }).await.unwrap();
+    let tokens = world.parts.endpoints.nakama.auth.issue(mallory, &name, Vars::new());
     world.post(REFRESH).key().json(json!({"token": tokens.refresh})).fails(403, 7, "User account banned.").await;
 }

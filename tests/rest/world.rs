@@ -8,7 +8,7 @@ use actix_web::http::header::HeaderMap;
 use awc::ClientRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hereabouts::app::Parts;
+use hereabouts::app::Components;
 use hereabouts::clock::Clock;
 use hereabouts::config::{Config, Overrides, StoreKind, load};
 use hereabouts::presence::time::Timestamp;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 pub struct World {
     pub server: actix_test::TestServer,
     pub clock: Clock,
-    pub parts: Parts,
+    pub parts: Components,
 }
 
 impl World {
@@ -31,8 +31,8 @@ impl World {
         config.engine.shards = 1;
         change(&mut config);
         let clock = Clock::manual(Timestamp::from_secs(1_795_220_273));
-        let parts = Parts::assemble(&config, &clock).unwrap();
-        let served = parts.served.clone();
+        let parts = Components::assemble(&config, &clock).unwrap();
+        let served = parts.endpoints.clone();
         let server = actix_test::start(move || {
             let served = served.clone();
             App::new().configure(move |config| served.configure(config))

@@ -1,37 +1,34 @@
-//! Many calls in one request.
+//! Several calls in one request.
 
 use futures_util::{StreamExt, stream};
 
-use super::{Command, Reply, Users};
-use crate::api::ApiError;
-
-/// The most calls in one request.
+/// Maximum number of calls in one request.
 pub const MAX_BATCH_COMMANDS: usize = 1024;
 
-/// Calls of one batch that are under way at once at most.
-const AT_ONCE: usize = 32;
+/// Maximum number of calls of one parallel batch that run at the same time.
+const MAX_PARALLEL_CALLS: usize = 32;
 
-/// In which order the calls of a batch are carried out; they are answered in their own order either way.
+/// Whether the calls of a batch run in sequence. The replies are in the order of the calls in both modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchMode {
-    /// Each after the one before it.
+    /// Each call starts after the one before it has ended.
     Sequential,
-    /// Some at once.
+    /// Up to 32 calls run at the same time.
     Parallel,
 }
 
-impl Users {
-    /// Carries out each call, whatever becomes of the others. One that could not be read keeps its error.
-    pub async fn batch(
-        &self,
-        commands: Vec<Result<Command, ApiError>>,
-        order: BatchMode,
-    ) -> Vec<Result<Reply, ApiError>> {
-        let calls = commands.into_iter().map(|command| async { self.call(command?).await });
-        let at_once = match order {
-            BatchMode::Sequential => 1,
-            BatchMode::Parallel => AT_ONCE,
+impl BatchMode {
+    /// Returns the mode that a request's field `parallel` asks for.
+    pub fn from_parallel(parallel: bool) -> Self {
+        if parallel { Self::Parallel } else { Self::Sequential }
+    }
+
+    /// Runs every call to its end, whatever the others return.
+    pub async fn run<T>(self, calls: impl IntoIterator<Item: Future<Output = T>>) -> Vec<T> {
+        let limit = match self {
+            Self::Sequential => 1,
+            Self::Parallel => MAX_PARALLEL_CALLS,
         };
-        stream::iter(calls).buffered(at_once).collect().await
+        stream::iter(calls).buffered(limit).collect().await
     }
 }

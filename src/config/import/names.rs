@@ -1,10 +1,10 @@
-//! Which setting is which: version 5 of Centrifugo, version 6, and here.
+//! Names of settings in version 5 of Centrifugo, in version 6, and in hereabouts.
 
 use serde_json::Value;
 
 use crate::config::DEFAULT_FILE;
 
-/// Names of version 5 that version 6 has elsewhere.
+/// Names of version 5, and their names in version 6.
 const MOVED: &[(&str, &str)] = &[
     ("address", "http_server.address"),
     ("port", "http_server.port"),
@@ -26,7 +26,7 @@ const MOVED: &[(&str, &str)] = &[
     ("global_presence_ttl", "engine.redis.presence_ttl"),
 ];
 
-/// Beginnings of version 5 and what version 6 has in their place.
+/// Prefixes of version 5, and their sections in version 6.
 const SECTIONS: &[(&str, &str)] = &[
     ("token_", "client.token."),
     ("client_", "client."),
@@ -37,7 +37,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("admin_", "admin."),
 ];
 
-/// Settings of version 6 that are called otherwise here.
+/// Names of version 6, and the different names of hereabouts.
 const RENAMED: &[(&str, &str)] = &[
     ("client.presence_update_interval", "user_status.presence_update_interval"),
     ("shutdown.timeout", "server.drain_timeout"),
@@ -45,22 +45,22 @@ const RENAMED: &[(&str, &str)] = &[
     ("swagger.enabled", "http_api.swagger"),
 ];
 
-/// What is not here, and why.
+/// Prefixes of settings that hereabouts does not have, with the reason.
 const ABSENT: &[(&str, &str)] = &[
-    ("user_status.redis", "user statuses are kept in the server's own store"),
-    ("user_status.use_redis", "user statuses are kept in the server's own store"),
-    ("engine.", "the server keeps everything itself"),
-    ("redis", "the server keeps everything itself"),
+    ("user_status.redis", "user statuses are stored in the server's own store"),
+    ("user_status.use_redis", "user statuses are stored in the server's own store"),
+    ("engine.", "the server stores everything itself"),
+    ("redis", "the server stores everything itself"),
     ("health.", "/health is always served"),
     ("http_server.internal", "everything is served on one address"),
     ("http_api.insecure", "the server API is not served without a key"),
     ("admin.", "there is no admin page yet"),
 ];
 
-/// Sections whose settings are under `centrifugo.` here.
+/// Sections of version 6 that are under `centrifugo.` in hereabouts.
 const DIALECT: [&str; 2] = ["client.", "websocket."];
 
-/// The name of version 6.
+/// Returns the name of version 6.
 pub fn nested(key: &str) -> String {
     if let Some((_, nested)) = MOVED.iter().find(|(flat, _)| *flat == key) {
         return (*nested).to_owned();
@@ -69,7 +69,7 @@ pub fn nested(key: &str) -> String {
     section.map_or_else(|| key.to_owned(), |(nested, rest)| format!("{nested}{rest}"))
 }
 
-/// The name here, or why there is none.
+/// Returns the name in hereabouts, or the reason why there is none.
 pub fn ours(nested: &str) -> Result<String, &'static str> {
     if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == nested) {
         return Ok((*ours).to_owned());
@@ -82,10 +82,10 @@ pub fn ours(nested: &str) -> Result<String, &'static str> {
     } else {
         nested.to_owned()
     };
-    if default_of(&ours).is_some() { Ok(ours) } else { Err("there is no such setting here") }
+    if default_of(&ours).is_some() { Ok(ours) } else { Err("this server has no such setting") }
 }
 
-/// The default of a setting as `default.toml` writes it.
+/// Returns the default of a setting as `default.toml` writes it.
 fn default_of(name: &str) -> Option<&'static str> {
     let (section, key) = name.rsplit_once('.')?;
     let heading = format!("[{section}]");
@@ -94,7 +94,7 @@ fn default_of(name: &str) -> Option<&'static str> {
     own.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "))
 }
 
-/// Go writes half a minute as `0.5m`, and sometimes a duration of nothing as `0`: fractions become milliseconds.
+/// Converts a duration with a fraction, like Go's `0.5m`, to milliseconds.
 pub fn duration(target: &str, value: Value) -> Value {
     let is_duration = default_of(target).is_some_and(|text| humantime::parse_duration(text.trim_matches('"')).is_ok());
     match &value {
@@ -107,7 +107,7 @@ pub fn duration(target: &str, value: Value) -> Value {
     }
 }
 
-/// A duration as Go writes it, like `1h30.5m`, in milliseconds.
+/// Parses a duration in Go's form, like `1h30.5m`, to milliseconds.
 fn go_millis(text: &str) -> Option<u64> {
     let (mut rest, mut millis) = (text, 0.0);
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! Files of Centrifugo, and what becomes of them.
+//! Imports of Centrifugo's files.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ namespaces:
   - name: status
 "#;
 
-/// What the server reads from what is printed.
+/// Returns the configuration that the server reads from the output.
 fn loaded(imported: &Imported) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("imported.toml");
@@ -43,7 +43,7 @@ fn left_out(imported: &Imported) -> Vec<&str> {
 }
 
 #[test]
-fn a_file_of_version_6_becomes_sections_that_the_server_takes() {
+fn a_file_of_version_6_becomes_sections_that_the_server_accepts() {
     let imported = import(VERSION_6, FileFormat::Json).unwrap();
     let config = loaded(&imported);
     assert!(config.http_api.key.as_ref().unwrap().matches(b"api key"));
@@ -59,7 +59,7 @@ fn a_file_of_version_6_becomes_sections_that_the_server_takes() {
 }
 
 #[test]
-fn a_file_of_version_5_says_the_same_in_flat_names() {
+fn a_file_of_version_5_has_the_same_settings_with_flat_names() {
     let imported = import(VERSION_5, FileFormat::Yaml).unwrap();
     let config = loaded(&imported);
     assert!(config.http_api.key.as_ref().unwrap().matches(b"api key"));
@@ -71,20 +71,20 @@ fn a_file_of_version_5_says_the_same_in_flat_names() {
 }
 
 #[test]
-fn toml_is_read_too_and_a_bad_value_is_left_out_with_its_reason() {
+fn toml_is_read_and_a_bad_value_is_left_out_with_its_reason() {
     let text = "[user_status]\nexpire_interval = \"soon\"\nstate_regex = \"(\"\n[client]\nconcurrency = 8\n";
     let imported = import(text, FileFormat::Toml).unwrap();
     let reasons: BTreeMap<&str, &str> =
         imported.left_out.iter().map(|(key, reason)| (key.as_str(), reason.as_str())).collect();
     assert!(reasons["user_status.expire_interval"].contains("a duration"), "{reasons:?}");
     assert!(reasons["user_status.state_regex"].contains("unclosed group"), "{reasons:?}");
-    assert_eq!(reasons["client.concurrency"], "there is no such setting here");
+    assert_eq!(reasons["client.concurrency"], "this server has no such setting");
     let empty = import("{}", FileFormat::Json).unwrap().to_string();
-    assert_eq!(empty, "# Nothing in the file has a setting here.\n");
+    assert_eq!(empty, "# This server has no setting of the file.\n");
 }
 
 #[test]
-fn what_is_no_file_of_its_kind_is_one_line() {
+fn the_error_of_a_malformed_file_is_one_line() {
     for (text, format) in
         [("{", FileFormat::Json), ("[1]", FileFormat::Json), ("a: [", FileFormat::Yaml), ("=", FileFormat::Toml)]
     {

@@ -1,5 +1,5 @@
-//! `/api/openapi.json`, made from the types and handlers themselves, and a page to browse and try it that loads nothing
-//! from elsewhere. Both are served without the key: they tell nothing that this source does not.
+//! `/api/openapi.json`, generated from the types and the routes, and `/api/docs/`, a page to browse and try the methods
+//! that loads nothing from other servers. Both need no key: they say nothing that the source code does not.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -9,51 +9,47 @@ use utoipa::{Modify, OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::calls;
-use super::response::ErrorBody;
+use crate::api::users::ApiErrorBody;
+use crate::api::users::methods::for_each_method;
 
 /// Either a result or an error.
 #[derive(Serialize, ToSchema)]
-pub struct Answer<T> {
-    /// Where it went well.
+pub struct ResultOrError<T> {
+    /// Present when the call succeeded.
     #[schema(inline = false)]
     result: Option<T>,
-    /// Where it did not.
-    error: Option<ErrorBody>,
+    /// Present when the call failed.
+    error: Option<ApiErrorBody>,
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "hereabouts server API",
-        description = "What an application's backend asks about users. After Centrifugo's server API: \
-                       200 with `result` or `error`; 400 for a body that is not what the method takes, 401 without the key."
-    ),
-    paths(
-        calls::update_user_status,
-        calls::get_user_status,
-        calls::delete_user_status,
-        calls::get_presence,
-        calls::connections,
-        calls::disconnect,
-        calls::info,
-        calls::friends_add,
-        calls::friends_remove,
-        calls::friends_list,
-        calls::block,
-        calls::unblock,
-        calls::block_list,
-        calls::batch,
-        calls::legacy
-    ),
-    security(("header" = []), ("authorization" = []), ("query" = [])),
-    modifiers(&Keys)
-)]
-struct Document;
+macro_rules! define_document {
+    ($(
+        $(#[$doc:meta])+
+        $method:ident = $function:ident($parameters:ident) -> $result:ident,
+        number: $number:expr $(, grpc: $response:ident)?;
+    )+) => {
+        #[derive(OpenApi)]
+        #[openapi(
+            info(
+                title = "hereabouts server API",
+                description = "The API with which an application's backend asks about users, in the form of Centrifugo's server \
+                               API: status 200 with `result` or `error`, 400 for a body that is not what the method takes, \
+                               401 without the key."
+            ),
+            paths($(calls::$function,)+ calls::batch, calls::legacy),
+            security(("header" = []), ("authorization" = []), ("query" = [])),
+            modifiers(&KeyPlaces)
+        )]
+        struct OpenApiDocument;
+    };
+}
 
-/// The three places of the key.
-struct Keys;
+for_each_method!(define_document);
 
-impl Modify for Keys {
+/// Describes the three places of the key.
+struct KeyPlaces;
+
+impl Modify for KeyPlaces {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         let key = |place| SecurityScheme::ApiKey(place);
@@ -66,9 +62,24 @@ impl Modify for Keys {
 
 const PATH: &str = "/api/openapi.json";
 
-/// Adds the document, and the page if it is wanted.
-pub fn configure(swagger: bool, config: &mut web::ServiceConfig) {
-    let document = Document::openapi().to_json().expect("the document always serializes");
+/// Whether `/api/docs/` is served (`http_api.swagger`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwaggerPage {
+    /// It is served.
+    Shown,
+    /// It is not found.
+    Hidden,
+}
+
+impl From<bool> for SwaggerPage {
+    fn from(is_shown: bool) -> Self {
+        if is_shown { Self::Shown } else { Self::Hidden }
+    }
+}
+
+/// Adds the routes of the document and of the page.
+pub fn configure(page: SwaggerPage, config: &mut web::ServiceConfig) {
+    let document = OpenApiDocument::openapi().to_json().expect("the document always serializes");
     config.route(
         PATH,
         web::get().to(move || {
@@ -76,10 +87,11 @@ pub fn configure(swagger: bool, config: &mut web::ServiceConfig) {
             async move { HttpResponse::Ok().content_type("application/json").body(document) }
         }),
     );
-    if swagger {
-        let there = async || HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/api/docs/")).finish();
-        config.route("/api/docs", web::get().to(there));
-        // The validator would be somebody else's server.
+    if page == SwaggerPage::Shown {
+        let redirect =
+            async || HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/api/docs/")).finish();
+        config.route("/api/docs", web::get().to(redirect));
+        // The validator of Swagger UI would send the document to another server.
         config.service(SwaggerUi::new("/api/docs/{_:.*}").config(Config::from(PATH).validator_url("none")));
     }
 }
@@ -92,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_document_has_every_route_and_no_other() {
-        let document: serde_json::Value = serde_json::from_str(&Document::openapi().to_json().unwrap()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&OpenApiDocument::openapi().to_json().unwrap()).unwrap();
         let described: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         let routes: BTreeSet<&str> = calls::routes().iter().map(|(path, _)| *path).collect();
         assert_eq!(described, routes);

@@ -1,52 +1,37 @@
-//! Reads JSON as Go's `encoding/json` does: names in any case, unknown ones ignored, `null` is nothing; but nothing at all,
-//! a wrong type and trailing garbage are errors.
+//! Reads JSON like Go's `encoding/json`: names in any case, unknown names ignored, `null` is the empty value. No value
+//! at all, a wrong type and text after the value are errors.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// What was sent is not what the method takes.
+/// The body of a request is not what the method takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+pub struct MalformedBody;
 
-/// One JSON value with its names in lower case.
-pub fn value(bytes: &[u8]) -> Result<Value, Malformed> {
-    serde_json::from_slice(bytes).map(lower).map_err(|_| Malformed)
+/// Reads one JSON value. Its names are in lower case.
+pub fn value(bytes: &[u8]) -> Result<Value, MalformedBody> {
+    serde_json::from_slice(bytes).map(with_lowercase_names).map_err(|_| MalformedBody)
 }
 
-/// Several JSON values, one after the other, between them white space or nothing.
-pub fn values(bytes: &[u8], most: usize) -> Result<Vec<Value>, Malformed> {
+/// Reads from one to `max` JSON values that follow one another with or without white space. Their names are in lower
+/// case.
+pub fn values(bytes: &[u8], max: usize) -> Result<Vec<Value>, MalformedBody> {
     let mut values = Vec::new();
     for value in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
-        if values.len() == most {
-            return Err(Malformed);
+        if values.len() == max {
+            return Err(MalformedBody);
         }
-        values.push(lower(value.map_err(|_| Malformed)?));
+        values.push(with_lowercase_names(value.map_err(|_| MalformedBody)?));
     }
-    if values.is_empty() { Err(Malformed) } else { Ok(values) }
+    if values.is_empty() { Err(MalformedBody) } else { Ok(values) }
 }
 
-/// A value as a body; `null` is the empty one.
-pub fn body<T: DeserializeOwned + Default>(value: Value) -> Result<T, Malformed> {
+/// Lowercases every name. The names of a request are those of methods and fields, never data of the caller.
+fn with_lowercase_names(value: Value) -> Value {
     match value {
-        Value::Null => Ok(T::default()),
-        Value::Object(_) => serde_json::from_value(value).map_err(|_| Malformed),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(Malformed),
-    }
-}
-
-/// For a field: `null` is its empty value.
-pub fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// The names of a request are the methods' and fields' own, never a caller's data.
-fn lower(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(name, value)| (name.to_lowercase(), lower(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(lower).collect()),
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().map(|(name, value)| (name.to_lowercase(), with_lowercase_names(value))).collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(with_lowercase_names).collect()),
         plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
     }
 }

@@ -1,36 +1,35 @@
-//! What answers look like.
+//! Writes responses: results, errors, and the plain texts of Go's HTTP server.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
 use super::ServerApi;
-use super::response::{ErrorBody, ResultBody};
 use crate::api::ApiError;
-use crate::api::users::{Failure, Reply};
+use crate::api::users::{ApiErrorBody, ApiReply};
 use crate::config::ErrorMode;
 
 #[derive(Serialize)]
-struct Success {
-    result: ResultBody,
+struct ResultBody {
+    result: ApiReply,
 }
 
 #[derive(Serialize)]
-struct InBand {
-    error: ErrorBody,
+struct InBandError {
+    error: ApiErrorBody,
 }
 
-/// One call's answer: the result, or the error in the way that the caller or the configuration wants it.
-pub fn answer(request: &HttpRequest, api: &ServerApi, result: Result<Reply, ApiError>) -> HttpResponse {
-    let failure = match result {
-        Ok(reply) => return json(HttpResponse::Ok(), &Success { result: reply.into() }),
-        Err(error) => Failure::from(error),
+/// Responds to one call with its result, or with its error in the mode that the caller or the configuration asks for.
+pub fn reply(request: &HttpRequest, api: &ServerApi, result: Result<ApiReply, ApiError>) -> HttpResponse {
+    let error = match result {
+        Ok(result) => return json(HttpResponse::Ok(), &ResultBody { result }),
+        Err(error) => ApiErrorBody::from(error),
     };
-    let asked = request.headers().get("x-centrifugo-error-mode").is_some_and(|mode| mode == "transport");
-    if asked || api.error_mode == ErrorMode::Transport {
-        return json(HttpResponse::build(status(failure.code)), &ErrorBody::from(failure));
+    let asks_for_status = request.headers().get("x-centrifugo-error-mode").is_some_and(|mode| mode == "transport");
+    if asks_for_status || api.error_mode == ErrorMode::Transport {
+        return json(HttpResponse::build(status(error.code)), &error);
     }
-    json(HttpResponse::Ok(), &InBand { error: failure.into() })
+    json(HttpResponse::Ok(), &InBandError { error })
 }
 
 fn status(code: u32) -> StatusCode {
@@ -43,13 +42,13 @@ fn status(code: u32) -> StatusCode {
     }
 }
 
-/// A body in JSON.
+/// Responds with a body in JSON.
 pub fn json(mut response: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     let text = serde_json::to_string(body).expect("these types always serialize");
     response.content_type("application/json").insert_header(no_store()).body(text)
 }
 
-/// A sentence, as Go's `http.Error` writes it.
+/// Responds with a sentence, as Go's `http.Error` writes it.
 pub fn text(mut response: HttpResponseBuilder, text: &'static str) -> HttpResponse {
     response
         .content_type("text/plain; charset=utf-8")
@@ -58,7 +57,7 @@ pub fn text(mut response: HttpResponseBuilder, text: &'static str) -> HttpRespon
         .body(text)
 }
 
-/// What users are doing is not to lie in a cache.
+/// Keeps presence data out of caches.
 fn no_store() -> (header::HeaderName, &'static str) {
     (header::CACHE_CONTROL, "no-store")
 }

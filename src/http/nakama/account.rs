@@ -1,17 +1,17 @@
-//! `GET` and `PUT /v2/account`, and how an account looks on the wire.
+//! `GET` and `PUT /v2/account`, and the JSON of an account.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::read::Json;
-use super::respond::{Failure, ok};
-use super::{Nakama, authorize};
+use super::read::JsonBody;
+use super::respond::{NakamaError, ok};
+use super::{NakamaEndpoints, authorize};
 use crate::api::accounts::{AccountView, ProfileUpdate};
 use crate::presence::time::Timestamp;
 
-/// `api.User`; what is unset is not written.
+/// `api.User`. Fields without a value are left out.
 #[derive(Serialize)]
 pub struct UserBody {
     id: String,
@@ -26,7 +26,7 @@ pub struct UserBody {
     location: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     timezone: String,
-    /// JSON in a string, always empty here.
+    /// JSON in a string. This server stores none.
     metadata: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     online: bool,
@@ -72,6 +72,7 @@ struct DeviceBody<'a> {
     id: &'a str,
 }
 
+/// The body of `PUT /v2/account`. A missing field stays as it is.
 #[derive(Default, Deserialize)]
 pub struct UpdateBody {
     username: Option<String>,
@@ -85,8 +86,8 @@ pub struct UpdateBody {
     timezone: Option<String>,
 }
 
-/// The caller's own account.
-pub async fn get(request: HttpRequest, nakama: web::Data<Nakama>) -> Result<HttpResponse, Failure> {
+/// Returns the caller's own account.
+pub async fn get(request: HttpRequest, nakama: web::Data<NakamaEndpoints>) -> Result<HttpResponse, NakamaError> {
     let caller = authorize::caller(&request, &nakama)?;
     let view = nakama.accounts.account(caller.user).await?;
     let account = &view.account;
@@ -102,9 +103,9 @@ pub async fn get(request: HttpRequest, nakama: web::Data<Nakama>) -> Result<Http
 /// Changes the caller's profile.
 pub async fn update(
     request: HttpRequest,
-    nakama: web::Data<Nakama>,
-    Json(body): Json<UpdateBody>,
-) -> Result<HttpResponse, Failure> {
+    nakama: web::Data<NakamaEndpoints>,
+    JsonBody(body): JsonBody<UpdateBody>,
+) -> Result<HttpResponse, NakamaError> {
     let caller = authorize::caller(&request, &nakama)?;
     let update = ProfileUpdate {
         username: body.username,

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::read::{Json, Query};
-use super::respond::{Failure, ok};
-use super::{Nakama, authorize};
-use crate::api::accounts::{Login, LoginOptions};
+use super::read::{JsonBody, QueryParameters};
+use super::respond::{NakamaError, ok};
+use super::{NakamaEndpoints, authorize};
+use crate::api::accounts::{Credentials, LoginOptions};
 use crate::auth::token::TokenPair;
 
+/// The body of a login by an id.
 #[derive(Default, Deserialize)]
 pub struct IdBody {
     id: Option<String>,
     vars: Option<BTreeMap<String, String>>,
 }
 
+/// The body of a login by a password.
 #[derive(Default, Deserialize)]
 pub struct EmailBody {
     email: Option<String>,
@@ -24,7 +26,7 @@ pub struct EmailBody {
     vars: Option<BTreeMap<String, String>>,
 }
 
-/// A session on the wire; `created` is written only when true.
+/// The tokens of a login. `created` is left out when it is false.
 #[derive(Serialize)]
 pub struct SessionBody {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -34,51 +36,52 @@ pub struct SessionBody {
 }
 
 impl SessionBody {
+    /// The tokens of a new login. `created` means that the login created the account.
     pub fn new(created: bool, tokens: TokenPair) -> Self {
         Self { created, token: tokens.session, refresh_token: tokens.refresh }
     }
 }
 
-/// By an id of the application's own.
+/// Logs in by an id of the application's own.
 pub async fn custom(
     request: HttpRequest,
-    nakama: web::Data<Nakama>,
-    Json(body): Json<IdBody>,
-) -> Result<HttpResponse, Failure> {
-    authenticate(&request, &nakama, Login::Custom(body.id.unwrap_or_default()), body.vars).await
+    nakama: web::Data<NakamaEndpoints>,
+    JsonBody(body): JsonBody<IdBody>,
+) -> Result<HttpResponse, NakamaError> {
+    authenticate(&request, &nakama, Credentials::Custom(body.id.unwrap_or_default()), body.vars).await
 }
 
-/// By a device's id.
+/// Logs in by the id of a device.
 pub async fn device(
     request: HttpRequest,
-    nakama: web::Data<Nakama>,
-    Json(body): Json<IdBody>,
-) -> Result<HttpResponse, Failure> {
-    authenticate(&request, &nakama, Login::Device(body.id.unwrap_or_default()), body.vars).await
+    nakama: web::Data<NakamaEndpoints>,
+    JsonBody(body): JsonBody<IdBody>,
+) -> Result<HttpResponse, NakamaError> {
+    authenticate(&request, &nakama, Credentials::Device(body.id.unwrap_or_default()), body.vars).await
 }
 
-/// By e-mail address and password, or by username and password.
+/// Logs in by e-mail address and password, or by username and password.
 pub async fn email(
     request: HttpRequest,
-    nakama: web::Data<Nakama>,
-    Json(body): Json<EmailBody>,
-) -> Result<HttpResponse, Failure> {
+    nakama: web::Data<NakamaEndpoints>,
+    JsonBody(body): JsonBody<EmailBody>,
+) -> Result<HttpResponse, NakamaError> {
     let EmailBody { email, password, vars } = body;
-    let login = Login::Email { email: email.unwrap_or_default(), password: password.unwrap_or_default() };
-    authenticate(&request, &nakama, login, vars).await
+    let credentials = Credentials::Email { email: email.unwrap_or_default(), password: password.unwrap_or_default() };
+    authenticate(&request, &nakama, credentials, vars).await
 }
 
 async fn authenticate(
     request: &HttpRequest,
-    nakama: &Nakama,
-    login: Login,
+    nakama: &NakamaEndpoints,
+    credentials: Credentials,
     vars: Option<BTreeMap<String, String>>,
-) -> Result<HttpResponse, Failure> {
-    let query = Query::of(request);
+) -> Result<HttpResponse, NakamaError> {
+    let query = QueryParameters::of(request);
     let create = query.boolean("create")?.unwrap_or(true);
     authorize::server_key(request, nakama)?;
     let username = query.first("username").filter(|name| !name.is_empty()).map(str::to_owned);
     let options = LoginOptions { create, username, vars: vars.unwrap_or_default() };
-    let session = nakama.accounts.authenticate(login, options).await?;
-    Ok(ok(&SessionBody::new(session.created, session.tokens)))
+    let login = nakama.accounts.authenticate(credentials, options).await?;
+    Ok(ok(&SessionBody::new(login.created, login.tokens)))
 }

@@ -1,5 +1,5 @@
-//! Reads bodies and queries as Nakama's gateway does: JSON whatever the content type, nothing at all is `{}`, unknown
-//! fields and parameters are ignored, snake_case and lowerCamelCase.
+//! Reads bodies and queries like Nakama's gateway: JSON with any content type, an empty body is `{}`, unknown fields
+//! and parameters are ignored, names in snake_case or lowerCamelCase.
 
 use actix_web::error::{Error, PayloadError};
 use actix_web::web::Bytes;
@@ -8,14 +8,14 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::respond::Failure;
+use super::respond::NakamaError;
 
 /// A JSON body.
-pub struct Json<T>(pub T);
+pub struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned + Default + 'static> FromRequest for Json<T> {
-    type Error = Failure;
-    type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
+impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonBody<T> {
+    type Error = NakamaError;
+    type Future = LocalBoxFuture<'static, Result<Self, NakamaError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let bytes = Bytes::from_request(request, payload);
@@ -25,50 +25,52 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for Json<T> {
                 return Ok(Self(T::default()));
             }
             let body = serde_json::from_slice::<Option<T>>(&bytes);
-            let body = body.map_err(|error| Failure::invalid(format!("invalid JSON body: {error}")))?;
+            let body = body.map_err(|error| NakamaError::invalid(format!("invalid JSON body: {error}")))?;
             Ok(Self(body.unwrap_or_default()))
         }
         .boxed_local()
     }
 }
 
-fn unreadable(error: &Error) -> Failure {
+fn unreadable(error: &Error) -> NakamaError {
     match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => Failure::invalid("http: request body too large"),
-        Some(_) | None => Failure::invalid("http: unreadable request body"),
+        Some(PayloadError::Overflow) => NakamaError::invalid("http: request body too large"),
+        Some(_) | None => NakamaError::invalid("http: unreadable request body"),
     }
 }
 
-/// The parameters of a query, in order, decoded.
-pub struct Query(Vec<(String, String)>);
+/// The decoded parameters of a query, in their order.
+pub struct QueryParameters(Vec<(String, String)>);
 
-impl Query {
-    /// Of this request.
+impl QueryParameters {
+    /// Reads the query of this request.
     pub fn of(request: &HttpRequest) -> Self {
         Self(form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect())
     }
 
-    /// The first value of a name.
+    /// Returns the first value of a name.
     pub fn first(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// All values of a name.
+    /// Returns all values of a name.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
     }
 
-    /// A truth value; anything that is none is refused with the gateway's sentence.
-    pub fn boolean(&self, name: &str) -> Result<Option<bool>, Failure> {
+    /// Returns a truth value. Refuses other values with the sentence of the gateway.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, NakamaError> {
         let Some(text) = self.first(name) else { return Ok(None) };
         go_bool(text).map(Some).ok_or_else(|| {
             let quoted = serde_json::Value::from(text);
-            Failure::invalid(format!("parsing field \"{name}\": strconv.ParseBool: parsing {quoted}: invalid syntax"))
+            NakamaError::invalid(format!(
+                "parsing field \"{name}\": strconv.ParseBool: parsing {quoted}: invalid syntax"
+            ))
         })
     }
 }
 
-/// A truth value in the spellings of Go's `strconv.ParseBool`.
+/// Reads a truth value in the spellings of Go's `strconv.ParseBool`.
 pub fn go_bool(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),

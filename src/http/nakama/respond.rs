@@ -1,4 +1,4 @@
-//! What every answer looks like: compact JSON, 200 or an error with code and message.
+//! Writes responses: compact JSON with status 200, or an error with a code and a message.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -9,27 +9,27 @@ use crate::api::{ApiError, ErrorKind};
 /// An error in Nakama's form: `{"code":…,"message":"…"}` with gRPC's code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
-pub struct Failure(#[from] pub ApiError);
+pub struct NakamaError(#[from] pub ApiError);
 
-impl Failure {
-    /// The caller's input is wrong.
+impl NakamaError {
+    /// The input of the caller is wrong.
     pub fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         Self(ApiError::invalid(message))
     }
 
-    /// The caller is nobody known.
+    /// The caller has no valid key or token.
     pub fn unauthenticated(message: &'static str) -> Self {
         Self(ApiError::new(ErrorKind::Unauthenticated, message))
     }
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ErrorReply<'a> {
     code: u8,
     message: &'a str,
 }
 
-impl ResponseError for Failure {
+impl ResponseError for NakamaError {
     fn status_code(&self) -> StatusCode {
         codes(self.0.kind).1
     }
@@ -40,11 +40,11 @@ impl ResponseError for Failure {
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, self.0.message.as_ref()));
         }
-        json(&mut response, &Body { code, message: &self.0.message })
+        json(&mut response, &ErrorReply { code, message: &self.0.message })
     }
 }
 
-/// gRPC's code and HTTP's.
+/// Returns gRPC's code and HTTP's status.
 fn codes(kind: ErrorKind) -> (u8, StatusCode) {
     match kind {
         ErrorKind::InvalidArgument => (3, StatusCode::BAD_REQUEST),
@@ -59,7 +59,7 @@ fn codes(kind: ErrorKind) -> (u8, StatusCode) {
     }
 }
 
-/// Success is always 200.
+/// Responds with status 200, as every success does.
 pub fn ok(body: &impl Serialize) -> HttpResponse {
     json(&mut HttpResponse::Ok(), body)
 }
@@ -69,12 +69,12 @@ fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpRespon
     response.content_type("application/json").body(text)
 }
 
-/// A path that there is not.
+/// Responds to a path that does not exist.
 pub async fn not_found() -> HttpResponse {
-    json(&mut HttpResponse::NotFound(), &Body { code: 5, message: "Not Found" })
+    json(&mut HttpResponse::NotFound(), &ErrorReply { code: 5, message: "Not Found" })
 }
 
-/// A method that the path does not have: 501, not 405.
+/// Responds to an HTTP method that the path does not have: status 501, not 405.
 pub async fn not_implemented() -> HttpResponse {
-    json(&mut HttpResponse::NotImplemented(), &Body { code: 12, message: "Method Not Allowed" })
+    json(&mut HttpResponse::NotImplemented(), &ErrorReply { code: 12, message: "Method Not Allowed" })
 }

@@ -6,16 +6,18 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::authenticate::SessionBody;
-use super::read::Json;
-use super::respond::{Failure, ok};
-use super::{Nakama, authorize};
+use super::read::JsonBody;
+use super::respond::{NakamaError, ok};
+use super::{NakamaEndpoints, authorize};
 
+/// The body of a refresh.
 #[derive(Default, Deserialize)]
 pub struct RefreshBody {
     token: Option<String>,
     vars: Option<BTreeMap<String, String>>,
 }
 
+/// The body of a logout: the tokens to revoke.
 #[derive(Default, Deserialize)]
 pub struct LogoutBody {
     token: Option<String>,
@@ -23,24 +25,24 @@ pub struct LogoutBody {
     refresh_token: Option<String>,
 }
 
-/// A new pair of tokens.
+/// Issues a new pair of tokens.
 pub async fn refresh(
     request: HttpRequest,
-    nakama: web::Data<Nakama>,
-    Json(body): Json<RefreshBody>,
-) -> Result<HttpResponse, Failure> {
+    nakama: web::Data<NakamaEndpoints>,
+    JsonBody(body): JsonBody<RefreshBody>,
+) -> Result<HttpResponse, NakamaError> {
     authorize::server_key(&request, &nakama)?;
     let token = body.token.unwrap_or_default();
     let tokens = nakama.accounts.refresh(&token, body.vars.unwrap_or_default()).await?;
     Ok(ok(&SessionBody::new(false, tokens)))
 }
 
-/// Revokes tokens. Open sockets stay.
+/// Revokes tokens. Open WebSockets stay open.
 pub async fn logout(
     request: HttpRequest,
-    nakama: web::Data<Nakama>,
-    Json(body): Json<LogoutBody>,
-) -> Result<HttpResponse, Failure> {
+    nakama: web::Data<NakamaEndpoints>,
+    JsonBody(body): JsonBody<LogoutBody>,
+) -> Result<HttpResponse, NakamaError> {
     let caller = authorize::caller(&request, &nakama)?;
     let (session, refresh) = (body.token.unwrap_or_default(), body.refresh_token.unwrap_or_default());
     nakama.accounts.logout(&caller, &session, &refresh)?;

@@ -3,16 +3,16 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::Nakama;
-use super::read::{Query, go_bool};
+use super::NakamaEndpoints;
+use super::read::{QueryParameters, go_bool};
 use crate::dialect::nakama::Format;
 use crate::outbox::Opening;
 use crate::presence::dialect::Dialect;
 use crate::presence::status::StatusText;
 use crate::session::{OpenError, open_known_user};
 
-/// Opens a session, or says in plain text why not.
-pub async fn upgrade(request: HttpRequest, payload: web::Payload, nakama: web::Data<Nakama>) -> HttpResponse {
+/// Opens a session, or responds with the reason in plain text.
+pub async fn upgrade(request: HttpRequest, payload: web::Payload, nakama: web::Data<NakamaEndpoints>) -> HttpResponse {
     match try_upgrade(&request, payload, &nakama).await {
         Ok(response) => response,
         Err(refusal) => {
@@ -25,9 +25,9 @@ pub async fn upgrade(request: HttpRequest, payload: web::Payload, nakama: web::D
 async fn try_upgrade(
     request: &HttpRequest,
     payload: web::Payload,
-    nakama: &Nakama,
+    nakama: &NakamaEndpoints,
 ) -> Result<HttpResponse, HttpResponse> {
-    let query = Query::of(request);
+    let query = QueryParameters::of(request);
     let format = Format::parse(query.first("format").unwrap_or_default());
     let format = format.ok_or_else(|| plain(StatusCode::BAD_REQUEST, "Invalid format parameter\n"))?;
     let claims = token(request, &query).and_then(|token| nakama.auth.verify_session(&token).ok());
@@ -51,8 +51,9 @@ async fn try_upgrade(
     })
 }
 
-/// The header wins over the query; a header that is no bearer's is wrong.
-fn token(request: &HttpRequest, query: &Query) -> Option<String> {
+/// Returns the token: that of the header, or that of the query when there is no header. A header of another scheme has
+/// none.
+fn token(request: &HttpRequest, query: &QueryParameters) -> Option<String> {
     match request.headers().get(header::AUTHORIZATION) {
         Some(value) => value.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned),
         None => query.first("token").map(str::to_owned),

@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::account::UserBody;
-use super::read::Query;
-use super::respond::{Failure, ok};
-use super::{Nakama, authorize};
+use super::read::QueryParameters;
+use super::respond::{NakamaError, ok};
+use super::{NakamaEndpoints, authorize};
 
 #[derive(Serialize)]
 struct UsersBody {
@@ -14,10 +14,10 @@ struct UsersBody {
     users: Vec<UserBody>,
 }
 
-/// Accounts by id and username; unknown ones are passed over.
-pub async fn get(request: HttpRequest, nakama: web::Data<Nakama>) -> Result<HttpResponse, Failure> {
+/// Returns accounts by id and username. Ignores unknown ones.
+pub async fn get(request: HttpRequest, nakama: web::Data<NakamaEndpoints>) -> Result<HttpResponse, NakamaError> {
     let caller = authorize::caller(&request, &nakama)?;
-    let query = Query::of(&request);
+    let query = QueryParameters::of(&request);
     let users = nakama.accounts.users(caller.user, &query.all("ids"), &query.all("usernames")).await?;
     Ok(ok(&UsersBody { users: users.iter().map(UserBody::from).collect() }))
 }

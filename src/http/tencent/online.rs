@@ -1,4 +1,4 @@
-//! `POST /v4/openim/query_online_status`. A failure is told with HTTP 200, as Tencent's own server does.
+//! `POST /v4/openim/query_online_status`. Errors have HTTP status 200, as those of Tencent's own server do.
 
 use std::collections::HashMap;
 
@@ -7,103 +7,108 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::Tencent;
-use crate::api::online::{Caller, Found, OnlineError};
+use super::TencentEndpoints;
+use crate::api::online::{AdminCredentials, OnlineError, OnlineResult};
 
 #[derive(Deserialize)]
-struct Query {
+struct OnlineQuery {
     #[serde(rename = "To_Account")]
-    accounts: Vec<String>,
+    names: Vec<String>,
+    /// 1 asks for the platforms of each user.
     #[serde(rename = "IsNeedDetail", default)]
-    detail: u8,
+    needs_detail: u8,
+    /// 1 asks for the custom status of each user.
     #[serde(rename = "IsReturnCustomStatus", default)]
-    custom: u8,
+    returns_custom_status: u8,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer<'a> {
+struct OnlineReply<'a> {
     action_status: &'static str,
     error_info: String,
     error_code: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    query_result: Option<Vec<Account<'a>>>,
+    query_result: Option<Vec<KnownUser<'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    error_list: Vec<Failed<'a>>,
+    error_list: Vec<UnknownUser<'a>>,
 }
 
 #[derive(Serialize)]
-struct Account<'a> {
+struct KnownUser<'a> {
     #[serde(rename = "To_Account")]
     name: &'a str,
     #[serde(rename = "Status")]
-    status: &'static str,
+    state: &'static str,
     #[serde(rename = "CustomStatus", skip_serializing_if = "Option::is_none")]
-    custom: Option<&'a str>,
+    custom_status: Option<&'a str>,
     #[serde(rename = "Detail", skip_serializing_if = "Option::is_none")]
-    detail: Option<Vec<Device<'a>>>,
+    detail: Option<Vec<PlatformState<'a>>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Device<'a> {
+struct PlatformState<'a> {
     platform: &'a str,
     status: &'static str,
 }
 
 #[derive(Serialize)]
-struct Failed<'a> {
+struct UnknownUser<'a> {
     #[serde(rename = "To_Account")]
     name: &'a str,
     #[serde(rename = "ErrorCode")]
     code: u32,
 }
 
-/// Who of these is online, on which platforms.
-pub async fn query(request: HttpRequest, body: Bytes, tencent: web::Data<Tencent>) -> HttpResponse {
+/// Returns the online state of users, and their platforms and custom statuses when the query asks for them.
+pub async fn query(request: HttpRequest, body: Bytes, tencent: web::Data<TencentEndpoints>) -> HttpResponse {
     let parameters: HashMap<String, String> =
         form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
-    let given = |name: &str| parameters.get(name).map_or("", String::as_str);
-    let caller =
-        Caller { app: given("sdkappid").parse().ok(), identifier: given("identifier"), user_sig: given("usersig") };
-    let found = async {
-        tencent.online.admit(&caller)?;
-        let query: Query = serde_json::from_slice(&body).map_err(|_| OnlineError::Malformed)?;
-        let found = tencent.online.query(&query.accounts).await?;
-        Ok((query, found))
+    let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
+    let caller = AdminCredentials {
+        app: parameter("sdkappid").parse().ok(),
+        identifier: parameter("identifier"),
+        user_sig: parameter("usersig"),
     };
-    match found.await {
-        Ok((query, found)) => succeed(&query, &found),
-        Err(error) => fail(error),
+    let results = async {
+        tencent.online.authorize(&caller)?;
+        let query: OnlineQuery = serde_json::from_slice(&body).map_err(|_| OnlineError::Malformed)?;
+        let results = tencent.online.query(&query.names).await?;
+        Ok((query, results))
+    };
+    match results.await {
+        Ok((query, results)) => success(&query, &results),
+        Err(error) => failure(error),
     }
 }
 
-fn succeed(query: &Query, found: &[Found]) -> HttpResponse {
-    let mut results = Vec::new();
-    let mut failed = Vec::new();
-    for one in found {
-        match one {
-            Found::Unknown(name) => failed.push(Failed { name, code: 70_107 }),
-            Found::Known { name, status, text, platforms } => results.push(Account {
+fn success(query: &OnlineQuery, results: &[OnlineResult]) -> HttpResponse {
+    let mut known = Vec::new();
+    let mut unknown = Vec::new();
+    for result in results {
+        match result {
+            OnlineResult::Unknown(name) => unknown.push(UnknownUser { name, code: 70_107 }),
+            OnlineResult::Known { name, state, text, platforms } => known.push(KnownUser {
                 name,
-                status: status.word(),
-                custom: (query.custom == 1).then_some(text),
-                detail: (query.detail == 1 && !platforms.is_empty())
-                    .then(|| platforms.iter().map(|platform| Device { platform, status: "Online" }).collect()),
+                state: state.as_str(),
+                custom_status: (query.returns_custom_status == 1).then_some(text),
+                detail: (query.needs_detail == 1 && !platforms.is_empty())
+                    .then(|| platforms.iter().map(|platform| PlatformState { platform, status: "Online" }).collect()),
             }),
         }
     }
-    answer(&Answer {
+    respond(&OnlineReply {
         action_status: "OK",
         error_info: String::new(),
         error_code: 0,
-        query_result: Some(results),
-        error_list: failed,
+        query_result: Some(known),
+        error_list: unknown,
     })
 }
 
-fn fail(error: OnlineError) -> HttpResponse {
-    answer(&Answer {
+fn failure(error: OnlineError) -> HttpResponse {
+    respond(&OnlineReply {
         action_status: "FAIL",
         error_info: error.to_string(),
         error_code: error.code(),
@@ -112,8 +117,8 @@ fn fail(error: OnlineError) -> HttpResponse {
     })
 }
 
-fn answer(answer: &Answer<'_>) -> HttpResponse {
-    let text = serde_json::to_string(answer).expect("these types always serialize");
-    // What users are doing is not to lie in a cache.
+fn respond(reply: &OnlineReply<'_>) -> HttpResponse {
+    let text = serde_json::to_string(reply).expect("these types always serialize");
+    // `no-store` keeps presence data out of caches.
     HttpResponse::Ok().content_type("application/json").insert_header((header::CACHE_CONTROL, "no-store")).body(text)
 }

@@ -1,15 +1,19 @@
-//! `GET /tencent`: opens a session of nobody, until an account logs in.
+//! `GET /im`: opens a session without a user. A message `login` names the member later.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::Tencent;
+use super::TencentEndpoints;
 use crate::dialect::tencent::{SUBPROTOCOL, protocol};
 use crate::presence::dialect::Dialect;
 use crate::session::open_member;
 
-/// Opens a session, or says in plain text why not.
-pub async fn upgrade(request: HttpRequest, payload: web::Payload, tencent: web::Data<Tencent>) -> HttpResponse {
+/// Opens a session, or responds with the reason in plain text.
+pub async fn upgrade(
+    request: HttpRequest,
+    payload: web::Payload,
+    tencent: web::Data<TencentEndpoints>,
+) -> HttpResponse {
     match open_member(&request, payload, protocol(), tencent.rules.clone(), tencent.services.clone()) {
         Ok(mut response) => {
             if offers_subprotocol(&request) {

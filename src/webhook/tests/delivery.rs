@@ -1,4 +1,4 @@
-//! The task, against a receiver on a socket of its own that fails, hangs, is away and comes back.
+//! The task of a receiver, with receivers that fail, hang, stop and start again.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -15,77 +15,85 @@ use crate::clock::Clock;
 use crate::config::{Overrides, load};
 use crate::metrics::Metrics;
 
-/// How long anything may take that should take milliseconds.
+/// Deadline for steps that should take milliseconds.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What the receiver does with a request.
+/// How the receiver responds to a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Mood {
+enum Behaviour {
     Takes,
     Fails,
     Redirects,
     Hangs,
 }
 
-/// A receiver; the events that it took come out of `taken`, every request that it saw out of `last_seen`.
-struct Receiver {
+/// A receiver. `taken` gets the events that it accepts, `requests` every request.
+struct TestReceiver {
     port: u16,
     handle: ServerHandle,
-    mood: watch::Sender<Mood>,
+    behaviour: watch::Sender<Behaviour>,
     taken: mpsc::UnboundedReceiver<(String, u64)>,
-    last_seen: mpsc::UnboundedReceiver<String>,
+    requests: mpsc::UnboundedReceiver<String>,
 }
 
-struct Ears {
-    mood: watch::Sender<Mood>,
+struct ReceiverState {
+    behaviour: watch::Sender<Behaviour>,
     taken: mpsc::UnboundedSender<(String, u64)>,
-    last_seen: mpsc::UnboundedSender<String>,
+    requests: mpsc::UnboundedSender<String>,
     ids: Mutex<HashMap<String, u64>>,
 }
 
-async fn hears(ears: web::Data<Ears>, request: HttpRequest, body: web::Json<serde_json::Value>) -> HttpResponse {
+async fn receive(
+    state: web::Data<ReceiverState>,
+    request: HttpRequest,
+    body: web::Json<serde_json::Value>,
+) -> HttpResponse {
     let id = request.headers().get("webhook-id").unwrap().to_str().unwrap().to_owned();
     assert_eq!(body["id"], id.as_str());
-    ears.last_seen.send(id.clone()).unwrap();
-    let mood = *ears.mood.borrow();
-    match mood {
-        Mood::Takes => {
-            let told = (body["data"]["user"].as_str().unwrap().to_owned(), body["timestamp"].as_u64().unwrap() / 1000);
-            let earlier = ears.ids.lock().insert(id, told.1);
-            assert!(earlier.is_none_or(|earlier| earlier == told.1), "one id, two events");
-            // One whose answer came too late comes again.
+    state.requests.send(id.clone()).unwrap();
+    let behaviour = *state.behaviour.borrow();
+    match behaviour {
+        Behaviour::Takes => {
+            let taken = (body["data"]["user"].as_str().unwrap().to_owned(), body["timestamp"].as_u64().unwrap() / 1000);
+            let earlier = state.ids.lock().insert(id, taken.1);
+            assert!(earlier.is_none_or(|earlier| earlier == taken.1), "one id, two events");
+            // An event that timed out comes again.
             if earlier.is_none() {
-                ears.taken.send(told).unwrap();
+                state.taken.send(taken).unwrap();
             }
             HttpResponse::Ok().json(serde_json::json!({"ActionStatus": "OK", "ErrorCode": 0}))
         }
-        Mood::Fails => HttpResponse::ServiceUnavailable().finish(),
-        Mood::Redirects => HttpResponse::TemporaryRedirect().insert_header(("location", "/elsewhere")).finish(),
-        Mood::Hangs => {
-            let mut moods = ears.mood.subscribe();
-            let _ended = moods.wait_for(|mood| *mood != Mood::Hangs).await;
+        Behaviour::Fails => HttpResponse::ServiceUnavailable().finish(),
+        Behaviour::Redirects => HttpResponse::TemporaryRedirect().insert_header(("location", "/other")).finish(),
+        Behaviour::Hangs => {
+            let mut behaviours = state.behaviour.subscribe();
+            let _ended = behaviours.wait_for(|behaviour| *behaviour != Behaviour::Hangs).await;
             HttpResponse::ServiceUnavailable().finish()
         }
     }
 }
 
-impl Receiver {
-    /// Starts one; `port` 0 takes a free one.
-    fn start(port: u16, mood: Mood) -> Self {
+impl TestReceiver {
+    /// Starts a receiver. Port 0 means a free one.
+    fn start(port: u16, behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (mood, _) = watch::channel(mood);
-        let ((taken_in, taken), (seen_in, last_seen)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-        let ears =
-            web::Data::new(Ears { mood: mood.clone(), taken: taken_in, last_seen: seen_in, ids: Mutex::default() });
-        let server = HttpServer::new(move || App::new().app_data(ears.clone()).route("/in", web::post().to(hears)));
+        let (behaviour, _) = watch::channel(behaviour);
+        let ((taken_in, taken), (requests_in, requests)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let state = web::Data::new(ReceiverState {
+            behaviour: behaviour.clone(),
+            taken: taken_in,
+            requests: requests_in,
+            ids: Mutex::default(),
+        });
+        let server = HttpServer::new(move || App::new().app_data(state.clone()).route("/in", web::post().to(receive)));
         let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Self { port, handle, mood, taken, last_seen }
+        Self { port, handle, behaviour, taken, requests }
     }
 
-    /// The next `count` events that it takes.
+    /// Returns the next `count` events that the receiver accepts.
     async fn takes(&mut self, count: usize) -> Vec<(String, u64)> {
         let mut all = Vec::new();
         while all.len() < count {
@@ -95,16 +103,16 @@ impl Receiver {
         all
     }
 
-    /// Waits until it has seen `count` more requests.
-    async fn sees(&mut self, count: usize) {
+    /// Waits for `count` more requests.
+    async fn receives(&mut self, count: usize) {
         for number in 0..count {
-            let last_seen = tokio::time::timeout(DEADLINE, self.last_seen.recv()).await;
-            last_seen.unwrap_or_else(|_| panic!("only {number} of {count} requests")).unwrap();
+            let request = tokio::time::timeout(DEADLINE, self.requests.recv()).await;
+            request.unwrap_or_else(|_| panic!("only {number} of {count} requests")).unwrap();
         }
     }
 }
 
-/// A webhook that tries again soon, with these settings besides.
+/// Starts webhooks with short delays and these settings.
 fn webhook(url: &str, settings: &[(&str, &str)]) -> (Webhook, Metrics) {
     let short = [("URLS", url), ("TIMEOUT", "20s"), ("RETRY_FIRST", "5ms"), ("RETRY_LONGEST", "40ms")];
     let environment = short.iter().chain(settings);
@@ -123,40 +131,40 @@ fn offer(webhook: &Webhook, first: u64, end: u64) {
     }
 }
 
-/// All of `first` to before `end` are there, each once, those of one user in order.
-fn assert_all(mut told: Vec<(String, u64)>, first: u64, end: u64) {
+/// Asserts that all events from `first` to before `end` arrived, each once, and those of one user in order.
+fn assert_all(mut taken: Vec<(String, u64)>, first: u64, end: u64) {
     for user in 0..10 {
-        let of_user = told.iter().filter(|(name, _)| *name == format!("user{user}")).map(|&(_, number)| number);
-        assert!(of_user.is_sorted(), "user{user} out of order: {told:?}");
+        let of_user = taken.iter().filter(|(name, _)| *name == format!("user{user}")).map(|&(_, number)| number);
+        assert!(of_user.is_sorted(), "user{user} out of order: {taken:?}");
     }
-    told.sort_by_key(|&(_, number)| number);
-    assert_eq!(told.iter().map(|&(_, number)| number).collect::<Vec<_>>(), (first..end).collect::<Vec<_>>());
+    taken.sort_by_key(|&(_, number)| number);
+    assert_eq!(taken.iter().map(|&(_, number)| number).collect::<Vec<_>>(), (first..end).collect::<Vec<_>>());
 }
 
 #[actix_web::test]
-async fn a_receiver_that_fails_hangs_and_is_away_gets_every_event_in_order() {
-    let mut receiver = Receiver::start(0, Mood::Takes);
+async fn a_receiver_that_fails_hangs_and_restarts_gets_every_event_in_order() {
+    let mut receiver = TestReceiver::start(0, Behaviour::Takes);
     let (webhook, metrics) = webhook(&format!("http://127.0.0.1:{}/in", receiver.port), &[("TIMEOUT", "200ms")]);
     offer(&webhook, 0, 100);
     assert_all(receiver.takes(100).await, 0, 100);
 
-    receiver.mood.send_replace(Mood::Fails);
+    receiver.behaviour.send_replace(Behaviour::Fails);
     offer(&webhook, 100, 200);
-    receiver.sees(100 + 5).await;
-    receiver.mood.send_replace(Mood::Takes);
+    receiver.receives(100 + 5).await;
+    receiver.behaviour.send_replace(Behaviour::Takes);
     assert_all(receiver.takes(100).await, 100, 200);
 
-    receiver.mood.send_replace(Mood::Hangs);
+    receiver.behaviour.send_replace(Behaviour::Hangs);
     offer(&webhook, 200, 300);
     let before = metrics.webhook().failures.get();
     while metrics.webhook().failures.get() < before + 2 {
-        receiver.sees(1).await;
+        receiver.receives(1).await;
     }
     receiver.handle.stop(false).await;
-    receiver.mood.send_replace(Mood::Fails);
+    receiver.behaviour.send_replace(Behaviour::Fails);
     offer(&webhook, 300, 400);
 
-    let mut back = Receiver::start(receiver.port, Mood::Takes);
+    let mut back = TestReceiver::start(receiver.port, Behaviour::Takes);
     assert_all(back.takes(200).await, 200, 400);
     webhook.drain().await;
     assert_eq!(metrics.webhook().queued.get(), 0);
@@ -166,49 +174,49 @@ async fn a_receiver_that_fails_hangs_and_is_away_gets_every_event_in_order() {
 }
 
 #[actix_web::test]
-async fn past_the_bound_the_oldest_are_dropped_and_counted() {
-    let mut receiver = Receiver::start(0, Mood::Fails);
+async fn a_full_queue_drops_and_counts_the_oldest_events() {
+    let mut receiver = TestReceiver::start(0, Behaviour::Fails);
     let url = format!("http://127.0.0.1:{}/in", receiver.port);
     let (webhook, metrics) = webhook(&url, &[("QUEUE", "50")]);
     offer(&webhook, 0, 1000);
-    receiver.sees(3).await;
+    receiver.receives(3).await;
     assert_eq!(metrics.webhook().dropped.get(), 950);
     assert_eq!(metrics.webhook().queued.get(), 50);
-    receiver.mood.send_replace(Mood::Takes);
+    receiver.behaviour.send_replace(Behaviour::Takes);
     assert_all(receiver.takes(50).await, 950, 1000);
     receiver.handle.stop(false).await;
 }
 
 #[actix_web::test]
-async fn what_fails_for_too_long_is_given_up_and_counted() {
-    let receiver = Receiver::start(0, Mood::Redirects);
+async fn an_event_that_fails_for_too_long_is_dropped_and_counted() {
+    let receiver = TestReceiver::start(0, Behaviour::Redirects);
     let url = format!("http://127.0.0.1:{}/in", receiver.port);
     let (webhook, metrics) = webhook(&url, &[("RETRY_FOR", "50ms")]);
     offer(&webhook, 0, 10);
-    tokio::time::timeout(DEADLINE, webhook.drain()).await.expect("a drain ends when all is given up");
+    tokio::time::timeout(DEADLINE, webhook.drain()).await.expect("a drain ends when every event is dropped");
     assert_eq!(metrics.webhook().dead.get(), 10);
     assert_eq!(metrics.webhook().queued.get(), 0);
     receiver.handle.stop(false).await;
 }
 
 #[actix_web::test]
-async fn every_receiver_gets_every_event_whatever_the_others_do() {
-    let mut receiver = Receiver::start(0, Mood::Takes);
-    let mut hanging = Receiver::start(0, Mood::Hangs);
+async fn a_hanging_receiver_does_not_delay_the_others() {
+    let mut receiver = TestReceiver::start(0, Behaviour::Takes);
+    let mut hanging = TestReceiver::start(0, Behaviour::Hangs);
     let url = format!("http://127.0.0.1:{}/in http://127.0.0.1:{}/in", hanging.port, receiver.port);
     let (webhook, _metrics) = webhook(&url, &[]);
     offer(&webhook, 0, 100);
     assert_all(receiver.takes(100).await, 0, 100);
-    hanging.sees(1).await;
+    hanging.receives(1).await;
     assert!(hanging.taken.try_recv().is_err(), "it hangs");
-    hanging.mood.send_replace(Mood::Fails);
+    hanging.behaviour.send_replace(Behaviour::Fails);
     hanging.handle.stop(false).await;
     receiver.handle.stop(false).await;
 }
 
 #[actix_web::test]
-async fn a_quick_reconnect_is_not_told_and_a_drain_tells_the_rest() {
-    let mut receiver = Receiver::start(0, Mood::Takes);
+async fn a_quick_reconnect_is_not_sent_and_a_drain_sends_the_rest() {
+    let mut receiver = TestReceiver::start(0, Behaviour::Takes);
     let url = format!("http://127.0.0.1:{}/in", receiver.port);
     let (webhook, metrics) = webhook(&url, &[("GRACE_SECONDS", "3600")]);
     webhook.offer(change("alice", LOST, 1));
@@ -221,8 +229,8 @@ async fn a_quick_reconnect_is_not_told_and_a_drain_tells_the_rest() {
 }
 
 #[actix_web::test]
-async fn a_receiver_that_shows_no_certificate_we_trust_is_told_nothing() {
-    let mut receiver = Receiver::start(0, Mood::Takes);
+async fn a_receiver_without_a_trusted_certificate_gets_nothing() {
+    let mut receiver = TestReceiver::start(0, Behaviour::Takes);
     let url = format!("https://127.0.0.1:{}/in", receiver.port);
     let (webhook, metrics) = webhook(&url, &[("RETRY_FOR", "20ms")]);
     offer(&webhook, 0, 1);

@@ -1,16 +1,16 @@
 use awc::http::Uri;
 
-use super::super::shape::Writer;
+use super::super::shape::RequestWriter;
 use super::*;
 use crate::config::WebhookShape;
 use crate::config::value::Secret;
 
-fn writer(url: &'static str, shape: WebhookShape, key: Option<&str>) -> Writer {
-    Writer { url: Uri::from_static(url), shape, key: key.map(Secret::new), sdk_app_id: 1_400_000_000 }
+fn writer(url: &'static str, shape: WebhookShape, key: Option<&str>) -> RequestWriter {
+    RequestWriter { url: Uri::from_static(url), shape, key: key.map(Secret::new), sdk_app_id: 1_400_000_000 }
 }
 
 #[test]
-fn our_own_shape() {
+fn the_format_of_hereabouts() {
     let writer = writer("http://example.com/in?x=1", WebhookShape::Hereabouts, None);
     let request = writer.write(&event("alice", Transition::Login, 77), Timestamp::from_secs(80));
     assert_eq!(request.url, "http://example.com/in?x=1");
@@ -23,7 +23,7 @@ fn our_own_shape() {
 }
 
 #[test]
-fn tencents_shape() {
+fn the_format_of_tencent() {
     for (url, query) in [("http://example.com/in", "?"), ("http://example.com/in?x=1", "&")] {
         let writer = writer(url, WebhookShape::Tencent, None);
         let request = writer.write(&event("alice", Transition::Disconnect(Loss::TimedOut), 77), Timestamp::default());
@@ -56,11 +56,11 @@ fn every_transition_has_its_words() {
 }
 
 #[test]
-fn an_account_cannot_write_the_query_or_the_body() {
+fn a_name_cannot_change_the_query_or_the_body() {
     let mut change = change("alice", Transition::Login, 1);
     change.account = r#"a","Reason":"x"#.into();
     change.platform = "Web&CallbackCommand=Other".into();
-    let event = Event { id: Uuid::nil(), change };
+    let event = WebhookEvent { id: Uuid::nil(), change };
     let request = writer("http://a/", WebhookShape::Tencent, None).write(&event, Timestamp::default());
     assert!(request.url.ends_with("&OptPlatform=Web%26CallbackCommand%3DOther"), "{}", request.url);
     let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();

@@ -196,7 +196,7 @@ async fn a_stop_reaches_whoever_is_in_and_whoever_waits_at_the_door() {
     // There and back: the stranger's session has started.
     world.parts.engine.close_all(CloseRequest::Drain);
     assert_eq!(bob.hears_close().await, (3001, "shutdown".to_owned()));
-    let pending_connections = &world.parts.served.centrifugo.services.pending_connections;
+    let pending_connections = &world.parts.endpoints.centrifugo.services.pending_connections;
     let closed = async {
         loop {
             pending_connections.close_all(CloseRequest::Drain);

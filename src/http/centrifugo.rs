@@ -9,17 +9,17 @@ use actix_web::{Resource, web};
 use crate::config::centrifugo::Origins;
 use crate::session::{HandshakeRules, Services};
 
-/// What the endpoint works with; shared by all workers.
-pub struct Centrifugo {
+/// What the endpoint works with. All workers share it.
+pub struct CentrifugoEndpoint {
     /// What sessions need.
     pub services: Arc<Services>,
-    /// What clients are held to; the first ping is spread for each.
+    /// Rules of the handshake. Each connection gets a first ping of its own time.
     pub rules: HandshakeRules,
-    /// Pages that may connect.
+    /// Origins of pages that may connect.
     pub allowed_origins: Origins,
 }
 
-/// `/connection/websocket`. By itself, because nothing may be wrapped around a connection that lasts.
+/// `/connection/websocket`. No middleware may wrap a long-lived connection.
 pub fn socket() -> Resource {
     web::resource("/connection/websocket").route(web::to(socket::upgrade))
 }

@@ -1,13 +1,14 @@
-//! Whether the caller holds the key, at one of Centrifugo's three places.
+//! Checks the key of a caller at Centrifugo's three places.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
 
 use super::ServerApi;
 
-/// The header `X-API-Key`; only where that is absent, `Authorization: apikey KEY`; and where neither is right, the query's
-/// `api_key`. Compared in constant time. Without a key on the server nobody is let in.
-pub fn is_held(request: &HttpRequest, api: &ServerApi) -> bool {
+/// Returns whether the request has the key: in the header `X-API-Key`; in `Authorization: apikey KEY` when that header
+/// is absent; or in `api_key` of the query when the header is wrong or absent. Compares in constant time. Returns false
+/// when the server has no key.
+pub fn is_valid(request: &HttpRequest, api: &ServerApi) -> bool {
     let Some(key) = &api.key else { return false };
     let header = match request.headers().get("x-api-key") {
         Some(value) => Some(value.as_bytes()),
@@ -20,7 +21,7 @@ pub fn is_held(request: &HttpRequest, api: &ServerApi) -> bool {
     query.find(|(name, _)| name == "api_key").is_some_and(|(_, given)| key.matches(given.as_bytes()))
 }
 
-/// The second of exactly two fields, of which the first is `apikey` in any case.
+/// Returns the second of exactly two fields, the first of which is `apikey` in any case.
 fn apikey(value: &[u8]) -> Option<&[u8]> {
     let mut fields = value.split(|byte| byte.is_ascii_whitespace()).filter(|field| !field.is_empty());
     let (scheme, key) = (fields.next()?, fields.next()?);

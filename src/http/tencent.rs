@@ -1,4 +1,4 @@
-//! Tencent Chat's endpoints: the socket `/tencent`, and the server's side under `/v4/`.
+//! Tencent Chat's endpoints: the WebSocket `/im`, and the REST API of an application's backend under `/v4/`.
 
 mod online;
 mod socket;
@@ -7,26 +7,26 @@ use std::sync::Arc;
 
 use actix_web::{Resource, web};
 
-use crate::api::online::Online;
+use crate::api::online::OnlineStatusQuery;
 use crate::session::Services;
 use crate::session::member::MemberRules;
 
-/// What the endpoints work with; shared by all workers.
-pub struct Tencent {
+/// What the endpoints work with. All workers share it.
+pub struct TencentEndpoints {
     /// What sessions need.
     pub services: Arc<Services>,
-    /// What accounts are held to.
+    /// Limits of members.
     pub rules: Arc<MemberRules>,
-    /// The operation of the server's side.
-    pub online: Online,
+    /// The operation of the REST API.
+    pub online: OnlineStatusQuery,
 }
 
-/// `/tencent`. By itself, because nothing may be wrapped around a connection that lasts.
+/// `/im`. Apart from the REST API, because no middleware may wrap a long-lived connection.
 pub fn socket() -> Resource {
     web::resource("/im").route(web::get().to(socket::upgrade))
 }
 
-/// The server's side.
+/// The REST API.
 pub fn rest() -> Resource {
     web::resource("/v4/openim/query_online_status").route(web::post().to(online::query))
 }

@@ -1,9 +1,13 @@
 //! The gRPC face of the server API: Centrifugo's service on a port of its own.
 //!
-//! It runs on one thread of its own, apart from the HTTP workers, so that neither waits for the other. [`service`]
-//! converts, [`error`] says how calls fail, [`connection`] bounds how many there are. The schema is `proto/centrifugo.proto`.
+//! It runs on a thread of its own, apart from the HTTP workers, so that neither waits for the other. [`service`] has
+//! the calls, generated from the list of methods in `api::users`; [`convert`] maps their messages, [`error`] their
+//! errors. [`api_key`] checks the key, [`connection`] limits the number of connections. The schema is
+//! `proto/centrifugo.proto`.
 
+mod api_key;
 mod connection;
+mod convert;
 mod error;
 mod service;
 
@@ -18,81 +22,82 @@ use tonic::transport::Server;
 
 use crate::api::users::Users;
 use crate::config::GrpcApiConfig;
+use api_key::ApiKeyInterceptor;
 use connection::accept;
 use proto::centrifugo_api_server::CentrifugoApiServer;
-use service::{Key, Service};
+use service::GrpcService;
 
-/// The messages and the service, made from the schema.
+/// The messages and the service, generated from the schema.
 #[allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod proto {
     tonic::include_proto!("centrifugal.centrifugo.api");
 
-    /// For reflection.
+    /// The schema itself, for reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/centrifugo.bin"));
 }
 
-/// Longest a call may take.
+/// Maximum duration of a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Calls under way at once on one connection; further ones wait there.
-const CALLS_PER_CONNECTION: u32 = 64;
+/// Maximum number of concurrent calls on one connection. Further ones wait.
+const MAX_CALLS_PER_CONNECTION: u32 = 64;
 
-/// A listener that does not serve yet.
-pub struct Grpc {
+/// A gRPC server that listens and does not serve yet.
+pub struct GrpcServer {
     listener: TcpListener,
     address: SocketAddr,
-    service: Service,
+    users: Arc<Users>,
     config: GrpcApiConfig,
 }
 
-impl Grpc {
+impl GrpcServer {
     /// Binds the address.
     pub fn bind(config: &GrpcApiConfig, users: Arc<Users>) -> io::Result<Self> {
         let listener = TcpListener::bind(config.address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let service = Service::new(users, config.error_mode);
-        Ok(Self { listener, address, service, config: config.clone() })
+        Ok(Self { listener, address, users, config: config.clone() })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves on a thread of its own.
-    pub fn start(self) -> io::Result<Running> {
+    /// Starts to serve on a thread of its own.
+    pub fn start(self) -> io::Result<RunningGrpcServer> {
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("grpc".into()).spawn(move || {
             if let Err(error) = runtime.block_on(self.serve(stopped)) {
-                log::error!("gRPC failed: {error}");
+                log::error!("the gRPC server failed: {error}");
             }
         })?;
-        Ok(Running { stop, thread })
+        Ok(RunningGrpcServer { stop, thread })
     }
 
     async fn serve(self, stopped: oneshot::Receiver<()>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let Self { listener, address: _, service, config } = self;
-        let key = Key::new(config.key.as_ref(), service.metrics());
+        let Self { listener, address: _, users, config } = self;
+        let key = ApiKeyInterceptor::new(config.key.as_ref(), &users.metrics);
+        let service = GrpcService::new(users, config.error_mode);
         let (reporter, health) = tonic_health::server::health_reporter();
-        reporter.set_serving::<CentrifugoApiServer<Service>>().await;
+        reporter.set_serving::<CentrifugoApiServer<GrpcService>>().await;
         let api = CentrifugoApiServer::new(service).max_decoding_message_size(config.max_receive_message_size);
         let api = tonic::service::interceptor::InterceptedService::new(api, key);
-        // Most clients still ask in the older version.
+        // Most clients still use the older version of reflection.
         let (reflection, older) = match config.reflection {
-            true => (Some(describe().build_v1()?), Some(describe().build_v1alpha()?)),
+            true => (Some(reflection_schemas().build_v1()?), Some(reflection_schemas().build_v1alpha()?)),
             false => (None, None),
         };
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let stop = async {
-            // Dropped or sent: either way it is the end.
+            // A dropped sender is a stop, too.
             let _dropped = stopped.await;
-            reporter.set_not_serving::<CentrifugoApiServer<Service>>().await;
+            reporter.set_not_serving::<CentrifugoApiServer<GrpcService>>().await;
         };
         Server::builder()
             .timeout(CALL_TIMEOUT)
-            .max_concurrent_streams(CALLS_PER_CONNECTION)
+            .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(60)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .add_service(health)
@@ -105,23 +110,23 @@ impl Grpc {
     }
 }
 
-/// What reflection tells.
-fn describe() -> tonic_reflection::server::Builder<'static> {
+/// Returns the schemas that reflection serves.
+fn reflection_schemas() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
-/// A server that serves.
-pub struct Running {
+/// A gRPC server that serves.
+pub struct RunningGrpcServer {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Running {
-    /// Takes no more calls, and waits for those under way as long as the caller waits for this.
+impl RunningGrpcServer {
+    /// Accepts no more calls and waits for the running ones. The caller limits how long.
     pub async fn stop(self) {
-        // Refused when it has failed already, which has been said.
+        // Fails when the server has failed before, which is in the log.
         let _failed = self.stop.send(());
         let joined = tokio::task::spawn_blocking(move || self.thread.join());
         if !matches!(joined.await, Ok(Ok(()))) {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::change::{Event, Loss, StateChange, Transition};
+use super::change::{Loss, StateChange, Transition, WebhookEvent};
 use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 
 const LOST: Transition = Transition::Disconnect(Loss::LinkClosed);
 
-/// `user` did something on the web; the time is part of the text that receivers get, so it names the change.
+/// A change of `user` on the platform `Web`. Receivers get the time, so it identifies the change.
 fn change(user: &str, transition: Transition, at: u64) -> StateChange {
     StateChange {
         user: UserId::from_name(user),
@@ -24,6 +24,6 @@ fn change(user: &str, transition: Transition, at: u64) -> StateChange {
     }
 }
 
-fn event(user: &str, transition: Transition, at: u64) -> Arc<Event> {
-    Arc::new(Event { id: Uuid::from_u128(u128::from(at)), change: change(user, transition, at) })
+fn event(user: &str, transition: Transition, at: u64) -> Arc<WebhookEvent> {
+    Arc::new(WebhookEvent { id: Uuid::from_u128(u128::from(at)), change: change(user, transition, at) })
 }

@@ -1,6 +1,7 @@
-//! Nakama's REST, as far as it is about accounts, and `/ws`.
+//! Nakama's REST API, as far as it is about accounts, and `/ws`.
 //!
-//! [`respond`] and [`read`] hold the conventions that all endpoints share; the others are one file a noun.
+//! [`read`] and [`respond`] have the conventions that all endpoints share, [`authorize`] checks keys and tokens. Each
+//! other file has the endpoints of one noun.
 
 mod account;
 mod authenticate;
@@ -25,24 +26,24 @@ use crate::auth::Auth;
 use crate::config::value::Secret;
 use crate::session::Services;
 
-/// What the endpoints work with; shared by all workers.
-pub struct Nakama {
-    /// The operations.
+/// What the endpoints work with. All workers share it.
+pub struct NakamaEndpoints {
+    /// The operations on accounts.
     pub accounts: Accounts,
-    /// Tokens.
+    /// Verifies session tokens.
     pub auth: Arc<Auth>,
-    /// Key of the authentication calls.
+    /// Key that authentication calls need.
     pub server_key: Secret,
     /// What sessions need.
     pub services: Arc<Services>,
 }
 
-/// `/ws`. By itself, because nothing may be wrapped around a connection that lasts.
+/// `/ws`. Apart from the REST API, because no middleware may wrap a long-lived connection.
 pub fn socket() -> Resource {
     web::resource("/ws").route(web::get().to(socket::upgrade)).default_service(web::to(respond::not_found))
 }
 
-/// The REST endpoints.
+/// The REST API.
 pub fn rest() -> impl HttpServiceFactory {
     let headers = DefaultHeaders::new()
         .add((header::CACHE_CONTROL, "no-store, no-cache, must-revalidate"))
@@ -69,18 +70,18 @@ pub fn healthcheck() -> impl HttpServiceFactory {
         .default_service(web::to(respond::not_implemented))
 }
 
-/// Nakama's `GET /`, where the demo page is switched off: 200 and nothing.
+/// Nakama's `GET /`, served when the demo page is switched off: status 200 without a body.
 pub fn root(config: &mut web::ServiceConfig) {
     config.route("/", web::get().to(HttpResponse::Ok));
 }
 
-/// A path; another method than its own is answered 501, as Nakama's gateway does.
+/// A path. Other HTTP methods than its own get status 501, as from Nakama's gateway.
 fn resource<const N: usize>(path: &str, routes: [Route; N]) -> Resource {
     let resource = web::resource(path).default_service(web::to(respond::not_implemented));
     routes.into_iter().fold(resource, Resource::route)
 }
 
-/// Any page may ask, a sandboxed one (`Origin: null`) too: what counts is the key or token.
+/// Every page may call, also a sandboxed one (`Origin: null`), because a call needs a key or a token.
 fn cors() -> Cors {
     Cors::default()
         .allow_any_origin()

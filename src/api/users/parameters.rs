@@ -1,165 +1,125 @@
-//! The bodies of requests.
+//! The parameters of the methods, as JSON and OpenAPI have them. Checks are in the functions that take them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::json::or_empty;
-use crate::api::users::{Command, Disconnection, People};
+use super::call::or_empty;
 
-/// Users who did something just now.
+/// Users who are active now.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct UpdateUserStatusRequest {
     /// 1 to 1000 ids.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = json!(["42"]))]
-    users: Vec<String>,
-    /// Kept with the status, at most 2048 bytes; empty or missing leaves what was kept before.
+    pub users: Vec<String>,
+    /// The state that is stored for the users, at most 2048 bytes. An empty or missing state leaves the stored one.
     #[serde(deserialize_with = "or_empty")]
     #[schema(example = "dnd")]
-    state: String,
+    pub state: String,
 }
 
-/// Users to be told about.
+/// Users whose stored status is wanted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct GetUserStatusRequest {
     /// At most 1000 ids.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = json!(["42"]))]
-    users: Vec<String>,
+    pub users: Vec<String>,
 }
 
-/// Users to be forgotten.
+/// Users whose stored status is deleted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct DeleteUserStatusRequest {
     /// 1 to 1000 ids.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = json!(["42"]))]
-    users: Vec<String>,
+    pub users: Vec<String>,
 }
 
-/// Users to be told everything about.
+/// Users whose presence is wanted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct GetPresenceRequest {
     /// At most 500 ids.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = json!(["42"]))]
-    users: Vec<String>,
+    pub users: Vec<String>,
 }
 
 /// A user whose connections are wanted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ConnectionsRequest {
-    /// Its id.
+    /// Id of the user.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = "42")]
-    user: String,
+    pub user: String,
 }
 
-/// Connections to be closed.
+/// Connections to close.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct DisconnectRequest {
-    /// Whose.
+    /// Id of the user who owns the connections.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = "42")]
-    user: String,
-    /// Only this connection; empty or missing: all.
+    pub user: String,
+    /// Id of the one connection to close. Empty or missing means all.
     #[serde(deserialize_with = "or_empty")]
-    client: String,
-    /// Not supported: there is no transport with sessions.
+    pub client: String,
+    /// Not supported: no transport of this server has sessions.
     #[serde(deserialize_with = "or_empty")]
     #[schema(ignore)]
-    session: String,
-    /// Connections to spare.
+    pub session: String,
+    /// Ids of connections that stay open.
     #[serde(deserialize_with = "or_empty")]
-    whitelist: Vec<String>,
-    /// How the connections are closed; missing: as each client's own protocol has it.
+    pub whitelist: Vec<String>,
+    /// The close frame. Missing means the code and reason of each client's own protocol.
     #[serde(deserialize_with = "or_empty")]
-    disconnect: Closing,
+    pub disconnect: CloseFrame,
 }
 
-/// A close frame.
+/// Code and reason of a close frame.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = Closing)]
 #[serde(default)]
-pub struct Closing {
-    /// From 3000 to 4999; 0 or missing: the protocol's own.
+pub struct CloseFrame {
+    /// From 3000 to 4999. 0 or missing means the code and reason of the client's own protocol.
     #[serde(deserialize_with = "or_empty")]
     #[schema(example = 4500)]
-    code: u32,
-    /// At most 123 bytes.
+    pub code: u32,
+    /// At most 123 bytes. Empty means "force disconnect".
     #[serde(deserialize_with = "or_empty")]
-    reason: String,
+    pub reason: String,
 }
 
-/// People of a user: friends, or who is not to see it.
+/// People to add to or to remove from a list of a user: the friends or the blocked users.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct PeopleRequest {
-    /// Whose list it is.
+    /// Id of the user who owns the list.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = "42")]
-    user: String,
+    pub user: String,
     /// 1 to 1000 ids, each of 1 to 32 printable ASCII characters or a UUID.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = json!(["43"]))]
-    users: Vec<String>,
-}
-
-impl From<PeopleRequest> for People {
-    fn from(body: PeopleRequest) -> Self {
-        Self { user: body.user, people: body.users }
-    }
+    pub users: Vec<String>,
 }
 
 /// A user whose list is wanted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ListRequest {
-    /// Its id.
+    /// Id of the user who owns the list.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = "42")]
-    user: String,
+    pub user: String,
 }
 
-impl ListRequest {
-    /// Whose.
-    pub fn user(self) -> String {
-        self.user
-    }
-}
-
-/// Nothing to say.
+/// No parameters.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct InfoRequest {}
-
-macro_rules! into_command {
-    ($($request:ident => |$body:ident| $command:expr;)+) => {
-        $(impl From<$request> for Command {
-            fn from($body: $request) -> Self {
-                $command
-            }
-        })+
-    };
-}
-
-into_command! {
-    UpdateUserStatusRequest => |body| Self::UpdateUserStatus { users: body.users, state: body.state };
-    GetUserStatusRequest => |body| Self::GetUserStatus { users: body.users };
-    DeleteUserStatusRequest => |body| Self::DeleteUserStatus { users: body.users };
-    GetPresenceRequest => |body| Self::GetPresence { users: body.users };
-    ConnectionsRequest => |body| Self::Connections { user: body.user };
-    DisconnectRequest => |body| Self::Disconnect(Disconnection {
-        user: body.user,
-        client: body.client,
-        session: body.session,
-        whitelist: body.whitelist,
-        code: body.disconnect.code,
-        reason: body.disconnect.reason,
-    });
-    InfoRequest => |_body| Self::Info;
-}

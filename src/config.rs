@@ -1,6 +1,7 @@
-//! The configuration: one small struct per concern. [`load()`] reads it; no other module sees the file or the environment.
+//! The configuration: one small struct for each concern. [`load()`] reads it. No other module reads the file or the
+//! environment. [`import`] converts configuration files of Centrifugo.
 //!
-//! `default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
+//! `config/default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
 pub mod centrifugo;
 mod cluster;
@@ -19,49 +20,49 @@ use serde::Deserialize;
 use centrifugo::CentrifugoConfig;
 pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, Login, RedisAddress, RedisKind};
 pub use load::{InvalidConfig, Overrides, load};
-pub use presence::{PresenceConfig, Span};
-pub use tencent::{FollowConfig, FollowPolicy, Names, TencentConfig};
+pub use presence::{LingerPeriod, PresenceConfig};
+pub use tencent::{AdminNames, FollowConfig, FollowPolicy, TencentConfig};
 use value::{Pattern, Period, Secret, ranged, secret_or_none};
 pub use webhook::{WebhookConfig, WebhookShape};
 
-/// The commented file with every default.
-pub const DEFAULT_FILE: &str = include_str!("default.toml");
+/// The file with every key, its documentation and its default.
+pub const DEFAULT_FILE: &str = include_str!("config/default.toml");
 
-/// Everything that can be set.
+/// All settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The listener and the HTTP server.
     pub server: ServerConfig,
-    /// Where accounts are kept.
+    /// Where data is stored.
     pub store: StoreConfig,
     /// The user actors.
     pub engine: EngineConfig,
-    /// What every connection is held to.
+    /// Timeouts and sizes of every connection.
     pub session: SessionConfig,
-    /// Quotas and rates.
+    /// Quotas and rate limits.
     pub limits: LimitsConfig,
-    /// Keys and token lives of the Nakama dialect.
+    /// Keys and token lifetimes of the Nakama dialect.
     pub nakama: NakamaConfig,
     /// The Centrifugo dialect.
     pub centrifugo: CentrifugoConfig,
-    /// When users were last seen, and what they said of themselves.
+    /// Last-seen records: activity, last time online, state.
     pub user_status: UserStatusConfig,
     /// The server API over HTTP.
     pub http_api: HttpApiConfig,
     /// The server API over gRPC.
     pub grpc_api: GrpcApiConfig,
-    /// Tencent Chat's dialect.
+    /// The Tencent Chat dialect.
     pub tencent: TencentConfig,
-    /// How long users are shown on whose line broke.
+    /// How long a presence lingers after a lost connection.
     pub presence: PresenceConfig,
     /// Who may follow whom.
     pub follow: FollowConfig,
-    /// Who is told of logins, logouts and losses.
+    /// Receivers of logins, logouts and lost connections.
     pub webhook: WebhookConfig,
     /// Several nodes on Redis.
     pub cluster: ClusterConfig,
-    /// What is shown to operators and visitors.
+    /// Endpoints for operators and visitors.
     pub operation: OperationConfig,
 }
 
@@ -69,31 +70,31 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Address and port; port 0 takes a free one.
+    /// Address and port. Port 0 means a free one.
     pub address: SocketAddr,
-    /// Worker threads; 0 is one per core.
+    /// Worker threads. 0 means one for each core.
     #[serde(deserialize_with = "ranged::<0, 1024, _, _>")]
     pub workers: usize,
-    /// Open connections per worker.
+    /// Maximum number of open connections of a worker.
     #[serde(deserialize_with = "ranged::<1, 10_000_000, _, _>")]
     pub max_connections: usize,
-    /// Connections that the kernel holds until accepted.
+    /// Maximum number of connections that wait in the kernel to be accepted.
     #[serde(deserialize_with = "ranged::<1, 65_535, _, _>")]
     pub backlog: u32,
-    /// Largest HTTP request body, bytes.
+    /// Maximum size of an HTTP request body, in bytes.
     #[serde(deserialize_with = "ranged::<1024, 16_777_216, _, _>")]
     pub max_body_bytes: usize,
-    /// Longest orderly stop.
+    /// Maximum duration of an orderly stop.
     pub drain_timeout: Period,
 }
 
-/// The two stores there are.
+/// The two stores of a node without a cluster.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub enum StoreKind {
-    /// Embedded, on disk.
+    /// An embedded store on disk.
     Disk,
-    /// In memory: gone at exit.
+    /// In memory. The data is lost at exit.
     Memory,
 }
 
@@ -109,11 +110,11 @@ impl TryFrom<String> for StoreKind {
     }
 }
 
-/// Where accounts are kept.
+/// Where data is stored.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
-    /// On disk or in memory.
+    /// The store: on disk or in memory.
     pub kind: StoreKind,
     /// Folder of the store on disk.
     pub path: PathBuf,
@@ -123,82 +124,82 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
-    /// Threads that own users; 0 is one per core.
+    /// Threads that run user actors. 0 means one for each core.
     #[serde(deserialize_with = "ranged::<0, 1024, _, _>")]
     pub shards: usize,
-    /// Users a shard holds at once.
+    /// Maximum number of users of a shard.
     #[serde(deserialize_with = "ranged::<1, 1_000_000_000, _, _>")]
     pub max_users_per_shard: usize,
 }
 
-/// What every connection is held to.
+/// Timeouts and sizes of every connection.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionConfig {
-    /// Silence after which the server pings.
+    /// Silence of a client after which the server pings.
     pub ping_interval: Period,
-    /// Silence after which the connection counts as lost.
+    /// Silence of a client after which the connection is lost.
     pub pong_timeout: Period,
-    /// How long a peer may take no byte.
+    /// How long a peer may accept no byte.
     pub stall_timeout: Period,
-    /// How long a close waits for its answer.
+    /// How long the server waits for the client's close frame.
     pub close_timeout: Period,
-    /// Largest message from a client, bytes.
+    /// Maximum size of a message from a client, in bytes.
     #[serde(deserialize_with = "ranged::<1024, 1_048_576, _, _>")]
     pub max_message_bytes: usize,
-    /// What may wait for a slow client before changes fold, bytes.
+    /// Bytes that may wait for a slow client before diffs are folded.
     #[serde(deserialize_with = "ranged::<0, 16_777_216, _, _>")]
     pub outbox_bytes: usize,
 }
 
-/// Quotas and rates.
+/// Quotas and rate limits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Users a session may follow at once.
+    /// Maximum number of users that a session follows.
     #[serde(deserialize_with = "ranged::<1, 1_000_000, _, _>")]
     pub follows_per_session: usize,
-    /// Commands a session may send in any window; 0 is no limit.
+    /// Maximum number of commands of a session in a window. 0 means no limit.
     #[serde(deserialize_with = "ranged::<0, 10_000, _, _>")]
     pub commands: usize,
-    /// The window of `commands`.
+    /// Length of the window of `commands`.
     pub commands_window: Period,
-    /// Wrong passwords an account takes in any window.
+    /// Maximum number of wrong passwords of an account in a window.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub login_failures: usize,
-    /// The window of `login_failures`.
+    /// Length of the window of `login_failures`.
     pub login_failures_window: Period,
 }
 
-/// Keys and token lives of the Nakama dialect.
+/// Keys and token lifetimes of the Nakama dialect.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NakamaConfig {
-    /// Key of the authentication calls.
+    /// Key that authentication calls need.
     pub server_key: Secret,
-    /// Signs session tokens.
+    /// Key that signs session tokens.
     pub encryption_key: Secret,
-    /// Signs refresh tokens.
+    /// Key that signs refresh tokens.
     pub refresh_encryption_key: Secret,
-    /// Life of a session token.
+    /// Lifetime of a session token.
     pub token_expiry: Period,
-    /// Life of a refresh token.
+    /// Lifetime of a refresh token.
     pub refresh_token_expiry: Period,
 }
 
-/// When users were last seen, and what they said of themselves.
+/// Last-seen records: activity, last time online, state.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserStatusConfig {
-    /// Keep the records, and answer for them.
+    /// Whether records are stored and can be read.
     pub enabled: bool,
-    /// Life of a record after its last update.
+    /// Lifetime of a record after its last update.
     pub expire_interval: Period,
-    /// How often a visible user is written down as online.
+    /// How often the record of a visible user is updated.
     pub presence_update_interval: Period,
-    /// What a state has to look like.
+    /// Pattern that a state must match.
     pub state_regex: Pattern,
-    /// Users are not to update their status themselves.
+    /// Whether clients may not update the status of their own user.
     pub disable_for_client: bool,
 }
 
@@ -206,10 +207,10 @@ pub struct UserStatusConfig {
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub enum ErrorMode {
-    /// In the body of a successful answer.
+    /// In the body of a successful response.
     #[default]
     InBand,
-    /// As the transport's own error: an HTTP status, a gRPC status.
+    /// As the error of the transport: an HTTP status or a gRPC status.
     Transport,
 }
 
@@ -229,12 +230,12 @@ impl TryFrom<String> for ErrorMode {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpApiConfig {
-    /// Key of the callers; none: nobody may call.
+    /// Key that callers need. `None` means that every call is refused.
     #[serde(deserialize_with = "secret_or_none")]
     pub key: Option<Secret>,
-    /// How errors are sent unless the caller asks for the other.
+    /// How errors are sent unless the caller asks for the other mode.
     pub error_mode: ErrorMode,
-    /// Serve the page to browse and try the API.
+    /// Whether the page to browse and try the API is served.
     pub swagger: bool,
 }
 
@@ -242,28 +243,28 @@ pub struct HttpApiConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrpcApiConfig {
-    /// Serve it.
+    /// Whether gRPC is served.
     pub enabled: bool,
-    /// Address and port; port 0 takes a free one.
+    /// Address and port. Port 0 means a free one.
     pub address: SocketAddr,
-    /// Key of the callers; none: everybody may call, on loopback only.
+    /// Key that callers need. `None` means that every caller is admitted, which is allowed on loopback only.
     #[serde(deserialize_with = "secret_or_none")]
     pub key: Option<Secret>,
-    /// How errors are sent unless the caller asks for the other.
+    /// How errors are sent unless the caller asks for the other mode.
     pub error_mode: ErrorMode,
-    /// Describe the service to those who ask for it.
+    /// Whether reflection describes the service to callers.
     pub reflection: bool,
-    /// Largest message from a caller, bytes.
+    /// Maximum size of a message from a caller, in bytes.
     #[serde(deserialize_with = "ranged::<1024, 16_777_216, _, _>")]
     pub max_receive_message_size: usize,
 }
 
-/// What is shown to operators and visitors.
+/// Endpoints for operators and visitors.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperationConfig {
-    /// Serve `/metrics`.
+    /// Whether `/metrics` is served.
     pub metrics: bool,
-    /// Serve the demo page.
+    /// Whether the demo page is served.
     pub page: bool,
 }

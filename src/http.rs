@@ -1,0 +1,13 @@
+//! The HTTP faces. A handler converts the request, calls `api` or opens a session, and converts the result.
+//!
+//! [`nakama`] has Nakama's REST API and `/ws`, [`centrifugo`] `/connection/websocket`, [`tencent`] `/im` and Tencent's
+//! REST API, [`api`] the server API, [`operation`] health and metrics, [`page`] the demo page. [`upgrade`] serves
+//! connections that become WebSockets.
+
+pub mod api;
+pub mod centrifugo;
+pub mod nakama;
+pub mod operation;
+pub mod page;
+pub mod tencent;
+pub mod upgrade;
