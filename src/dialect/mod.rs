@@ -1,6 +1,6 @@
-//! The wire formats: each translates between its clients' messages and the session's commands, and decides nothing.
+//! The wire formats. Each dialect translates between its clients' messages and the session's commands, and decides nothing.
 //!
-//! A dialect never sees another, nor the engine.
+//! A dialect imports neither another dialect nor the engine. What a command does is in `session/`.
 
 pub mod centrifugo;
 pub mod nakama;

@@ -1,4 +1,4 @@
-//! The channels there are: `status:<user>`.
+//! Channel names: `status:<user>`.
 
 use super::message::Code;
 use crate::outbox::ClientAlias;
@@ -7,10 +7,10 @@ use crate::presence::id::UserId;
 /// The namespace of user status, with its separator.
 const STATUS: &str = "status:";
 
-/// The longest name, in bytes (Centrifugo's `channel.max_length`).
+/// Maximum length of a name in bytes (Centrifugo's `channel.max_length`).
 const MAX_BYTES: usize = 255;
 
-/// A channel by its name, whose user is followed.
+/// Parses a channel name. A subscription to the channel follows its user.
 pub(super) fn parse(name: &str) -> Result<(UserId, ClientAlias), Code> {
     if name.len() > MAX_BYTES || name.chars().any(char::is_control) {
         return Err(Code::BadRequest);
@@ -21,7 +21,7 @@ pub(super) fn parse(name: &str) -> Result<(UserId, ClientAlias), Code> {
     }
 }
 
-/// The user that a channel's name names.
+/// Returns the user of a channel name.
 pub(super) fn user(channel: &str) -> &str {
     channel.strip_prefix(STATUS).unwrap_or(channel)
 }

@@ -1,7 +1,8 @@
-//! Commands and replies as JSON in text frames, a command a line.
+//! Commands and replies as JSON in text frames, one command per line.
 //!
-//! Read: keys in any order, `null` as absent, unknown fields ignored; several commands in one message, with any blanks
-//! between them. Written: compact, without a line break, and without fields that are zero, as Centrifugo does.
+//! The decoder accepts keys in any order, treats `null` as absent, ignores unknown fields, and accepts several commands in one
+//! message with any white space between them. The encoder writes compact JSON without a line break and without fields that are
+//! zero, as Centrifugo does.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Wire;
-use super::message::{Answer, Call, Code, Method, Unreadable};
+use super::message::{ClientCommand, Code, CommandReply, Method, Unreadable};
 use super::status::json_string;
 use crate::outbox::{Encoding, Frame};
 use crate::session::protocol::Incoming;
@@ -24,24 +25,24 @@ pub(super) struct Json;
 impl Wire for Json {
     const ENCODING: Encoding = Encoding::CentrifugoJson;
 
-    fn read(incoming: Incoming<'_>) -> Vec<Result<Call, Unreadable>> {
+    fn read(incoming: Incoming<'_>) -> Vec<Result<ClientCommand, Unreadable>> {
         match incoming {
             Incoming::Text(text) => read(text.as_bytes()),
-            // Some clients send their JSON so.
+            // Some clients send JSON in binary frames.
             Incoming::Binary(bytes) => read(bytes),
         }
     }
 
-    fn reply(id: u32, answer: &Answer) -> Frame {
+    fn reply(id: u32, answer: &CommandReply) -> Frame {
         let text = match answer {
-            Answer::Error(code) => written(id, "error", &Error::from(*code)),
-            Answer::Connect { client, version, ttl, ping } => {
+            CommandReply::Error(code) => written(id, "error", &Error::from(*code)),
+            CommandReply::Connect { client, version, ttl, ping } => {
                 let (expires, pong) = (ttl.map(|_| true), ping.map(|_| true));
                 written(id, "connect", &Connected { client, version, expires, ttl: *ttl, ping: *ping, pong })
             }
-            Answer::Subscribe { data } => written(id, "subscribe", &Subscribed { data: raw(data) }),
-            Answer::Unsubscribe => written(id, "unsubscribe", &Empty {}),
-            Answer::Presence(clients) => {
+            CommandReply::Subscribe { data } => written(id, "subscribe", &Subscribed { data: raw(data) }),
+            CommandReply::Unsubscribe => written(id, "unsubscribe", &Empty {}),
+            CommandReply::Presence(clients) => {
                 let presence = clients.iter().map(|client| {
                     let info = Info {
                         user: &client.user,
@@ -52,11 +53,13 @@ impl Wire for Json {
                 });
                 written(id, "presence", &Presence { presence: presence.collect() })
             }
-            Answer::PresenceStats { clients, users } => {
+            CommandReply::PresenceStats { clients, users } => {
                 written(id, "presence_stats", &Stats { num_clients: *clients, num_users: *users })
             }
-            Answer::Rpc => written(id, "rpc", &Empty {}),
-            Answer::Refresh { ttl } => written(id, "refresh", &Refreshed { expires: ttl.map(|_| true), ttl: *ttl }),
+            CommandReply::Rpc => written(id, "rpc", &Empty {}),
+            CommandReply::Refresh { ttl } => {
+                written(id, "refresh", &Refreshed { expires: ttl.map(|_| true), ttl: *ttl })
+            }
         };
         Frame::text(&text)
     }
@@ -71,13 +74,15 @@ impl Wire for Json {
     }
 }
 
-fn read(bytes: &[u8]) -> Vec<Result<Call, Unreadable>> {
+fn read(bytes: &[u8]) -> Vec<Result<ClientCommand, Unreadable>> {
     let commands = serde_json::Deserializer::from_slice(bytes).into_iter::<Object<Command<'_>>>();
-    // The stream ends with the first that cannot be read.
-    commands.map(|command| command.map(|Object(command)| Call::from(command)).map_err(|_| Unreadable)).collect()
+    // Decoding ends at the first command that cannot be decoded.
+    commands
+        .map(|command| command.map(|Object(command)| ClientCommand::from(command)).map_err(|_| Unreadable))
+        .collect()
 }
 
-/// A message that is an object: serde takes lists for structs besides.
+/// A message that must be an object, because serde also accepts lists for structs.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -137,8 +142,8 @@ struct Rpc<'a> {
     method: Option<String>,
 }
 
-impl From<Command<'_>> for Call {
-    /// Of several methods the first in Centrifugo's order counts.
+impl From<Command<'_>> for ClientCommand {
+    /// If there are several methods, the first in Centrifugo's order counts.
     fn from(command: Command<'_>) -> Self {
         let token = |Object(body): Object<WithToken>| body.token.unwrap_or_default();
         let channel = |Object(body): Object<WithChannel>| body.channel.unwrap_or_default();
@@ -169,7 +174,7 @@ fn written(id: u32, name: &str, body: &impl Serialize) -> String {
     format!(r#"{{"id":{id},"{name}":{body}}}"#)
 }
 
-/// JSON to be embedded as it is.
+/// JSON that is embedded unchanged.
 fn raw(json: &str) -> Option<&RawValue> {
     serde_json::from_str(json).ok()
 }

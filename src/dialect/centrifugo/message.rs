@@ -1,7 +1,7 @@
-//! The meaning of a command, whatever its format: what is asked, which error it deserves, how a close is said.
+//! The meaning of a command in either format: its method or its error, and the close frames.
 //!
-//! Codes and texts are those of the Go library `centrifuge` (`errors.go`, `disconnect.go`). Every close has a reason:
-//! centrifuge-js goes by the code only where there is one.
+//! Codes and texts are those of the Go library `centrifuge` (`errors.go`, `disconnect.go`). Every close frame has a reason,
+//! because centrifuge-js reads the code only if there is one.
 
 use serde::Deserialize;
 
@@ -11,15 +11,15 @@ use crate::presence::status::StatusText;
 use crate::session::command::{Command, Refusal, Reply, TaggedCommand, Welcome};
 use crate::session::protocol::{CloseFrame, CloseReason, Decoded};
 
-/// What is told as the server's version.
+/// The server version in the connect reply.
 const VERSION: &str = concat!("hereabouts ", env!("CARGO_PKG_VERSION"));
 
-/// The rpc that marks the client's user active.
+/// The rpc method that marks the client's user active.
 const UPDATE_USER_STATUS: &str = "update_user_status";
 
 pub(super) const BAD_REQUEST: CloseFrame = CloseFrame::new(3501, "bad request");
 
-/// Errors of replies.
+/// The error codes of replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     Internal = 100,
@@ -35,7 +35,7 @@ pub(super) enum Code {
 }
 
 impl Code {
-    /// Its text.
+    /// Returns its text.
     pub(super) fn message(self) -> &'static str {
         match self {
             Self::Internal => "internal server error",
@@ -51,25 +51,25 @@ impl Code {
         }
     }
 
-    /// Whether the same may succeed later.
+    /// Returns whether the same request may succeed later.
     pub(super) fn is_temporary(self) -> bool {
         matches!(self, Self::Internal | Self::TooManyRequests)
     }
 }
 
-/// A message that is none.
+/// A message that cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// A command as it was written.
+/// A command as the client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    /// Zero: none.
+pub(super) struct ClientCommand {
+    /// Zero means that the client expects no reply.
     pub id: u32,
     pub method: Option<Method>,
 }
 
-/// What a command asks for, as far as anything here depends on it.
+/// The method of a command, with the fields that this server reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Connect { token: String },
@@ -86,23 +86,23 @@ pub(super) enum Method {
     SubRefresh,
 }
 
-/// A command's id, and what its reply depends on, through the session and back.
+/// A command's id and what its reply depends on. It passes through the session as the request's tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag<'a> {
     pub id: u32,
     pub kind: Kind,
-    /// The channel it is about, if any.
+    /// The channel of the command, if any.
     pub channel: &'a str,
 }
 
-/// Which reply a command gets.
+/// The kind of reply that a command gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Unsubscribe,
     Presence,
     PresenceStats,
     Rpc,
-    /// Its answer says it by itself.
+    /// The session's reply determines it.
     Other,
 }
 
@@ -118,7 +118,7 @@ impl<'a> Tag<'a> {
         RequestTag(Some(format!("{kind}{} {}", self.id, self.channel).into()))
     }
 
-    /// Reads what [`Tag::written`] wrote.
+    /// Parses the output of [`Tag::written`].
     pub(super) fn of(tag: &'a RequestTag) -> Self {
         let text = tag.0.as_deref().unwrap_or_default();
         let (head, channel) = text.split_once(' ').unwrap_or((text, ""));
@@ -133,9 +133,9 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// What a command means; an error code is what it is refused with.
-pub(super) fn interpret(call: Call) -> Result<Decoded, Code> {
-    let Call { id, method } = call;
+/// Converts a client command to the session's command, or to the error code that refuses it.
+pub(super) fn interpret(call: ClientCommand) -> Result<Decoded, Code> {
+    let ClientCommand { id, method } = call;
     let Some(method) = method else {
         return Ok(if id == 0 { Decoded::Pong } else { Decoded::Fatal(Vec::new(), BAD_REQUEST) });
     };
@@ -162,7 +162,7 @@ pub(super) fn interpret(call: Call) -> Result<Decoded, Code> {
             request(Kind::Other, &channel, Command::Subscribe { user, alias })
         }
         Method::Unsubscribe { channel } => {
-            // Whoever does not subscribe to a channel has no less of it afterwards.
+            // An unsubscribe from a channel without a subscription succeeds.
             let users = channel::parse(&channel).map(|(user, _)| user).into_iter().collect();
             request(Kind::Unsubscribe, &channel, Command::Unfollow(users))
         }
@@ -189,7 +189,7 @@ struct UpdateUserStatus {
     state: Option<String>,
 }
 
-/// The text that a client wants to show: nothing at all, `null` and `{}` leave it as it is.
+/// Returns the state text that a client sets. No data, `null` and `{}` leave it unchanged.
 fn state(data: &[u8]) -> Result<Option<StatusText>, Code> {
     if data.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
@@ -199,16 +199,16 @@ fn state(data: &[u8]) -> Result<Option<StatusText>, Code> {
     state.map(|text| StatusText::new(&text)).transpose().map_err(|_| Code::BadRequest)
 }
 
-/// What a reply says.
+/// The reply to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum CommandReply {
     Error(Code),
     Connect {
         client: String,
         version: &'static str,
-        /// Seconds until another token is needed; none: never.
+        /// Seconds until the client needs another token. `None` means never.
         ttl: Option<u32>,
-        /// Seconds between pings that the client answers; none: there are none.
+        /// Seconds between pings that the client must answer. `None` means no pings.
         ping: Option<u32>,
     },
     /// `data` is JSON.
@@ -236,8 +236,8 @@ pub(super) struct ClientInfo {
     pub conn_info: Option<String>,
 }
 
-impl Answer {
-    /// The answer that the session's reply is.
+impl CommandReply {
+    /// Converts the session's reply.
     pub(super) fn of(tag: &Tag<'_>, reply: &Reply) -> Self {
         match (reply, tag.kind) {
             (Reply::Refused(refused), _) => Self::Error(refusal(refused)),
@@ -251,14 +251,14 @@ impl Answer {
                 Self::Presence(visible.iter().map(|each| client_info(tag, each)).collect())
             }
             (Reply::Done, Kind::Unsubscribe) => Self::Unsubscribe,
-            // Accounts are not in this dialect.
+            // Members do not exist in this dialect.
             (Reply::Done | Reply::Pong | Reply::Member(_), _) => Self::Rpc,
         }
     }
 }
 
-fn connected(welcome: &Welcome) -> Answer {
-    Answer::Connect {
+fn connected(welcome: &Welcome) -> CommandReply {
+    CommandReply::Connect {
         client: welcome.connection.to_string(),
         version: VERSION,
         ttl: welcome.ttl.map(seconds),
@@ -266,7 +266,7 @@ fn connected(welcome: &Welcome) -> Answer {
     }
 }
 
-/// At least one: zero would be "none", and centrifuge-python has no default for it.
+/// Returns at least one second: zero would mean "none", and centrifuge-python has no default for it.
 fn seconds(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
 }
@@ -292,7 +292,8 @@ fn refusal(refusal: &Refusal) -> Code {
     }
 }
 
-/// From 3500 on clients stay away, below they come back; 1009 keeps them away too.
+/// Returns the close frame. Clients do not reconnect after codes from 3500 on and after 1009. They reconnect after lower
+/// codes.
 pub(super) fn close_frame(cause: CloseReason) -> CloseFrame {
     match cause {
         CloseReason::Drain => CloseFrame::new(3001, "shutdown"),

@@ -1,10 +1,12 @@
-//! Centrifugo's client protocol, as far as it is about user status (`client.proto` of centrifugal/protocol).
+//! Centrifugo's client protocol for user status (`client.proto` of centrifugal/protocol).
 //!
-//! A user is followed by a subscription to the channel `status:<user>`: the reply holds what the user shows, each change
-//! is a publication of the same form ([`status`]).
+//! A client follows a user by a subscription to the channel `status:<user>`. The reply contains the status of the user. Each
+//! change is a publication of the same form ([`status`]).
 //!
-//! * [`message`]: what the two formats have in common: the meaning of a command, errors, closes; * [`channel`]: names;
-//! * [`json`]: text frames, a command a line; * [`protobuf`]: binary frames, each command after its length.
+//! * [`message`]: what both formats share: the meaning of a command, errors, close frames;
+//! * [`channel`]: channel names;
+//! * [`json`]: text frames, one command per line;
+//! * [`protobuf`]: binary frames, each command after its length.
 
 mod channel;
 mod json;
@@ -22,9 +24,9 @@ use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames, Publisher, Requ
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::Reply;
 use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
-use message::{Answer, Call, Tag};
+use message::{ClientCommand, CommandReply, Tag};
 
-/// How commands and replies are written down.
+/// A wire format of commands and replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// JSON in text frames.
@@ -34,14 +36,14 @@ pub enum Format {
 }
 
 impl Format {
-    /// The subprotocol of this name in `Sec-WebSocket-Protocol`, by its name and format.
+    /// Returns the subprotocol with this name in `Sec-WebSocket-Protocol`, and its format.
     pub fn of_subprotocol(name: &str) -> Option<(&'static str, Self)> {
         [("centrifuge-json", Self::Json), ("centrifuge-protobuf", Self::Protobuf)]
             .into_iter()
             .find(|&(known, _)| known == name)
     }
 
-    /// The protocol of this format.
+    /// Returns the protocol of this format.
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
             Self::Json => &Centrifugo::<json::Json>(PhantomData),
@@ -50,33 +52,33 @@ impl Format {
     }
 }
 
-/// How commands and replies are written down.
+/// A wire format of commands and replies.
 trait Wire: Send + Sync + 'static {
     const ENCODING: Encoding;
 
-    /// Reads the commands of a message, in order. The last may be what cannot be read.
-    fn read(incoming: Incoming<'_>) -> Vec<Result<Call, message::Unreadable>>;
+    /// Decodes the commands of a message in order. The last may be an error.
+    fn read(incoming: Incoming<'_>) -> Vec<Result<ClientCommand, message::Unreadable>>;
 
-    /// The reply to a command.
-    fn reply(id: u32, answer: &Answer) -> Frame;
+    /// Encodes the reply to a command.
+    fn reply(id: u32, answer: &CommandReply) -> Frame;
 
-    /// A publication; `data` is JSON.
+    /// Encodes a publication. `data` is JSON.
     fn publication(channel: &str, data: &str) -> Frame;
 
-    /// The server's ping.
+    /// Encodes the server's ping.
     fn ping() -> Frame;
 }
 
-/// The protocol, written down by `W`.
+/// The protocol in the wire format `W`.
 struct Centrifugo<W>(PhantomData<W>);
 
 impl<W: Wire> Centrifugo<W> {
-    fn meaning(call: Result<Call, message::Unreadable>) -> Decoded {
+    fn meaning(call: Result<ClientCommand, message::Unreadable>) -> Decoded {
         match call {
             Ok(call) => {
                 let id = call.id;
                 message::interpret(call)
-                    .unwrap_or_else(|code| Decoded::Refused(vec![W::reply(id, &Answer::Error(code))]))
+                    .unwrap_or_else(|code| Decoded::Refused(vec![W::reply(id, &CommandReply::Error(code))]))
             }
             Err(message::Unreadable) => Decoded::Fatal(Vec::new(), message::BAD_REQUEST),
         }
@@ -95,7 +97,7 @@ impl<W: Wire> Protocol for Centrifugo<W> {
 
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
         let tag = Tag::of(tag);
-        vec![W::reply(tag.id, &Answer::of(&tag, reply))]
+        vec![W::reply(tag.id, &CommandReply::of(&tag, reply))]
     }
 
     fn ping(&self) -> Option<Frame> {
@@ -116,7 +118,7 @@ impl<W: Wire> Codec for Centrifugo<W> {
         W::ENCODING
     }
 
-    /// Never asked for: changes are told by whole presences.
+    /// Never called, because clients get whole presences.
     fn diff(&self, _: &Diff) -> Frames {
         Vec::new()
     }
@@ -125,7 +127,7 @@ impl<W: Wire> Codec for Centrifugo<W> {
         let tag = Tag::of(tag);
         let shown = snapshots.first().map_or_else(status::absent, status::body);
         let data = status::data(channel::user(tag.channel), &shown);
-        vec![W::reply(tag.id, &Answer::Subscribe { data })]
+        vec![W::reply(tag.id, &CommandReply::Subscribe { data })]
     }
 
     fn publisher(&self) -> Option<&dyn Publisher> {
@@ -134,7 +136,7 @@ impl<W: Wire> Codec for Centrifugo<W> {
 }
 
 impl<W: Wire> Publisher for Centrifugo<W> {
-    /// What stands in `data` after the user's name, which followers may write differently.
+    /// Encodes what follows the user's name in `data`. Followers may use different names for the user.
     fn body(&self, after: &Snapshot) -> ByteString {
         status::body(after).into()
     }

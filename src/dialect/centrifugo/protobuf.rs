@@ -4,7 +4,7 @@
 use prost::Message;
 
 use super::Wire;
-use super::message::{Answer, Call, Method, Unreadable};
+use super::message::{ClientCommand, CommandReply, Method, Unreadable};
 use crate::outbox::{Encoding, Frame};
 use crate::session::protocol::Incoming;
 
@@ -19,14 +19,14 @@ pub(super) struct Protobuf;
 impl Wire for Protobuf {
     const ENCODING: Encoding = Encoding::CentrifugoProtobuf;
 
-    fn read(incoming: Incoming<'_>) -> Vec<Result<Call, Unreadable>> {
+    fn read(incoming: Incoming<'_>) -> Vec<Result<ClientCommand, Unreadable>> {
         match incoming {
             Incoming::Binary(bytes) => read(bytes),
             Incoming::Text(_) => vec![Err(Unreadable)],
         }
     }
 
-    fn reply(id: u32, answer: &Answer) -> Frame {
+    fn reply(id: u32, answer: &CommandReply) -> Frame {
         frame(&reply(id, answer))
     }
 
@@ -45,13 +45,13 @@ fn frame(reply: &wire::Reply) -> Frame {
     Frame::binary(&reply.encode_length_delimited_to_vec())
 }
 
-fn read(mut bytes: &[u8]) -> Vec<Result<Call, Unreadable>> {
+fn read(mut bytes: &[u8]) -> Vec<Result<ClientCommand, Unreadable>> {
     let mut calls = Vec::new();
     while !bytes.is_empty() {
-        // Takes the bytes from the front.
+        // Advances `bytes`.
         let command = wire::Command::decode_length_delimited(&mut bytes);
         let failed = command.is_err();
-        calls.push(command.map(Call::from).map_err(|_| Unreadable));
+        calls.push(command.map(ClientCommand::from).map_err(|_| Unreadable));
         if failed {
             break;
         }
@@ -59,8 +59,8 @@ fn read(mut bytes: &[u8]) -> Vec<Result<Call, Unreadable>> {
     calls
 }
 
-impl From<wire::Command> for Call {
-    /// Of several methods the first in Centrifugo's order counts.
+impl From<wire::Command> for ClientCommand {
+    /// If there are several methods, the first in Centrifugo's order counts.
     fn from(command: wire::Command) -> Self {
         let method = None
             .or(command.connect.map(|body| Method::Connect { token: body.token }))
@@ -79,14 +79,14 @@ impl From<wire::Command> for Call {
     }
 }
 
-fn reply(id: u32, answer: &Answer) -> wire::Reply {
+fn reply(id: u32, answer: &CommandReply) -> wire::Reply {
     let empty = wire::Reply { id, ..wire::Reply::default() };
     match answer {
-        Answer::Error(code) => {
+        CommandReply::Error(code) => {
             let (code, message, temporary) = (*code as u32, code.message().to_owned(), code.is_temporary());
             wire::Reply { error: Some(wire::Error { code, message, temporary }), ..empty }
         }
-        Answer::Connect { client, version, ttl, ping } => {
+        CommandReply::Connect { client, version, ttl, ping } => {
             let connect = wire::ConnectResult {
                 client: client.clone(),
                 version: (*version).to_owned(),
@@ -97,11 +97,11 @@ fn reply(id: u32, answer: &Answer) -> wire::Reply {
             };
             wire::Reply { connect: Some(connect), ..empty }
         }
-        Answer::Subscribe { data } => {
+        CommandReply::Subscribe { data } => {
             wire::Reply { subscribe: Some(wire::SubscribeResult { data: data.clone().into_bytes() }), ..empty }
         }
-        Answer::Unsubscribe => wire::Reply { unsubscribe: Some(wire::UnsubscribeResult {}), ..empty },
-        Answer::Presence(clients) => {
+        CommandReply::Unsubscribe => wire::Reply { unsubscribe: Some(wire::UnsubscribeResult {}), ..empty },
+        CommandReply::Presence(clients) => {
             let presence = clients.iter().map(|client| {
                 let info = wire::ClientInfo {
                     user: client.user.clone(),
@@ -112,12 +112,12 @@ fn reply(id: u32, answer: &Answer) -> wire::Reply {
             });
             wire::Reply { presence: Some(wire::PresenceResult { presence: presence.collect() }), ..empty }
         }
-        Answer::PresenceStats { clients, users } => {
+        CommandReply::PresenceStats { clients, users } => {
             let stats = wire::PresenceStatsResult { num_clients: *clients, num_users: *users };
             wire::Reply { presence_stats: Some(stats), ..empty }
         }
-        Answer::Rpc => wire::Reply { rpc: Some(wire::RpcResult {}), ..empty },
-        Answer::Refresh { ttl } => {
+        CommandReply::Rpc => wire::Reply { rpc: Some(wire::RpcResult {}), ..empty },
+        CommandReply::Refresh { ttl } => {
             let refresh = wire::RefreshResult { expires: ttl.is_some(), ttl: ttl.unwrap_or(0) };
             wire::Reply { refresh: Some(refresh), ..empty }
         }

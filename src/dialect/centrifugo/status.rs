@@ -1,9 +1,9 @@
-//! What a `status:` channel says of its user, in the reply to a subscription and in each publication:
+//! The data of a `status:` channel, in the reply to a subscription and in each publication:
 //! `{"user":"42","online":true,"statuses":["dnd"],"active":1627107289,"last_online":1627107289,"state":"dnd"}`.
 //!
-//! `statuses` has the text of each connection that others see, the one that changed last at the end; `state` is what the
-//! user said of itself last by `update_user_status`, or else the last of those texts that is not empty. Times are whole
-//! Unix seconds. What is not known is left out.
+//! `statuses` contains the text of each visible connection, the one that changed last at the end. `state` is the last state
+//! text from `update_user_status`, or else the last of those texts that is not empty. Times are whole Unix seconds. Unknown
+//! values are left out.
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ struct Shown<'a> {
     state: Option<&'a str>,
 }
 
-/// What the user shows, but for its name: the object without its opening brace.
+/// Returns the data without the user's name: the object without its opening brace.
 pub(super) fn body(snapshot: &Snapshot) -> String {
     let statuses: Vec<&str> = snapshot.presences.iter().map(|presence| presence.status.as_str()).collect();
     let LastSeen { active, online, state } = &snapshot.last_seen;
@@ -38,7 +38,7 @@ pub(super) fn body(snapshot: &Snapshot) -> String {
     })
 }
 
-/// What a user shows who cannot be here.
+/// Returns the data of a user that cannot exist.
 pub(super) fn absent() -> String {
     written(&Shown { online: false, statuses: Vec::new(), active: None, last_online: None, state: None })
 }
@@ -49,12 +49,12 @@ fn written(shown: &Shown<'_>) -> String {
     text
 }
 
-/// The whole object.
+/// Returns the whole object.
 pub(super) fn data(user: &str, body: &str) -> String {
     format!("{{\"user\":{},{body}", json_string(user))
 }
 
-/// A text as a JSON string.
+/// Returns a text as a JSON string.
 pub(super) fn json_string(text: &str) -> String {
     serde_json::to_string(text).expect("a text always serializes")
 }

@@ -1,14 +1,14 @@
 //! Nakama's envelope as proto3 JSON in text frames.
 //!
-//! Read: snake_case and lowerCamelCase, `null` as absent, unknown fields ignored, `[]` for an empty message (Defold's
-//! encoder writes it). Written: compact, in the order of the proto's fields, with lists also where they are empty
-//! (Nakama omits them, which trips its own documentation's sample and the Godot SDK).
+//! The decoder accepts snake_case and lowerCamelCase, treats `null` as absent, ignores unknown fields, and accepts `[]` for an
+//! empty message (Defold's encoder writes it). The encoder writes compact JSON in the order of the proto's fields, with empty
+//! lists too (Nakama omits them, which breaks the sample in its own documentation and the Godot SDK).
 
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
 use super::Wire;
-use super::message::{self, Answer, Error, ErrorCode, Event, Meaning, Shown};
+use super::message::{self, EnvelopeReply, Error, ErrorCode, Meaning, PresenceEvent, WirePresence};
 use crate::outbox::{Encoding, Frame, RequestTag};
 use crate::session::protocol::Incoming;
 
@@ -27,23 +27,23 @@ impl Wire for Json {
         }
     }
 
-    fn answer(tag: &RequestTag, answer: Answer) -> Frame {
-        match answer {
-            Answer::Acknowledged => frame(&Acknowledgement { tag }),
-            Answer::Pong => frame(&Outgoing { tag, name: "pong", body: Empty {} }),
-            Answer::Error(error) => frame(&Outgoing { tag, name: "error", body: ErrorBody::from(&error) }),
+    fn reply(tag: &RequestTag, reply: EnvelopeReply) -> Frame {
+        match reply {
+            EnvelopeReply::Acknowledged => frame(&Acknowledgement { tag }),
+            EnvelopeReply::Pong => frame(&Outgoing { tag, name: "pong", body: Empty {} }),
+            EnvelopeReply::Error(error) => frame(&Outgoing { tag, name: "error", body: ErrorBody::from(&error) }),
         }
     }
 
-    fn status(tag: &RequestTag, presences: &[Shown<'_>]) -> Frame {
+    fn status(tag: &RequestTag, presences: &[WirePresence<'_>]) -> Frame {
         frame(&Outgoing { tag, name: "status", body: Status { presences } })
     }
 
-    fn event(event: &Event<'_>) -> Frame {
+    fn event(event: &PresenceEvent<'_>) -> Frame {
         frame(&Outgoing { tag: &RequestTag(None), name: "status_presence_event", body: event })
     }
 
-    fn size(shown: Shown<'_>) -> usize {
+    fn size(shown: WirePresence<'_>) -> usize {
         size(shown)
     }
 }
@@ -53,8 +53,8 @@ fn frame(envelope: &impl Serialize) -> Frame {
     Frame::text(&text)
 }
 
-/// A presence's length in JSON, with its comma.
-fn size(shown: Shown<'_>) -> usize {
+/// Returns the encoded size of a presence in JSON, with its comma.
+fn size(shown: WirePresence<'_>) -> usize {
     let name = shown.presence.username.as_ref().map_or(0, |name| escaped_len(name.as_str()));
     // Field names, quotes and the two UUIDs take 133 bytes.
     144 + name + escaped_len(shown.presence.status.as_str())
@@ -108,7 +108,7 @@ struct Empty {}
 
 #[derive(Serialize)]
 struct ErrorBody<'a> {
-    /// Zero is omitted, as proto3 JSON does.
+    /// Zero is omitted, as in proto3 JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u8>,
     message: &'a str,
@@ -123,10 +123,10 @@ impl<'a> From<&'a Error> for ErrorBody<'a> {
 
 #[derive(Serialize)]
 struct Status<'a> {
-    presences: &'a [Shown<'a>],
+    presences: &'a [WirePresence<'a>],
 }
 
-impl Serialize for Event<'_> {
+impl Serialize for PresenceEvent<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("joins", &self.joins)?;
@@ -135,8 +135,8 @@ impl Serialize for Event<'_> {
     }
 }
 
-/// `rtapi.UserPresence`; `persistence` is false for a status and so never written.
-impl Serialize for Shown<'_> {
+/// `rtapi.UserPresence`. `persistence` is false for a status and therefore never written.
+impl Serialize for WirePresence<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("user_id", &self.user.uuid())?;

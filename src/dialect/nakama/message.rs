@@ -1,7 +1,7 @@
-//! The meaning of an envelope, whatever its format: which command it is, which error it deserves, how a close is said.
+//! The meaning of an envelope in either format: its command or its error, and the close frames.
 //!
-//! Codes and texts are those of Nakama 3.40 (its `rtapi.Error.Code` and `server/pipeline_status.go`), so that what is
-//! written for it works here. Where Nakama closes without a word, the error is sent first.
+//! Codes and texts are those of Nakama 3.40 (`rtapi.Error.Code` and `server/pipeline_status.go`), so that its clients work
+//! here. Where Nakama closes without an error, this server sends the error first.
 
 use super::scope::Scope;
 use crate::outbox::RequestTag;
@@ -11,14 +11,14 @@ use crate::presence::status::StatusText;
 use crate::session::command::{Command, Refusal, Reply, TaggedCommand};
 use crate::session::protocol::{CloseFrame, CloseReason};
 
-/// The largest frame sent, in bytes: Godot's socket gives up a little above (1009 at 63 KB).
+/// Maximum size of a sent frame in bytes. Godot's socket fails a little above (1009 at 63 KB).
 pub(super) const FRAME_LIMIT: usize = 60 * 1024;
 
 const MALFORMED: CloseFrame = CloseFrame::new(1000, "received malformed payload");
 const WRONG_FRAME: CloseFrame = CloseFrame::new(1000, "received unexpected WebSocket message type");
 const UNPROCESSABLE: CloseFrame = CloseFrame::new(1000, "error processing message");
 
-/// Codes of `rtapi.Error`.
+/// The codes of `rtapi.Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorCode {
     RuntimeException = 0,
@@ -40,7 +40,7 @@ impl Error {
     }
 }
 
-/// What a client put into an envelope.
+/// The message that a client put into an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Ping,
@@ -51,7 +51,7 @@ pub(super) enum Body {
     OutOfScope(Scope),
 }
 
-/// What an envelope turns out to be.
+/// The result of decoding an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Command(TaggedCommand),
@@ -59,7 +59,7 @@ pub(super) enum Meaning {
     Fatal(RequestTag, Error, CloseFrame),
 }
 
-/// Reads an envelope; none in it is an envelope without a message.
+/// Interprets an envelope. `None` is an envelope without a message.
 pub(super) fn interpret(tag: RequestTag, body: Option<Body>) -> Meaning {
     let command = match body {
         None => return unprocessable(tag, ErrorCode::MissingPayload, "Missing message."),
@@ -92,7 +92,7 @@ fn follow(user_ids: &[String], usernames: &[String]) -> Result<Command, Error> {
     if usernames.iter().any(String::is_empty) {
         return Err(Error::new(ErrorCode::BadInput, "Invalid username"));
     }
-    // A text that can be nobody's username is like an unknown one: passed over.
+    // A text that cannot be a username is skipped, like an unknown username.
     let usernames = usernames.iter().filter_map(|name| Username::new(name).ok()).collect();
     Ok(Command::Follow { users, usernames })
 }
@@ -106,18 +106,18 @@ fn unprocessable(tag: RequestTag, code: ErrorCode, message: &str) -> Meaning {
     Meaning::Fatal(tag, Error::new(code, message), UNPROCESSABLE)
 }
 
-/// What cannot be read at all.
+/// Returns the error for an envelope that cannot be decoded.
 pub(super) fn malformed(tag: RequestTag, why: &str) -> Meaning {
     Meaning::Fatal(tag, Error::new(ErrorCode::BadInput, format!("Malformed payload: {why}")), MALFORMED)
 }
 
-/// A text frame on a protobuf socket, or a binary one on a JSON socket.
+/// Returns the error for a text frame on a protobuf socket, or a binary frame on a JSON socket.
 pub(super) fn wrong_frame() -> Meaning {
     let error = Error::new(ErrorCode::BadInput, "Unexpected WebSocket message type for the socket's format");
     Meaning::Fatal(RequestTag(None), error, WRONG_FRAME)
 }
 
-/// The error that a refusal is.
+/// Converts a refusal to its error.
 pub(super) fn refusal(refusal: &Refusal) -> Error {
     match refusal {
         Refusal::TooManyFollows(quota) => Error::new(
@@ -137,7 +137,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Error {
     }
 }
 
-/// How Nakama closes: always 1000 with a reason, but for a message too large.
+/// Returns Nakama's close frame: always 1000 with a reason, except for a message that is too large.
 pub(super) fn close_frame(cause: CloseReason) -> CloseFrame {
     match cause {
         CloseReason::Drain => CloseFrame::new(1000, "server shutting down"),
@@ -156,19 +156,19 @@ pub(super) fn close_frame(cause: CloseReason) -> CloseFrame {
     }
 }
 
-/// What a reply of the session says.
-pub(super) enum Answer {
+/// The reply to one request.
+pub(super) enum EnvelopeReply {
     Pong,
     Acknowledged,
     Error(Error),
 }
 
-impl Answer {
+impl EnvelopeReply {
     pub(super) fn of(reply: &Reply) -> Self {
         match reply {
             Reply::Pong => Self::Pong,
-            // Who is at the other end is known before the socket opens, and connections are not asked for: the others
-            // do not come about.
+            // The other replies never occur here: the user is known before the socket opens, and clients cannot ask for
+            // connections.
             Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) | Reply::Member(_) => {
                 Self::Acknowledged
             }
@@ -177,26 +177,26 @@ impl Answer {
     }
 }
 
-/// A user's presence on the wire.
+/// A presence with its user, as the wire has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shown<'a> {
+pub(super) struct WirePresence<'a> {
     pub user: UserId,
     pub presence: &'a Presence,
 }
 
-/// One event: what joined, what left.
+/// One `status_presence_event`.
 #[derive(Debug, Default)]
-pub(super) struct Event<'a> {
-    pub joins: Vec<Shown<'a>>,
-    pub leaves: Vec<Shown<'a>>,
+pub(super) struct PresenceEvent<'a> {
+    pub joins: Vec<WirePresence<'a>>,
+    pub leaves: Vec<WirePresence<'a>>,
 }
 
-/// A diff as events that fit into a frame each. `size` measures a presence in the format, in bytes.
-pub(super) fn events<'a>(diff: &'a Diff, size: impl Fn(Shown<'a>) -> usize) -> Vec<Event<'a>> {
-    let shown = |presence| Shown { user: diff.user, presence };
+/// Splits a diff into events that each fit into a frame. `size` returns the encoded size of a presence in bytes.
+pub(super) fn events<'a>(diff: &'a Diff, size: impl Fn(WirePresence<'a>) -> usize) -> Vec<PresenceEvent<'a>> {
+    let shown = |presence| WirePresence { user: diff.user, presence };
     let mut events = Packer::new(0);
     for leave in &diff.leaves {
-        // An update is one event: the join goes with its leave.
+        // An update is one event: its join and its leave stay together.
         let join = diff.joins.iter().find(|join| join.connection == leave.connection).map(shown);
         let leave = shown(leave);
         let event = events.with_room_for(size(leave) + join.map_or(0, &size));
@@ -212,17 +212,17 @@ pub(super) fn events<'a>(diff: &'a Diff, size: impl Fn(Shown<'a>) -> usize) -> V
     events.events
 }
 
-/// The presences of a follow reply: what fits into its frame first, then events of joins for the rest.
+/// Splits the presences of a follow reply: those that fit into its frame, then events with joins for the rest.
 pub(super) fn reply<'a>(
     tag: &RequestTag,
     snapshots: &'a [Snapshot],
-    size: impl Fn(Shown<'a>) -> usize,
-) -> (Vec<Shown<'a>>, Vec<Event<'a>>) {
-    // The cid may take six times its length when it is escaped.
+    size: impl Fn(WirePresence<'a>) -> usize,
+) -> (Vec<WirePresence<'a>>, Vec<PresenceEvent<'a>>) {
+    // An escaped cid can be six times as long.
     let mut events = Packer::new(tag.0.as_ref().map_or(0, |cid| cid.len() * 6));
     for snapshot in snapshots {
         for presence in &snapshot.presences {
-            let shown = Shown { user: snapshot.user, presence };
+            let shown = WirePresence { user: snapshot.user, presence };
             events.with_room_for(size(shown)).joins.push(shown);
         }
     }
@@ -231,28 +231,28 @@ pub(super) fn reply<'a>(
     (first, events.collect())
 }
 
-/// Fills events up to the frame limit.
+/// Packs presences into events up to the frame limit.
 struct Packer<'a> {
-    events: Vec<Event<'a>>,
-    /// Bytes left in the last event.
+    events: Vec<PresenceEvent<'a>>,
+    /// Bytes that are free in the last event.
     room: usize,
 }
 
-/// What an envelope takes around its presences, at most.
+/// Maximum number of bytes of an envelope around its presences.
 const ENVELOPE_BYTES: usize = 128;
 
 impl<'a> Packer<'a> {
-    /// `taken` bytes of the first event are used otherwise.
+    /// Creates a packer whose first event already uses `taken` bytes.
     fn new(taken: usize) -> Self {
         let room = (FRAME_LIMIT - ENVELOPE_BYTES).saturating_sub(taken);
-        Self { events: vec![Event::default()], room }
+        Self { events: vec![PresenceEvent::default()], room }
     }
 
-    fn with_room_for(&mut self, bytes: usize) -> &mut Event<'a> {
+    fn with_room_for(&mut self, bytes: usize) -> &mut PresenceEvent<'a> {
         let last = self.events.last().expect("there is always one");
         let is_empty = last.joins.is_empty() && last.leaves.is_empty();
         if bytes > self.room && !is_empty {
-            self.events.push(Event::default());
+            self.events.push(PresenceEvent::default());
             self.room = FRAME_LIMIT - ENVELOPE_BYTES;
         }
         self.room = self.room.saturating_sub(bytes);

@@ -1,7 +1,9 @@
-//! Nakama's realtime protocol, as far as it is about status (`rtapi/realtime.proto` of nakama-common).
+//! Nakama's realtime protocol for status (`rtapi/realtime.proto` of nakama-common).
 //!
-//! * [`message`]: what the two formats have in common: the meaning of an envelope, errors, closes;
-//! * [`json`]: text frames, proto3 JSON; * [`protobuf`]: binary frames; * [`scope`]: the messages that are not served.
+//! * [`message`]: what both formats share: the meaning of an envelope, errors, close frames;
+//! * [`json`]: text frames in proto3 JSON;
+//! * [`protobuf`]: binary frames;
+//! * [`scope`]: the messages that are not served.
 
 mod json;
 mod message;
@@ -16,9 +18,9 @@ use crate::outbox::{Codec, Encoding, Frame, Frames, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::Reply;
 use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
-use message::{Answer, Event, Meaning, Shown};
+use message::{EnvelopeReply, Meaning, PresenceEvent, WirePresence};
 
-/// The `format` of the connect query.
+/// The format of a connection: the query parameter `format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// JSON in text frames.
@@ -28,7 +30,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Reads the query's value; absent or empty is JSON.
+    /// Parses the parameter. Absent or empty means JSON.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "" | "json" => Some(Self::Json),
@@ -37,7 +39,7 @@ impl Format {
         }
     }
 
-    /// The protocol of this format.
+    /// Returns the protocol of this format.
     pub fn protocol(self) -> &'static dyn Protocol {
         match self {
             Self::Json => &Nakama::<json::Json>(PhantomData),
@@ -46,32 +48,32 @@ impl Format {
     }
 }
 
-/// How an envelope is written down.
+/// A wire format of the envelope.
 trait Wire: Send + Sync + 'static {
     const ENCODING: Encoding;
 
-    /// Reads an envelope.
+    /// Decodes an envelope.
     fn read(incoming: Incoming<'_>) -> Meaning;
 
-    /// The answer to a request.
-    fn answer(tag: &RequestTag, answer: Answer) -> Frame;
+    /// Encodes the reply to a request.
+    fn reply(tag: &RequestTag, reply: EnvelopeReply) -> Frame;
 
-    /// The reply to a follow.
-    fn status(tag: &RequestTag, presences: &[Shown<'_>]) -> Frame;
+    /// Encodes the reply to a follow.
+    fn status(tag: &RequestTag, presences: &[WirePresence<'_>]) -> Frame;
 
-    /// A `status_presence_event`.
-    fn event(event: &Event<'_>) -> Frame;
+    /// Encodes a `status_presence_event`.
+    fn event(event: &PresenceEvent<'_>) -> Frame;
 
-    /// What a presence takes, in bytes, at most.
-    fn size(shown: Shown<'_>) -> usize;
+    /// Returns the maximum encoded size of a presence in bytes.
+    fn size(shown: WirePresence<'_>) -> usize;
 }
 
-/// The protocol, written down by `W`.
+/// The protocol in the wire format `W`.
 struct Nakama<W>(PhantomData<W>);
 
 impl<W: Wire> Protocol for Nakama<W> {
     fn decode(&self, incoming: Incoming<'_>) -> Decoded {
-        let error = |tag, error| vec![W::answer(tag, Answer::Error(error))];
+        let error = |tag, error| vec![W::reply(tag, EnvelopeReply::Error(error))];
         match W::read(incoming) {
             Meaning::Command(request) => Decoded::Command(request),
             Meaning::Refused(tag, refusal) => Decoded::Refused(error(&tag, refusal)),
@@ -80,7 +82,7 @@ impl<W: Wire> Protocol for Nakama<W> {
     }
 
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames {
-        vec![W::answer(tag, Answer::of(reply))]
+        vec![W::reply(tag, EnvelopeReply::of(reply))]
     }
 
     fn close_frame(&self, cause: CloseReason) -> CloseFrame {

@@ -5,7 +5,7 @@ use prost::Message;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 
 use super::Wire;
-use super::message::{self, Answer, Body, Event, Meaning, Shown};
+use super::message::{self, Body, EnvelopeReply, Meaning, PresenceEvent, WirePresence};
 use super::scope::Scope;
 use crate::outbox::{Encoding, Frame, RequestTag};
 use crate::session::protocol::Incoming;
@@ -30,23 +30,23 @@ impl Wire for Protobuf {
         }
     }
 
-    fn answer(tag: &RequestTag, answer: Answer) -> Frame {
-        match answer {
-            Answer::Acknowledged => frame(tag, None),
-            Answer::Pong => frame(tag, Some(Oneof::Pong(wire::Pong {}))),
-            Answer::Error(error) => {
+    fn reply(tag: &RequestTag, reply: EnvelopeReply) -> Frame {
+        match reply {
+            EnvelopeReply::Acknowledged => frame(tag, None),
+            EnvelopeReply::Pong => frame(tag, Some(Oneof::Pong(wire::Pong {}))),
+            EnvelopeReply::Error(error) => {
                 let body = wire::Error { code: error.code as i32, message: error.message };
                 frame(tag, Some(Oneof::Error(body)))
             }
         }
     }
 
-    fn status(tag: &RequestTag, presences: &[Shown<'_>]) -> Frame {
+    fn status(tag: &RequestTag, presences: &[WirePresence<'_>]) -> Frame {
         let body = wire::Status { presences: presences.iter().copied().map(presence).collect() };
         frame(tag, Some(Oneof::Status(body)))
     }
 
-    fn event(event: &Event<'_>) -> Frame {
+    fn event(event: &PresenceEvent<'_>) -> Frame {
         let body = wire::StatusPresenceEvent {
             joins: event.joins.iter().copied().map(presence).collect(),
             leaves: event.leaves.iter().copied().map(presence).collect(),
@@ -54,7 +54,7 @@ impl Wire for Protobuf {
         frame(&RequestTag(None), Some(Oneof::StatusPresenceEvent(body)))
     }
 
-    fn size(shown: Shown<'_>) -> usize {
+    fn size(shown: WirePresence<'_>) -> usize {
         size(shown)
     }
 }
@@ -93,8 +93,8 @@ fn field_numbers(mut bytes: &[u8]) -> impl Iterator<Item = u32> {
     })
 }
 
-fn presence(shown: Shown<'_>) -> wire::UserPresence {
-    let Shown { user, presence } = shown;
+fn presence(shown: WirePresence<'_>) -> wire::UserPresence {
+    let WirePresence { user, presence } = shown;
     wire::UserPresence {
         user_id: user.to_string(),
         session_id: presence.connection.to_string(),
@@ -109,8 +109,8 @@ fn frame(tag: &RequestTag, message: Option<Oneof>) -> Frame {
     Frame::binary(&wire::Envelope { cid, message }.encode_to_vec())
 }
 
-/// A presence's length in protobuf, at most.
-fn size(shown: Shown<'_>) -> usize {
+/// Returns the maximum encoded size of a presence in protobuf.
+fn size(shown: WirePresence<'_>) -> usize {
     let name = shown.presence.username.as_ref().map_or(0, |name| name.as_str().len());
     // Two UUIDs, tags and lengths.
     96 + name + shown.presence.status.as_str().len()

@@ -1,18 +1,18 @@
-//! The messages of Nakama's envelope that this server does not serve: (field number, name in JSON).
+//! The messages of Nakama's envelope that this server does not serve: field number and name in JSON.
 //!
-//! They are recognised, so that they get an error with their cid while the socket stays open. `server_only` ones may not
-//! be sent by any client.
+//! The decoder recognises them, so that the reply is an error with their cid and the socket stays open. No client may send
+//! those of [`Scope::ServerOnly`].
 
-/// What becomes of a message that is not about status.
+/// The kind of a message that is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A client may send it to Nakama, but not to a presence server.
+    /// A client may send it to Nakama. A presence server does not serve it.
     NotServed(&'static str),
     /// Only a server sends it.
     ServerOnly,
 }
 
-/// Messages of clients.
+/// Messages that clients send.
 const NOT_SERVED: [(u32, &str); 24] = [
     (3, "channel_join"),
     (4, "channel_leave"),
@@ -40,7 +40,7 @@ const NOT_SERVED: [(u32, &str); 24] = [
     (51, "party_update"),
 ];
 
-/// Messages of servers.
+/// Messages that servers send.
 const SERVER_ONLY: [(u32, &str); 21] = [
     (2, "channel"),
     (5, "channel_message"),
@@ -66,12 +66,12 @@ const SERVER_ONLY: [(u32, &str); 21] = [
 ];
 
 impl Scope {
-    /// By the name in JSON, in snake_case.
+    /// Finds a message by its JSON name in snake_case.
     pub fn of_name(name: &str) -> Option<Self> {
         find(|&&(_, known)| known == name)
     }
 
-    /// By the field number.
+    /// Finds a message by its field number.
     pub fn of_number(number: u32) -> Option<Self> {
         find(|&&(known, _)| known == number)
     }

@@ -1,4 +1,4 @@
-//! What the methods' parameters mean.
+//! The methods and their parameters.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ struct Login {
     platform: Option<String>,
 }
 
-/// Bytes of a platform's name.
+/// Maximum length of a platform name in bytes.
 const MAX_PLATFORM_BYTES: usize = 64;
 
 #[derive(Default, Deserialize)]
@@ -42,7 +42,7 @@ struct OptionalList {
     users: Option<Vec<String>>,
 }
 
-/// What a call asks for.
+/// Converts a call to the session's command.
 pub(super) fn interpret(method: String, params: Option<&str>) -> Result<Command, Error> {
     let call = match method.as_str() {
         "heartbeat" => return Ok(Command::Member(MemberCommand::Heartbeat)),
@@ -84,7 +84,7 @@ fn list(users: Vec<String>, call: impl FnOnce(Vec<MemberName>) -> MemberCall) ->
 
 fn read<T: DeserializeOwned>(params: Option<&str>) -> Result<T, Error> {
     let invalid = || Error::of(Code::InvalidParams);
-    // serde takes lists for structs besides.
+    // serde also accepts lists for structs.
     let params = params.filter(|params| params.starts_with('{')).ok_or_else(invalid)?;
     serde_json::from_str(params).map_err(|error| {
         let what = error.to_string();
@@ -93,7 +93,7 @@ fn read<T: DeserializeOwned>(params: Option<&str>) -> Result<T, Error> {
     })
 }
 
-/// Parameters that may be left out as a whole.
+/// Parses parameters that may be left out as a whole.
 fn optional<T: DeserializeOwned + Default>(params: Option<&str>) -> Result<T, Error> {
     match params {
         None | Some("null") => Ok(T::default()),

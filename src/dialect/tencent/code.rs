@@ -1,4 +1,4 @@
-//! Error codes: JSON-RPC's own for what is no call, Tencent Chat's for calls; and how a close is said.
+//! Error codes: those of JSON-RPC for invalid requests and those of Tencent Chat for calls; and close frames.
 
 use bytestring::ByteString;
 
@@ -6,14 +6,14 @@ use crate::session::command::Refusal;
 use crate::session::member::MemberRefusal;
 use crate::session::protocol::{CloseFrame, CloseReason};
 
-/// An error's code.
+/// The code of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     Parse = -32_700,
     InvalidRequest = -32_600,
     MethodNotFound = -32_601,
     InvalidParams = -32_602,
-    /// In the range that JSON-RPC leaves to servers.
+    /// From the range that JSON-RPC reserves for servers.
     Busy = -32_000,
     NotLoggedIn = 6_014,
     InvalidParameter = 6_017,
@@ -27,7 +27,7 @@ pub(super) enum Code {
 }
 
 impl Code {
-    /// What it says where there is nothing in particular to say.
+    /// Returns its default text.
     pub(super) fn message(self) -> &'static str {
         match self {
             Self::Parse => "parse error",
@@ -48,17 +48,17 @@ impl Code {
     }
 }
 
-/// An error as it is told.
+/// An error reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Error {
     pub code: Code,
     pub message: ByteString,
-    /// The limit, which has been reached, and when to try again, milliseconds.
+    /// The rate limit, and the milliseconds until the next call is allowed.
     pub retry: Option<(usize, u64)>,
 }
 
 impl Error {
-    /// With the code's own words.
+    /// Creates an error with the default text of its code.
     pub(super) fn of(code: Code) -> Self {
         Self::new(code, code.message())
     }
@@ -68,7 +68,7 @@ impl Error {
     }
 
     fn too_often(limit: usize, retry_after: std::time::Duration) -> Self {
-        // Rounded up: who waits that long is let in.
+        // Rounded up, so that a call after this time is allowed.
         let millis = u64::try_from(retry_after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         let message = format!("called too often: {limit} of {limit} calls made, try again in {millis} ms");
         Self { retry: Some((limit, millis)), ..Self::new(Code::TooOften, message) }
@@ -95,7 +95,7 @@ impl From<&Refusal> for Error {
     fn from(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::RateLimited { limit, retry_after } => Self::too_often(*limit, *retry_after),
-            // What leads to these is not in this dialect.
+            // These never occur in this dialect.
             Refusal::TooManyFollows(_)
             | Refusal::AlreadyFollowed
             | Refusal::TokenExpired
@@ -107,7 +107,7 @@ impl From<&Refusal> for Error {
     }
 }
 
-/// RFC 6455's own codes (section 7.4.1).
+/// Returns the close frame, with the codes of RFC 6455 section 7.4.1.
 pub(super) fn close_frame(cause: CloseReason) -> CloseFrame {
     match cause {
         CloseReason::LoggedOut => CloseFrame::new(1000, "logged out"),

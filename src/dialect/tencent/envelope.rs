@@ -1,35 +1,35 @@
-//! JSON-RPC 2.0 (jsonrpc.org): a request or a batch of them in a frame. Keys in any order, unknown ones ignored.
+//! JSON-RPC 2.0 (jsonrpc.org): one request or one batch per frame. Keys may be in any order. Unknown keys are ignored.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::code::Code;
 
-/// Requests in one batch.
+/// Maximum number of requests in one batch.
 const MAX_BATCH: usize = 100;
 
-/// What a frame holds.
+/// The content of a frame.
 pub(super) enum Read<'a> {
-    One(Result<Message<'a>, Unusable>),
-    /// At least one.
-    Batch(Vec<Result<Message<'a>, Unusable>>),
+    One(Result<Message<'a>, InvalidRequest>),
+    /// At least one request.
+    Batch(Vec<Result<Message<'a>, InvalidRequest>>),
 }
 
 /// One request.
 #[derive(Debug)]
 pub(super) struct Message<'a> {
-    /// As it is written; none: no answer is wanted.
+    /// The id as the client wrote it. `None` means that the client expects no reply.
     pub id: Option<&'a str>,
     pub method: String,
-    /// As it is written.
+    /// The parameters as the client wrote them.
     pub params: Option<&'a str>,
 }
 
-/// No request, and whose it would be is not known.
+/// An invalid request whose id is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unusable(pub Code);
+pub(super) struct InvalidRequest(pub Code);
 
-impl Unusable {
+impl InvalidRequest {
     pub(super) const PARSE: Self = Self(Code::Parse);
     const REQUEST: Self = Self(Code::InvalidRequest);
 }
@@ -44,37 +44,37 @@ struct Envelope<'a> {
     params: Option<&'a RawValue>,
 }
 
-/// What is there, also where it is `null`.
+/// Keeps a value that is present, even `null`.
 fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// Reads a frame.
+/// Decodes a frame.
 pub(super) fn read(text: &str) -> Read<'_> {
-    let Ok(whole) = serde_json::from_str::<&RawValue>(text) else { return Read::One(Err(Unusable::PARSE)) };
+    let Ok(whole) = serde_json::from_str::<&RawValue>(text) else { return Read::One(Err(InvalidRequest::PARSE)) };
     if !whole.get().starts_with('[') {
         return Read::One(message(whole));
     }
     match serde_json::from_str::<Vec<&RawValue>>(whole.get()) {
         Ok(batch) if (1..=MAX_BATCH).contains(&batch.len()) => Read::Batch(batch.into_iter().map(message).collect()),
-        Ok(_) | Err(_) => Read::One(Err(Unusable::REQUEST)),
+        Ok(_) | Err(_) => Read::One(Err(InvalidRequest::REQUEST)),
     }
 }
 
-fn message(value: &RawValue) -> Result<Message<'_>, Unusable> {
-    // serde takes lists for structs besides.
+fn message(value: &RawValue) -> Result<Message<'_>, InvalidRequest> {
+    // serde also accepts lists for structs.
     if !value.get().starts_with('{') {
-        return Err(Unusable::REQUEST);
+        return Err(InvalidRequest::REQUEST);
     }
-    let envelope: Envelope<'_> = serde_json::from_str(value.get()).map_err(|_| Unusable::REQUEST)?;
+    let envelope: Envelope<'_> = serde_json::from_str(value.get()).map_err(|_| InvalidRequest::REQUEST)?;
     let id = envelope.id.map(RawValue::get);
     if envelope.jsonrpc != "2.0" || !id.is_none_or(names) {
-        return Err(Unusable::REQUEST);
+        return Err(InvalidRequest::REQUEST);
     }
     Ok(Message { id, method: envelope.method, params: envelope.params.map(RawValue::get) })
 }
 
-/// A text, a number or null.
+/// Returns whether the id is a text, a number or null.
 fn names(id: &str) -> bool {
     !id.starts_with(['{', '[', 't', 'f'])
 }

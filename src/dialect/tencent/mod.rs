@@ -1,6 +1,7 @@
 //! Tencent Chat's user status: its methods, names and codes, in JSON-RPC 2.0 over text frames.
 //!
-//! * [`envelope`]: JSON-RPC itself, requests, batches, errors; * [`call`]: what the methods' parameters mean;
+//! * [`envelope`]: JSON-RPC itself: requests, batches, errors;
+//! * [`call`]: the methods and their parameters;
 //! * [`answer`]: results, errors and notifications; * [`code`]: the error codes.
 
 mod answer;
@@ -17,9 +18,9 @@ use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::{Reply, TaggedCommand};
 use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use code::Error;
-use envelope::{Message, Unusable};
+use envelope::{InvalidRequest, Message};
 
-/// The subprotocol, which is echoed where it is offered.
+/// The subprotocol. The server echoes it if the client offers it.
 pub const SUBPROTOCOL: &str = "jsonrpc";
 
 /// The protocol.
@@ -29,8 +30,8 @@ pub fn protocol() -> &'static dyn Protocol {
 
 struct Tencent;
 
-/// A message of a batch or alone, and whether it will be answered.
-fn meaning(message: Result<Message<'_>, Unusable>) -> (Decoded, bool) {
+/// Decodes one request of a batch or alone. Returns also whether it gets a reply.
+fn meaning(message: Result<Message<'_>, InvalidRequest>) -> (Decoded, bool) {
     match message {
         Ok(message) => {
             let tag = RequestTag(message.id.map(ByteString::from));
@@ -40,7 +41,7 @@ fn meaning(message: Result<Message<'_>, Unusable>) -> (Decoded, bool) {
                 Err(error) => (Decoded::Refused(answer::error(&tag, &error)), answered),
             }
         }
-        Err(Unusable(code)) => {
+        Err(InvalidRequest(code)) => {
             let nobody = RequestTag(Some("null".into()));
             (Decoded::Refused(answer::error(&nobody, &Error::of(code))), true)
         }
@@ -53,7 +54,7 @@ impl Protocol for Tencent {
             Incoming::Text(text) => Ok(text),
             Incoming::Binary(bytes) => std::str::from_utf8(bytes),
         };
-        let read = text.map_or_else(|_| envelope::Read::One(Err(Unusable::PARSE)), envelope::read);
+        let read = text.map_or_else(|_| envelope::Read::One(Err(InvalidRequest::PARSE)), envelope::read);
         match read {
             envelope::Read::One(message) => meaning(message).0,
             envelope::Read::Batch(messages) => {
@@ -89,7 +90,7 @@ impl Codec for Tencent {
         Encoding::TencentJson
     }
 
-    /// Never asked for: changes are told by whole presences.
+    /// Never called, because clients get whole presences.
     fn diff(&self, _: &Diff) -> Frames {
         Vec::new()
     }

@@ -54,38 +54,38 @@ fn what_centrifuge_python_says_is_understood() {
 
 #[test]
 fn replies_are_written_as_the_clients_read_them() {
-    let connect = Answer::Connect { client: "c-1".into(), version: "0.1 fake", ttl: Some(3), ping: Some(2) };
+    let connect = CommandReply::Connect { client: "c-1".into(), version: "0.1 fake", ttl: Some(3), ping: Some(2) };
     let cases = [
         (
             1,
             connect,
             r#"{"id":1,"connect":{"client":"c-1","version":"0.1 fake","expires":true,"ttl":3,"ping":2,"pong":true}}"#,
         ),
-        (3, Answer::Rpc, r#"{"id":3,"rpc":{}}"#),
-        (4, Answer::Error(Code::MethodNotFound), r#"{"id":4,"error":{"code":104,"message":"method not found"}}"#),
+        (3, CommandReply::Rpc, r#"{"id":3,"rpc":{}}"#),
+        (4, CommandReply::Error(Code::MethodNotFound), r#"{"id":4,"error":{"code":104,"message":"method not found"}}"#),
         (
             5,
-            Answer::Presence(vec![ClientInfo { user: "42".into(), client: "c-1".into(), conn_info: None }]),
+            CommandReply::Presence(vec![ClientInfo { user: "42".into(), client: "c-1".into(), conn_info: None }]),
             r#"{"id":5,"presence":{"presence":{"c-1":{"user":"42","client":"c-1"}}}}"#,
         ),
-        (5, Answer::Presence(vec![]), r#"{"id":5,"presence":{"presence":{}}}"#),
+        (5, CommandReply::Presence(vec![]), r#"{"id":5,"presence":{"presence":{}}}"#),
         (
             6,
-            Answer::PresenceStats { clients: 1, users: 1 },
+            CommandReply::PresenceStats { clients: 1, users: 1 },
             r#"{"id":6,"presence_stats":{"num_clients":1,"num_users":1}}"#,
         ),
         (
             6,
-            Answer::PresenceStats { clients: 0, users: 0 },
+            CommandReply::PresenceStats { clients: 0, users: 0 },
             r#"{"id":6,"presence_stats":{"num_clients":0,"num_users":0}}"#,
         ),
-        (7, Answer::Refresh { ttl: Some(3) }, r#"{"id":7,"refresh":{"expires":true,"ttl":3}}"#),
-        (7, Answer::Refresh { ttl: None }, r#"{"id":7,"refresh":{}}"#),
-        (4, Answer::Unsubscribe, r#"{"id":4,"unsubscribe":{}}"#),
-        (2, Answer::Subscribe { data: r#"{"a":1}"#.into() }, r#"{"id":2,"subscribe":{"data":{"a":1}}}"#),
+        (7, CommandReply::Refresh { ttl: Some(3) }, r#"{"id":7,"refresh":{"expires":true,"ttl":3}}"#),
+        (7, CommandReply::Refresh { ttl: None }, r#"{"id":7,"refresh":{}}"#),
+        (4, CommandReply::Unsubscribe, r#"{"id":4,"unsubscribe":{}}"#),
+        (2, CommandReply::Subscribe { data: r#"{"a":1}"#.into() }, r#"{"id":2,"subscribe":{"data":{"a":1}}}"#),
         (
             9,
-            Answer::Error(Code::Internal),
+            CommandReply::Error(Code::Internal),
             r#"{"id":9,"error":{"code":100,"message":"internal server error","temporary":true}}"#,
         ),
     ];

@@ -28,30 +28,30 @@ fn what_centrifuge_js_says_is_understood() {
 
 #[test]
 fn replies_are_written_as_the_clients_read_them() {
-    let connect = Answer::Connect { client: "c-1".into(), version: "0.1", ttl: None, ping: Some(2) };
-    let reply = |id, answer: &Answer| Protobuf::reply(id, answer);
+    let connect = CommandReply::Connect { client: "c-1".into(), version: "0.1", ttl: None, ping: Some(2) };
+    let reply = |id, answer: &CommandReply| Protobuf::reply(id, answer);
     assert_eq!(bytes(&reply(1, &connect)), b"\x12\x08\x01\x2a\x0e\x0a\x03c-1\x12\x030.1\x38\x02\x40\x01");
-    assert_eq!(bytes(&reply(2, &Answer::Subscribe { data: String::new() })), b"\x04\x08\x02\x32\x00");
-    assert_eq!(bytes(&reply(3, &Answer::Rpc)), b"\x04\x08\x03\x6a\x00");
+    assert_eq!(bytes(&reply(2, &CommandReply::Subscribe { data: String::new() })), b"\x04\x08\x02\x32\x00");
+    assert_eq!(bytes(&reply(3, &CommandReply::Rpc)), b"\x04\x08\x03\x6a\x00");
     assert_eq!(
         bytes(&Protobuf::publication("status:42", r#"{"online":1}"#)),
         b"\x1d\x22\x1b\x12\x09status:42\x22\x0e\x22\x0c{\"online\":1}"
     );
     assert_eq!(bytes(&protobuf().ping().unwrap()), [0]);
-    let error = Answer::Error(Code::TooManyRequests);
+    let error = CommandReply::Error(Code::TooManyRequests);
     assert_eq!(bytes(&reply(4, &error)), b"\x1b\x08\x04\x12\x17\x08\x6f\x12\x11too many requests\x18\x01");
-    assert_eq!(bytes(&reply(5, &Answer::Unsubscribe)), b"\x04\x08\x05\x3a\x00");
+    assert_eq!(bytes(&reply(5, &CommandReply::Unsubscribe)), b"\x04\x08\x05\x3a\x00");
     let info = ClientInfo { user: "42".into(), client: "c".into(), conn_info: Some("{}".into()) };
     assert_eq!(
-        bytes(&reply(6, &Answer::Presence(vec![info]))),
+        bytes(&reply(6, &CommandReply::Presence(vec![info]))),
         b"\x16\x08\x06\x4a\x12\x0a\x10\x0a\x01c\x12\x0b\x0a\x0242\x12\x01c\x1a\x02{}"
     );
-    assert_eq!(bytes(&reply(6, &Answer::Presence(vec![]))), b"\x04\x08\x06\x4a\x00");
+    assert_eq!(bytes(&reply(6, &CommandReply::Presence(vec![]))), b"\x04\x08\x06\x4a\x00");
     assert_eq!(
-        bytes(&reply(7, &Answer::PresenceStats { clients: 2, users: 1 })),
+        bytes(&reply(7, &CommandReply::PresenceStats { clients: 2, users: 1 })),
         b"\x08\x08\x07\x52\x04\x08\x02\x10\x01"
     );
-    assert_eq!(bytes(&reply(8, &Answer::Refresh { ttl: Some(3) })), b"\x08\x08\x08\x72\x04\x18\x01\x20\x03");
+    assert_eq!(bytes(&reply(8, &CommandReply::Refresh { ttl: Some(3) })), b"\x08\x08\x08\x72\x04\x18\x01\x20\x03");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Reads an envelope in JSON.
+//! Decodes an envelope in JSON.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,11 +11,11 @@ use crate::dialect::nakama::message::{Body, Meaning, interpret, malformed};
 use crate::dialect::nakama::scope::Scope;
 use crate::outbox::RequestTag;
 
-/// Reads one text message.
+/// Decodes one text message.
 pub(super) fn read(text: &str) -> Meaning {
     match serde_json::from_str::<Envelope>(text) {
         Ok(Envelope { tag, body }) => interpret(tag, body),
-        // Say whose request it was, if that much can be read.
+        // The error carries the cid of the request, if it can be read.
         Err(error) => {
             let tag = serde_json::from_str::<CidOnly>(text).ok().and_then(|envelope| envelope.cid);
             malformed(RequestTag(tag.map(ByteString::from)), &error.to_string())
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Envelope {
     }
 }
 
-/// The message under this name; none where it is null or unknown.
+/// Decodes the message with this name. Returns `None` if it is null or unknown.
 fn read_message<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Option<Body>, A::Error> {
     Ok(match name {
         "ping" => message::<Empty, A>(map)?.map(|Empty {}| Body::Ping),
@@ -117,7 +117,7 @@ where
     Ok(map.next_value::<Option<Lenient<T>>>()?.map(|Lenient(message)| message))
 }
 
-/// A message that may also be written `[]` when it is empty.
+/// A message that clients may also write as `[]` when it is empty.
 struct Lenient<T>(T);
 
 impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Lenient<T> {
@@ -145,7 +145,7 @@ impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Lenient<T> {
     }
 }
 
-/// `statusFollow` as `status_follow`.
+/// Converts a name to snake_case: `statusFollow` becomes `status_follow`.
 fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
