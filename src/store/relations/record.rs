@@ -15,7 +15,7 @@ use crate::store::StoreError;
 
 const VERSION: u8 = 1;
 
-/// A standing as it is written down.
+/// A standing as it is written down. The names of the fields and of their variants are part of the format.
 #[derive(Serialize, Deserialize)]
 struct Written {
     #[serde(rename = "attendance")]
@@ -109,6 +109,20 @@ mod tests {
 
     fn recorded(json: &[u8]) -> Vec<u8> {
         [&[VERSION], crc32fast::hash(json).to_be_bytes().as_slice(), json].concat()
+    }
+
+    #[test]
+    fn a_record_has_the_bytes_that_every_version_reads() {
+        let subscriptions = Subscriptions::new(vec![
+            Subscription { name: name("bob"), told: Some(DeliveredStatus(5)) },
+            Subscription { name: name("carol"), told: None },
+        ]);
+        let login_states = LoginState::Lost(Timestamp::from_secs(1_795_220_273));
+        let standing = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
+        let json = r#"{"attendance":{"Lost":1795220273},"subscriptions":[["bob",5],["carol",null]],"revision":3,"logins":4,"sites":[[7,4]]}"#;
+        let record = encode_standing(&standing);
+        assert_eq!((record[0], std::str::from_utf8(&record[5..])), (1, Ok(json)));
+        assert_eq!(&encode_roster(&Roster::new(vec![name("bob")]))[5..], br#"["bob"]"#);
     }
 
     #[test]
