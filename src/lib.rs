@@ -10,7 +10,7 @@
 //! | [`outbox`] | the bounded queue to one client, which folds diffs when it is full |
 //! | [`auth`] | tokens of the three dialects, revocation, passwords |
 //! | [`webhook`] | delivery of logins, logouts and lost connections to receivers |
-//! | `redis` | connections to Redis, its topology, scripts and keys; `cluster` and `store` use it |
+//! | [`redis`] | connections to Redis, its topology, scripts and keys; `cluster` and `store` use it |
 //! | [`cluster`] | the backplane between nodes, in memory and on Redis, and the remote part of presences |
 //! | [`store`] | accounts, last-seen records, relations between users; each in memory, on disk and on Redis |
 //! | [`engine`] | one actor for each user, one supervisor for each shard, fan-out to followers |
@@ -41,6 +41,7 @@ pub mod members;
 pub mod metrics;
 pub mod outbox;
 pub mod presence;
+pub mod redis;
 pub mod session;
 pub mod store;
 pub mod webhook;

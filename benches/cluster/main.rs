@@ -43,7 +43,7 @@ impl Listener for Counter {
         true
     }
 
-    fn ordered(&self, _: UserId, _: NodeCommand) -> bool {
+    fn command_received(&self, _: UserId, _: NodeCommand) -> bool {
         true
     }
 
@@ -154,7 +154,7 @@ async fn presences(table: &mut Table, server: &Server, users: &[UserId], [one, t
     .await;
     measure(table, server, "read of a user that is not followed", 10_000, async {
         for some in users[..10_000].chunks(500) {
-            one.backplane.look(some.to_vec()).await.unwrap();
+            one.backplane.query(some.to_vec()).await.unwrap();
         }
     })
     .await;

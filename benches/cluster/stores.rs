@@ -6,6 +6,7 @@ use std::time::Duration;
 use comfy_table::Table;
 use futures_util::future::join_all;
 use hereabouts::clock::Clock;
+use hereabouts::cluster::message::activity_message;
 use hereabouts::config::{Overrides, load};
 use hereabouts::metrics::Metrics;
 use hereabouts::presence::general_status::Exit;
@@ -39,7 +40,7 @@ pub async fn measure_all(table: &mut Table, server: &Server) {
     let environment = [("HEREABOUTS_CLUSTER__REDIS".to_owned(), server.url())].into_iter().collect();
     let config = load(&Overrides::default(), environment).unwrap();
     let clock = Clock::system();
-    let stores = RedisStores::open(&config.cluster, 31 * DAY, &clock, &Metrics::new()).unwrap();
+    let stores = RedisStores::open(&config.cluster, 31 * DAY, &clock, &Metrics::new(), activity_message).unwrap();
     let now = clock.time_of_day();
     let account = |number: usize| {
         let username = Username::new(&format!("user-{number:08}")).unwrap();

@@ -79,7 +79,7 @@ impl NodeMonitor<'_> {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
             cluster.backplane.describe(count(metrics.connections()), count(metrics.engine().connected.get()));
-            let is_isolated = match cluster.backplane.standing() {
+            let is_isolated = match cluster.backplane.health() {
                 NodeHealth::Joined | NodeHealth::Degraded => false,
                 NodeHealth::Isolated => true,
             };

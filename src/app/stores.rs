@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::clock::Clock;
+use crate::cluster::message::activity_message;
 use crate::config::{Config, StoreKind};
 use crate::metrics::Metrics;
 use crate::store::disk::DiskStore;
@@ -56,7 +57,7 @@ impl Stores {
     fn open_on_redis(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         let expire = config.user_status.expire_interval.0;
         let RedisStores { accounts, relations, last_seen } =
-            RedisStores::open(&config.cluster, expire, clock, metrics).context("cluster.redis")?;
+            RedisStores::open(&config.cluster, expire, clock, metrics, activity_message).context("cluster.redis")?;
         let last_seen: Option<Arc<dyn LastSeenStore>> =
             if config.user_status.enabled { Some(Arc::new(last_seen)) } else { None };
         Ok(Self { accounts: Arc::new(accounts), last_seen, relations: Arc::new(relations) })

@@ -1,5 +1,5 @@
-//! What a node has to do about a user because another node says so. An order is not kept: who misses it hears
-//! [`Listener::missed`](super::Listener::missed).
+//! Commands from one node to all nodes about a user, and their packed form. Commands are not stored: a node that may have
+//! lost one learns it by [`Listener::missed`](super::Listener::missed).
 
 use prost::Message;
 use uuid::Uuid;
@@ -9,55 +9,55 @@ use crate::presence::roster::RosterKind;
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
-/// What is to be done, wherever something of the user is.
+/// A command to every node with connections, followers or subscriptions of the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeCommand {
-    /// Close one connection, or all.
+    /// Close one connection of the user, or all.
     Close {
-        /// Which one; none: all.
+        /// The connection, or `None` for all.
         connection: Option<ConnectionId>,
-        /// But not these; at most [`NodeCommand::MAX_SPARED`] are sent.
+        /// Connections that stay open. At most [`NodeCommand::MAX_SPARED`] are sent.
         except: Vec<ConnectionId>,
-        /// The close code, where the dialect has codes.
+        /// The close code, for dialects with codes.
         code: u32,
-        /// The reason, for people; at most [`NodeCommand::MAX_REASON_BYTES`] are sent.
+        /// The reason, for people. At most [`NodeCommand::MAX_REASON_BYTES`] are sent.
         reason: String,
     },
-    /// Tell followers that the user did something.
-    Seen {
-        /// What was known of when it was seen is gone first.
+    /// Tell followers about an activity of the user.
+    Activity {
+        /// The earlier last-seen record is forgotten first.
         forget: bool,
-        /// The time of day; zero: it did nothing.
+        /// Time of the activity, time of day. Zero means no activity.
         active: Timestamp,
-        /// What it said of itself.
+        /// The state text given with the activity.
         state: Option<StatusText>,
     },
-    /// Read a list of the user's again.
+    /// Read one of the user's lists again.
     Roster(RosterKind),
-    /// Read the account's subscriptions again.
-    Listed {
-        /// The revision that there is.
+    /// Read the member's subscriptions again.
+    Subscriptions {
+        /// The revision that is stored.
         revision: u64,
     },
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Packed {
-    #[prost(oneof = "PackedOrder", tags = "1, 2, 3, 4")]
-    order: Option<PackedOrder>,
+struct PackedNodeCommand {
+    #[prost(oneof = "PackedCommand", tags = "1, 2, 3, 4")]
+    command: Option<PackedCommand>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-enum PackedOrder {
+enum PackedCommand {
     #[prost(message, tag = "1")]
     Close(PackedClose),
     #[prost(message, tag = "2")]
-    Seen(PackedSeen),
-    /// 1: friends, 2: blocked.
+    Activity(PackedActivity),
+    /// 1 means friends, 2 means blocked.
     #[prost(uint32, tag = "3")]
     Roster(u32),
     #[prost(uint64, tag = "4")]
-    Listed(u64),
+    Subscriptions(u64),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -73,7 +73,7 @@ struct PackedClose {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct PackedSeen {
+struct PackedActivity {
     #[prost(bool, tag = "1")]
     forget: bool,
     /// Seconds since the Unix epoch.
@@ -95,52 +95,52 @@ fn id(bytes: &[u8]) -> Option<ConnectionId> {
 }
 
 impl NodeCommand {
-    /// The longest reason, bytes.
+    /// Maximum length of a reason, bytes.
     pub const MAX_REASON_BYTES: usize = 256;
 
-    /// The most connections that are spared.
+    /// Maximum number of connections that stay open.
     pub const MAX_SPARED: usize = 1000;
 
-    /// Packs it.
+    /// Packs the command.
     pub fn encode(&self) -> Vec<u8> {
-        let order = match self {
+        let command = match self {
             Self::Close { connection, except, code, reason } => {
                 let ends = (0..=Self::MAX_REASON_BYTES.min(reason.len())).rev();
                 let end = ends.into_iter().find(|&end| reason.is_char_boundary(end)).unwrap_or(0);
                 let bytes = |id: &ConnectionId| id.uuid().as_bytes().to_vec();
-                PackedOrder::Close(PackedClose {
+                PackedCommand::Close(PackedClose {
                     connection: connection.as_ref().map_or_else(Vec::new, bytes),
                     code: *code,
                     reason: reason[..end].to_owned(),
                     except: except.iter().take(Self::MAX_SPARED).map(bytes).collect(),
                 })
             }
-            Self::Seen { forget, active, state } => PackedOrder::Seen(PackedSeen {
+            Self::Activity { forget, active, state } => PackedCommand::Activity(PackedActivity {
                 forget: *forget,
                 active: active.as_secs(),
                 state: state.as_ref().map(|text| text.as_str().to_owned()),
             }),
-            Self::Roster(kind) => PackedOrder::Roster(number(*kind)),
-            Self::Listed { revision } => PackedOrder::Listed(*revision),
+            Self::Roster(kind) => PackedCommand::Roster(number(*kind)),
+            Self::Subscriptions { revision } => PackedCommand::Subscriptions(*revision),
         };
-        Packed { order: Some(order) }.encode_to_vec()
+        PackedNodeCommand { command: Some(command) }.encode_to_vec()
     }
 
-    /// Unpacks it; none for what this version does not know.
+    /// Unpacks a command. `None` means that this version does not know it.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        Some(match Packed::decode(bytes).ok()?.order? {
-            PackedOrder::Close(PackedClose { connection, code, reason, except }) => {
+        Some(match PackedNodeCommand::decode(bytes).ok()?.command? {
+            PackedCommand::Close(PackedClose { connection, code, reason, except }) => {
                 let connection = if connection.is_empty() { None } else { Some(id(&connection)?) };
                 let except: Option<_> = except.iter().take(Self::MAX_SPARED).map(|bytes| id(bytes)).collect();
                 Self::Close { connection, except: except?, code, reason }
             }
-            PackedOrder::Seen(PackedSeen { forget, active, state }) => Self::Seen {
+            PackedCommand::Activity(PackedActivity { forget, active, state }) => Self::Activity {
                 forget,
                 active: Timestamp::from_secs(active),
                 state: state.as_deref().map(StatusText::new).transpose().ok()?,
             },
-            PackedOrder::Roster(kind) => Self::Roster(RosterKind::ALL.into_iter().find(|&one| number(one) == kind)?),
-            PackedOrder::Listed(revision) => Self::Listed { revision },
+            PackedCommand::Roster(kind) => Self::Roster(RosterKind::ALL.into_iter().find(|&one| number(one) == kind)?),
+            PackedCommand::Subscriptions(revision) => Self::Subscriptions { revision },
         })
     }
 }
@@ -150,24 +150,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_is_read_as_it_was_packed() {
+    fn a_command_is_read_as_it_was_packed() {
         let connection = |number| ConnectionId::from_uuid(Uuid::from_u128(number));
         let except = vec![connection(6)];
-        for order in [
+        for command in [
             NodeCommand::Close { connection: None, except: Vec::new(), code: 0, reason: String::new() },
             NodeCommand::Close { connection: Some(connection(5)), except, code: 3005, reason: "bye".into() },
-            NodeCommand::Seen { forget: true, active: Timestamp::default(), state: None },
-            NodeCommand::Seen { forget: false, active: Timestamp::from_secs(7), state: StatusText::new("away").ok() },
+            NodeCommand::Activity { forget: true, active: Timestamp::default(), state: None },
+            NodeCommand::Activity {
+                forget: false,
+                active: Timestamp::from_secs(7),
+                state: StatusText::new("away").ok(),
+            },
             NodeCommand::Roster(RosterKind::Friends),
             NodeCommand::Roster(RosterKind::Blocked),
-            NodeCommand::Listed { revision: 7 },
+            NodeCommand::Subscriptions { revision: 7 },
         ] {
-            assert_eq!(NodeCommand::decode(&order.encode()), Some(order));
+            assert_eq!(NodeCommand::decode(&command.encode()), Some(command));
         }
     }
 
     #[test]
-    fn a_reason_is_cut_between_letters_and_what_is_unknown_is_none() {
+    fn a_long_reason_is_cut_between_characters_and_an_unknown_command_is_none() {
         let long = NodeCommand::Close { connection: None, except: Vec::new(), code: 1, reason: "é".repeat(500) };
         let Some(NodeCommand::Close { reason, .. }) = NodeCommand::decode(&long.encode()) else { panic!("unreadable") };
         assert_eq!(reason, "é".repeat(128));

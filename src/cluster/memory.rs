@@ -1,4 +1,5 @@
-//! The reference: nodes of one process that share a [`MemoryHub`]. Everything is at once and nothing is ever away.
+//! The reference backplane: nodes of one process share a [`MemoryHub`]. Every change is visible at once, and nothing is
+//! ever away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,56 +10,57 @@ use futures_util::future::ready;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::event::{BucketClock, Change, Event};
+use super::message::{BucketClock, BucketEvent, RecordChange};
 use super::node::{Incarnation, NodeInfo};
 use super::record::Record;
-use super::slot::Buckets;
-use super::view::{Stored, Table};
-use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, NodeCommand, NodeHealth};
+use super::view::{RemoteView, StoredUser};
+use super::{Backplane, BackplaneError, BackplaneFuture, CallWindow, Listener, NodeCommand, NodeHealth};
 use crate::clock::Clock;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::rate::SlidingWindow;
 use crate::presence::remote::Remote;
 use crate::presence::time::Timestamp;
+use crate::redis::slots::Buckets;
 
-/// What the nodes share.
+/// The state that the nodes share.
 #[derive(Clone)]
 pub struct MemoryHub {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<HubState>>,
     buckets: Buckets,
     clock: Clock,
 }
 
 #[derive(Default)]
-struct State {
-    nodes: HashMap<Incarnation, Node>,
+struct HubState {
+    nodes: HashMap<Incarnation, HubNode>,
     last_incarnation: u64,
     clock: BucketClock,
-    users: HashMap<UserId, Stored>,
+    users: HashMap<UserId, StoredUser>,
+    /// The deadlines of the lingering records.
     lingering: HashMap<(Incarnation, UserId), Timestamp>,
     windows: HashMap<(UserId, &'static str), SlidingWindow>,
 }
 
-struct Node {
+struct HubNode {
     info: NodeInfo,
-    table: Arc<Table>,
+    view: Arc<RemoteView>,
     listener: Arc<dyn Listener>,
 }
 
 impl MemoryHub {
-    /// No nodes yet.
+    /// Makes a hub without nodes.
     pub fn new(clock: &Clock) -> Self {
         Self { state: Arc::default(), buckets: Buckets::new(16), clock: clock.clone() }
     }
 
-    /// Another node.
+    /// Adds a node.
     pub fn join(&self, name: &str, listener: Arc<dyn Listener>) -> MemoryBackplane {
         let mut state = self.state.lock();
         state.last_incarnation += 1;
         let incarnation = Incarnation::from(state.last_incarnation);
-        let table = Arc::new(Table::new(self.buckets.clone(), listener.clone()));
-        table.add_own(incarnation);
+        let view = Arc::new(RemoteView::new(self.buckets.clone(), listener.clone()));
+        view.add_own(incarnation);
         let info = NodeInfo {
             uid: uuid::Uuid::new_v4().to_string(),
             name: name.to_owned(),
@@ -66,23 +68,23 @@ impl MemoryHub {
             started: self.clock.time_of_day().as_secs(),
             ..NodeInfo::default()
         };
-        state.nodes.insert(incarnation, Node { info, table: table.clone(), listener });
-        MemoryBackplane { hub: self.clone(), incarnation, table }
+        state.nodes.insert(incarnation, HubNode { info, view: view.clone(), listener });
+        MemoryBackplane { hub: self.clone(), incarnation, view }
     }
 
-    /// Removes what has lingered long enough.
+    /// Removes the lingering records with an expired deadline.
     pub fn sweep(&self) {
         let now = self.clock.now();
         let mut state = self.state.lock();
         let due: Vec<_> =
-            state.lingering.iter().filter(|&(_, &deadline)| deadline <= now).map(|(&whose, _)| whose).collect();
+            state.lingering.iter().filter(|&(_, &deadline)| deadline <= now).map(|(&key, _)| key).collect();
         for (incarnation, user) in due {
             self.change(&mut state, incarnation, user, Bytes::new(), Some(Exit::Lost));
         }
     }
 
-    /// Puts one record in place of another and tells every node. Under the lock: the order is the same for all.
-    fn change(&self, state: &mut State, incarnation: Incarnation, user: UserId, value: Bytes, exit: Option<Exit>) {
+    /// Replaces a record and tells every node. Runs under the lock, so that the order is the same for all nodes.
+    fn change(&self, state: &mut HubState, incarnation: Incarnation, user: UserId, value: Bytes, exit: Option<Exit>) {
         state.lingering.remove(&(incarnation, user));
         let previous = state.clock;
         state.clock = previous.saturating_add(1).max(self.clock.now().as_micros());
@@ -98,9 +100,9 @@ impl MemoryHub {
         }
         stored.version = clock;
         stored.last_exit = exit.or(stored.last_exit);
-        let event = Event { previous, clock, changes: vec![Change { user, incarnation, exit, value }] };
+        let event = BucketEvent { previous, clock, changes: vec![RecordChange { user, incarnation, exit, value }] };
         let bucket = self.buckets.of(user);
-        state.nodes.values().for_each(|node| node.table.apply(bucket, &event));
+        state.nodes.values().for_each(|node| node.view.apply(bucket, &event));
     }
 }
 
@@ -108,11 +110,11 @@ impl MemoryHub {
 pub struct MemoryBackplane {
     hub: MemoryHub,
     incarnation: Incarnation,
-    table: Arc<Table>,
+    view: Arc<RemoteView>,
 }
 
 impl MemoryBackplane {
-    /// The node is gone without a word, and the others have noticed.
+    /// Ends the node without a withdrawal, as the other nodes see it once they have noticed.
     pub fn crash(&self) {
         let mut state = self.hub.state.lock();
         state.nodes.remove(&self.incarnation);
@@ -123,7 +125,7 @@ impl MemoryBackplane {
             };
             self.hub.change(&mut state, self.incarnation, user, Bytes::new(), Some(Exit::Lost));
             if let Some(survivor) = &survivor {
-                survivor.lost(user, record.lines());
+                survivor.lost(user, record.open_connections());
             }
         }
     }
@@ -135,12 +137,12 @@ impl MemoryBackplane {
         }
     }
 
-    fn answer<T: Send + 'static>(&self, ask: impl FnOnce(&mut State) -> T) -> Answer<'_, T> {
+    fn answer<T: Send + 'static>(&self, request: impl FnOnce(&mut HubState) -> T) -> BackplaneFuture<'_, T> {
         let mut state = self.hub.state.lock();
         if !state.nodes.contains_key(&self.incarnation) {
             return ready(Err(BackplaneError::Closed)).boxed();
         }
-        ready(Ok(ask(&mut state))).boxed()
+        ready(Ok(request(&mut state))).boxed()
     }
 
     fn now(&self) -> Timestamp {
@@ -170,37 +172,37 @@ impl Backplane for MemoryBackplane {
 
     fn watch(&self, user: UserId) {
         let state = self.hub.state.lock();
-        if self.table.watch(user) {
-            self.table.load(user, state.users.get(&user).cloned().unwrap_or_default());
+        if self.view.watch(user) {
+            self.view.load(user, state.users.get(&user).cloned().unwrap_or_default());
         }
     }
 
     fn unwatch(&self, user: UserId) {
-        self.table.unwatch(user);
+        self.view.unwatch(user);
     }
 
     fn remote(&self, user: UserId) -> Option<Remote> {
-        self.table.fetch(user)
+        self.view.fetch(user)
     }
 
-    fn look(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Remote>> {
+    fn query(&self, users: Vec<UserId>) -> BackplaneFuture<'_, HashMap<UserId, Remote>> {
         self.answer(|state| {
-            let known = users.into_iter().filter_map(|user| Some((user, self.table.merge(state.users.get(&user)?))));
+            let known = users.into_iter().filter_map(|user| Some((user, self.view.merge(state.users.get(&user)?))));
             known.collect()
         })
     }
 
-    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()> {
+    fn send_command(&self, user: UserId, command: NodeCommand) -> BackplaneFuture<'_, ()> {
         self.answer(|state| {
             for node in state.nodes.values() {
-                if !node.listener.ordered(user, order.clone()) {
-                    log::warn!("an order about a user was dropped: the engine has no room");
+                if !node.listener.command_received(user, command.clone()) {
+                    log::warn!("a command about a user was dropped: the engine has no room");
                 }
             }
         })
     }
 
-    fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
+    fn take_call(&self, user: UserId, window: CallWindow) -> BackplaneFuture<'_, Result<(), Duration>> {
         let now = self.now();
         self.answer(|state| {
             let fresh = || SlidingWindow::new(window.limit, window.span);
@@ -209,7 +211,7 @@ impl Backplane for MemoryBackplane {
         })
     }
 
-    fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
+    fn nodes(&self) -> BackplaneFuture<'_, Vec<NodeInfo>> {
         self.answer(|state| {
             let mut nodes: Vec<NodeInfo> = state.nodes.values().map(|node| node.info.clone()).collect();
             nodes.sort_by(|one, other| one.name.cmp(&other.name));
@@ -217,7 +219,7 @@ impl Backplane for MemoryBackplane {
         })
     }
 
-    fn standing(&self) -> NodeHealth {
+    fn health(&self) -> NodeHealth {
         NodeHealth::Joined
     }
 
@@ -231,7 +233,7 @@ impl Backplane for MemoryBackplane {
         }
     }
 
-    fn close(&self, hold: Duration) -> Answer<'_, ()> {
+    fn close(&self, hold: Duration) -> BackplaneFuture<'_, ()> {
         let mut state = self.hub.state.lock();
         if state.nodes.remove(&self.incarnation).is_some() {
             let deadline = self.now() + hold;
@@ -243,16 +245,16 @@ impl Backplane for MemoryBackplane {
     }
 }
 
-impl State {
+impl HubState {
     fn record(&self, incarnation: Incarnation, user: UserId) -> Option<Record> {
         let stored = self.users.get(&user)?;
         let (_, value) = stored.records.iter().find(|(other, _)| *other == incarnation)?;
         Record::decode(value).ok()
     }
 
-    /// The users that an incarnation has a record of.
+    /// Returns the users with a record under an incarnation.
     fn users_of(&self, incarnation: Incarnation) -> Vec<UserId> {
-        let has = |stored: &Stored| stored.records.iter().any(|(other, _)| *other == incarnation);
+        let has = |stored: &StoredUser| stored.records.iter().any(|(other, _)| *other == incarnation);
         self.users.iter().filter(|(_, stored)| has(stored)).map(|(&user, _)| user).collect()
     }
 }

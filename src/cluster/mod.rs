@@ -1,51 +1,62 @@
-//! Several nodes, one presence graph. Without a configured Redis nothing here runs.
+//! Several nodes, one presence graph. Without a configured Redis, nothing of this module runs.
 //!
-//! Each node merges its own connections of a user into one [`record`] and keeps it, under its *incarnation*, where the
-//! others find it; each node merges the records of the other nodes into what it shows its own followers.
-//! [`Backplane`] is the port; [`memory`] is the reference, which several nodes of one process share, [`redis`] the real
-//! one. One contract suite runs both (`tests/cluster/contract`).
+//! Each node merges its own connections of a user into one [`record`]. It stores the record under its *incarnation*,
+//! where the other nodes find it. Each node merges the records of the other nodes into the presence that its own
+//! followers see. [`Backplane`] is the port. [`memory`] is the reference, which several nodes of one process share;
+//! [`redis`] is the real one. One contract suite runs both (`tests/cluster/contract`).
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`record`], [`message`], [`command`], [`node`] | the forms: stored records, messages of a bucket, commands, node infos |
+//! | [`outgoing`] | the desired records of local users, and which of them Redis does not have yet |
+//! | [`feed`] | the order of a bucket's events, gaps, resync |
+//! | [`view`] | the remote records of watched users |
+//!
+//! Connections to Redis, buckets and key names are in [`crate::redis`].
 //!
 //! # How the engine uses it
 //!
-//! The engine has `Nodes` (`engine/nodes`), or none; with none it does nothing of the following.
+//! The engine has an `engine::ClusterHandle`, or `None` when the node runs alone. Then it does nothing of the following.
 //!
-//! | when | what is called |
+//! | when | call |
 //! |---|---|
-//! | a supervisor starts a user's actor | [`Backplane::watch`]; the actor handles nothing before [`Backplane::remote`] is known, or [`NodeHealth`] says that Redis is away, or it has taken too long |
-//! | a user's lines here, or what one shows, changed | [`Backplane::announce`] with all of them, or [`Backplane::withdraw`] after the last |
-//! | its last line here broke and is shown on, or the node is about to send its clients away | [`Backplane::linger`]; at its own deadline [`Backplane::withdraw`] |
-//! | a supervisor gets [`Listener::changed`] | the actor takes [`Backplane::remote`] in and tells its followers the difference to what it showed |
-//! | a supervisor has an actor retire | [`Backplane::unwatch`]; it may retire only without lines, followers, and connections that are shown on here |
+//! | a supervisor starts a user's actor | [`Backplane::watch`]; the actor handles nothing before [`Backplane::remote`] is known, or [`NodeHealth`] reports that Redis is away, or a deadline has passed |
+//! | the user's local connections, or the status of one, changed | [`Backplane::announce`] with all of them, or [`Backplane::withdraw`] after the last |
+//! | the last local connection was lost and lingers, or the node is about to drain its clients | [`Backplane::linger`]; at the node's own deadline [`Backplane::withdraw`] |
+//! | a supervisor receives [`Listener::changed`] | the actor reads [`Backplane::remote`] and tells its followers the difference to the published snapshot |
+//! | a supervisor retires an actor | [`Backplane::unwatch`]; the actor may retire only without connections, followers and connections that linger here |
 //!
-//! What a user shows is its lines here and the remote connections (`presence/user/elsewhere` has the rules). A remote
-//! connection with the id of one here, or with the id that one here is shown under, is left out. A connection that becomes
-//! visible while one of its kind lingers takes its place: it is announced with `shown_as` the lingering one's shown id, and
-//! nobody sees a leave or a join unless the status differs. The version followers are told is the actor's own, which grows
-//! with every change it tells: a view on any node goes only forward, because the actor fetches states in their order.
+//! A user's presence is its local connections and its remote connections (`presence/remote` has the rules). A remote
+//! connection with the id of a local one, or with the id under which a local one is shown, is left out. A connection that
+//! becomes visible while another connection of the user lingers takes that connection over: it is announced with
+//! `shown_as` = the shown id of the lingering one. Followers see neither a leave nor a join unless the status differs. The
+//! version that followers receive is the actor's own, which grows with every published change: the view on any node only
+//! moves forward, because the actor fetches states in their order.
 //!
-//! Questions about users who are not watched are answered by [`Backplane::look`]. [`Backplane::order`] has other nodes
-//! close connections and read lists again; call windows are kept here, so that every node has the same.
+//! [`Backplane::query`] reads users who are not watched. [`Backplane::send_command`] makes other nodes close connections
+//! and read lists again. Rate limits over all nodes are kept here too ([`Backplane::take_call`]).
 //!
-//! # What waits, and what happens when it is full
+//! # Queues, and their behaviour when full
 //!
-//! * Announcements: one wish a local user, the latest ([`local`]). Never refused; Redis being away makes none longer.
-//! * Notices to the engine: one a watched user ([`view`]). Where [`Listener::changed`] answers that there is no room, it is
-//!   called again; the state fetched then is the latest. A dead actor's notice is dropped by the supervisor.
-//! * Messages of a subscription: bounded; past that they are dropped and the buckets read from the log ([`feed`]).
-//! * Questions and requests: at most [`MAX_REQUESTS`] at a time, then [`BackplaneError::Busy`].
-//! * Orders: at most once, as they come; [`Listener::ordered`] may drop them, which is logged.
-//!   After a line to Redis broke, [`Listener::missed`] says that some may have been lost.
+//! * Announcements: one desired state per local user, the latest ([`outgoing`]). Never refused. An outage of Redis does not
+//!   make the queue longer.
+//! * Notices to the engine: one per watched user ([`view`]). If [`Listener::changed`] returns that there is no room, it is
+//!   called again later; the state that the engine fetches then is the latest. The supervisor drops the notice for an actor
+//!   that has ended.
+//! * Messages of a subscription: bounded. When the queue is full, messages are dropped and the buckets are read from the
+//!   log ([`feed`]).
+//! * Requests that a caller waits for: at most [`MAX_REQUESTS`] at a time, then [`BackplaneError::Busy`].
+//! * Commands to nodes: delivered at most once, in their order. [`Listener::command_received`] may drop one, which is
+//!   logged. After a connection to Redis was lost, [`Listener::missed`] reports that some may be lost.
 
 pub mod command;
-pub mod event;
 pub mod feed;
-pub mod keys;
 pub mod memory;
+pub mod message;
 pub mod node;
 pub mod outgoing;
 pub mod record;
 pub mod redis;
-pub mod slot;
 pub mod view;
 
 use std::time::Duration;
@@ -56,17 +67,18 @@ use hashbrown::HashMap;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::remote::{Remote, RemoteConnection};
+use crate::redis::error::CallError;
 pub use command::NodeCommand;
 use node::NodeInfo;
 use record::Record;
 
-/// Requests that wait for Redis at a time.
+/// Maximum number of requests that wait for Redis at a time.
 pub const MAX_REQUESTS: usize = 4096;
 
-/// Why the backplane did not do what it was asked. It may be asked again.
+/// Why the backplane did not carry out a request. The caller may try again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BackplaneError {
-    /// Redis is away, or answers too late. The request may have been carried out.
+    /// Redis is away, or its reply is late. The request may have been carried out.
     #[error("redis is away: {0}")]
     Unavailable(String),
     /// Redis has no memory left.
@@ -75,7 +87,7 @@ pub enum BackplaneError {
     /// Too many requests wait.
     #[error("too many requests wait for redis")]
     Busy,
-    /// Redis answered something that is not understood.
+    /// Redis refused the request, or replied in a form that this version does not know.
     #[error("redis refused: {0}")]
     Refused(String),
     /// The backplane was closed.
@@ -83,96 +95,108 @@ pub enum BackplaneError {
     Closed,
 }
 
-/// The answer of a [`Backplane`], later.
-pub type Answer<'a, T> = BoxFuture<'a, Result<T, BackplaneError>>;
+impl From<CallError> for BackplaneError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unavailable(text) => Self::Unavailable(text),
+            CallError::Full(text) => Self::Full(text),
+            CallError::Refused(text) => Self::Refused(text),
+        }
+    }
+}
 
-/// How this node stands to the others.
+/// The result of a [`Backplane`] request, when it is there.
+pub type BackplaneFuture<'a, T> = BoxFuture<'a, Result<T, BackplaneError>>;
+
+/// Whether this node's lease is renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeHealth {
-    /// Its lease is renewed.
+    /// The lease is renewed.
     Joined,
-    /// Redis cannot be reached; the lease lasts a little longer. What is known of other nodes may be old.
+    /// Redis cannot be reached, and the lease has not expired yet. The remote records may be old.
     Degraded,
-    /// Redis could not be reached for so long that the others may take this node for dead. Nothing is written.
+    /// Redis could not be reached for so long that the other nodes may declare this node dead. Nothing is written.
     Isolated,
 }
 
-/// What the engine does for the backplane. Called on the backplane's threads: it must not block.
+/// What the engine does for the backplane. The methods run on the backplane's threads and must not block.
 pub trait Listener: Send + Sync {
-    /// The other nodes' connections of a watched user changed, or are known for the first time. False: there is no room
-    /// for the notice; it comes again.
+    /// Reports that the other nodes' connections of a watched user changed, or are known for the first time. Returns false
+    /// if there is no room for the notice; then the call is repeated later.
     fn changed(&self, user: UserId) -> bool;
 
-    /// Another node, or this one, has an order about a user. False: it was dropped.
-    fn ordered(&self, user: UserId, order: NodeCommand) -> bool;
+    /// Receives a command about a user from another node, or from this one. Returns false if the command was dropped.
+    fn command_received(&self, user: UserId, command: NodeCommand) -> bool;
 
-    /// A node is dead that had these connections of a user, and this node removed them; no other did. Those whose lines
-    /// had broken before are left out.
+    /// Reports that a node died with these connections of a user, and that this node removed them. No other node reports
+    /// them. Connections that were lost before the node's death are left out.
     fn lost(&self, user: UserId, connections: Vec<RemoteConnection>);
 
-    /// This node was taken for dead, and another told its own listener that these connections of a user were lost. They
-    /// are there, or came to an end of which the engine knows by itself.
+    /// Reports that this node was declared dead, and that another node told its own listener that these connections of a
+    /// user were lost. They are still here, or the engine itself knows how they ended.
     fn returned(&self, user: UserId, connections: Vec<RemoteConnection>);
 
-    /// Messages of other nodes may have been missed: what orders are about is to be read again. May come often.
+    /// Reports that messages of other nodes may be lost, so that the engine has to read everything that commands are about
+    /// again. May be called often.
     fn missed(&self);
 }
 
-/// How often something may be done, over all nodes.
+/// A rate limit over all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallWindow {
-    /// What is done; each is counted by itself. Letters and underscores.
+    /// The limited operation. Each name counts separately. Letters and underscores.
     pub name: &'static str,
-    /// How often, at least 1.
+    /// Maximum number of calls in a span, at least 1.
     pub limit: usize,
-    /// In any span of this.
+    /// Length of the sliding window.
     pub span: Duration,
 }
 
-/// The node-to-node bus: see the module.
+/// The bus between nodes. The module's documentation says when the engine calls what.
 pub trait Backplane: Send + Sync {
-    /// Has the other nodes know these connections of a user on this node, in place of those before. An empty record is a
-    /// withdrawal. Never refused, never waits.
+    /// Publishes this node's connections of a user in place of the earlier ones. An empty record is a withdrawal. Never
+    /// refuses, never waits.
     fn announce(&self, user: UserId, record: Record);
 
-    /// Has the other nodes know that the user has no connections here any more.
+    /// Publishes that the user has no connections on this node any more.
     fn withdraw(&self, user: UserId, exit: Exit);
 
-    /// Has what was announced last stand for as long as this, though its lines are lost; then it counts as withdrawn, also
-    /// if this node is gone by then.
+    /// Keeps the last announced record for `span`, although its connections are lost. Then the record counts as withdrawn,
+    /// even if this node is gone by that time.
     fn linger(&self, user: UserId, span: Duration);
 
-    /// Begins to follow what other nodes have of a user; [`Listener::changed`] comes when it is known.
+    /// Starts to follow the other nodes' records of a user. [`Listener::changed`] is called when they are known.
     fn watch(&self, user: UserId);
 
-    /// Ends it.
+    /// Stops to follow a user.
     fn unwatch(&self, user: UserId);
 
-    /// What other nodes have of a watched user; none while it is not known.
+    /// Returns the other nodes' connections of a watched user, or `None` while they are not known.
     fn remote(&self, user: UserId) -> Option<Remote>;
 
-    /// What other nodes have of users, watched or not; those of whom nothing is known are left out.
-    fn look(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Remote>>;
+    /// Reads the other nodes' connections of users, watched or not. Users of whom nothing is known are left out.
+    fn query(&self, users: Vec<UserId>) -> BackplaneFuture<'_, HashMap<UserId, Remote>>;
 
-    /// Gives an order to every node, this one among them. At most once.
-    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()>;
+    /// Sends a command to every node, this one included. Delivered at most once.
+    fn send_command(&self, user: UserId, command: NodeCommand) -> BackplaneFuture<'_, ()>;
 
-    /// Takes one call of a user's window; else says how long until the next. A refusal does not count.
-    fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>>;
+    /// Takes one call of a user's window. The inner error is the time until the next call is allowed. A refused call does
+    /// not count.
+    fn take_call(&self, user: UserId, window: CallWindow) -> BackplaneFuture<'_, Result<(), Duration>>;
 
-    /// All nodes that have a lease, this one among them, by name.
-    fn nodes(&self) -> Answer<'_, Vec<NodeInfo>>;
+    /// Returns all nodes with a lease, this one included, sorted by name.
+    fn nodes(&self) -> BackplaneFuture<'_, Vec<NodeInfo>>;
 
-    /// How this node stands to the others; the worst over all Redis.
-    fn standing(&self) -> NodeHealth;
+    /// Returns the health of this node: the worst over all configured Redis.
+    fn health(&self) -> NodeHealth;
 
-    /// What this node says of itself.
+    /// Returns what this node publishes about itself.
     fn info(&self) -> NodeInfo;
 
-    /// Changes what this node says of itself.
+    /// Changes what this node publishes about itself.
     fn describe(&self, connections: u64, users: u64);
 
-    /// Leaves in good order: waits until Redis has what was announced and withdrawn, then gives the lease up. What lingers
-    /// is held for its time; what is still announced for `hold`.
-    fn close(&self, hold: Duration) -> Answer<'_, ()>;
+    /// Leaves in good order: waits until Redis has every announcement and withdrawal, then releases the lease. Lingering
+    /// records stay for their time, announced records for `hold`.
+    fn close(&self, hold: Duration) -> BackplaneFuture<'_, ()>;
 }

@@ -1,11 +1,11 @@
-//! Who the nodes are.
+//! The identity of a node: its incarnation, and what it publishes about itself.
 
 use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-/// One life of a node: a number of its own, never used again. A node that lost its lease goes on under another. It stands
-/// in every user's record, so it is written short: to the base of 36.
+/// One life of a node: a number that is never used again. A node that lost its lease continues under a new incarnation. The
+/// number is in every user's record, so its text is short: base 36.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(u64);
 
@@ -16,7 +16,7 @@ impl From<u64> for Incarnation {
 }
 
 impl Incarnation {
-    /// Reads what [`fmt::Display`] writes.
+    /// Reads the text that [`fmt::Display`] writes.
     pub fn parse(text: &[u8]) -> Option<Self> {
         u64::from_str_radix(std::str::from_utf8(text).ok()?, 36).ok().map(Self)
     }
@@ -34,17 +34,17 @@ impl fmt::Display for Incarnation {
     }
 }
 
-/// What a node says about itself with every heartbeat.
+/// What a node publishes about itself with every heartbeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeInfo {
-    /// Another at each start.
+    /// A random id, new at each start.
     pub uid: String,
-    /// Its name, which lasts over restarts.
+    /// The name, which stays the same over restarts.
     pub name: String,
     /// The version of this program.
     pub version: String,
-    /// When it started, seconds since the Unix epoch.
+    /// Time of the start, seconds since the Unix epoch.
     pub started: u64,
     /// Connections open on it.
     pub connections: u64,
@@ -53,7 +53,7 @@ pub struct NodeInfo {
 }
 
 impl NodeInfo {
-    /// Its number among the nodes: of this start, like its uid.
+    /// Returns the node's number among the nodes. Like the uid, it is new at each start.
     pub fn number(&self) -> u64 {
         uuid::Uuid::try_parse(&self.uid).map_or(0, |uid| uid.as_u64_pair().0)
     }

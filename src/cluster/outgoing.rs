@@ -1,7 +1,7 @@
-//! What this node wants Redis to have of its own users, and what of that Redis does not have yet.
+//! The desired records of this node's users in Redis, and the writes that are not acknowledged yet.
 //!
-//! Only the latest wish of each user waits, so the queue is never longer than there are users here, whatever happens to
-//! Redis meanwhile. Writes are idempotent: what is not acknowledged is written again.
+//! Only the latest desired state of each user waits, so that the queue is never longer than the number of local users, even
+//! during an outage of Redis. Writes are idempotent: a write without acknowledgement is repeated.
 
 #[cfg(test)]
 mod tests;
@@ -14,24 +14,24 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::event::BucketClock;
+use super::message::BucketClock;
 use super::record::is_lingering;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 
-/// What Redis is to have of one user.
+/// The state that Redis must have of one user under this node's incarnation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DesiredState {
     /// This packed record.
     Here(Bytes),
-    /// This packed record, for as long as this after the write.
+    /// This packed record, for this long after the write.
     Lingering(Bytes, Duration),
-    /// Nothing.
+    /// No record.
     Gone(Exit),
 }
 
 impl DesiredState {
-    /// The bytes that are to stand in Redis.
+    /// Returns the bytes that Redis must have.
     pub fn value(&self) -> &[u8] {
         match self {
             Self::Here(value) | Self::Lingering(value, _) => value,
@@ -40,224 +40,226 @@ impl DesiredState {
     }
 }
 
-/// A wish on its way.
+/// A write that was taken out of the queue.
 #[derive(Clone, Debug)]
-pub struct Write {
-    /// Whose.
+pub struct RecordWrite {
+    /// The user.
     pub user: UserId,
-    /// What is to be written.
+    /// The state to write.
     pub desired: DesiredState,
     generation: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct OutgoingUser {
     desired: DesiredState,
-    /// Counts the wishes.
+    /// Number of the desired state; grows with each new one.
     generation: u64,
-    /// The wish that Redis has; 0: none.
+    /// Generation of the state that Redis has, or 0.
     acknowledged: u64,
     /// Waits to be written.
     dirty: bool,
     /// Is being written.
     under_way: bool,
-    /// Redis has it, and it is Redis's own business from here on; kept until its event is heard, so that earlier events
-    /// are known to be earlier.
+    /// Redis has the final state and handles it from here on. The entry stays until its event arrives, so that earlier
+    /// events are recognised as earlier.
     done: bool,
-    /// What Redis has where that is not what is wished.
-    stood: Option<Bytes>,
-    /// It has that under a life of this node that was declared dead.
-    orphaned: bool,
-    /// The clock that Redis gave the last write that changed something.
+    /// The record that Redis has, if it is not the desired one.
+    outdated: Option<Bytes>,
+    /// The outdated record is under an incarnation of this node that was declared dead.
+    is_orphaned: bool,
+    /// The clock of the last write that changed the record in Redis.
     clock: BucketClock,
 }
 
-/// The wishes of one Redis.
+/// The desired states for one configured Redis.
 #[derive(Default)]
 pub struct Outgoing {
-    inner: Mutex<Inner>,
-    /// There is something to write.
+    queue: Mutex<OutgoingQueue>,
+    /// Signals that there is something to write.
     pub changed: Notify,
-    /// There is nothing left to write.
+    /// Signals that nothing is left to write.
     pub settled: Notify,
 }
 
 #[derive(Default)]
-struct Inner {
-    entries: HashMap<UserId, Entry>,
-    /// Those that are dirty, in the order they became so.
-    queue: VecDeque<UserId>,
-    /// Whom [`Outgoing::reassert`] still has to come to in this round.
-    round: Vec<UserId>,
-    /// So many at a time.
+struct OutgoingQueue {
+    users: HashMap<UserId, OutgoingUser>,
+    /// The dirty users, in the order in which they became dirty.
+    dirty: VecDeque<UserId>,
+    /// The users that [`Outgoing::reassert`] has not reached yet.
+    to_reassert: Vec<UserId>,
+    /// Number of users for each call of [`Outgoing::reassert`].
     stride: usize,
-    /// How many are being written.
+    /// Number of users that are being written.
     under_way: usize,
 }
 
 impl Outgoing {
-    /// Replaces what Redis is to have of a user.
-    pub fn desired(&self, user: UserId, desired: DesiredState) {
+    /// Replaces the desired state of a user.
+    pub fn set(&self, user: UserId, desired: DesiredState) {
         {
-            let mut inner = self.inner.lock();
-            let entry = inner.entries.entry(user).or_insert_with(|| Entry::new(desired.clone(), 0));
-            entry.keep_what_stands();
+            let mut queue = self.queue.lock();
+            let entry = queue.users.entry(user).or_insert_with(|| OutgoingUser::new(desired.clone(), 0));
+            entry.keep_outdated();
             entry.desired = desired;
             entry.generation += 1;
             entry.done = false;
-            inner.mark(user);
+            queue.mark(user);
         }
         self.changed.notify_one();
     }
 
-    /// The packed record that a user has here, if it has one.
+    /// Returns the user's packed record on this node, if it has one.
     pub fn value(&self, user: UserId) -> Option<Bytes> {
-        let inner = self.inner.lock();
-        match inner.entries.get(&user).filter(|entry| !entry.done)?.desired {
+        let queue = self.queue.lock();
+        match queue.users.get(&user).filter(|entry| !entry.done)?.desired {
             DesiredState::Here(ref value) | DesiredState::Lingering(ref value, _) => Some(value.clone()),
             DesiredState::Gone(_) => None,
         }
     }
 
-    /// Takes some to write. They count as being written until [`Outgoing::written`] or [`Outgoing::failed`].
-    pub fn take(&self, most: usize) -> Vec<Write> {
-        let mut inner = self.inner.lock();
-        let count = most.min(inner.queue.len());
-        let users: Vec<UserId> = inner.queue.drain(..count).collect();
-        inner.under_way += users.len();
+    /// Takes at most `max` writes out of the queue. They count as under way until [`Outgoing::written`] or
+    /// [`Outgoing::failed`].
+    pub fn take(&self, max: usize) -> Vec<RecordWrite> {
+        let mut queue = self.queue.lock();
+        let count = max.min(queue.dirty.len());
+        let users: Vec<UserId> = queue.dirty.drain(..count).collect();
+        queue.under_way += users.len();
         let mut writes = Vec::with_capacity(users.len());
         for user in users {
-            let entry = inner.entries.get_mut(&user).expect("who is queued has an entry");
+            let entry = queue.users.get_mut(&user).expect("a queued user has an entry");
             entry.dirty = false;
             entry.under_way = true;
-            writes.push(Write { user, desired: entry.desired.clone(), generation: entry.generation });
+            writes.push(RecordWrite { user, desired: entry.desired.clone(), generation: entry.generation });
         }
         writes
     }
 
-    /// A write was acknowledged, with a clock if it changed something. Answers what others removed of the user meanwhile,
-    /// because they took this node for dead.
-    pub fn written(&self, write: &Write, clock: Option<BucketClock>) -> Option<Bytes> {
-        let mut inner = self.inner.lock();
-        inner.under_way -= 1;
-        let entry = inner.entries.get_mut(&write.user).expect("stays while it is being written");
+    /// Reports that a write was acknowledged, with the clock if it changed the record. Returns the record that other nodes
+    /// removed in the meantime because they had declared this node dead.
+    pub fn written(&self, write: &RecordWrite, clock: Option<BucketClock>) -> Option<Bytes> {
+        let mut queue = self.queue.lock();
+        queue.under_way -= 1;
+        let entry = queue.users.get_mut(&write.user).expect("the entry stays during the write");
         entry.under_way = false;
         entry.clock = clock.unwrap_or(entry.clock);
-        let stood = entry.stood.take().filter(|_| std::mem::take(&mut entry.orphaned));
+        let removed = entry.outdated.take().filter(|_| std::mem::take(&mut entry.is_orphaned));
         entry.acknowledged = write.generation;
         if let DesiredState::Here(value) = &write.desired
             && entry.generation != write.generation
         {
-            entry.stood = Some(value.clone());
+            entry.outdated = Some(value.clone());
         }
-        // What lingers is Redis's own business from here on: to write it again would bring it back after its deadline.
+        // Redis ends a lingering record by itself. Another write would bring it back after its deadline.
         let ends = match entry.desired {
             DesiredState::Here(_) => false,
             DesiredState::Lingering(..) | DesiredState::Gone(_) => true,
         };
         entry.done = ends && entry.generation == write.generation && !entry.dirty;
         if entry.done && entry.clock == 0 && entry.desired.value().is_empty() {
-            // Nothing ever changed, and nothing is there that an earlier event could be taken for.
-            inner.entries.remove(&write.user);
+            // Nothing ever changed, so there is no earlier event that could be mistaken for a later one.
+            queue.users.remove(&write.user);
         }
-        if inner.queue.is_empty() && inner.under_way == 0 {
+        if queue.dirty.is_empty() && queue.under_way == 0 {
             self.settled.notify_one();
         }
-        stood
+        removed
     }
 
-    /// A write may not have been carried out: it is to be tried again.
-    pub fn failed(&self, write: &Write) {
-        let mut inner = self.inner.lock();
-        inner.under_way -= 1;
-        let entry = inner.entries.get_mut(&write.user).expect("stays while it is being written");
+    /// Reports that a write may not have been carried out. It is queued again.
+    pub fn failed(&self, write: &RecordWrite) {
+        let mut queue = self.queue.lock();
+        queue.under_way -= 1;
+        let entry = queue.users.get_mut(&write.user).expect("the entry stays during the write");
         entry.under_way = false;
-        inner.mark(write.user);
+        queue.mark(write.user);
     }
 
-    /// An event said that Redis has this of a user from this node. Where it is not what is wished (a write that was given
-    /// up came late and overtook its successor), it is written again.
-    pub fn echo(&self, user: UserId, clock: BucketClock, value: &[u8]) {
-        let mut inner = self.inner.lock();
+    /// Takes in an event with this node's own record of a user. If it is not the desired record (a write that had timed out
+    /// arrived late and overtook its successor), the desired one is written again.
+    pub fn event_received(&self, user: UserId, clock: BucketClock, value: &[u8]) {
+        let mut queue = self.queue.lock();
         let has_ended = value.is_empty() || is_lingering(value);
-        match inner.entries.get(&user) {
+        match queue.users.get(&user) {
             Some(entry) if entry.under_way || entry.dirty || clock < entry.clock => return,
             Some(entry) if entry.done && has_ended => {
-                inner.entries.remove(&user);
+                queue.users.remove(&user);
                 return;
             }
             Some(entry) if clock == entry.clock || entry.desired.value() == value => return,
             None if has_ended => return,
             Some(_) | None => {}
         }
-        inner.correct(user, clock);
+        queue.correct(user, clock);
         self.changed.notify_one();
     }
 
-    /// Redis was read, and has this of a user from this node. Where it is not what Redis had acknowledged (it went back to
-    /// an earlier state), it is written again. No event that came after the read may have been told of yet.
-    pub fn found(&self, user: UserId, clock: BucketClock, value: &[u8]) {
-        let mut inner = self.inner.lock();
+    /// Takes in this node's own record of a user as it was read from Redis. If it is not the record that Redis had
+    /// acknowledged (Redis went back to an earlier state), the desired one is written again. Must be called before events
+    /// later than the read are taken in.
+    pub fn record_read(&self, user: UserId, clock: BucketClock, value: &[u8]) {
+        let mut queue = self.queue.lock();
         let has_ended = value.is_empty() || is_lingering(value);
-        match inner.entries.get(&user) {
+        match queue.users.get(&user) {
             Some(entry) if entry.under_way || entry.dirty || entry.desired.value() == value => return,
             Some(entry) if entry.done && has_ended => return,
             None if has_ended => return,
             Some(_) | None => {}
         }
-        inner.correct(user, clock);
+        queue.correct(user, clock);
         self.changed.notify_one();
     }
 
-    /// Everything is to be written again, under another life. `is_dead`: the life before was declared dead, so others
-    /// remove what it had.
+    /// Queues every record again, for a new incarnation. `is_dead` means that the earlier incarnation was declared dead, so
+    /// that other nodes remove its records.
     pub fn write_all(&self, is_dead: bool) {
-        let mut inner = self.inner.lock();
-        inner.entries.retain(|_, entry| !entry.done);
+        let mut queue = self.queue.lock();
+        queue.users.retain(|_, entry| !entry.done);
         if is_dead {
-            for entry in inner.entries.values_mut() {
-                entry.keep_what_stands();
-                entry.orphaned = entry.stood.is_some();
+            for entry in queue.users.values_mut() {
+                entry.keep_outdated();
+                entry.is_orphaned = entry.outdated.is_some();
             }
         }
-        let users: Vec<UserId> = inner.entries.keys().copied().collect();
-        users.into_iter().for_each(|user| inner.mark(user));
+        let users: Vec<UserId> = queue.users.keys().copied().collect();
+        users.into_iter().for_each(|user| queue.mark(user));
         self.changed.notify_one();
     }
 
-    /// Has some users written again, in turn, so that all have been after `deadline_timer` calls.
-    pub fn reassert(&self, deadline_timer: usize) {
-        let mut inner = self.inner.lock();
-        if inner.round.is_empty() {
-            inner.round = inner.entries.keys().copied().collect();
-            inner.stride = inner.round.len().div_ceil(deadline_timer.max(1));
+    /// Queues a part of the users again, in turn, so that `calls` calls reach every user.
+    pub fn reassert(&self, calls: usize) {
+        let mut queue = self.queue.lock();
+        if queue.to_reassert.is_empty() {
+            queue.to_reassert = queue.users.keys().copied().collect();
+            queue.stride = queue.to_reassert.len().div_ceil(calls.max(1));
         }
-        let left = inner.round.len().saturating_sub(inner.stride);
-        let users = inner.round.split_off(left);
+        let left = queue.to_reassert.len().saturating_sub(queue.stride);
+        let users = queue.to_reassert.split_off(left);
         for user in users {
-            // Of who is done an event ought to have been heard by now: it was missed.
-            if inner.entries.get(&user).is_some_and(|entry| entry.done) {
-                inner.entries.remove(&user);
+            // The event of a user that is done would have arrived by now: it was missed.
+            if queue.users.get(&user).is_some_and(|entry| entry.done) {
+                queue.users.remove(&user);
             }
-            inner.mark(user);
+            queue.mark(user);
         }
         self.changed.notify_one();
     }
 
-    /// How many wait or are being written.
+    /// Returns the number of users that wait or are being written.
     pub fn waiting(&self) -> usize {
-        let inner = self.inner.lock();
-        inner.queue.len() + inner.under_way
+        let queue = self.queue.lock();
+        queue.dirty.len() + queue.under_way
     }
 
-    /// How many users are remembered.
+    /// Returns the number of remembered users.
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.inner.lock().entries.len()
+        self.queue.lock().users.len()
     }
 }
 
-impl Entry {
+impl OutgoingUser {
     fn new(desired: DesiredState, clock: BucketClock) -> Self {
         Self {
             desired,
@@ -266,36 +268,37 @@ impl Entry {
             dirty: false,
             under_way: false,
             done: false,
-            stood: None,
-            orphaned: false,
+            outdated: None,
+            is_orphaned: false,
             clock,
         }
     }
 
-    /// The wish will be another.
-    fn keep_what_stands(&mut self) {
+    /// Remembers the acknowledged record before the desired state changes.
+    fn keep_outdated(&mut self) {
         if let DesiredState::Here(value) = &self.desired
             && self.acknowledged > 0
             && self.acknowledged == self.generation
         {
-            self.stood = Some(value.clone());
+            self.outdated = Some(value.clone());
         }
     }
 }
 
-impl Inner {
-    /// Redis has something else of a user than is wished, since this clock; nothing is wished of whom nothing is known.
+impl OutgoingQueue {
+    /// Queues a user again because Redis has another record than the desired one, with this clock. The desired state of an
+    /// unknown user is that it has no record.
     fn correct(&mut self, user: UserId, clock: BucketClock) {
-        let entry = self.entries.entry(user).or_insert_with(|| Entry::new(DesiredState::Gone(Exit::Lost), clock));
+        let entry = self.users.entry(user).or_insert_with(|| OutgoingUser::new(DesiredState::Gone(Exit::Lost), clock));
         entry.done = false;
         self.mark(user);
     }
 
     fn mark(&mut self, user: UserId) {
-        if let Some(entry) = self.entries.get_mut(&user)
+        if let Some(entry) = self.users.get_mut(&user)
             && !std::mem::replace(&mut entry.dirty, true)
         {
-            self.queue.push_back(user);
+            self.dirty.push_back(user);
         }
     }
 }

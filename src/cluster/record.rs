@@ -1,11 +1,11 @@
-//! What a node keeps in Redis about its connections of one user: packed, a format byte first.
+//! A node's record of one user in Redis: its connections of the user, packed, a format byte first.
 //!
-//! Format 1 is a protobuf message, so that a later version may add fields which an earlier one skips. What cannot be
-//! added so gets another format byte; a record of an unknown format counts as no connections.
+//! Format 1 is a protobuf message, so that a later version may add fields which an earlier one skips. A change that needs
+//! more gets another format byte. A record of an unknown format counts as no connections.
 //!
-//! | byte | |
+//! | byte | meaning |
 //! |---|---|
-//! | `L` | only before another: the user lingers, its line is lost and may come back |
+//! | `L` | only before another byte: the user lingers, its connections are lost and may come back |
 //! | 1 | the message below |
 
 use bytestring::ByteString;
@@ -21,46 +21,46 @@ use crate::presence::time::Timestamp;
 const LINGERING: u8 = b'L';
 const FORMAT: u8 = 1;
 
-/// The most connections of one user that a node tells of; those past it are left out.
+/// Maximum number of connections of one user in a record. Further ones are left out.
 pub const MAX_CONNECTIONS: usize = 256;
 
-/// What a connection said of itself is left out where it is longer, bytes.
+/// Maximum length of a connection's info, bytes. A longer one is left out.
 pub const MAX_INFO_BYTES: usize = 2048;
 
-/// The longest record that is read, bytes: [`MAX_CONNECTIONS`] with the longest names and texts.
+/// Maximum length of a record that is read, bytes: [`MAX_CONNECTIONS`] with the longest names and texts.
 const MAX_BYTES: usize = MAX_CONNECTIONS * (2400 + MAX_INFO_BYTES);
 
 /// A node's connections of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// In the order they came.
+    /// The connections in the order of their opening.
     pub connections: Vec<RemoteConnection>,
-    /// Their lines are lost; they are shown until a deadline, in case the user comes back.
+    /// The connections are lost. They stay visible until a deadline, in case the user comes back.
     pub lingering: bool,
-    /// Shown ids of those that linger on other nodes and are not to be shown any more.
+    /// Shown ids of connections that linger on other nodes and must no longer be visible.
     pub superseded: Vec<ConnectionId>,
-    /// The text that the user gave itself, as far as the node knows.
+    /// The user's custom status, as far as the node knows.
     pub custom: CustomStatus,
-    /// Which of the connections have no line any more, where others have one.
+    /// Connections that are lost while others are still open.
     pub left: Vec<ConnectionId>,
 }
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableRecord {
-    /// Written by a version that this one does not know.
+    /// Another version, which this one does not know, wrote the record.
     #[error("a record has format {0}, which this version does not know")]
     UnknownFormat(u8),
-    /// Not what this program writes.
+    /// The bytes have a form that this program does not write.
     #[error("a record is damaged")]
     Damaged,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Packed {
+struct PackedRecord {
     #[prost(message, repeated, tag = "1")]
     connections: Vec<PackedConnection>,
-    /// Microseconds since the Unix epoch; 0: the user never gave itself a text.
+    /// Microseconds since the Unix epoch; 0 means that the user never set a custom status.
     #[prost(uint64, tag = "2")]
     custom_since: u64,
     #[prost(string, optional, tag = "3")]
@@ -90,32 +90,32 @@ struct PackedConnection {
     info: Option<String>,
 }
 
-/// Whether a packed record is of somebody who lingers.
+/// Returns whether a packed record lingers.
 pub fn is_lingering(packed: &[u8]) -> bool {
     packed.first() == Some(&LINGERING)
 }
 
 impl Record {
-    /// Whether there is nothing to keep.
+    /// Returns whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty() && self.superseded.is_empty()
     }
 
-    /// The connections that have not ended, in a record of somebody who does not linger.
-    pub fn lines(self) -> Vec<RemoteConnection> {
+    /// Returns the connections that are still open, of a record that does not linger.
+    pub fn open_connections(self) -> Vec<RemoteConnection> {
         let Self { mut connections, left, .. } = self;
         connections.retain(|connection| !left.contains(&connection.id));
         connections
     }
 
-    /// Packs it.
+    /// Packs the record.
     pub fn encode(&self) -> Vec<u8> {
         let connections = self.connections.iter().take(MAX_CONNECTIONS).map(pack).collect();
         let custom = self.custom.text.as_ref().map(|text| text.as_str().to_owned());
         let ids =
             |ids: &[ConnectionId]| ids.iter().take(MAX_CONNECTIONS).map(|id| id.uuid().as_bytes().to_vec()).collect();
         let (custom_since, superseded, left) = (self.custom.since.as_micros(), ids(&self.superseded), ids(&self.left));
-        let packed = Packed { connections, custom_since, custom, superseded, left };
+        let packed = PackedRecord { connections, custom_since, custom, superseded, left };
         let mut bytes = Vec::with_capacity(packed.encoded_len() + 2);
         if self.lingering {
             bytes.push(LINGERING);
@@ -125,7 +125,7 @@ impl Record {
         bytes
     }
 
-    /// Unpacks it.
+    /// Unpacks a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, UnreadableRecord> {
         let (lingering, bytes) = match bytes.strip_prefix(&[LINGERING]) {
             Some(rest) => (true, rest),
@@ -138,7 +138,7 @@ impl Record {
         if bytes.len() > MAX_BYTES {
             return Err(UnreadableRecord::Damaged);
         }
-        let packed = Packed::decode(bytes).map_err(|_| UnreadableRecord::Damaged)?;
+        let packed = PackedRecord::decode(bytes).map_err(|_| UnreadableRecord::Damaged)?;
         let connections: Option<Vec<_>> = packed.connections.iter().take(MAX_CONNECTIONS).map(unpack).collect();
         let text = packed.custom.as_deref().map(StatusText::new).transpose().map_err(|_| UnreadableRecord::Damaged)?;
         let custom = CustomStatus { text, since: Timestamp::from_micros(packed.custom_since) };
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_later_version_added_is_skipped_and_another_format_is_named() {
+    fn fields_of_a_later_version_are_skipped_and_another_format_is_an_error() {
         let mut bytes = Record::default().encode();
         bytes.extend([0x7a, 2, b'h', b'i']);
         assert_eq!(Record::decode(&bytes), Ok(Record::default()), "an unknown field");

@@ -1,7 +1,7 @@
-//! What other nodes have of the users that somebody here watches.
+//! The other nodes' records of watched users.
 //!
-//! A user is *watched* while its actor lives here. The table holds the latest state only; the engine is told that a user
-//! changed and fetches it, so however fast changes come, one notice a user waits at most.
+//! A user is *watched* while its actor lives on this node. The view holds the latest state only. The engine is notified that
+//! a user changed and fetches the state, so that at most one notice per user waits, however fast the changes arrive.
 
 #[cfg(test)]
 mod tests;
@@ -15,113 +15,115 @@ use hashbrown::{HashMap, HashSet};
 use parking_lot::{Mutex, RwLock};
 
 use super::Listener;
-use super::event::{BucketClock, Change, Event};
+use super::message::{BucketClock, BucketEvent, RecordChange};
 use super::node::Incarnation;
 use super::record::{Record, UnreadableRecord};
-use super::slot::{Bucket, Buckets};
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::remote::{CustomStatus, Remote, RemoteConnection};
 use crate::presence::time::Timestamp;
+use crate::redis::slots::{Bucket, Buckets};
 
-/// Everything Redis has of one user.
+/// All records of one user in Redis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stored {
-    /// The clock of its last change.
+pub struct StoredUser {
+    /// The clock of the last change.
     pub version: BucketClock,
     /// The packed record of each incarnation.
     pub records: Vec<(Incarnation, Bytes)>,
-    /// How it was last seen to leave.
+    /// How its last connection ended.
     pub last_exit: Option<Exit>,
 }
 
-/// One watched user.
+/// The state of one watched user.
 #[derive(Debug, Default)]
-struct Watched {
-    stored: Stored,
-    /// It has been read from Redis; until then changes wait.
+struct WatchedUser {
+    stored: StoredUser,
+    /// The user has been read from Redis. Until then changes wait.
     loaded: bool,
-    /// It was read by itself since its bucket was last begun to be read.
+    /// The user was read individually after the last read of its bucket began.
     fresh: bool,
-    /// Changes that came before it was read, the latest of each incarnation.
-    early: Vec<(BucketClock, Change)>,
-    /// The engine has been told and has not fetched it yet.
-    told: bool,
-    /// Records that Redis has lost. They are shown until their nodes have told of the user again, or should have.
+    /// Changes that arrived before the user was read: the latest of each incarnation.
+    early: Vec<(BucketClock, RecordChange)>,
+    /// The engine has been notified and has not fetched the state yet.
+    notified: bool,
+    /// Records that Redis has lost. They stay visible until their nodes announce the user again, or the grace period ends.
     held: Vec<(Incarnation, Bytes)>,
 }
 
-/// How long what Redis lost is shown on: more than the nodes take to notice.
-const HELD: Duration = Duration::from_secs(5);
+/// Grace period for records that Redis lost. Must exceed the time that nodes need to announce them again.
+const LOST_RECORD_GRACE: Duration = Duration::from_secs(5);
 
-/// All watched users, by bucket.
-pub struct Table {
+/// All watched users with the other nodes' records.
+pub struct RemoteView {
     buckets: Buckets,
-    users: Vec<Mutex<HashMap<UserId, Watched>>>,
-    /// The lives of this node: what they have is not remote.
+    /// One map per bucket.
+    users: Vec<Mutex<HashMap<UserId, WatchedUser>>>,
+    /// The incarnations of this node. Their records are not remote.
     own: RwLock<HashSet<Incarnation>>,
     listener: Arc<dyn Listener>,
-    /// Users of whom the engine would not be told: it had no room.
+    /// Users whose notices the engine had no room for.
     refused: Mutex<HashSet<UserId>>,
-    /// Users of whom records are held that Redis has lost, and until when; none: as long as that is from now.
+    /// Users with records that Redis has lost, and the end of their grace period. `None` means that the period starts at the
+    /// next call of [`RemoteView::release`].
     held: Mutex<HashMap<UserId, Option<Timestamp>>>,
 }
 
-impl Table {
-    /// Nobody is watched.
+impl RemoteView {
+    /// Makes a view without watched users.
     pub fn new(buckets: Buckets, listener: Arc<dyn Listener>) -> Self {
         let users = (0..buckets.count()).map(|_| Mutex::new(HashMap::new())).collect();
         Self { buckets, users, own: RwLock::default(), listener, refused: Mutex::default(), held: Mutex::default() }
     }
 
-    /// Another life of this node began.
+    /// Adds an incarnation of this node.
     pub fn add_own(&self, incarnation: Incarnation) {
         self.own.write().insert(incarnation);
     }
 
-    /// Whether this is a life of this node.
+    /// Returns whether this is an incarnation of this node.
     pub fn is_own(&self, incarnation: Incarnation) -> bool {
         self.own.read().contains(&incarnation)
     }
 
-    fn bucket(&self, user: UserId) -> &Mutex<HashMap<UserId, Watched>> {
+    fn bucket(&self, user: UserId) -> &Mutex<HashMap<UserId, WatchedUser>> {
         &self.users[self.buckets.of(user).index()]
     }
 
-    /// Begins to watch; false if it was watched.
+    /// Starts to watch a user. Returns false if it was already watched.
     pub fn watch(&self, user: UserId) -> bool {
         let mut users = self.bucket(user).lock();
-        let fresh = !users.contains_key(&user);
-        if fresh {
-            users.insert(user, Watched::default());
+        let is_new = !users.contains_key(&user);
+        if is_new {
+            users.insert(user, WatchedUser::default());
         }
-        fresh
+        is_new
     }
 
-    /// Ends it; false if it was not watched.
+    /// Stops to watch a user. Returns false if it was not watched.
     pub fn unwatch(&self, user: UserId) -> bool {
         self.refused.lock().remove(&user);
         self.bucket(user).lock().remove(&user).is_some()
     }
 
-    /// Who is watched in a bucket, all of which is now read for [`Table::replace`].
+    /// Returns the watched users of a bucket, at the beginning of a read of the whole bucket for [`RemoteView::replace`].
     pub fn begin_read(&self, bucket: Bucket) -> Vec<UserId> {
         let mut users = self.users[bucket.index()].lock();
         users.values_mut().for_each(|watched| watched.fresh = false);
         users.keys().copied().collect()
     }
 
-    /// Whether a user is watched.
+    /// Returns whether a user is watched.
     pub fn has(&self, user: UserId) -> bool {
         self.bucket(user).lock().contains_key(&user)
     }
 
-    /// What other nodes have of a user; none if it is not watched, or has not been read yet. The engine is told of later
-    /// changes again.
+    /// Returns the other nodes' connections of a user and re-arms the notice of later changes. `None` means that the user is
+    /// not watched, or has not been read yet.
     pub fn fetch(&self, user: UserId) -> Option<Remote> {
         let mut users = self.bucket(user).lock();
         let watched = users.get_mut(&user)?;
-        watched.told = false;
+        watched.notified = false;
         if watched.held.is_empty() {
             return watched.loaded.then(|| self.merge(&watched.stored));
         }
@@ -130,30 +132,30 @@ impl Table {
         Some(self.merge(&shown))
     }
 
-    /// What several nodes have, without this one.
-    pub fn merge(&self, stored: &Stored) -> Remote {
+    /// Merges the records of the other nodes.
+    pub fn merge(&self, stored: &StoredUser) -> Remote {
         let own = self.own.read();
         merge(stored.records.iter().filter(|(incarnation, _)| !own.contains(incarnation)), stored)
     }
 
-    /// Takes an event of a bucket in.
-    pub fn apply(&self, bucket: Bucket, event: &Event) {
+    /// Applies an event of a bucket.
+    pub fn apply(&self, bucket: Bucket, event: &BucketEvent) {
         let mut changed = Vec::new();
         {
             let mut users = self.users[bucket.index()].lock();
             for change in &event.changes {
                 let Some(watched) = users.get_mut(&change.user) else { continue };
-                if watched.take(event.clock, change) && !self.is_own(change.incarnation) {
+                if watched.apply(event.clock, change) && !self.is_own(change.incarnation) {
                     changed.push(change.user);
                 }
             }
         }
-        self.tell(changed);
+        self.notify(changed);
     }
 
-    /// Takes in what was read of a user, unless something later is known. Changes that came meanwhile and are later still
-    /// hold.
-    pub fn load(&self, user: UserId, stored: Stored) {
+    /// Takes over a user that was read, unless a later state is known. Later changes that arrived during the read stay in
+    /// effect.
+    pub fn load(&self, user: UserId, stored: StoredUser) {
         if let Some(watched) = self.bucket(user).lock().get_mut(&user) {
             if watched.loaded && watched.stored.version > stored.version {
                 return;
@@ -163,18 +165,18 @@ impl Table {
         self.replace(user, stored);
     }
 
-    /// Takes in what was read of a user in place of what was known, be that later: Redis may have lost something.
-    pub fn replace(&self, user: UserId, stored: Stored) {
+    /// Takes over a user that was read in place of the known state, even if that is later: Redis may have lost changes.
+    pub fn replace(&self, user: UserId, stored: StoredUser) {
         {
             let mut users = self.bucket(user).lock();
             let Some(watched) = users.get_mut(&user) else { return };
             if watched.fresh && watched.loaded && watched.stored.version > stored.version {
-                // Read after this was: it is of the same history.
+                // The known state was read after this one and is of the same history.
                 return;
             }
             let unchanged = watched.loaded && watched.stored.records == stored.records;
             if watched.loaded && stored.version < watched.stored.version {
-                // Redis has another history: what is missing from it may be there, and its node does not know yet.
+                // Redis has another history: a record that is missing may still be valid, and its node does not know yet.
                 let is_lost = |(incarnation, _): &(Incarnation, Bytes)| {
                     !stored.records.iter().any(|(known, _)| known == incarnation)
                 };
@@ -185,28 +187,31 @@ impl Table {
             watched.stored = stored;
             watched.loaded = true;
             for (clock, change) in std::mem::take(&mut watched.early) {
-                watched.take(clock, &change);
+                watched.apply(clock, &change);
             }
             if unchanged {
                 return;
             }
         }
-        self.tell(vec![user]);
+        self.notify(vec![user]);
     }
 
-    /// Tells the engine of users, also of those it would not be told of before.
-    pub fn tell(&self, users: Vec<UserId>) {
+    /// Notifies the engine that users changed. A user with a notice that was not fetched yet is skipped.
+    pub fn notify(&self, users: Vec<UserId>) {
         for user in users {
-            let first =
-                self.bucket(user).lock().get_mut(&user).is_some_and(|known| !std::mem::replace(&mut known.told, true));
+            let first = self
+                .bucket(user)
+                .lock()
+                .get_mut(&user)
+                .is_some_and(|known| !std::mem::replace(&mut known.notified, true));
             if first && !self.listener.changed(user) {
                 self.refused.lock().insert(user);
             }
         }
     }
 
-    /// Tells the engine again what it had no room for.
-    pub fn tell_refused(&self) {
+    /// Repeats the notices that the engine had no room for.
+    pub fn repeat_refused(&self) {
         let refused = std::mem::take(&mut *self.refused.lock());
         for user in refused {
             if !self.listener.changed(user) {
@@ -215,44 +220,45 @@ impl Table {
         }
     }
 
-    /// Shows those no longer whom Redis has lost and of whom no node has told in time. To be called often.
+    /// Drops the lost records that no node has announced again within the grace period. Must be called often.
     pub fn release(&self, now: Timestamp) {
-        let mut over = Vec::new();
+        let mut expired = Vec::new();
         self.held.lock().retain(|&user, until| {
-            let is_over = *until.get_or_insert(now + HELD) <= now;
-            if is_over {
-                over.push(user);
+            let is_expired = *until.get_or_insert(now + LOST_RECORD_GRACE) <= now;
+            if is_expired {
+                expired.push(user);
             }
-            !is_over
+            !is_expired
         });
-        for &user in &over {
+        for &user in &expired {
             if let Some(watched) = self.bucket(user).lock().get_mut(&user) {
                 watched.held.clear();
             }
         }
-        self.tell(over);
+        self.notify(expired);
     }
 
-    /// How many are watched.
+    /// Returns the number of watched users.
     pub fn len(&self) -> usize {
         self.users.iter().map(|users| users.lock().len()).sum()
     }
 
-    /// Whether nobody is watched.
+    /// Returns whether no user is watched.
     pub fn is_empty(&self) -> bool {
         self.users.iter().all(|users| users.lock().is_empty())
     }
 }
 
-impl Watched {
-    /// Takes one change in; whether it made a difference.
-    fn take(&mut self, clock: BucketClock, change: &Change) -> bool {
+impl WatchedUser {
+    /// Applies one change. Returns whether it made a difference.
+    fn apply(&mut self, clock: BucketClock, change: &RecordChange) -> bool {
         if !self.loaded {
             self.early.retain(|(_, early)| early.incarnation != change.incarnation);
             self.early.push((clock, change.clone()));
             return false;
         }
-        // One event may have several changes of a user; what a state has already makes no difference.
+        // One event may have several changes of a user, so an equal clock is applied too. A change that the state already
+        // has makes no difference.
         if clock < self.stored.version {
             return false;
         }
@@ -275,9 +281,9 @@ impl Watched {
     }
 }
 
-/// One state out of the records of several nodes. A connection that stands in two (its node was taken for dead and came
-/// back) counts once; where one took the place of another that lingers, only the one that is there counts.
-fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &Stored) -> Remote {
+/// Merges the records of several nodes. A connection that is in two records (its node was declared dead and came back)
+/// counts once. Where a connection took over a lingering one, only the new one counts.
+fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &StoredUser) -> Remote {
     let mut all: Vec<(bool, Incarnation, RemoteConnection)> = Vec::new();
     let (mut custom, mut superseded) = (CustomStatus::default(), Vec::new());
     for (incarnation, packed) in records {
@@ -296,8 +302,8 @@ fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &S
             Err(UnreadableRecord::Damaged) => log::warn!(incarnation:% = incarnation; "a damaged record is left out"),
         }
     }
-    // Who is there before who lingers; of two that took one place the first by its id; of two that linger the later; the
-    // latest life of a node first.
+    // Open connections before lingering ones; of two that took over the same one, the first by its id; of two that linger,
+    // the later; the latest incarnation of a node first.
     let rank = |(lingering, incarnation, one): &(bool, Incarnation, RemoteConnection)| {
         let later = lingering.then_some(Reverse((one.since, one.id)));
         (*lingering, later, one.id, Reverse(*incarnation))

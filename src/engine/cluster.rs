@@ -72,7 +72,7 @@ impl Listener for BackplaneListener {
         self.engine().is_some_and(|engine| engine.supervisor(user).offer(Changed(user)).is_ok())
     }
 
-    fn ordered(&self, user: UserId, order: NodeCommand) -> bool {
+    fn command_received(&self, user: UserId, order: NodeCommand) -> bool {
         let Some(engine) = self.engine() else { return false };
         match order {
             NodeCommand::Close { connection, except, code, reason } => {
@@ -83,13 +83,13 @@ impl Listener for BackplaneListener {
                 };
                 engine.supervisor(user).offer(Dismiss { user, selection, close_request }).is_ok()
             }
-            NodeCommand::Seen { forget, active: at, state } => {
+            NodeCommand::Activity { forget, active: at, state } => {
                 let forgotten = !forget || engine.supervisor(user).offer(Forget(vec![user])).is_ok();
                 let told =
                     at == Timestamp::default() || engine.supervisor(user).offer(MarkActive { user, at, state }).is_ok();
                 forgotten && told
             }
-            NodeCommand::Roster(_) | NodeCommand::Listed { .. } => engine.note(user, order),
+            NodeCommand::Roster(_) | NodeCommand::Subscriptions { .. } => engine.note(user, order),
         }
     }
 
@@ -164,7 +164,7 @@ impl ClusterHandle {
 
     /// Whether what other nodes have will be known soon.
     pub(super) fn are_reached(&self) -> bool {
-        match self.backplane.standing() {
+        match self.backplane.health() {
             NodeHealth::Joined => true,
             NodeHealth::Degraded | NodeHealth::Isolated => false,
         }
@@ -183,7 +183,7 @@ impl Engine {
         if missing.is_empty() {
             return Ok(Vec::new());
         }
-        let found = nodes.backplane.look(missing).await.map_err(|error| {
+        let found = nodes.backplane.query(missing).await.map_err(|error| {
             log::debug!("other nodes could not be asked: {error}");
             EngineError::Unavailable
         })?;
@@ -208,7 +208,7 @@ impl Engine {
     /// line to Redis breaks look by themselves.
     pub async fn send_to_nodes(&self, user: UserId, order: NodeCommand) {
         let Some(nodes) = &self.0.nodes else { return };
-        let Err(error) = nodes.backplane.order(user, order.clone()).await else { return };
+        let Err(error) = nodes.backplane.send_command(user, order.clone()).await else { return };
         log::warn!("other nodes are not told of a change of a list yet: {error}");
         if let Ok(permit) = self.0.untold.clone().try_acquire_owned() {
             tokio::spawn(tell_again(nodes.backplane.clone(), user, order, permit));
@@ -228,7 +228,7 @@ impl Engine {
             CloseRequest::DisconnectWith(told) => (told.0.into(), told.1.to_string()),
         };
         let order = NodeCommand::Close { connection: selection.only, except: selection.except, code, reason };
-        nodes.backplane.order(user, order).await.map_err(|error| {
+        nodes.backplane.send_command(user, order).await.map_err(|error| {
             log::warn!("other nodes could not be told to disconnect a user: {error}");
             EngineError::Unavailable
         })
@@ -250,7 +250,7 @@ impl Engine {
 async fn tell_again(backplane: Arc<dyn Backplane>, user: UserId, order: NodeCommand, _room: OwnedSemaphorePermit) {
     for tried in 0..TRIES {
         tokio::time::sleep(PAUSE * 2_u32.pow(tried)).await;
-        match backplane.order(user, order.clone()).await {
+        match backplane.send_command(user, order.clone()).await {
             Ok(()) | Err(BackplaneError::Closed) => return,
             Err(error) => log::debug!("other nodes are still not told: {error}"),
         }

@@ -211,7 +211,7 @@ impl Members {
         let members = self.clone();
         run_to_completion(async move {
             let record = members.0.relations.change(member, change).await?.standing;
-            members.0.engine.send_to_nodes(member, NodeCommand::Listed { revision: record.revision }).await;
+            members.0.engine.send_to_nodes(member, NodeCommand::Subscriptions { revision: record.revision }).await;
             Ok(record)
         })
         .await

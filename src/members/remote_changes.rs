@@ -28,9 +28,9 @@ impl Members {
     async fn apply_command(&self, user: UserId, command: NodeCommand) -> Result<(), MemberError> {
         match command {
             NodeCommand::Roster(kind) => self.reread_roster(kind, user).await,
-            NodeCommand::Listed { revision } => self.reread_subscriptions(user, revision).await,
+            NodeCommand::Subscriptions { revision } => self.reread_subscriptions(user, revision).await,
             // The engine handles these.
-            NodeCommand::Close { .. } | NodeCommand::Seen { .. } => Ok(()),
+            NodeCommand::Close { .. } | NodeCommand::Activity { .. } => Ok(()),
         }
     }
 

@@ -45,7 +45,7 @@ async fn what_a_node_announces_the_others_see_and_itself_not() {
         two.sees(bob, &["unwatched"]).await;
         two.backplane.unwatch(bob);
         assert_eq!(two.shows(bob), None);
-        assert_eq!(one.backplane.standing(), NodeHealth::Joined);
+        assert_eq!(one.backplane.health(), NodeHealth::Joined);
     })
     .await;
 }
@@ -193,7 +193,7 @@ async fn users_that_are_not_watched_can_be_looked_at() {
         two.backplane.watch(users[0]);
         two.sees(users[0], &["here"]).await;
         let found = loop {
-            let found = two.backplane.look(users.clone()).await.unwrap();
+            let found = two.backplane.query(users.clone()).await.unwrap();
             let shows = |user| found.get(user).is_some_and(|remote| texts(remote) == ["here"]);
             if users.iter().take(10).all(shows) {
                 break found;
@@ -227,7 +227,7 @@ async fn an_order_reaches_every_node() {
             code: 3005,
             reason: "go".into(),
         };
-        one.backplane.order(alice, order.clone()).await.unwrap();
+        one.backplane.send_command(alice, order.clone()).await.unwrap();
         for node in [&one, &two] {
             let mut orders = Vec::new();
             eventually("ordered", || {

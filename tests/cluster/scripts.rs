@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hereabouts::cluster::redis::script::Scripts;
+use hereabouts::cluster::redis::scripts::Scripts;
 use redis::{Connection, FromRedisValue, RedisResult, Script, Value};
 
 use super::server::RedisServer;

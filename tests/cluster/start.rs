@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use hereabouts::cluster::redis::StartError;
 use hereabouts::presence::id::UserId;
+use hereabouts::redis::error::StartError;
 
 use super::server::{RedisServer, free_port};
 use super::world::{config, config_with, start_node};

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hereabouts::clock::Clock;
-use hereabouts::cluster::redis::StartError;
+use hereabouts::cluster::message::activity_message;
 use hereabouts::config::Config;
 use hereabouts::metrics::Metrics;
 use hereabouts::presence::general_status::Exit;
@@ -18,6 +18,7 @@ use hereabouts::presence::member_record::{LoginState, NodeContext, RelationChang
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
 use hereabouts::presence::time::Timestamp;
+use hereabouts::redis::error::StartError;
 use hereabouts::store::account::{Account, LoginKey, ProfileChange};
 use hereabouts::store::last_seen::LastSeenStore;
 use hereabouts::store::redis::RedisStores;
@@ -35,7 +36,7 @@ const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// The stores of one node.
 fn open(config: &Config) -> Result<RedisStores, StartError> {
-    RedisStores::open(&config.cluster, EXPIRE, &Clock::system(), &Metrics::new())
+    RedisStores::open(&config.cluster, EXPIRE, &Clock::system(), &Metrics::new(), activity_message)
 }
 
 /// The stores of two nodes.

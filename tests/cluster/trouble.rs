@@ -56,7 +56,7 @@ impl Town {
     }
 
     pub async fn stands(&self, standing: NodeHealth) {
-        let both = || self.one.backplane.standing() == standing && self.two.backplane.standing() == standing;
+        let both = || self.one.backplane.health() == standing && self.two.backplane.health() == standing;
         eventually(&format!("both are {standing:?}"), both).await;
     }
 
@@ -214,7 +214,7 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
     two.sees(alice, &["before"]).await;
     server.signal("-STOP");
     let stalled = tokio::time::sleep(Duration::from_secs(5));
-    eventually("degraded", || one.backplane.standing() == NodeHealth::Degraded).await;
+    eventually("degraded", || one.backplane.health() == NodeHealth::Degraded).await;
     // Some of these are given up, and reach a redis that wakes in no certain order.
     for number in 0..20 {
         one.announces(alice, &[&format!("{number}")]);
@@ -224,7 +224,7 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
     stalled.await;
     server.signal("-CONT");
     two.sees(alice, &["last"]).await;
-    eventually("joined", || one.backplane.standing() == NodeHealth::Joined).await;
+    eventually("joined", || one.backplane.health() == NodeHealth::Joined).await;
     assert_eq!(one.metrics.cluster().incarnations.get(), 1);
 }
 

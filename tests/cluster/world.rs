@@ -7,7 +7,7 @@ use std::time::Duration;
 use hereabouts::clock::Clock;
 use hereabouts::cluster::memory::{MemoryBackplane, MemoryHub};
 use hereabouts::cluster::record::Record;
-use hereabouts::cluster::redis::{RedisBackplane, StartError};
+use hereabouts::cluster::redis::RedisBackplane;
 use hereabouts::cluster::{Backplane, Listener, NodeCommand};
 use hereabouts::config::{Config, Overrides, load};
 use hereabouts::metrics::Metrics;
@@ -15,6 +15,7 @@ use hereabouts::presence::id::{ConnectionId, UserId, Username};
 use hereabouts::presence::remote::{Remote, RemoteConnection};
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
+use hereabouts::redis::error::StartError;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -49,7 +50,7 @@ impl Listener for Recorder {
         true
     }
 
-    fn ordered(&self, user: UserId, order: NodeCommand) -> bool {
+    fn command_received(&self, user: UserId, order: NodeCommand) -> bool {
         self.ordered.lock().push((user, order));
         true
     }

@@ -1,8 +1,8 @@
-//! The node's lease: renewed from a thread of its own, which nothing else can hold up.
+//! The node's lease: renewed from a thread of its own, which nothing else can delay.
 //!
-//! What a node has in Redis belongs to an *incarnation*. When the lease was not renewed in time the others declare the
-//! incarnation dead and remove what it has; a node that only was away goes on under a new one and announces everything
-//! again. Nothing of the old life is used: late writes of it are fenced.
+//! The records of a node in Redis belong to an *incarnation*. When the lease is not renewed in time, the other nodes declare
+//! the incarnation dead and remove its records. A node that was only away continues under a new incarnation and announces
+//! everything again. Nothing of the old incarnation is used: its late writes are fenced.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,32 +11,34 @@ use std::time::Duration;
 use redis::Value;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::pool::Pool;
-use super::script::{Call, Scripts};
+use super::scripts::Scripts;
 use crate::clock::Clock;
-use crate::cluster::keys::Keys;
+use crate::cluster::NodeHealth;
 use crate::cluster::node::{Incarnation, NodeInfo};
-use crate::cluster::view::Table;
-use crate::cluster::{BackplaneError, NodeHealth};
+use crate::cluster::view::RemoteView;
 use crate::metrics::ClusterMetrics;
 use crate::presence::time::Timestamp;
+use crate::redis::call::Call;
+use crate::redis::error::CallError;
+use crate::redis::keys::Keys;
+use crate::redis::pool::Pool;
 
-/// How the lease at one Redis stands.
+/// The state of the lease at one Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Whether it is renewed.
-    pub standing: NodeHealth,
-    /// The present life.
+    /// Whether the lease is renewed.
+    pub health: NodeHealth,
+    /// The current incarnation.
     pub incarnation: Incarnation,
-    /// The life before: what it had may not all be removed.
+    /// The incarnation before it. Some of its records may still be there.
     pub former: Option<Incarnation>,
-    /// It was declared dead; else Redis forgot it, and nobody removes what it had.
+    /// The former incarnation was declared dead. Otherwise Redis forgot it, and no node removes its records.
     pub was_dead: bool,
-    /// Everybody who has a lease.
+    /// All incarnations with a lease.
     pub live: Vec<Incarnation>,
-    /// Who was declared dead lately.
+    /// Incarnations that were declared dead lately.
     pub dead: Vec<Incarnation>,
-    /// Who has a lease and is gone.
+    /// Incarnations with a lease of nodes that have left.
     pub retired: Vec<Incarnation>,
 }
 
@@ -46,92 +48,97 @@ pub struct LeaseKeeper {
     pub keys: Keys,
     pub clock: Clock,
     pub metrics: ClusterMetrics,
-    pub table: Arc<Table>,
+    pub view: Arc<RemoteView>,
     pub ttl: Duration,
     pub interval: Duration,
-    /// Has the lease renewed at once.
-    pub poke: Arc<Notify>,
-    /// What the node says of itself.
+    /// Triggers a renewal at once.
+    pub renew_now: Arc<Notify>,
+    /// What the node publishes about itself.
     pub info: watch::Receiver<NodeInfo>,
 }
 
-/// The end: give the lease up, held for as long.
-pub struct Leave {
+/// A request to release the lease. The node's records stay for `hold`.
+pub struct LeaveRequest {
     pub hold: Duration,
-    pub done: oneshot::Sender<Result<(), BackplaneError>>,
+    pub done: oneshot::Sender<Result<(), CallError>>,
 }
 
-/// What a renewal found.
-enum Beat {
+/// The result of a renewal.
+enum Renewal {
     Renewed {
         live: Vec<Incarnation>,
         dead: Vec<Incarnation>,
         retired: Vec<Incarnation>,
     },
-    /// The incarnation is dead or unknown: another has to begin.
+    /// The incarnation is dead or unknown, so that a new one has to begin.
     Lost(String),
 }
 
 impl LeaseKeeper {
-    /// Begins a first life.
-    pub async fn begin(&self, scripts: &Scripts) -> Result<Lease, BackplaneError> {
+    /// Begins the first incarnation.
+    pub async fn begin(&self, scripts: &Scripts) -> Result<Lease, CallError> {
         let next = Call::script(&scripts.begin, &[self.keys.nodes("inc")], &[]);
-        let answer = self.pool.call(Keys::nodes_slot(), &next).await?;
-        let Value::Int(number) = answer else {
-            return Err(BackplaneError::Refused(format!("no incarnation but {answer:?}")));
+        let reply = self.pool.call(Keys::nodes_slot(), &next).await?;
+        let Value::Int(number) = reply else {
+            return Err(CallError::Refused(format!("no incarnation but {reply:?}")));
         };
         let incarnation = Incarnation::from(number.unsigned_abs());
-        // Known as our own before anything is written under it.
-        self.table.add_own(incarnation);
+        // The view must know the incarnation as its own before anything is written under it.
+        self.view.add_own(incarnation);
         self.metrics.incarnations.inc();
         match self.renew(scripts, incarnation, true).await? {
-            Beat::Renewed { live, dead, retired } => {
-                let (standing, former, was_dead) = (NodeHealth::Joined, None, false);
-                Ok(Lease { standing, incarnation, former, was_dead, live, dead, retired })
+            Renewal::Renewed { live, dead, retired } => {
+                let (health, former, was_dead) = (NodeHealth::Joined, None, false);
+                Ok(Lease { health, incarnation, former, was_dead, live, dead, retired })
             }
-            Beat::Lost(text) => Err(BackplaneError::Refused(text)),
+            Renewal::Lost(text) => Err(CallError::Refused(text)),
         }
     }
 
-    /// Renews until it is told to leave.
-    pub async fn run(&self, scripts: Scripts, state: watch::Sender<Arc<Lease>>, mut leave: mpsc::Receiver<Leave>) {
+    /// Renews the lease until a request to leave arrives.
+    pub async fn run(
+        &self,
+        scripts: Scripts,
+        state: watch::Sender<Arc<Lease>>,
+        mut leave: mpsc::Receiver<LeaveRequest>,
+    ) {
         let mut renewed = self.clock.now();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.interval) => {}
-                () = self.poke.notified() => {}
+                () = self.renew_now.notified() => {}
                 leave = leave.recv() => {
                     if let Some(leave) = leave {
                         let incarnation = state.borrow().incarnation;
-                        // Who asked may no longer wait.
-                        let _asker_gone = leave.done.send(self.leave(&scripts, incarnation, leave.hold).await);
+                        // The caller may no longer wait.
+                        let _caller_gone = leave.done.send(self.leave(&scripts, incarnation, leave.hold).await);
                     }
                     return;
                 }
             }
-            renewed = self.beat(&scripts, &state, renewed).await;
+            renewed = self.heartbeat(&scripts, &state, renewed).await;
         }
     }
 
-    /// One renewal; returns when the last one that succeeded began: a lease that a stalled Redis renews late was renewed
-    /// when it was asked, not when it answered.
-    async fn beat(&self, scripts: &Scripts, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp) -> Timestamp {
+    /// Renews once. Returns the time at which the last successful renewal began: if a stalled Redis renews a lease late, the
+    /// lease counts from the request, not from the reply.
+    async fn heartbeat(&self, scripts: &Scripts, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp) -> Timestamp {
         let begin = self.clock.now();
         let known = state.borrow().clone();
         let mut renewal = pin!(self.renew_or_begin(scripts, &known));
         let result = loop {
             tokio::select! {
                 result = &mut renewal => break result,
-                () = tokio::time::sleep(self.interval) => self.missed(state, renewed, "no answer yet"),
+                () = tokio::time::sleep(self.interval) => self.missed(state, renewed, "no reply yet"),
             }
         };
         match result {
             Ok(lease) => {
-                if state.borrow().standing != NodeHealth::Joined {
+                if state.borrow().health != NodeHealth::Joined {
                     log::info!(redis = self.pool.connector().address().name(); "redis is back");
                 }
                 self.metrics.lease_age.set(self.clock.now().since(begin).as_secs_f64());
-                tell(state, lease);
+                publish(state, lease);
                 begin
             }
             Err(error) => {
@@ -141,33 +148,33 @@ impl LeaseKeeper {
         }
     }
 
-    async fn renew_or_begin(&self, scripts: &Scripts, known: &Lease) -> Result<Lease, BackplaneError> {
+    async fn renew_or_begin(&self, scripts: &Scripts, known: &Lease) -> Result<Lease, CallError> {
         match self.renew(scripts, known.incarnation, false).await? {
-            Beat::Renewed { live, dead, retired } => {
-                Ok(Lease { standing: NodeHealth::Joined, live, dead, retired, ..known.clone() })
+            Renewal::Renewed { live, dead, retired } => {
+                Ok(Lease { health: NodeHealth::Joined, live, dead, retired, ..known.clone() })
             }
-            Beat::Lost(reason) => {
-                log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; going on under another");
+            Renewal::Lost(reason) => {
+                log::warn!(incarnation:% = known.incarnation, reason; "the lease is lost; continuing under a new incarnation");
                 let was_dead = reason.contains("DEAD");
                 Ok(Lease { former: Some(known.incarnation), was_dead, ..self.begin(scripts).await? })
             }
         }
     }
 
-    /// The lease was not renewed; it may have run out.
+    /// Takes note that the lease was not renewed. It may have expired.
     fn missed(&self, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp, why: &str) {
         let age = self.clock.now().since(renewed);
         self.metrics.lease_age.set(age.as_secs_f64());
-        let standing = if age + self.interval >= self.ttl { NodeHealth::Isolated } else { NodeHealth::Degraded };
+        let health = if age + self.interval >= self.ttl { NodeHealth::Isolated } else { NodeHealth::Degraded };
         let known = state.borrow().clone();
-        if standing != known.standing {
+        if health != known.health {
             let redis = self.pool.connector().address().name();
-            log::warn!(redis, standing:? = standing; "the lease is not renewed: {why}");
-            tell(state, Lease { standing, ..(*known).clone() });
+            log::warn!(redis, health:? = health; "the lease is not renewed: {why}");
+            publish(state, Lease { health, ..(*known).clone() });
         }
     }
 
-    async fn renew(&self, scripts: &Scripts, incarnation: Incarnation, first: bool) -> Result<Beat, BackplaneError> {
+    async fn renew(&self, scripts: &Scripts, incarnation: Incarnation, first: bool) -> Result<Renewal, CallError> {
         let keys = ["lease", "dead", "epoch", "clock", "retired", "names", "meta"].map(|name| self.keys.nodes(name));
         let info = self.info.borrow().clone();
         let meta = serde_json::to_string(&info).expect("plain fields");
@@ -180,19 +187,19 @@ impl LeaseKeeper {
             Ok(Value::Array(fields)) => match &fields[..] {
                 [Value::Array(live), Value::Array(dead), _, _, Value::Array(retired)] => {
                     let (live, dead) = (incarnations(live), incarnations(dead));
-                    Ok(Beat::Renewed { live, dead, retired: incarnations(retired) })
+                    Ok(Renewal::Renewed { live, dead, retired: incarnations(retired) })
                 }
-                _ => Err(BackplaneError::Refused("a lease of another form".into())),
+                _ => Err(CallError::Refused("a lease of another form".into())),
             },
-            Ok(other) => Err(BackplaneError::Refused(format!("no lease but {other:?}"))),
-            Err(BackplaneError::Refused(text)) if text.contains("DEAD") || text.contains("UNKNOWN") => {
-                Ok(Beat::Lost(text))
+            Ok(other) => Err(CallError::Refused(format!("no lease but {other:?}"))),
+            Err(CallError::Refused(text)) if text.contains("DEAD") || text.contains("UNKNOWN") => {
+                Ok(Renewal::Lost(text))
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn leave(&self, scripts: &Scripts, incarnation: Incarnation, hold: Duration) -> Result<(), BackplaneError> {
+    async fn leave(&self, scripts: &Scripts, incarnation: Incarnation, hold: Duration) -> Result<(), CallError> {
         let keys = [self.keys.nodes("lease"), self.keys.nodes("retired")];
         let (incarnation, hold) = (incarnation.to_string(), hold.as_millis().to_string());
         let call = Call::script(&scripts.leave, &keys, &[incarnation.as_bytes(), hold.as_bytes()]);
@@ -200,7 +207,7 @@ impl LeaseKeeper {
     }
 }
 
-fn tell(state: &watch::Sender<Arc<Lease>>, lease: Lease) {
+fn publish(state: &watch::Sender<Arc<Lease>>, lease: Lease) {
     state.send_if_modified(|known| {
         let changed = **known != lease;
         *known = Arc::new(lease);

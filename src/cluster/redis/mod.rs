@@ -1,33 +1,29 @@
 //! The backplane on Redis.
 //!
-//! | file | |
+//! | file | holds |
 //! |---|---|
-//! | [`connect`], [`topology`], [`pool`] | connections; standalone, Sentinel and Cluster differ only in how masters are found |
-//! | [`script`] | the scripts (`scripts/*.lua`), called by their hash |
-//! | [`startup`] | what is checked before anything is written |
+//! | [`threads`] | the start: the two threads, and how the parts are connected |
+//! | [`instance`] | the state that the tasks of one configured Redis share |
+//! | [`scripts`] | the scripts (`scripts/*.lua`) |
 //! | [`lease`] | the node's lease, on a thread of its own |
-//! | [`writer`] | writes what this node's users show |
-//! | [`subscriber`], [`reader`] | hears and reads what other nodes' users show |
-//! | [`sweeper`] | removes what dead nodes have and who lingered; ticks |
-//! | [`requests`] | questions, orders, windows, nodes |
-//! | [`storage`] | calls of the stores, on a thread of their own |
+//! | [`writer`] | writes the records of this node's users |
+//! | [`subscriber`], [`reader`] | receive and read the records of other nodes' users |
+//! | [`sweeper`] | removes the records of dead nodes and expired lingering records; ticks |
+//! | [`requests`] | queries, commands, rate limits, nodes |
 //!
-//! Two threads: `heart` renews the leases, `backplane` does everything else. Callers only put wishes down and are woken.
+//! Connections, slots and keys are in [`crate::redis`].
+//!
+//! There are two threads: `lease` renews the leases, `backplane` does everything else. Callers only store their desired
+//! states, and are woken when a reply is there.
 
-mod connect;
-mod error;
+mod instance;
 mod lease;
-mod pool;
 mod reader;
 mod requests;
-pub mod script;
-mod shard;
-mod startup;
-pub mod storage;
+pub mod scripts;
 mod subscriber;
 mod sweeper;
 mod threads;
-mod topology;
 mod writer;
 
 use std::sync::Arc;
@@ -39,42 +35,45 @@ use hashbrown::HashMap;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use super::message::command_message;
 use super::node::NodeInfo;
 use super::outgoing::DesiredState;
 use super::record::Record;
-use super::slot::Buckets;
-use super::view::Table;
-use super::{Answer, Backplane, BackplaneError, CallWindow, Listener, NodeCommand, NodeHealth};
+use super::view::RemoteView;
+use super::{Backplane, BackplaneError, BackplaneFuture, CallWindow, Listener, NodeCommand, NodeHealth};
 use crate::clock::Clock;
 use crate::config::ClusterConfig;
 use crate::metrics::Metrics;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::remote::Remote;
-pub use error::StartError;
-use lease::Leave;
-use shard::Shard;
+use crate::redis::error::{CallError, StartError};
+use crate::redis::slots::Buckets;
+use instance::RedisInstance;
+use lease::LeaveRequest;
 
-/// How long a close waits for what is still to be written.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// Maximum time that a close waits for the remaining writes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The backplane on one Redis or several.
 pub struct RedisBackplane {
-    shards: Vec<Arc<Shard>>,
-    leaves: Vec<mpsc::Sender<Leave>>,
-    /// The Redis of each bucket.
-    places: Vec<usize>,
+    instances: Vec<Arc<RedisInstance>>,
+    /// One per instance.
+    leaves: Vec<mpsc::Sender<LeaveRequest>>,
+    /// The index of each bucket's instance.
+    instance_of: Vec<usize>,
     buckets: Buckets,
-    table: Arc<Table>,
+    view: Arc<RemoteView>,
     runtime: Handle,
+    /// Limits the requests that callers wait for.
     requests: Arc<Semaphore>,
     info: watch::Sender<NodeInfo>,
-    /// Dropped at the end: the threads end with it.
+    /// The threads end when this is dropped.
     _running: oneshot::Sender<()>,
 }
 
 impl RedisBackplane {
-    /// Checks every Redis, takes a lease at each, and begins to listen.
+    /// Checks every Redis, takes a lease at each, and subscribes to the buckets.
     pub async fn start(
         config: &ClusterConfig,
         node: &str,
@@ -85,17 +84,17 @@ impl RedisBackplane {
         threads::start(config, node, clock, metrics, listener).await
     }
 
-    fn shard(&self, user: UserId) -> &Arc<Shard> {
-        &self.shards[self.places[self.buckets.of(user).index()]]
+    fn instance(&self, user: UserId) -> &Arc<RedisInstance> {
+        &self.instances[self.instance_of[self.buckets.of(user).index()]]
     }
 
-    /// Has something done on the backplane's own thread, if there is room for it.
+    /// Runs a request on the backplane's thread, unless too many wait or Redis is known to be away.
     fn request<T: Send + 'static>(
         &self,
-        shard: &Shard,
-        work: impl Future<Output = Result<T, BackplaneError>> + Send + 'static,
-    ) -> Answer<'_, T> {
-        if shard.pool.is_away() && shard.lease().standing != NodeHealth::Joined {
+        instance: &RedisInstance,
+        work: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> BackplaneFuture<'_, T> {
+        if instance.pool.is_away() && instance.lease().health != NodeHealth::Joined {
             return ready(Err(BackplaneError::Unavailable("known to be away".into()))).boxed();
         }
         let Ok(permit) = self.requests.clone().try_acquire_owned() else {
@@ -106,27 +105,29 @@ impl RedisBackplane {
             drop(permit);
             result
         });
-        async move { task.await.map_err(|_| BackplaneError::Closed)? }.boxed()
+        async move { Ok(task.await.map_err(|_| BackplaneError::Closed)??) }.boxed()
     }
 
-    /// Asks each Redis about its users, and joins the answers.
-    fn ask_each<T: Send + 'static, F>(
+    /// Queries each Redis about its users and joins the replies.
+    fn query_each<T: Send + 'static, F>(
         &self,
         users: Vec<UserId>,
-        ask: impl Fn(Arc<Shard>, Vec<UserId>) -> F,
-    ) -> Answer<'_, HashMap<UserId, T>>
+        query: impl Fn(Arc<RedisInstance>, Vec<UserId>) -> F,
+    ) -> BackplaneFuture<'_, HashMap<UserId, T>>
     where
-        F: Future<Output = Result<HashMap<UserId, T>, BackplaneError>> + Send + 'static,
+        F: Future<Output = Result<HashMap<UserId, T>, CallError>> + Send + 'static,
     {
-        let mut sorted: Vec<Vec<UserId>> = vec![Vec::new(); self.shards.len()];
-        users.into_iter().for_each(|user| sorted[self.places[self.buckets.of(user).index()]].push(user));
-        let asked: Vec<_> = sorted.into_iter().zip(&self.shards).filter(|(users, _)| !users.is_empty()).collect();
-        let answers: Vec<_> =
-            asked.into_iter().map(|(users, shard)| self.request(shard, ask(shard.clone(), users))).collect();
+        let mut by_instance: Vec<Vec<UserId>> = vec![Vec::new(); self.instances.len()];
+        for user in users {
+            by_instance[self.instance_of[self.buckets.of(user).index()]].push(user);
+        }
+        let queried = by_instance.into_iter().zip(&self.instances).filter(|(users, _)| !users.is_empty());
+        let replies: Vec<_> =
+            queried.map(|(users, instance)| self.request(instance, query(instance.clone(), users))).collect();
         async {
             let mut all = HashMap::new();
-            for answer in join_all(answers).await {
-                all.extend(answer?);
+            for reply in join_all(replies).await {
+                all.extend(reply?);
             }
             Ok(all)
         }
@@ -138,55 +139,55 @@ impl Backplane for RedisBackplane {
     fn announce(&self, user: UserId, record: Record) {
         let desired =
             if record.is_empty() { DesiredState::Gone(Exit::Lost) } else { DesiredState::Here(record.encode().into()) };
-        self.shard(user).local.desired(user, desired);
+        self.instance(user).outgoing.set(user, desired);
     }
 
     fn withdraw(&self, user: UserId, exit: Exit) {
-        self.shard(user).local.desired(user, DesiredState::Gone(exit));
+        self.instance(user).outgoing.set(user, DesiredState::Gone(exit));
     }
 
     fn linger(&self, user: UserId, span: Duration) {
-        let local = &self.shard(user).local;
-        let Some(record) = local.value(user).and_then(|value| Record::decode(&value).ok()) else { return };
-        local.desired(user, DesiredState::Lingering(Record { lingering: true, ..record }.encode().into(), span));
+        let outgoing = &self.instance(user).outgoing;
+        let Some(record) = outgoing.value(user).and_then(|value| Record::decode(&value).ok()) else { return };
+        outgoing.set(user, DesiredState::Lingering(Record { lingering: true, ..record }.encode().into(), span));
     }
 
     fn watch(&self, user: UserId) {
-        if self.table.watch(user) {
-            self.shard(user).wanted.add([user]);
+        if self.view.watch(user) {
+            self.instance(user).unread.add([user]);
         }
     }
 
     fn unwatch(&self, user: UserId) {
-        self.table.unwatch(user);
+        self.view.unwatch(user);
     }
 
     fn remote(&self, user: UserId) -> Option<Remote> {
-        self.table.fetch(user)
+        self.view.fetch(user)
     }
 
-    fn look(&self, users: Vec<UserId>) -> Answer<'_, HashMap<UserId, Remote>> {
-        self.ask_each(users, requests::look)
+    fn query(&self, users: Vec<UserId>) -> BackplaneFuture<'_, HashMap<UserId, Remote>> {
+        self.query_each(users, requests::query)
     }
 
-    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()> {
-        let shard = self.shard(user);
-        self.request(shard, requests::order(shard.clone(), user, order.encode()))
+    fn send_command(&self, user: UserId, command: NodeCommand) -> BackplaneFuture<'_, ()> {
+        let instance = self.instance(user);
+        self.request(instance, requests::publish(instance.clone(), user, command_message(user, &command)))
     }
 
-    fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
-        let shard = self.shard(user);
-        self.request(shard, requests::take_call(shard.clone(), user, window))
+    fn take_call(&self, user: UserId, window: CallWindow) -> BackplaneFuture<'_, Result<(), Duration>> {
+        let instance = self.instance(user);
+        self.request(instance, requests::take_call(instance.clone(), user, window))
     }
 
-    fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
+    fn nodes(&self) -> BackplaneFuture<'_, Vec<NodeInfo>> {
         // Every node has a lease at every Redis.
-        let answers: Vec<_> =
-            self.shards.iter().map(|shard| self.request(shard, requests::nodes(shard.clone()))).collect();
+        let request = |instance: &Arc<RedisInstance>| self.request(instance, requests::nodes(instance.clone()));
+        let replies: Vec<_> = self.instances.iter().map(request).collect();
         async {
             let mut failure = None;
-            for answer in join_all(answers).await {
-                match answer {
+            for reply in join_all(replies).await {
+                match reply {
                     Ok(mut nodes) => {
                         nodes.sort_by(|one, other| one.name.cmp(&other.name));
                         return Ok(nodes);
@@ -199,9 +200,9 @@ impl Backplane for RedisBackplane {
         .boxed()
     }
 
-    fn standing(&self) -> NodeHealth {
-        let standings = self.shards.iter().map(|shard| shard.lease().standing);
-        standings.fold(NodeHealth::Joined, |worst, standing| match (worst, standing) {
+    fn health(&self) -> NodeHealth {
+        let all = self.instances.iter().map(|instance| instance.lease().health);
+        all.fold(NodeHealth::Joined, |worst, health| match (worst, health) {
             (NodeHealth::Isolated, _) | (_, NodeHealth::Isolated) => NodeHealth::Isolated,
             (NodeHealth::Degraded, _) | (_, NodeHealth::Degraded) => NodeHealth::Degraded,
             (NodeHealth::Joined, NodeHealth::Joined) => NodeHealth::Joined,
@@ -219,22 +220,22 @@ impl Backplane for RedisBackplane {
         });
     }
 
-    fn close(&self, hold: Duration) -> Answer<'_, ()> {
-        let closing = self.shards.iter().zip(&self.leaves).map(|(shard, leave)| {
-            let (shard, leave) = (shard.clone(), leave.clone());
+    fn close(&self, hold: Duration) -> BackplaneFuture<'_, ()> {
+        let closing = self.instances.iter().zip(&self.leaves).map(|(instance, leave)| {
+            let (instance, leave) = (instance.clone(), leave.clone());
             self.runtime.spawn(async move {
                 let written = async {
-                    while shard.local.waiting() > 0 {
-                        shard.local.settled.notified().await;
+                    while instance.outgoing.waiting() > 0 {
+                        instance.outgoing.settled.notified().await;
                     }
                 };
-                let in_time = tokio::time::timeout(CLOSE_WITHIN, written).await;
+                let in_time = tokio::time::timeout(CLOSE_TIMEOUT, written).await;
                 if in_time.is_err() {
-                    log::warn!(waiting = shard.local.waiting(); "redis does not know the last changes");
+                    log::warn!(waiting = instance.outgoing.waiting(); "redis does not have the last changes");
                 }
-                let (done, answer) = oneshot::channel();
-                leave.send(Leave { hold, done }).await.map_err(|_| BackplaneError::Closed)?;
-                answer.await.map_err(|_| BackplaneError::Closed)?
+                let (done, left) = oneshot::channel();
+                leave.send(LeaveRequest { hold, done }).await.map_err(|_| BackplaneError::Closed)?;
+                left.await.map_err(|_| BackplaneError::Closed)?.map_err(BackplaneError::from)
             })
         });
         let closing: Vec<_> = closing.collect();

@@ -1,136 +1,160 @@
-//! Hears what happens in the buckets: one connection to each master, one subscription a bucket, and a watchdog.
+//! Receives the events of the buckets: one connection to each master, one subscription per bucket, and a watchdog.
 //!
-//! Clients for Redis lose sharded subscriptions without a word (a failover, a slot that moves, several channels named in
-//! one command), and a demoted master answers everything but delivers nothing. So nothing is believed but messages: every
-//! bucket ticks each second. After three silent seconds the bucket is subscribed again and ticked by ourselves; after
-//! three more its connection is dropped, and the masters are asked for anew.
+//! Clients for Redis lose sharded subscriptions without an error (after a failover, when a slot moves, when one command names
+//! several channels), and a demoted master replies to everything but delivers nothing. So the subscriber trusts only
+//! messages: every bucket ticks each second. After three seconds of silence it subscribes the bucket again and ticks it
+//! itself. After three more seconds it drops the connection and discovers the masters again.
 
-mod link;
+mod connection;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
+use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::connect::Host;
-use super::reader::{self, Found};
-use super::shard::Shard;
+use super::instance::RedisInstance;
+use super::reader::{self, BucketContents};
 use super::sweeper::sweep_call;
-use super::topology::Topology;
-use crate::cluster::event::{Event, Message, read};
-use crate::cluster::feed::{Feed, Steps};
-use crate::cluster::slot::Bucket;
+use crate::cluster::NodeCommand;
+use crate::cluster::feed::{Feed, FeedSteps};
+use crate::cluster::message::{BucketEvent, BucketMessage, read};
+use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
-use link::{Incoming, Line, Link, LinkId};
+use crate::redis::connector::Host;
+use crate::redis::error::CallError;
+use crate::redis::slots::Bucket;
+use crate::redis::topology::Topology;
+use connection::{SubscriberEvent, SubscriptionConnection, SubscriptionConnectionId};
 
-/// How often the watchdog looks.
-const WATCH: Duration = Duration::from_millis(500);
+/// Interval of the watchdog.
+const WATCHDOG_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Three ticks.
-const SILENCE: Duration = Duration::from_secs(3);
+/// Time without a message after which a subscription is suspected: three ticks.
+const MAX_SILENCE: Duration = Duration::from_secs(3);
 
-/// Buckets read at a time.
-const READS: usize = 16;
+/// Maximum number of buckets that are read at a time.
+const MAX_READS: usize = 16;
 
-/// One bucket's subscription.
+/// The subscription of one bucket.
 struct BucketSubscription {
     bucket: Bucket,
     feed: Feed,
-    /// The connection that the subscription is on, or is being made on.
-    link: Option<LinkId>,
-    /// When something was heard, or asked for.
-    heard: Timestamp,
-    /// Silent for so long that it was subscribed again.
+    /// The connection of the subscription, subscribed or being subscribed.
+    connection: Option<SubscriptionConnectionId>,
+    /// Time of the last message, or of the last subscription.
+    last_heard: Timestamp,
+    /// The subscription was silent for so long that it was made again.
     suspected: bool,
 }
 
 struct Subscriber {
-    shard: Arc<Shard>,
-    ears: Vec<BucketSubscription>,
+    instance: Arc<RedisInstance>,
+    subscriptions: Vec<BucketSubscription>,
+    /// Indexes into `subscriptions`.
     by_channel: HashMap<Vec<u8>, usize>,
-    links: HashMap<Host, Link>,
-    last_link: LinkId,
+    connections: HashMap<Host, SubscriptionConnection>,
+    last_connection: SubscriptionConnectionId,
     topology: Option<Arc<Topology>>,
-    asking: bool,
-    sender: mpsc::UnboundedSender<Incoming>,
+    /// A discovery of the topology is under way.
+    discovering: bool,
+    sender: mpsc::UnboundedSender<SubscriberEvent>,
+    /// Limits the reads that are under way.
     reads: Arc<Semaphore>,
 }
 
-/// Listens for ever.
-pub async fn run(shard: Arc<Shard>) {
-    // What comes in is bounded by each link, and by one read, one answer a bucket and one a link.
-    let (sender, mut incoming) = mpsc::unbounded_channel();
-    let now = shard.clock.now();
-    let ear = |&bucket| BucketSubscription { bucket, feed: Feed::default(), link: None, heard: now, suspected: false };
-    let ears: Vec<BucketSubscription> = shard.buckets.iter().map(ear).collect();
-    let channels = ears.iter().enumerate().map(|(index, ear)| (shard.keys.channel(ear.bucket).into_bytes(), index));
-    let by_channel = channels.collect();
-    let reads = Arc::new(Semaphore::new(READS));
-    let (links, last_link, topology, asking) = (HashMap::new(), 0, None, false);
-    let mut subscriber = Subscriber { shard, ears, by_channel, links, last_link, topology, asking, sender, reads };
-    let mut watch = tokio::time::interval(WATCH);
-    watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Runs until the backplane is dropped.
+pub async fn run(instance: Arc<RedisInstance>) {
+    // The channel is bounded by each connection's queue, by one read and one reply per bucket, and by one result per
+    // connection.
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let now = instance.clock.now();
+    let subscription = |&bucket| BucketSubscription {
+        bucket,
+        feed: Feed::default(),
+        connection: None,
+        last_heard: now,
+        suspected: false,
+    };
+    let subscriptions: Vec<BucketSubscription> = instance.buckets.iter().map(subscription).collect();
+    let channel = |(index, subscription): (usize, &BucketSubscription)| {
+        (instance.keys.channel(subscription.bucket).into_bytes(), index)
+    };
+    let by_channel = subscriptions.iter().enumerate().map(channel).collect();
+    let mut subscriber = Subscriber {
+        instance,
+        subscriptions,
+        by_channel,
+        connections: HashMap::new(),
+        last_connection: 0,
+        topology: None,
+        discovering: false,
+        sender,
+        reads: Arc::new(Semaphore::new(MAX_READS)),
+    };
+    let mut watchdog = tokio::time::interval(WATCHDOG_INTERVAL);
+    watchdog.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
-            _ = watch.tick() => subscriber.watch_over(),
-            Some(incoming) = incoming.recv() => subscriber.take(incoming),
+            _ = watchdog.tick() => subscriber.check_subscriptions(),
+            Some(event) = events.recv() => subscriber.handle(event),
         }
     }
 }
 
 impl Subscriber {
-    fn take(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Push(link, push) => self.pushed(link, push),
-            Incoming::Topology(found) => self.found(found),
-            Incoming::Connected(host, id, line) => self.connected(&host, id, line),
-            Incoming::Subscribed(index, id, subscribed) => self.subscribed(index, id, subscribed),
-            Incoming::Read(index, found) => self.read(index, found),
+    fn handle(&mut self, event: SubscriberEvent) {
+        match event {
+            SubscriberEvent::Push(id, push) => self.pushed(id, push),
+            SubscriberEvent::Topology(result) => self.discovered(result),
+            SubscriberEvent::Connected(host, id, result) => self.connected(&host, id, result),
+            SubscriberEvent::Subscribed(index, id, result) => self.subscribed(index, id, result),
+            SubscriberEvent::Read(index, result) => self.bucket_read(index, result),
         }
     }
 
-    fn found(&mut self, found: RedisResult<Arc<Topology>>) {
-        self.asking = false;
-        match found {
+    fn discovered(&mut self, result: RedisResult<Arc<Topology>>) {
+        self.discovering = false;
+        match result {
             Ok(topology) => {
                 self.topology = Some(topology);
-                self.watch_over();
+                self.check_subscriptions();
             }
-            Err(error) => log::debug!("the masters are not known: {error}"),
+            Err(error) => log::debug!("the masters cannot be discovered: {error}"),
         }
     }
 
-    /// Sees to it that every bucket is subscribed where it is, and ticks.
-    fn watch_over(&mut self) {
-        self.shard.table.tell_refused();
-        self.shard.table.release(self.shard.clock.now());
-        let Some(topology) = self.topology.clone() else { return self.ask_for_topology() };
-        let now = self.shard.clock.now();
-        let mut wanted: HashMap<Host, Vec<usize>> = HashMap::new();
+    /// The watchdog: checks that every bucket is subscribed at its master and receives ticks.
+    fn check_subscriptions(&mut self) {
+        self.instance.view.repeat_refused();
+        self.instance.view.release(self.instance.clock.now());
+        let Some(topology) = self.topology.clone() else { return self.discover_topology() };
+        let now = self.instance.clock.now();
+        let mut missing: HashMap<Host, Vec<usize>> = HashMap::new();
         let mut silent = Vec::new();
         let mut probes = Vec::new();
-        for (index, ear) in self.ears.iter_mut().enumerate() {
-            let Some(host) = topology.host(self.shard.keys.buckets().slot(ear.bucket)) else {
+        for (index, subscription) in self.subscriptions.iter_mut().enumerate() {
+            let Some(host) = topology.host(self.instance.keys.buckets().slot(subscription.bucket)) else {
                 self.topology = None;
                 continue;
             };
-            let id = self.links.get(host).map(|link| link.id);
-            let is_silent = now.since(ear.heard) >= SILENCE;
-            match (ear.link, id) {
+            let id = self.connections.get(host).map(|connection| connection.id);
+            let is_silent = now.since(subscription.last_heard) >= MAX_SILENCE;
+            match (subscription.connection, id) {
                 (Some(on), Some(id)) if on == id && !is_silent => {}
-                (Some(on), Some(id)) if on == id && !ear.suspected => {
-                    ear.suspected = true;
-                    ear.heard = now;
-                    ear.link = None;
-                    wanted.entry(host.clone()).or_default().push(index);
-                    probes.push(ear.bucket);
+                (Some(on), Some(id)) if on == id && !subscription.suspected => {
+                    subscription.suspected = true;
+                    subscription.last_heard = now;
+                    subscription.connection = None;
+                    missing.entry(host.clone()).or_default().push(index);
+                    probes.push(subscription.bucket);
                 }
                 (Some(on), Some(id)) if on == id => silent.push(host.clone()),
-                (Some(_) | None, _) => wanted.entry(host.clone()).or_default().push(index),
+                (Some(_) | None, _) => missing.entry(host.clone()).or_default().push(index),
             }
         }
         self.probe(probes);
@@ -138,185 +162,205 @@ impl Subscriber {
         silent.dedup();
         for host in silent {
             log::warn!(server = host.0, port = host.1; "a subscription is silent; connecting again");
-            self.drop_link(&host);
+            self.drop_connection(&host);
         }
-        for (host, indexes) in wanted {
+        for (host, indexes) in missing {
             self.subscribe(host, indexes);
         }
         self.read_again();
         if self.topology.is_none() {
-            self.ask_for_topology();
+            self.discover_topology();
         }
     }
 
-    /// Buckets that could not be read, and are not being read.
+    /// Reads the buckets again that could not be read before and are not being read.
     fn read_again(&mut self) {
-        for index in 0..self.ears.len() {
-            let ear = &mut self.ears[index];
-            if ear.link.is_some() && !ear.suspected && ear.feed.is_away() {
-                let steps = ear.feed.missed();
+        for index in 0..self.subscriptions.len() {
+            let subscription = &mut self.subscriptions[index];
+            if subscription.connection.is_some() && !subscription.suspected && subscription.feed.is_away() {
+                let steps = subscription.feed.missed();
                 self.follow(index, steps);
             }
         }
     }
 
-    fn ask_for_topology(&mut self) {
-        if std::mem::replace(&mut self.asking, true) {
+    fn discover_topology(&mut self) {
+        if std::mem::replace(&mut self.discovering, true) {
             return;
         }
-        let (shard, sender) = (self.shard.clone(), self.sender.clone());
+        let (instance, sender) = (self.instance.clone(), self.sender.clone());
         tokio::spawn(async move {
             // The subscriber lives as long as this thread.
-            let _gone = sender.send(Incoming::Topology(shard.pool.topology().await));
+            let _subscriber_gone = sender.send(SubscriberEvent::Topology(instance.pool.topology().await));
         });
     }
 
-    /// Has a connection made if there is none, and channels subscribed on it, one command each: together they would have
-    /// to be of one slot.
+    /// Subscribes buckets on the connection to a server, or opens the connection if there is none. Each channel needs its own
+    /// command: all channels of one command must be in the same slot.
     fn subscribe(&mut self, host: Host, indexes: Vec<usize>) {
-        let Some(link) = self.links.get(&host) else {
-            self.last_link += 1;
-            let link = Link::connect(self.last_link, host.clone(), self.shard.clone(), self.sender.clone());
-            self.links.insert(host, link);
+        let Some(connection) = self.connections.get(&host) else {
+            self.last_connection += 1;
+            let (id, instance, sender) = (self.last_connection, self.instance.clone(), self.sender.clone());
+            let connection = SubscriptionConnection::connect(id, host.clone(), instance, sender);
+            self.connections.insert(host, connection);
             return;
         };
-        let Some(line) = link.line.clone() else { return };
-        let id = link.id;
+        let Some(open) = connection.open.clone() else { return };
+        let id = connection.id;
         for index in indexes {
-            let ear = &mut self.ears[index];
-            ear.link = Some(id);
-            let channel = self.shard.keys.channel(ear.bucket);
-            let (mut line, sender) = (line.clone(), self.sender.clone());
+            let subscription = &mut self.subscriptions[index];
+            subscription.connection = Some(id);
+            let channel = self.instance.keys.channel(subscription.bucket);
+            let (mut open, sender) = (open.clone(), self.sender.clone());
             tokio::spawn(async move {
-                let result: RedisResult<Value> = redis::cmd("SSUBSCRIBE").arg(channel).query_async(&mut line).await;
-                let _gone = sender.send(Incoming::Subscribed(index, id, result.map(drop)));
+                let result: RedisResult<Value> = redis::cmd("SSUBSCRIBE").arg(channel).query_async(&mut open).await;
+                let _subscriber_gone = sender.send(SubscriberEvent::Subscribed(index, id, result.map(drop)));
             });
         }
     }
 
-    fn connected(&mut self, host: &Host, id: LinkId, line: RedisResult<Line>) {
-        let Some(link) = self.links.get_mut(host).filter(|link| link.id == id) else { return };
-        match line {
-            Ok(line) => {
-                link.line = Some(line);
-                self.watch_over();
+    fn connected(&mut self, host: &Host, id: SubscriptionConnectionId, result: RedisResult<MultiplexedConnection>) {
+        let Some(connection) = self.connections.get_mut(host).filter(|known| known.id == id) else { return };
+        match result {
+            Ok(open) => {
+                connection.open = Some(open);
+                self.check_subscriptions();
             }
             Err(error) => {
                 log::debug!(server = host.0, port = host.1; "no connection for subscriptions: {error}");
-                self.drop_link(host);
+                self.drop_connection(host);
             }
         }
     }
 
-    fn subscribed(&mut self, index: usize, id: LinkId, result: RedisResult<()>) {
-        let ear = &mut self.ears[index];
-        if ear.link != Some(id) {
+    fn subscribed(&mut self, index: usize, id: SubscriptionConnectionId, result: RedisResult<()>) {
+        let subscription = &mut self.subscriptions[index];
+        if subscription.connection != Some(id) {
             return;
         }
         if let Err(error) = result {
-            // Moved to another master, or the connection is lost.
+            // The bucket moved to another master, or the connection is lost.
             log::debug!("a bucket is not subscribed: {error}");
-            ear.link = None;
+            subscription.connection = None;
             self.forget_topology();
             return;
         }
-        ear.heard = self.shard.clock.now();
-        let steps = ear.feed.missed();
+        subscription.last_heard = self.instance.clock.now();
+        let steps = subscription.feed.missed();
         self.follow(index, steps);
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's messages, most of which are not asked for")]
-    fn pushed(&mut self, id: LinkId, push: PushInfo) {
-        if let Some(link) = self.links.values().find(|link| link.id == id)
-            && link.took_one()
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's messages, most of which nothing here subscribes to"
+    )]
+    fn pushed(&mut self, id: SubscriptionConnectionId, push: PushInfo) {
+        if let Some(connection) = self.connections.values().find(|connection| connection.id == id)
+            && connection.handled_one()
         {
-            self.missed_on(id);
+            self.messages_dropped(id);
         }
         match push.kind {
             PushKind::SMessage => {
                 let [Value::BulkString(channel), Value::BulkString(payload)] = &push.data[..] else { return };
                 let Some(&index) = self.by_channel.get(channel) else { return };
-                if self.ears[index].link == Some(id) {
-                    self.heard(index, &Bytes::copy_from_slice(payload));
+                if self.subscriptions[index].connection == Some(id) {
+                    self.message_received(index, &Bytes::copy_from_slice(payload));
                 }
             }
             PushKind::SUnsubscribe => {
-                // The slot has gone to another master.
+                // The slot has moved to another master.
                 let Some(Value::BulkString(channel)) = push.data.first() else { return };
                 if let Some(&index) = self.by_channel.get(channel) {
-                    self.ears[index].link = None;
+                    self.subscriptions[index].connection = None;
                     self.forget_topology();
                 }
             }
             PushKind::Disconnection => {
-                let host = self.links.iter().find(|(_, link)| link.id == id).map(|(host, _)| host.clone());
+                let host =
+                    self.connections.iter().find(|(_, connection)| connection.id == id).map(|(host, _)| host.clone());
                 if let Some(host) = host {
                     log::warn!(server = host.0, port = host.1; "a connection for subscriptions is lost");
-                    self.drop_link(&host);
-                    self.watch_over();
+                    self.drop_connection(&host);
+                    self.check_subscriptions();
                 }
             }
-            // Answers to commands, and what is not asked for.
+            // Replies to commands, and messages that nothing here subscribes to.
             _ => {}
         }
     }
 
-    fn heard(&mut self, index: usize, payload: &Bytes) {
-        let ear = &mut self.ears[index];
-        ear.heard = self.shard.clock.now();
-        ear.suspected = false;
+    fn message_received(&mut self, index: usize, payload: &Bytes) {
+        let subscription = &mut self.subscriptions[index];
+        subscription.last_heard = self.instance.clock.now();
+        subscription.suspected = false;
         let steps = match read(payload) {
-            Some(Message::Event(event)) => {
-                self.shard.metrics.received.inc();
-                ear.feed.event(event)
+            Some(BucketMessage::Event(event)) => {
+                self.instance.metrics.received.inc();
+                subscription.feed.event(event)
             }
-            Some(Message::Tick(clock)) => ear.feed.tick(clock),
-            Some(Message::NodeCommand(user, order)) => return link::carry_out(&self.shard, user, &order),
-            // Of a later version.
+            Some(BucketMessage::Tick(clock)) => subscription.feed.tick(clock),
+            Some(BucketMessage::Command(user, packed)) => return self.command_received(user, &packed),
+            // A message of a later version.
             None => return,
         };
         self.follow(index, steps);
     }
 
-    /// Carries out what a feed says.
-    fn follow(&mut self, index: usize, steps: Steps) {
-        let bucket = self.ears[index].bucket;
-        steps.apply.iter().for_each(|event| self.apply(bucket, event));
-        let Some(read) = steps.read else { return };
-        let (shard, sender, reads) = (self.shard.clone(), self.sender.clone(), self.reads.clone());
-        tokio::spawn(async move {
-            let _permit = reads.acquire().await;
-            let _gone = sender.send(Incoming::Read(index, reader::read(&shard, bucket, read).await));
-        });
-    }
-
-    fn apply(&self, bucket: Bucket, event: &Event) {
-        self.shard.table.apply(bucket, event);
-        let own = self.shard.lease().incarnation;
-        for change in event.changes.iter().filter(|change| change.incarnation == own) {
-            self.shard.local.echo(change.user, event.clock, &change.value);
+    /// Hands a command to the engine.
+    fn command_received(&self, user: UserId, packed: &Bytes) {
+        let Some(command) = NodeCommand::decode(packed) else {
+            return log::debug!("a command of a later version is skipped");
+        };
+        if !self.instance.listener.command_received(user, command) {
+            log::warn!("a command about a user was dropped: the engine has no room");
         }
     }
 
-    fn read(&mut self, index: usize, found: Result<Found, crate::cluster::BackplaneError>) {
-        let feed = &mut self.ears[index].feed;
-        let steps = match found {
-            Ok(Found::Log(clock, events)) => {
-                self.shard.listener.missed();
+    /// Carries out the steps of a feed.
+    fn follow(&mut self, index: usize, steps: FeedSteps) {
+        let bucket = self.subscriptions[index].bucket;
+        steps.apply.iter().for_each(|event| self.apply(bucket, event));
+        let Some(read) = steps.read else { return };
+        let (instance, sender, reads) = (self.instance.clone(), self.sender.clone(), self.reads.clone());
+        tokio::spawn(async move {
+            let _permit = reads.acquire().await;
+            let _subscriber_gone =
+                sender.send(SubscriberEvent::Read(index, reader::read(&instance, bucket, read).await));
+        });
+    }
+
+    fn apply(&self, bucket: Bucket, event: &BucketEvent) {
+        self.instance.view.apply(bucket, event);
+        let own = self.instance.lease().incarnation;
+        for change in event.changes.iter().filter(|change| change.incarnation == own) {
+            self.instance.outgoing.event_received(change.user, event.clock, &change.value);
+        }
+    }
+
+    fn bucket_read(&mut self, index: usize, result: Result<BucketContents, CallError>) {
+        let feed = &mut self.subscriptions[index].feed;
+        let steps = match result {
+            Ok(BucketContents::Log(clock, events)) => {
+                self.instance.listener.missed();
                 let steps = feed.log_read(clock, events);
                 if !steps.apply.is_empty() {
-                    self.shard.metrics.caught_up.inc();
+                    self.instance.metrics.caught_up.inc();
                 }
                 steps
             }
-            Ok(Found::Everything(clock, users)) => {
-                self.shard.metrics.resyncs.inc();
-                self.shard.listener.missed();
-                let own = self.shard.lease().incarnation;
+            Ok(BucketContents::Everything(clock, users)) => {
+                self.instance.metrics.resyncs.inc();
+                self.instance.listener.missed();
+                let own = self.instance.lease().incarnation;
                 for (user, stored) in users {
-                    let here = stored.records.iter().find(|(incarnation, _)| *incarnation == own);
-                    self.shard.local.found(user, stored.version, here.map_or(&[], |(_, value)| value));
-                    self.shard.table.replace(user, stored);
+                    let own_record = stored.records.iter().find(|(incarnation, _)| *incarnation == own);
+                    self.instance.outgoing.record_read(
+                        user,
+                        stored.version,
+                        own_record.map_or(&[], |(_, value)| value),
+                    );
+                    self.instance.view.replace(user, stored);
                 }
                 feed.everything_read(clock)
             }
@@ -329,44 +373,46 @@ impl Subscriber {
         self.follow(index, steps);
     }
 
-    /// Messages of a connection were dropped: its buckets are read from the log.
-    fn missed_on(&mut self, id: LinkId) {
-        for index in 0..self.ears.len() {
-            if self.ears[index].link == Some(id) {
-                let steps = self.ears[index].feed.missed();
+    /// Reads the buckets of a connection from the log, because messages of it were dropped.
+    fn messages_dropped(&mut self, id: SubscriptionConnectionId) {
+        for index in 0..self.subscriptions.len() {
+            if self.subscriptions[index].connection == Some(id) {
+                let steps = self.subscriptions[index].feed.missed();
                 self.follow(index, steps);
             }
         }
     }
 
-    /// Has these buckets tick, in case that nobody else does.
+    /// Ticks these buckets, in case that no other node does.
     fn probe(&self, buckets: Vec<Bucket>) {
         if buckets.is_empty() {
             return;
         }
-        self.shard.metrics.resubscribed.inc_by(buckets.len() as u64);
-        let shard = self.shard.clone();
+        self.instance.metrics.resubscribed.inc_by(buckets.len() as u64);
+        let instance = self.instance.clone();
         tokio::spawn(async move {
-            let calls: Vec<_> = buckets.iter().map(|&bucket| sweep_call(&shard, bucket, &[])).collect();
-            let failed = shard.pool.call_all(&calls).await.iter().filter(|answer| answer.is_err()).count();
+            let calls: Vec<_> = buckets.iter().map(|&bucket| sweep_call(&instance, bucket, &[])).collect();
+            let failed = instance.pool.call_all(&calls).await.iter().filter(|reply| reply.is_err()).count();
             log::debug!(buckets = buckets.len(), failed; "ticked silent buckets");
         });
     }
 
-    fn drop_link(&mut self, host: &Host) {
-        let Some(link) = self.links.remove(host) else { return };
-        let now = self.shard.clock.now();
-        for ear in self.ears.iter_mut().filter(|ear| ear.link == Some(link.id)) {
-            ear.link = None;
-            ear.suspected = false;
-            ear.heard = now;
+    fn drop_connection(&mut self, host: &Host) {
+        let Some(connection) = self.connections.remove(host) else { return };
+        let now = self.instance.clock.now();
+        for subscription in
+            self.subscriptions.iter_mut().filter(|subscription| subscription.connection == Some(connection.id))
+        {
+            subscription.connection = None;
+            subscription.suspected = false;
+            subscription.last_heard = now;
         }
         self.forget_topology();
     }
 
     fn forget_topology(&mut self) {
         self.topology = None;
-        let shard = self.shard.clone();
-        tokio::spawn(async move { shard.pool.forget_topology().await });
+        let instance = self.instance.clone();
+        tokio::spawn(async move { instance.pool.forget_topology().await });
     }
 }

@@ -133,7 +133,7 @@ async fn an_order_that_could_not_be_given_is_given_later() {
     let (world, slow, _) = cluster.slow();
     let mut remote_commands = cluster.worlds[0].engine.remote_commands().unwrap();
     slow.knows.store(false, Ordering::Relaxed);
-    let (user, order) = (UserId::from_name("bob"), NodeCommand::Listed { revision: 3 });
+    let (user, order) = (UserId::from_name("bob"), NodeCommand::Subscriptions { revision: 3 });
     world.engine.send_to_nodes(user, order.clone()).await;
     slow.knows.store(true, Ordering::Relaxed);
     let told =
@@ -296,7 +296,7 @@ async fn users_retire_and_are_no_longer_told_of() {
     two.until(0, |metrics| metrics.engine().users.get()).await;
     cluster.hub.sweep();
     assert_eq!(
-        cluster.backplanes[0].look(vec![user]).await.unwrap().get(&user).map_or(0, |one| one.connections.len()),
+        cluster.backplanes[0].query(vec![user]).await.unwrap().get(&user).map_or(0, |one| one.connections.len()),
         0
     );
 }

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::ready;
 use tokio::sync::{Semaphore, TryAcquireError};
 
-use crate::cluster::redis::storage::Storage;
+use crate::redis::storage::Storage;
 use crate::store::{Answer, StoreError};
 
 /// Requests under way or waiting for their turn at most: more than a node has clients that log in at once. Past that they

@@ -15,16 +15,15 @@ use tokio::sync::Notify;
 use super::Scripts;
 use super::gate::RequestLimiter;
 use crate::clock::Clock;
-use crate::cluster::NodeCommand;
-use crate::cluster::event;
-use crate::cluster::redis::script::Call;
-use crate::cluster::redis::storage::{Storage, parse};
-use crate::cluster::slot::Bucket;
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::presence::last_seen::{Activity, LastSeen};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
+use crate::redis::call::Call;
+use crate::redis::call::parse_reply;
+use crate::redis::slots::Bucket;
+use crate::redis::storage::Storage;
 use crate::store::last_seen::inbox::{self, Batch, Inbox};
 use crate::store::last_seen::waiting::Activities;
 use crate::store::last_seen::{LastSeenStore, TooManyWaiting};
@@ -45,6 +44,11 @@ const TICKS: usize = 200;
 /// Such calls made ready at a time.
 const TICK_BATCH: usize = 256;
 
+/// Encodes the message that tells the other nodes about an activity: the user, whether the earlier record is forgotten
+/// first, and the new values. The store publishes the message in the call that writes the record. `app` passes the encoder
+/// of the cluster, which this module does not import.
+pub type ActivityEncoder = fn(user: UserId, forget: bool, activity: &LastSeen) -> Vec<u8>;
+
 /// Last-seen records in Redis, the same for all nodes.
 pub struct RedisLastSeen {
     shared: Arc<Shared>,
@@ -60,14 +64,21 @@ struct Shared {
     expire: Duration,
     clock: Clock,
     metrics: Metrics,
+    encode: ActivityEncoder,
 }
 
 impl RedisLastSeen {
     /// Starts the writer. A record is forgotten `expire` after its last update.
-    pub(super) fn start(storage: Storage, expire: Duration, clock: &Clock, metrics: &Metrics) -> Self {
+    pub(super) fn start(
+        storage: Storage,
+        expire: Duration,
+        clock: &Clock,
+        metrics: &Metrics,
+        encode: ActivityEncoder,
+    ) -> Self {
         let (clock, metrics) = (clock.clone(), metrics.clone());
         let (scripts, inbox, hurry) = (Scripts::new(), Mutex::default(), Notify::new());
-        let shared = Arc::new(Shared { storage, scripts, inbox, hurry, expire, clock, metrics });
+        let shared = Arc::new(Shared { storage, scripts, inbox, hurry, expire, clock, metrics, encode });
         drop(shared.storage.spawn(write_all(shared.clone())));
         Self { shared, reading: RequestLimiter::new() }
     }
@@ -206,8 +217,7 @@ impl Shared {
         let bucket = keys.buckets().of(user);
         // That a user is still there is no news to anybody.
         let is_news = forget || last_seen.active > Timestamp::default();
-        let order = NodeCommand::Seen { forget, active: last_seen.active, state: last_seen.state.clone() };
-        let told = if is_news { event::order(user, &order.encode()) } else { Vec::new() };
+        let told = if is_news { (self.encode)(user, forget, &last_seen) } else { Vec::new() };
         let channel = if is_news { keys.channel(bucket) } else { String::new() };
         let words =
             [flag(forget), &active, &online, flag(last_seen.state.is_some()), state, &remember, &gone, &channel];
@@ -226,7 +236,7 @@ impl Shared {
         for some in users.chunks(BATCH) {
             let calls = some.iter().map(|user| self.fetch(*user)).collect();
             for (user, answer) in some.iter().zip(self.storage.call_all(calls).await) {
-                let (active, online, state): (Option<u64>, Option<u64>, Option<String>) = parse(answer?)?;
+                let (active, online, state): (Option<u64>, Option<u64>, Option<String>) = parse_reply(answer?)?;
                 let time = |seconds: Option<u64>| Timestamp::from_secs(seconds.unwrap_or(0));
                 let state = state.and_then(|text| StatusText::new(&text).ok());
                 let mut record = LastSeen { active: time(active), online: time(online), state };

@@ -10,7 +10,7 @@
 //!
 //! The rules are those of the other stores. A write reads the record, changes it, and has a script write it if nobody has
 //! meanwhile; else it changes what that one has written. The records are in the form in which they are on disk. Keys are
-//! in [`crate::cluster::keys`], connections in [`crate::cluster::redis::storage`].
+//! in [`crate::redis::keys`], connections in [`crate::redis::storage`].
 //!
 //! What is answered is in Redis's memory; how Redis is configured (`appendonly`, `appendfsync`, replicas) says what a crash
 //! of Redis costs. A failover that loses writes may lose an account or what was claimed for it: then the name is free.
@@ -29,14 +29,14 @@ use std::time::Duration;
 use redis::Script;
 
 use crate::clock::Clock;
-use crate::cluster::BackplaneError;
-use crate::cluster::redis::StartError;
-use crate::cluster::redis::storage::Storage;
 use crate::config::ClusterConfig;
 use crate::metrics::Metrics;
+use crate::redis::error::CallError;
+use crate::redis::error::StartError;
+use crate::redis::storage::Storage;
 use crate::store::StoreError;
 use accounts::RedisStore;
-use last_seen::RedisLastSeen;
+use last_seen::{ActivityEncoder, RedisLastSeen};
 use relations::RedisRelations;
 
 /// All that is kept in Redis.
@@ -56,23 +56,22 @@ impl RedisStores {
         expire: Duration,
         clock: &Clock,
         metrics: &Metrics,
+        encode: ActivityEncoder,
     ) -> Result<Self, StartError> {
         let storage = Storage::open(config, clock, metrics)?;
         Ok(Self {
             accounts: RedisStore::new(storage.clone()),
             relations: RedisRelations::new(storage.clone()),
-            last_seen: RedisLastSeen::start(storage, expire, clock, metrics),
+            last_seen: RedisLastSeen::start(storage, expire, clock, metrics, encode),
         })
     }
 }
 
-impl From<BackplaneError> for StoreError {
-    fn from(error: BackplaneError) -> Self {
+impl From<CallError> for StoreError {
+    fn from(error: CallError) -> Self {
         match error {
-            BackplaneError::Unavailable(_) | BackplaneError::Full(_) => Self::Unavailable(error.to_string()),
-            BackplaneError::Busy => Self::Busy,
-            BackplaneError::Refused(_) => Self::Database(error.to_string()),
-            BackplaneError::Closed => Self::Closed,
+            CallError::Unavailable(_) | CallError::Full(_) => Self::Unavailable(error.to_string()),
+            CallError::Refused(_) => Self::Database(error.to_string()),
         }
     }
 }

@@ -9,9 +9,9 @@
 use std::time::Duration;
 
 use super::records::Records;
-use crate::cluster::redis::script::Call;
-use crate::cluster::redis::storage::parse;
 use crate::presence::id::{UserId, Username};
+use crate::redis::call::Call;
+use crate::redis::call::parse_reply;
 use crate::store::StoreError;
 use crate::store::account::{Account, LoginKey};
 
@@ -87,7 +87,7 @@ impl Records {
         };
         let answers = self.storage.call_all(names.iter().map(call).collect()).await;
         let claimant = |answer| {
-            let text: Option<String> = parse(answer)?;
+            let text: Option<String> = parse_reply(answer)?;
             text.map(|text| read(&text).map(|(user, _)| user)).transpose()
         };
         answers.into_iter().map(|answer| answer.map_err(StoreError::from).and_then(claimant)).collect()
@@ -140,7 +140,7 @@ impl Records {
         let (bucket, key) = self.storage.keys().name(&name.text());
         let mut command = redis::cmd("GET");
         command.arg(key);
-        let text: Option<String> = parse(self.storage.call(bucket, &Call::plain(command)).await?)?;
+        let text: Option<String> = parse_reply(self.storage.call(bucket, &Call::plain(command)).await?)?;
         let Some(text) = text else { return Ok(None) };
         let (owner, deadline) = read(&text)?;
         Ok((owner == user).then_some(Claim { name, text, deadline }))
@@ -152,7 +152,7 @@ impl Records {
         let span = TIME_TO_WRITE.to_string();
         let words = [thought.as_bytes(), user.as_bytes(), span.as_bytes()];
         let call = Call::script(&self.scripts.claim, &[key], &words);
-        let (claimed, text, time): (u8, String, u64) = parse(self.storage.call(bucket, &call).await?)?;
+        let (claimed, text, time): (u8, String, u64) = parse_reply(self.storage.call(bucket, &call).await?)?;
         Ok(if claimed == 1 {
             Claimed::Yes(Claim { name: name.clone(), text, deadline: time })
         } else {

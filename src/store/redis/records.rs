@@ -3,10 +3,11 @@
 use redis::Value;
 
 use super::Scripts;
-use crate::cluster::redis::script::Call;
-use crate::cluster::redis::storage::{Storage, parse};
-use crate::cluster::slot::Bucket;
 use crate::presence::id::UserId;
+use crate::redis::call::Call;
+use crate::redis::call::parse_reply;
+use crate::redis::slots::Bucket;
+use crate::redis::storage::Storage;
 use crate::store::StoreError;
 
 /// How often a change is made anew after another node was faster. Of those that collide one always succeeds.
@@ -25,7 +26,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// A user's record of some kind (see [`crate::cluster::keys`]).
+    /// A user's record of some kind (see [`crate::redis::keys`]).
     pub fn new(storage: &Storage, user: UserId, kind: &str) -> Self {
         let keys = storage.keys();
         Self { bucket: keys.buckets().of(user), key: keys.of_user(user, kind), index: None }
@@ -65,7 +66,7 @@ impl Records {
     /// A record.
     pub async fn get(&self, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
         let call = get(&place.key);
-        Ok(parse(self.storage.call(place.bucket, &call).await?)?)
+        Ok(parse_reply(self.storage.call(place.bucket, &call).await?)?)
     }
 
     /// Records, in the order asked.
@@ -74,7 +75,7 @@ impl Records {
         for some in places.chunks(BATCH) {
             let calls = some.iter().map(|place| (place.bucket, get(&place.key))).collect();
             for answer in self.storage.call_all(calls).await {
-                found.push(parse(answer?)?);
+                found.push(parse_reply(answer?)?);
             }
         }
         Ok(found)
@@ -90,7 +91,7 @@ impl Records {
         };
         let mut users = Vec::new();
         for answer in self.storage.call_all(keys.buckets().all().map(call).collect()).await {
-            let members: Vec<Vec<u8>> = parse(answer?)?;
+            let members: Vec<Vec<u8>> = parse_reply(answer?)?;
             let user = |member: &Vec<u8>| uuid::Uuid::from_slice(member).ok().map(UserId::from_uuid);
             let members: Option<Vec<UserId>> = members.iter().map(user).collect();
             users.extend(members.ok_or_else(|| StoreError::Damaged(format!("the index {kind}")))?);
@@ -114,13 +115,13 @@ impl Records {
             words.push(user.uuid_bytes());
         }
         let call = Call::script(&self.scripts.swap, &keys, &words);
-        let answer: Vec<Value> = parse(self.storage.call(place.bucket, &call).await?)?;
+        let answer: Vec<Value> = parse_reply(self.storage.call(place.bucket, &call).await?)?;
         let mut fields = answer.into_iter();
-        let outcome: u8 = parse(fields.next().unwrap_or_default())?;
+        let outcome: u8 = parse_reply(fields.next().unwrap_or_default())?;
         match outcome {
             0 => Ok(Swapped::Done),
             1 => {
-                let held: Vec<u8> = parse(fields.next().unwrap_or_default())?;
+                let held: Vec<u8> = parse_reply(fields.next().unwrap_or_default())?;
                 Ok(Swapped::Other((!held.is_empty()).then_some(held)))
             }
             _ => Ok(Swapped::Late),

@@ -9,11 +9,11 @@ use tokio::sync::Mutex;
 
 use super::gate::RequestLimiter;
 use super::records::{Place, Records};
-use crate::cluster::redis::storage::Storage;
 use crate::presence::id::UserId;
 use crate::presence::member_record::{LoginState, MemberRecord, RelationChange};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::roster::{Roster, RosterKind};
+use crate::redis::storage::Storage;
 use crate::store::relations::record::{decode_roster, decode_standing, encode_roster, encode_standing};
 use crate::store::relations::writer::{Tables, alter, change};
 use crate::store::relations::{RelationChanged, RelationStore, RosterChange};
@@ -108,7 +108,7 @@ impl RelationStore for RedisRelations {
 
     fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
         let records = self.records.clone();
-        let reading = self.records.storage.wait_for(async move {
+        let reading = self.records.storage.block_on(async move {
             let owners = records.listed(name(kind)).await?;
             let places: Vec<Place> =
                 owners.iter().map(|owner| Place::listed(&records.storage, *owner, name(kind))).collect();

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::RedisStores;
 use super::records::{Place, Records, Swapped};
 use crate::clock::Clock;
-use crate::cluster::redis::storage::Storage;
+use crate::cluster::message::activity_message;
 use crate::config::{Config, Overrides, load};
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
+use crate::redis::storage::Storage;
 use grid::RedisCluster;
 use server::RedisServer;
 
@@ -55,7 +56,7 @@ impl OnRedis {
 
     /// Likewise; last-seen records expire by this clock.
     pub fn open_with(&self, expire: Duration, clock: &Clock, metrics: &Metrics) -> RedisStores {
-        RedisStores::open(&self.config.cluster, expire, clock, metrics).unwrap()
+        RedisStores::open(&self.config.cluster, expire, clock, metrics, activity_message).unwrap()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Names that two nodes want at once, and those that a node which ended has claimed.
 
 use futures_util::future::join_all;
-use hereabouts::cluster::keys::Keys;
-use hereabouts::cluster::slot::Buckets;
+use hereabouts::redis::keys::Keys;
+use hereabouts::redis::slots::Buckets;
 
 use super::*;
 

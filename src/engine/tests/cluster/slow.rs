@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::cluster::node::NodeInfo;
 use crate::cluster::record::Record;
-use crate::cluster::{Answer, BackplaneError, CallWindow, NodeCommand, NodeHealth};
+use crate::cluster::{BackplaneError, BackplaneFuture, CallWindow, NodeCommand, NodeHealth};
 use crate::presence::general_status::Exit;
 use crate::presence::remote::Remote;
 
@@ -46,27 +46,27 @@ impl Backplane for Slow {
         None
     }
 
-    fn look(&self, users: Vec<UserId>) -> Answer<'_, hashbrown::HashMap<UserId, Remote>> {
-        self.inner.look(users)
+    fn query(&self, users: Vec<UserId>) -> BackplaneFuture<'_, hashbrown::HashMap<UserId, Remote>> {
+        self.inner.query(users)
     }
 
-    fn order(&self, user: UserId, order: NodeCommand) -> Answer<'_, ()> {
+    fn send_command(&self, user: UserId, order: NodeCommand) -> BackplaneFuture<'_, ()> {
         match self.knows.load(Ordering::Relaxed) {
-            true => self.inner.order(user, order),
+            true => self.inner.send_command(user, order),
             false => Box::pin(async { Err(BackplaneError::Busy) }),
         }
     }
 
-    fn take_call(&self, user: UserId, window: CallWindow) -> Answer<'_, Result<(), Duration>> {
+    fn take_call(&self, user: UserId, window: CallWindow) -> BackplaneFuture<'_, Result<(), Duration>> {
         self.inner.take_call(user, window)
     }
 
-    fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
+    fn nodes(&self) -> BackplaneFuture<'_, Vec<NodeInfo>> {
         self.inner.nodes()
     }
 
-    fn standing(&self) -> NodeHealth {
-        self.inner.standing()
+    fn health(&self) -> NodeHealth {
+        self.inner.health()
     }
 
     fn info(&self) -> NodeInfo {
@@ -77,7 +77,7 @@ impl Backplane for Slow {
         self.inner.describe(connections, users);
     }
 
-    fn close(&self, hold: Duration) -> Answer<'_, ()> {
+    fn close(&self, hold: Duration) -> BackplaneFuture<'_, ()> {
         self.inner.close(hold)
     }
 }

@@ -1,30 +1,30 @@
-//! Which server has which slot.
+//! The map from slots to master servers, and its discovery.
 
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
-use super::connect::{Connector, Host};
-use crate::cluster::slot::{SLOTS, Slot};
+use super::connector::{Connector, Host};
+use super::slots::{SLOTS, Slot};
 use crate::config::{Login, RedisKind};
 
-/// The masters, and what each has.
+/// The master servers with their ranges of slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topology {
-    /// First slot, last slot, master; sorted.
+    /// First slot, last slot, master. Sorted.
     ranges: Vec<(u32, u32, Host)>,
 }
 
 impl Topology {
-    fn of_one(host: Host) -> Self {
+    fn single(host: Host) -> Self {
         Self { ranges: vec![(0, SLOTS - 1, host)] }
     }
 
-    /// The master of a slot; none while a cluster is incomplete.
+    /// Returns the master of a slot, or `None` while a cluster is incomplete.
     pub fn host(&self, slot: Slot) -> Option<&Host> {
         let slot = u32::from(slot);
         self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&slot)).map(|(.., host)| host)
     }
 
-    /// Every master, once.
+    /// Returns every master once.
     pub fn masters(&self) -> Vec<Host> {
         let mut hosts: Vec<Host> = self.ranges.iter().map(|(.., host)| host.clone()).collect();
         hosts.sort();
@@ -33,11 +33,11 @@ impl Topology {
     }
 }
 
-/// Asks whoever knows. `known` are servers that answered before.
+/// Asks the configured servers or sentinels for the masters. `known` are servers that answered before.
 pub async fn discover(connector: &Connector, known: &[Host]) -> RedisResult<Topology> {
     let address = connector.address();
     match &address.kind {
-        RedisKind::Standalone => Ok(Topology::of_one(address.hosts[0].clone())),
+        RedisKind::Standalone => Ok(Topology::single(address.hosts[0].clone())),
         RedisKind::Sentinel { master, login } => ask_sentinels(connector, master, login).await,
         RedisKind::Cluster => ask_cluster(connector, known).await,
     }
@@ -48,9 +48,9 @@ async fn ask_sentinels(connector: &Connector, master: &str, login: &Login) -> Re
     for host in &connector.address().hosts {
         let mut command = redis::cmd("SENTINEL");
         command.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
-        let asked = async { command.query_async::<Option<Host>>(&mut connector.sentinel(host, login).await?).await };
+        let asked = async { command.query_async::<Option<Host>>(&mut connector.to_sentinel(host, login).await?).await };
         match asked.await {
-            Ok(Some(found)) => return Ok(Topology::of_one(found)),
+            Ok(Some(found)) => return Ok(Topology::single(found)),
             Ok(None) => {}
             Err(error) => failure = error,
         }
@@ -63,8 +63,8 @@ async fn ask_cluster(connector: &Connector, known: &[Host]) -> RedisResult<Topol
     for host in known.iter().chain(&connector.address().hosts) {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
-        let asked = async { command.query_async::<Value>(&mut connector.line(host).await?).await };
-        match asked.await.and_then(|answer| read_slots(&answer, host)) {
+        let asked = async { command.query_async::<Value>(&mut connector.for_commands(host).await?).await };
+        match asked.await.and_then(|reply| read_slots(&reply, host)) {
             Ok(topology) => return Ok(topology),
             Err(error) => failure = error,
         }
@@ -72,10 +72,11 @@ async fn ask_cluster(connector: &Connector, known: &[Host]) -> RedisResult<Topol
     Err(failure)
 }
 
-/// Reads `CLUSTER SLOTS`: ranges with their master first. An empty name is that of the server that was asked.
-fn read_slots(answer: &Value, asked: &Host) -> RedisResult<Topology> {
+/// Reads the reply to `CLUSTER SLOTS`: ranges, each with its master first. An empty name means the server that was
+/// asked.
+fn read_slots(reply: &Value, asked: &Host) -> RedisResult<Topology> {
     let unreadable = || RedisError::from((ErrorKind::Parse, "cluster slots cannot be read"));
-    let Value::Array(items) = answer else { return Err(unreadable()) };
+    let Value::Array(items) = reply else { return Err(unreadable()) };
     let mut ranges = Vec::new();
     for item in items {
         let Value::Array(fields) = item else { return Err(unreadable()) };
@@ -110,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_read_and_a_hole_has_no_host() {
-        let answer = Value::Array(vec![range(8192, 16_383, "b", 2), range(0, 8000, "", 7)]);
-        let topology = read_slots(&answer, &("asked".into(), 1)).unwrap();
+    fn slots_are_read_and_a_missing_slot_has_no_host() {
+        let reply = Value::Array(vec![range(8192, 16_383, "b", 2), range(0, 8000, "", 7)]);
+        let topology = read_slots(&reply, &("asked".into(), 1)).unwrap();
         assert_eq!(topology.host(0), Some(&("asked".into(), 7)));
         assert_eq!(topology.host(16_383), Some(&("b".into(), 2)));
         assert_eq!(topology.host(8100), None);

@@ -1,18 +1,18 @@
-//! What has to be right about a Redis before anything is written to it.
+//! Checks one configured Redis before anything is written to it.
 
 use redis::{RedisError, Value};
 
-use super::StartError;
-use super::connect::Host;
+use super::call::Call;
+use super::connector::Host;
+use super::error::StartError;
+use super::keys::Keys;
 use super::pool::Pool;
-use super::script::Call;
-use crate::cluster::keys::Keys;
 use crate::config::RedisKind;
 
-/// The oldest version that has sharded channels.
-const OLDEST: u32 = 7;
+/// The oldest major version with sharded channels.
+const MIN_MAJOR_VERSION: u32 = 7;
 
-/// Looks at every master, and at what other nodes have agreed on.
+/// Checks every master, and that this node divides users as the other nodes do.
 pub async fn check(pool: &Pool, keys: &Keys, names: &[String]) -> Result<(), StartError> {
     let address = pool.connector().address();
     let unreachable = |error: &RedisError| unreachable(&address.name(), error);
@@ -33,15 +33,16 @@ fn unreachable(redis: &str, error: &RedisError) -> StartError {
 
 async fn check_server(pool: &Pool, host: &Host) -> Result<(), StartError> {
     let redis = format!("{}:{}", host.0, host.1);
-    let mut line = pool.line(host).await.map_err(|error| unreachable(&redis, &error))?;
-    let info: String = redis::cmd("INFO").query_async(&mut line).await.map_err(|error| unreachable(&redis, &error))?;
+    let mut connection = pool.connection(host).await.map_err(|error| unreachable(&redis, &error))?;
+    let info: String =
+        redis::cmd("INFO").query_async(&mut connection).await.map_err(|error| unreachable(&redis, &error))?;
     let field = |name: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap_or_default().trim()
     };
     let version = field("redis_version");
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if major.is_none_or(|major| major < OLDEST) {
+    if major.is_none_or(|major| major < MIN_MAJOR_VERSION) {
         return Err(StartError::TooOld { redis, version: version.to_owned() });
     }
     let policy = field("maxmemory_policy");
@@ -56,10 +57,10 @@ async fn check_server(pool: &Pool, host: &Host) -> Result<(), StartError> {
     }
 }
 
-/// The number of buckets and the names of all Redis are the same on every node: else they would look for a user in
-/// different places.
+/// Checks that the number of buckets and the names of all Redis are the same on every node. Otherwise nodes would look
+/// for a user in different places.
 async fn check_layout(pool: &Pool, keys: &Keys, names: &[String]) -> Result<(), StartError> {
-    // One Redis has everything, whatever it is called.
+    // A single Redis has everything under any name.
     let mut names = if names.len() > 1 { names.to_vec() } else { Vec::new() };
     names.sort();
     let layout = format!("1 buckets={} redis={}", keys.buckets().count(), names.join(" "));

@@ -1,4 +1,4 @@
-//! Makes connections to the servers of one configured Redis.
+//! Opens connections to the servers of one configured Redis.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use redis::{
     RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, Value,
 };
 
-use super::StartError;
+use super::error::StartError;
 use crate::config::{ClusterConfig, Login, RedisAddress, RedisKind};
 
-/// A server: name or address, and port.
+/// The address of a server: name or IP address, and port.
 pub type Host = (String, u16);
 
-/// Knows how to log in.
+/// Opens connections with the configured login, TLS and timeouts.
 pub struct Connector {
     address: RedisAddress,
-    /// PEM to trust in place of the system's certificates.
+    /// PEM certificates to trust in place of the system's certificate store.
     trusted: Option<Vec<u8>>,
     timeout: Duration,
 }
 
 impl Connector {
-    /// Reads the certificates, if there are any to read. No server may take longer than `timeout` to answer.
+    /// Reads the configured certificates. `timeout` is the deadline for a connection and for each reply.
     pub fn new(address: &RedisAddress, config: &ClusterConfig, timeout: Duration) -> Result<Self, StartError> {
         let mut trusted = None;
         if address.tls {
-            // Another part of the program may have chosen a provider before; one is as good as the other.
-            let _chosen = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            // Another part of the program may have installed a provider before. Either provider works.
+            let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
             if config.tls_ca.as_os_str().is_empty() {
-                log::debug!("the system's certificates are trusted for redis");
+                log::debug!("TLS to redis uses the system's certificate store");
             } else {
                 let read = std::fs::read(&config.tls_ca);
                 let unreadable = |error| StartError::Certificates { path: config.tls_ca.clone(), error };
@@ -40,23 +40,23 @@ impl Connector {
         Ok(Self { address: address.clone(), trusted, timeout })
     }
 
-    /// How this Redis is configured.
+    /// Returns the configured address.
     pub fn address(&self) -> &RedisAddress {
         &self.address
     }
 
-    /// A connection for commands.
-    pub async fn line(&self, host: &Host) -> RedisResult<MultiplexedConnection> {
+    /// Opens a connection for commands.
+    pub async fn for_commands(&self, host: &Host) -> RedisResult<MultiplexedConnection> {
         let settings = settings(&self.address.login).set_db(i64::from(self.address.database));
-        let mut line = self.open(host, settings, self.config()).await?;
+        let mut connection = self.open(host, settings, self.config()).await?;
         if matches!(self.address.kind, RedisKind::Sentinel { .. }) {
-            check_role(&mut line).await?;
+            check_role(&mut connection).await?;
         }
-        Ok(line)
+        Ok(connection)
     }
 
-    /// A connection for subscriptions. `push` is called for every message, on the connection's own task.
-    pub async fn link(
+    /// Opens a connection for subscriptions. `push` is called for every message, on the connection's own task.
+    pub async fn for_subscriptions(
         &self,
         host: &Host,
         push: impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static,
@@ -65,8 +65,8 @@ impl Connector {
         self.open(host, settings, self.config().set_push_sender(push)).await
     }
 
-    /// A connection to a sentinel.
-    pub async fn sentinel(&self, host: &Host, login: &Login) -> RedisResult<MultiplexedConnection> {
+    /// Opens a connection to a sentinel.
+    pub async fn to_sentinel(&self, host: &Host, login: &Login) -> RedisResult<MultiplexedConnection> {
         self.open(host, settings(login), self.config()).await
     }
 
@@ -110,9 +110,9 @@ fn settings(login: &Login) -> RedisConnectionInfo {
     settings
 }
 
-/// A master that sentinels have replaced may not know it yet; one that knows says so.
-async fn check_role(line: &mut MultiplexedConnection) -> RedisResult<()> {
-    let role: Vec<Value> = redis::cmd("ROLE").query_async(line).await?;
+/// Refuses a replica. A master that the sentinels have replaced may not know it yet; a server that knows says so.
+async fn check_role(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let role: Vec<Value> = redis::cmd("ROLE").query_async(connection).await?;
     match role.first() {
         Some(Value::BulkString(name)) if name == b"master" => Ok(()),
         Some(_) | None => Err(RedisError::from((ErrorKind::Client, "this server is a replica"))),

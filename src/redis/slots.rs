@@ -1,20 +1,20 @@
-//! Where a user's keys are: its bucket, the bucket's hash tag, and the Redis that has the bucket.
+//! Where the keys of a user are: its bucket, the hash tag and slot of the bucket, and the Redis that has the bucket.
 //!
 //! All keys and the channel of one bucket share a hash tag, so that they are on one master and a script may use them
 //! together. Bucket i of B has the i-th of B equal stripes of Redis Cluster's 16384 slots: its tag is the smallest `b<k>`
-//! whose slot falls there. So masters that have equal ranges of slots have equal numbers of buckets.
+//! with a slot in that stripe. So masters with equal ranges of slots have equal numbers of buckets.
 
 use crate::presence::id::UserId;
 
-/// Slots of a Redis Cluster (Redis Cluster specification, "Key distribution model").
+/// Number of slots of a Redis Cluster (Redis Cluster specification, "Key distribution model").
 pub const SLOTS: u32 = 16_384;
 
-/// A part of the users, 0 to B - 1.
+/// A part of the users: a number from 0 to B - 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bucket(u16);
 
 impl Bucket {
-    /// Its number, for indexing.
+    /// Returns the bucket's number, for indexing.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -23,13 +23,13 @@ impl Bucket {
 /// A slot of a Redis Cluster.
 pub type Slot = u16;
 
-/// The slot of a hash tag (not of a whole key).
+/// Returns the slot of a hash tag (not of a whole key).
 pub fn slot(tag: &[u8]) -> Slot {
     // 16384 is a power of two below 65536.
     crc16(tag) & 0x3fff
 }
 
-/// CRC16 as Redis Cluster has it: XMODEM, polynomial 1021.
+/// Computes the CRC16 of Redis Cluster: XMODEM, polynomial 1021.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, &byte| {
         (0..8).fold(crc ^ (u16::from(byte) << 8), |crc: u16, _| {
@@ -46,7 +46,7 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// As many buckets; takes a few milliseconds.
+    /// Makes `count` buckets and finds their tags. Takes a few milliseconds.
     pub fn new(count: u16) -> Self {
         let mut tags: Vec<Option<(String, Slot)>> = vec![None; usize::from(count)];
         let mut missing = tags.len();
@@ -65,23 +65,23 @@ impl Buckets {
         Self { tags: tags.into_iter().flatten().collect() }
     }
 
-    /// All of them.
+    /// Returns all buckets.
     pub fn all(&self) -> impl Iterator<Item = Bucket> + use<> {
         let count = u16::try_from(self.tags.len()).expect("made from a u16");
         (0..count).map(Bucket)
     }
 
-    /// How many.
+    /// Returns the number of buckets.
     pub fn count(&self) -> usize {
         self.tags.len()
     }
 
-    /// The bucket of a user. Must never change: it says where what is stored is found.
+    /// Returns the bucket of a user. The result must never change: stored records are found by it.
     pub fn of(&self, user: UserId) -> Bucket {
         self.of_bytes(user.uuid().as_bytes())
     }
 
-    /// The bucket of a name. Must never change either.
+    /// Returns the bucket of a name. The result must never change either.
     pub fn of_name(&self, name: &str) -> Bucket {
         self.of_bytes(name.as_bytes())
     }
@@ -91,31 +91,32 @@ impl Buckets {
         Bucket(u16::try_from(bucket).expect("below the number of buckets"))
     }
 
-    /// The bucket's hash tag, without braces.
+    /// Returns the bucket's hash tag, without braces.
     pub fn tag(&self, bucket: Bucket) -> &str {
         &self.tags[bucket.index()].0
     }
 
-    /// The slot of the bucket's hash tag.
+    /// Returns the slot of the bucket's hash tag.
     pub fn slot(&self, bucket: Bucket) -> Slot {
         self.tags[bucket.index()].1
     }
 
-    /// Which of several Redis has a bucket (rendezvous hashing: one Redis more takes its share from all others, and
-    /// nothing else moves). The order of the names does not matter.
-    pub fn place(&self, bucket: Bucket, names: &[String]) -> usize {
+    /// Returns the index of the Redis that has a bucket, by rendezvous hashing: an additional Redis takes its share from
+    /// all others, and no other bucket moves. The order of the names does not matter.
+    pub fn instance(&self, bucket: Bucket, names: &[String]) -> usize {
         rank(self.tag(bucket), names.iter().map(String::as_str)).unwrap_or(0)
     }
 }
 
-/// The index of the candidate that is first for a thing: the same for everybody who has the same candidates.
-pub fn rank<'a>(thing: &str, candidates: impl Iterator<Item = &'a str>) -> Option<usize> {
+/// Returns the index of the first candidate for an item, by rendezvous hashing. Every caller with the same candidates
+/// gets the same result.
+pub fn rank<'a>(item: &str, candidates: impl Iterator<Item = &'a str>) -> Option<usize> {
     let weight = |candidate: &str| {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(candidate.as_bytes());
         hasher.update(b" ");
-        hasher.update(thing.as_bytes());
-        // CRC is linear: what differs in few bits stays close. A multiplication spreads it.
+        hasher.update(item.as_bytes());
+        // CRC is linear: inputs that differ in few bits give close results. A multiplication spreads them.
         let spread = u64::from(hasher.finalize()).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (spread ^ (spread >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
     };
@@ -155,12 +156,12 @@ mod tests {
         let buckets = Buckets::new(256);
         let found: Vec<usize> =
             (0..4).map(|number| buckets.of(UserId::from_uuid(Uuid::from_u128(number))).index()).collect();
-        assert_eq!(found, [85, 195, 121, 239], "users would be looked for where they are not");
+        assert_eq!(found, [85, 195, 121, 239], "users would be searched in the wrong place");
         assert_eq!(buckets.tag(Bucket(0)), "b242");
     }
 
     #[test]
-    fn users_spread_evenly_also_when_their_ids_are_in_a_row() {
+    fn users_spread_evenly_even_if_their_ids_are_consecutive() {
         let buckets = Buckets::new(16);
         let mut counts = [0_usize; 16];
         (0..16_000).for_each(|number| counts[buckets.of(UserId::from_uuid(Uuid::from_u128(number))).index()] += 1);
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_found_by_every_version() {
+    fn every_version_finds_what_another_has_stored() {
         let buckets = Buckets::new(256);
         assert_eq!(buckets.of_name("123456789").index(), 0x26, "the last byte of CRC-32's check value, cbf43926");
         let user = UserId::from_uuid(Uuid::from_bytes(*b"1234567890abcdef"));
@@ -178,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_redis_more_takes_its_share_and_moves_nothing_else(
+        fn an_additional_redis_takes_its_share_and_moves_nothing_else(
             names in prop::collection::btree_set("[a-z]{3,8}:[0-9]{2,4}", 2..12),
             added in "[A-Z]{3,8}:[0-9]{2,4}",
         ) {
@@ -188,14 +189,14 @@ mod tests {
             after.push(added);
             let mut moved = 0;
             for bucket in buckets.all() {
-                let (old, new) = (buckets.place(bucket, &before), buckets.place(bucket, &after));
+                let (old, new) = (buckets.instance(bucket, &before), buckets.instance(bucket, &after));
                 if old != new {
                     moved += 1;
                     prop_assert_eq!(new, before.len(), "moved between the old ones");
                 }
-                let mut turned = before.clone();
-                turned.reverse();
-                prop_assert_eq!(&turned[buckets.place(bucket, &turned)], &before[old], "the order matters");
+                let mut reversed = before.clone();
+                reversed.reverse();
+                prop_assert_eq!(&reversed[buckets.instance(bucket, &reversed)], &before[old], "the order matters");
             }
             let share = buckets.count() / after.len();
             prop_assert!(moved > share / 2 && moved < share * 2, "{moved} of about {share}");
