@@ -26,8 +26,9 @@ use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::session::authenticator::TokenAuthenticator;
 use crate::session::connection_listener::ConnectionListener;
-use crate::session::member::MemberRules;
-use crate::session::{ConnectionIds, DeadlineTimer, HandshakeRules, LingerTimes, PendingConnections, Services};
+use crate::session::{
+    ConnectionIds, DeadlineTimer, HandshakeRules, LingerTimes, MemberRules, PendingConnections, Services,
+};
 use crate::store::Store;
 
 /// What every HTTP worker serves. All workers share the parts.
@@ -150,7 +151,7 @@ impl EndpointBuilder<'_> {
             },
             limits: LimitsConfig { follows_per_session: client.channel_limit, ..config.limits.clone() },
             linger: LingerTimes {
-                broken: config.presence.linger_of(config.presence.linger_centrifugo),
+                lost: config.presence.linger_of(config.presence.linger_centrifugo),
                 ..services.linger
             },
             ..services
@@ -171,10 +172,7 @@ impl EndpointBuilder<'_> {
                 pong_timeout: Period(heartbeat),
                 ..config.session.clone()
             },
-            linger: LingerTimes {
-                broken: config.presence.linger_of(config.presence.linger_tencent),
-                ..services.linger
-            },
+            linger: LingerTimes { lost: config.presence.linger_of(config.presence.linger_tencent), ..services.linger },
             ..services
         };
         let online = OnlineStatusQuery {
@@ -205,7 +203,7 @@ impl EndpointBuilder<'_> {
             pending_connections: PendingConnections::default(),
             members: self.members.clone(),
             connection_listener: self.connection_listener.clone(),
-            linger: LingerTimes { broken: config.presence.linger_of(config.presence.linger_nakama), drained },
+            linger: LingerTimes { lost: config.presence.linger_of(config.presence.linger_nakama), drained },
         }
     }
 }

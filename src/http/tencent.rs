@@ -8,8 +8,7 @@ use std::sync::Arc;
 use actix_web::{Resource, web};
 
 use crate::api::online::OnlineStatusQuery;
-use crate::session::Services;
-use crate::session::member::MemberRules;
+use crate::session::{MemberRules, Services};
 
 /// What the endpoints work with. All workers share it.
 pub struct TencentEndpoints {

@@ -1,4 +1,6 @@
-//! What a session's rules have its actor do.
+//! The actions that the rules of a session return, for its actor to carry out.
+//!
+//! The actions for Tencent members are in [`member`](super::member).
 
 use bytestring::ByteString;
 
@@ -8,119 +10,121 @@ use crate::outbox::{ClientAlias, Frames, RequestTag};
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;
 
-/// What the session's actor has to do, in order.
+/// One action of the session's actor. Actions are carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send these frames after what waits already.
+    /// Send these frames after everything that waits already.
     Send(Frames),
-    /// Likewise; they say that something was refused.
+    /// Send these frames after everything that waits already, and count a refusal.
     Refuse(Frames),
-    /// Look these usernames up and come back with [`State::resolved`](super::state::State::resolved).
-    Resolve(Vec<Username>),
-    /// Have the outbox wait for these users' snapshots, then follow them.
+    /// Look these usernames up, then call
+    /// [`SessionState::usernames_resolved`](super::state::SessionState::usernames_resolved).
+    ResolveUsernames(Vec<Username>),
+    /// Make the outbox wait for the snapshots of these users, then follow them.
     Follow {
         /// The request's number.
         id: u32,
-        /// To be echoed.
+        /// The client's tag, for the reply.
         tag: RequestTag,
         /// Each once.
         users: Vec<UserId>,
     },
-    /// Have the outbox wait for this user's snapshot, then follow it under this name.
+    /// Make the outbox wait for the snapshot of this user, then follow the user under this name.
     Subscribe {
         /// The request's number.
         id: u32,
-        /// To be echoed.
+        /// The client's tag, for the reply.
         tag: RequestTag,
-        /// Whom.
+        /// The user to follow.
         user: UserId,
-        /// What the client calls it.
+        /// The client's own name for the user.
         alias: ClientAlias,
     },
-    /// Make the connection part of a user and come back with [`State::attached`](super::state::State::attached).
-    Attach(Arrival),
-    /// What is to be done for an account.
+    /// Attach the connection to a user, then call [`SessionState::attached`](super::state::SessionState::attached).
+    Attach(AttachRequest),
+    /// An action for a Tencent member.
     Member(MemberAction),
-    /// Have the next that many answers go out as one.
+    /// Batch the next replies, of this number, into one frame.
     BatchReplies(usize),
-    /// Have the outbox wait for the own user's acknowledgement and send `done`, then mark the user active.
+    /// Make the outbox wait for the session's own user before it sends `done`, then mark the user active.
     MarkActive {
         /// The request's number.
         id: u32,
-        /// What the user says of itself; the connection shows it.
+        /// The state text given with the activity. The connection shows it.
         state: Option<StatusText>,
-        /// What to answer.
+        /// The reply.
         done: Frames,
     },
-    /// Ask for this user's visible connections and come back with [`State::shown`](super::state::State::shown).
+    /// Read the visible connections of this user, then call
+    /// [`SessionState::connections_listed`](super::state::SessionState::connections_listed).
     ListConnections(UserId),
-    /// Have the outbox wait for these users' acknowledgements and send `done`, then unfollow them.
+    /// Make the outbox wait for these users before it sends `done`, then unfollow them.
     Unfollow {
         /// The request's number.
         id: u32,
         /// Each once.
         users: Vec<UserId>,
-        /// The answer.
+        /// The reply.
         done: Frames,
     },
-    /// Have the outbox wait for the own user and send `done`, then set the status.
+    /// Make the outbox wait for the session's own user before it sends `done`, then set the status.
     SetStatus {
         /// The request's number.
         id: u32,
-        /// What to show.
+        /// The status to show.
         status: Option<StatusText>,
-        /// The answer.
+        /// The reply.
         done: Frames,
     },
-    /// Ask these users again under the same request.
-    AskAgain {
+    /// Ask user actors again under the same request number.
+    Retry {
         /// The request's number.
         id: u32,
-        /// What to ask.
-        ask: Ask,
+        /// The request.
+        request: EngineRequest,
     },
-    /// Answer the request that waits with these frames.
-    GiveUp(Frames),
-    /// Have these users tell no more; nobody waits for it.
-    Leave(Vec<UserId>),
-    /// Ping the client.
+    /// Answer the command in flight with these frames: it is refused.
+    RefuseInFlight(Frames),
+    /// Unfollow these users. No reply waits for it.
+    UnfollowSilently(Vec<UserId>),
+    /// Send a WebSocket ping.
     Ping,
-    /// Send what waits, then the close frame, and end the hold on the user.
+    /// Send what waits, then this close frame, and release the user.
     Close(CloseFrame),
-    /// End the connection without another word.
+    /// End the connection without a close frame.
     Stop,
 }
 
-/// Who arrived on a connection that was nobody's.
+/// The user that an in-band handshake attaches a connection to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// None: nobody in particular.
+pub struct AttachRequest {
+    /// `None` means an anonymous client.
     pub user: Option<UserId>,
-    /// What others see.
+    /// The name that others see.
     pub username: Option<Username>,
-    /// What the connection shows from the start; `None` is invisible.
+    /// The connection's first status. `None` means invisible.
     pub status: Option<StatusText>,
-    /// What others may know of the connection: JSON.
+    /// What others may know about the connection: JSON.
     pub info: Option<ByteString>,
-    /// How many connections the user may have, this one included.
-    pub most: usize,
+    /// Maximum number of connections of the user, including this one.
+    pub max_connections: usize,
 }
 
-/// What a request asks of user actors.
+/// A request to user actors, which the session can repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Their snapshots.
+pub enum EngineRequest {
+    /// Follow these users.
     Follow(Vec<UserId>),
-    /// A snapshot with what is written down of the user.
+    /// Follow this user, with a snapshot that includes what the store knows about it.
     Subscribe(UserId),
-    /// Snapshots of those whom an account lists.
-    Listed(Vec<UserId>),
-    /// To be told no more.
+    /// Follow these users, which a member's login or subscription lists.
+    FollowListed(Vec<UserId>),
+    /// Unfollow these users.
     Unfollow(Vec<UserId>),
-    /// To show a status.
+    /// Set the connection's status.
     SetStatus(Option<StatusText>),
-    /// To show a text on all devices of the account.
+    /// Set the custom status, which all devices of the member show.
     SetCustomStatus(Option<StatusText>),
-    /// To be active, and what the user says of itself with it.
+    /// Mark the user active, with the state text given with the activity.
     MarkActive(Option<StatusText>),
 }

@@ -1,53 +1,56 @@
-//! The WebSocket actor of a session: carries out what its [`State`] decides.
+//! The WebSocket actor of a session: carries out the actions of its [`SessionState`].
 //!
-//! The actor lives in the response body ([`Output`](super::output::Output)): when the client stops reading it is not
-//! polled, and its mailbox does not move. So nobody sends it anything but the body itself, and a stalled peer is cut by
-//! the kernel (`session.stall_timeout`).
+//! The actor lives in the response body ([`Output`](super::output::Output)). While the client does not read, the body is
+//! not polled and the actor's mailbox does not move. So only the body itself sends messages to the actor, and the kernel
+//! cuts a stalled client (`session.stall_timeout`).
+//!
+//! Elsewhere: frames of the client are in [`frames`], actions for Tencent members in [`member`], reports to the connection
+//! listener in [`connection_events`].
 
 mod connection_events;
+mod frames;
 mod member;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use actix_http::Payload;
-use actix_http::ws::{Frame as Received, ProtocolError};
-use actix_web::web::Bytes;
-use actix_web_actors::ws::{self, WebsocketContext};
+use actix_web_actors::ws::WebsocketContext;
 
-use super::action::{Action, Arrival, Ask};
+use super::action::{Action, AttachRequest, EngineRequest};
 use super::connection_listener::ClientInfo;
 use super::input::Input;
 use super::input_gate::InputGate;
-use super::protocol::{CloseFrame, CloseReason, Incoming};
-use super::reassembler::{Reassembler, ReassemblyError, WholeMessage};
+use super::protocol::CloseFrame;
+use super::reassembler::Reassembler;
 use super::services::Services;
-use super::state::State;
+use super::state::SessionState;
 use crate::engine::{ConnectionHandle, EngineError};
 use crate::outbox::{Address, Drained, Frame};
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
-/// One connection.
+/// The actor of one connection.
 pub struct SessionActor {
-    state: State,
-    /// Ends when the connection closes, before the actor does; none before the client has said who it is.
+    state: SessionState,
+    /// Attaches the connection to its user. `None` before the client is authenticated, and from the close frame on.
     connection_handle: Option<ConnectionHandle>,
     address: Address,
-    /// The connection is nobody's yet, and the lobby knows of it.
-    in_lobby: bool,
+    /// Whether the connection is among the pending connections.
+    is_pending: bool,
     reassembler: Reassembler,
     input_gate: InputGate,
-    /// Until the actor starts to read.
+    /// The client's frames, until the actor starts to read them.
     input: Option<Box<Input<Payload>>>,
-    /// When the session will be reminded; none: not at all.
-    reminder: Option<Timestamp>,
-    /// Only where somebody is told who comes and goes.
+    /// When the deadline timer wakes the session next. `None` means never.
+    scheduled: Option<Timestamp>,
+    /// `None` if there is no connection listener.
     client: Option<Arc<ClientInfo>>,
     services: Arc<Services>,
 }
 
-/// The outbox has been drained, and there is something to decide.
+/// A drain of the outbox found news for the session.
 pub struct Wake(pub Drained);
 
 impl Message for Wake {
@@ -57,24 +60,24 @@ impl Message for Wake {
 type Context = WebsocketContext<SessionActor>;
 
 impl SessionActor {
-    /// The session of a connection that is part of its user already.
-    pub fn new(
-        state: State,
+    /// Returns the session of a connection that is attached to its user.
+    pub fn attached_to(
         connection_handle: ConnectionHandle,
+        state: SessionState,
         input: Input<Payload>,
         input_gate: InputGate,
         services: Arc<Services>,
     ) -> Self {
         let address = connection_handle.address().clone();
-        let mut session = Self::unattached(state, address, input, input_gate, services);
+        let mut session = Self::unattached(address, state, input, input_gate, services);
         session.connection_handle = Some(connection_handle);
         session
     }
 
-    /// The session of a connection that is nobody's yet.
+    /// Returns the session of a connection that belongs to no user yet.
     pub fn unattached(
-        state: State,
         address: Address,
+        state: SessionState,
         input: Input<Payload>,
         input_gate: InputGate,
         services: Arc<Services>,
@@ -85,11 +88,11 @@ impl SessionActor {
             state,
             connection_handle: None,
             address,
-            in_lobby: false,
+            is_pending: false,
             reassembler,
             input_gate,
             input: Some(Box::new(input)),
-            reminder: None,
+            scheduled: None,
             client: None,
             services,
         }
@@ -99,7 +102,11 @@ impl SessionActor {
         for action in actions {
             self.carry_out_one(action, context);
         }
-        self.input_gate.set_closed(self.state.is_behind());
+        if self.state.has_backlog() {
+            self.input_gate.close();
+        } else {
+            self.input_gate.open();
+        }
     }
 
     fn carry_out_one(&mut self, action: Action, context: &mut Context) {
@@ -109,196 +116,174 @@ impl SessionActor {
                 self.services.metrics.dialect(self.address.dialect()).refused.inc();
                 self.address.respond(&frames);
             }
-            Action::BatchReplies(answers) => self.address.gather(answers),
-            Action::Member(action) => self.account(action, context),
-            Action::Resolve(usernames) => self.resolve(usernames, context),
+            Action::BatchReplies(replies) => self.address.gather(replies),
+            Action::Member(action) => self.carry_out_for_member(action, context),
+            Action::ResolveUsernames(usernames) => self.resolve_usernames(usernames, context),
             Action::Follow { id, tag, users } => {
                 self.address.await_follow(id, tag, &users);
-                self.ask(id, Ask::Follow(users));
+                self.request(id, EngineRequest::Follow(users));
             }
             Action::Subscribe { id, tag, user, alias } => {
                 self.address.await_subscription(id, tag, user, alias);
-                self.ask(id, Ask::Subscribe(user));
+                self.request(id, EngineRequest::Subscribe(user));
             }
-            Action::Attach(arrival) => self.attach(arrival, context),
+            Action::Attach(request) => self.attach(request, context),
             Action::MarkActive { id, state, done } => {
                 self.address.await_status(id, done);
-                self.ask(id, Ask::MarkActive(state));
+                self.request(id, EngineRequest::MarkActive(state));
             }
-            Action::ListConnections(user) => self.show_connections(user, context),
+            Action::ListConnections(user) => self.list_connections(user, context),
             Action::Unfollow { id, users, done } => {
                 self.address.await_unfollow(id, done, users.len());
-                self.ask(id, Ask::Unfollow(users));
+                self.request(id, EngineRequest::Unfollow(users));
             }
             Action::SetStatus { id, status, done } => {
                 self.address.await_status(id, done);
-                self.ask(id, Ask::SetStatus(status));
+                self.request(id, EngineRequest::SetStatus(status));
             }
-            Action::AskAgain { id, ask } => {
-                let count = match &ask {
-                    Ask::Follow(users) | Ask::Listed(users) | Ask::Unfollow(users) => users.len(),
-                    Ask::Subscribe(_) | Ask::SetStatus(_) | Ask::MarkActive(_) | Ask::SetCustomStatus(_) => 1,
-                };
-                self.address.asked_again(count);
-                self.ask(id, ask);
+            Action::Retry { id, request } => {
+                self.address.asked_again(request.replies());
+                self.request(id, request);
             }
-            Action::GiveUp(frames) => self.address.give_up(&frames),
-            Action::Leave(users) => {
+            Action::RefuseInFlight(frames) => self.address.give_up(&frames),
+            Action::UnfollowSilently(users) => {
                 if let Some(connection_handle) = &self.connection_handle {
                     connection_handle.leave(users);
                 }
             }
             Action::Ping => self.address.reply(&[Frame::ping()]),
-            Action::Close(closing) => self.close(&closing),
+            Action::Close(close_frame) => self.close(&close_frame),
             Action::Stop => context.stop(),
         }
     }
 
-    /// Asks user actors. Where that is refused, the tickets say so to the outbox by themselves.
-    fn ask(&self, id: u32, ask: Ask) {
+    /// Sends a request to user actors. If the engine refuses it, the request's tickets report that to the outbox.
+    fn request(&self, id: u32, request: EngineRequest) {
         let Some(connection_handle) = &self.connection_handle else { return };
         let engine = &self.services.engine;
-        let result: Result<(), EngineError> = match ask {
-            Ask::Follow(users) => engine.follow(connection_handle.user(), &users, &self.address, id),
-            Ask::Subscribe(user) => {
+        let result: Result<(), EngineError> = match request {
+            EngineRequest::Follow(users) => engine.follow(connection_handle.user(), &users, &self.address, id),
+            EngineRequest::Subscribe(user) => {
                 engine.subscribe(connection_handle.user(), user, &self.address, id);
                 Ok(())
             }
-            Ask::Listed(users) => {
+            EngineRequest::FollowListed(users) => {
                 self.services.members.ask_again(connection_handle.user(), &self.address, users, id);
                 Ok(())
             }
-            Ask::Unfollow(users) => engine.unfollow(&users, &self.address, id),
-            Ask::SetStatus(status) => connection_handle.set_status(status, id),
-            Ask::SetCustomStatus(text) => connection_handle.set_custom(text, id),
-            Ask::MarkActive(state) => connection_handle.mark_active(state, id),
+            EngineRequest::Unfollow(users) => engine.unfollow(&users, &self.address, id),
+            EngineRequest::SetStatus(status) => connection_handle.set_status(status, id),
+            EngineRequest::SetCustomStatus(text) => connection_handle.set_custom(text, id),
+            EngineRequest::MarkActive(state) => connection_handle.mark_active(state, id),
         };
         if let Err(error) = result {
-            log::warn!("a command was not taken: {error}");
+            log::warn!("the engine refused a command: {error}");
         }
     }
 
-    fn resolve(&self, usernames: Vec<Username>, context: &mut Context) {
+    fn resolve_usernames(&self, usernames: Vec<Username>, context: &mut Context) {
         let services = self.services.clone();
         let lookup = async move { services.directory.user_ids(usernames).await };
         context.spawn(lookup.into_actor(self).map(|found, actor, context| {
-            let actions = actor.state.resolved(found.ok(), actor.services.clock.now());
+            let actions = actor.state.usernames_resolved(found.ok(), actor.services.clock.now());
             actor.carry_out(actions, context);
         }));
     }
 
-    fn attach(&self, arrival: Arrival, context: &mut Context) {
-        let Arrival { user, username, status, info, most } = arrival;
+    fn attach(&self, request: AttachRequest, context: &mut Context) {
+        let AttachRequest { user, username, status, info, max_connections } = request;
         self.address.identify(username, status, info);
-        // Whoever is nobody has a user of its own, which nobody knows.
+        // An anonymous client gets a user of its own, which nobody knows.
         let user = user.unwrap_or_else(UserId::random);
-        let (engine, address) = (self.services.engine.clone(), self.address.clone());
-        let attach = async move { engine.attach_within(most, user, address).await };
+        let engine = self.services.engine.clone();
+        let address = self.address.clone();
+        let attach = async move { engine.attach_within(max_connections, user, address).await };
         context.spawn(attach.into_actor(self).map(|attached, actor, context| actor.attached(attached, context)));
     }
 
     fn attached(&mut self, attached: Result<ConnectionHandle, EngineError>, context: &mut Context) {
-        self.leave_pending();
+        self.remove_pending();
         let connection = attached.map(|connection_handle| {
-            // Where the connection has ended meanwhile, the hold on the user ends here.
+            // If the connection has ended meanwhile, dropping the handle releases the user.
             self.connection_handle = Some(connection_handle).filter(|_| self.state.is_open());
-            self.came();
+            self.report_connected();
             self.address.connection()
         });
         let actions = self.state.attached(connection, self.services.clock.now());
         self.carry_out(actions, context);
-        self.keep_reminded();
+        self.schedule_deadline();
     }
 
-    fn show_connections(&self, user: UserId, context: &mut Context) {
+    fn list_connections(&self, user: UserId, context: &mut Context) {
         let engine = self.services.engine.clone();
         let asker = self.connection_handle.as_ref().map(ConnectionHandle::user);
         let visible = async move { engine.visible(asker, user).await };
-        context.spawn(visible.into_actor(self).map(|shown, actor, context| {
-            let actions = actor.state.shown(shown, actor.services.clock.now());
+        context.spawn(visible.into_actor(self).map(|connections, actor, context| {
+            let actions = actor.state.connections_listed(connections, actor.services.clock.now());
             actor.carry_out(actions, context);
         }));
     }
 
-    /// Closes once all that waits is out, and lets the user go: its followers are told now, not when the client has
-    /// answered.
-    fn close(&mut self, closing: &CloseFrame) {
-        self.address.finish(Frame::close(closing.code, &closing.reason));
-        self.let_go();
-        self.keep_reminded();
+    /// Sends the close frame after everything that waits, and releases the user: its followers see the end now, not when
+    /// the client has answered.
+    fn close(&mut self, close_frame: &CloseFrame) {
+        self.address.finish(Frame::close(close_frame.code, &close_frame.reason));
+        self.release_user();
+        self.schedule_deadline();
     }
 
-    fn leave_pending(&mut self) {
-        if std::mem::take(&mut self.in_lobby) {
-            self.services.pending_connections.leave(&self.address);
+    fn remove_pending(&mut self) {
+        if std::mem::take(&mut self.is_pending) {
+            self.services.pending_connections.remove(&self.address);
         }
     }
 
-    fn let_go(&mut self) {
-        self.leave_pending();
+    fn release_user(&mut self) {
+        self.remove_pending();
         match self.connection_handle.take() {
             Some(mut connection_handle) => {
-                let linger = self.services.linger;
-                connection_handle.stay(linger.after(self.state.ending(), self.services.engine.is_draining()));
-                self.went(&connection_handle);
+                connection_handle.stay(self.linger());
+                self.report_disconnected(&connection_handle);
                 connection_handle.leave(self.state.take_follows());
             }
             None => self.address.end(),
         }
     }
 
-    /// Has itself reminded of its next deadline, unless that happens anyway.
-    fn keep_reminded(&mut self) {
-        let deadline = self.state.deadline();
-        if self.reminder.is_none_or(|reminder| deadline < reminder) {
-            self.services.deadline_timer.remind(&self.address, deadline);
-            self.reminder = Some(deadline);
+    fn linger(&self) -> Duration {
+        let linger = self.services.linger;
+        if self.services.engine.is_draining() {
+            linger.after_during_drain(self.state.end())
+        } else {
+            linger.after(self.state.end())
         }
     }
 
-    fn reminded(&mut self, context: &mut Context) {
+    /// Schedules a wake at the next deadline, unless an earlier wake is scheduled already.
+    fn schedule_deadline(&mut self) {
+        let deadline = self.state.deadline();
+        if self.scheduled.is_none_or(|scheduled| deadline < scheduled) {
+            self.services.deadline_timer.schedule(&self.address, deadline);
+            self.scheduled = Some(deadline);
+        }
+    }
+
+    fn deadline_reached(&mut self, context: &mut Context) {
         let now = self.services.clock.now();
-        self.reminder = self.reminder.filter(|&reminder| now < reminder);
+        self.scheduled = self.scheduled.filter(|&scheduled| now < scheduled);
         let actions = self.state.tick(now);
         self.carry_out(actions, context);
-        self.keep_reminded();
+        self.schedule_deadline();
     }
+}
 
-    fn message(&mut self, incoming: Incoming<'_>, context: &mut Context) {
-        let counted = self.services.metrics.dialect(self.address.dialect());
-        counted.commands.inc();
-        let actions = self.state.received(incoming, self.services.clock.now());
-        self.carry_out(actions, context);
-    }
-
-    fn whole(&mut self, whole: WholeMessage, context: &mut Context) {
-        match whole {
-            WholeMessage::Binary(bytes) => self.message(Incoming::Binary(&bytes), context),
-            WholeMessage::Text(bytes) => match std::str::from_utf8(&bytes) {
-                Ok(text) => self.message(Incoming::Text(text), context),
-                Err(_) => self.fail(CloseReason::InvalidUtf8, context),
-            },
+impl EngineRequest {
+    /// Returns the number of replies that the outbox waits for.
+    fn replies(&self) -> usize {
+        match self {
+            Self::Follow(users) | Self::FollowListed(users) | Self::Unfollow(users) => users.len(),
+            Self::Subscribe(_) | Self::SetStatus(_) | Self::MarkActive(_) | Self::SetCustomStatus(_) => 1,
         }
-    }
-
-    fn assembled(&mut self, result: Result<Option<WholeMessage>, ReassemblyError>, context: &mut Context) {
-        match result {
-            Ok(Some(whole)) => self.whole(whole, context),
-            Ok(None) => self.state.heard(self.services.clock.now()),
-            Err(ReassemblyError::TooLarge) => self.fail(CloseReason::MessageTooLarge, context),
-            Err(ReassemblyError::OutOfOrder) => self.fail(CloseReason::ProtocolError, context),
-        }
-    }
-
-    fn fail(&mut self, cause: CloseReason, context: &mut Context) {
-        self.services.metrics.dialect(self.address.dialect()).refused.inc();
-        let actions = self.state.close_because(cause, self.services.clock.now());
-        self.carry_out(actions, context);
-    }
-
-    fn unfragmented(&mut self, whole: WholeMessage, bytes: &Bytes, context: &mut Context) {
-        let result = self.reassembler.whole(bytes.len()).map(|()| Some(whole));
-        self.assembled(result, context);
     }
 }
 
@@ -310,11 +295,11 @@ impl Actor for SessionActor {
             context.add_stream(*input);
         }
         if self.connection_handle.is_none() {
-            self.in_lobby = true;
-            self.services.pending_connections.enter(&self.address);
+            self.is_pending = true;
+            self.services.pending_connections.add(&self.address);
         }
-        self.came();
-        self.keep_reminded();
+        self.report_connected();
+        self.schedule_deadline();
     }
 }
 
@@ -322,57 +307,18 @@ impl Handler<Wake> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Wake(drained): Wake, context: &mut Context) {
-        let actions = self.state.drained(&drained, self.services.clock.now());
+        let actions = self.state.outbox_drained(&drained, self.services.clock.now());
         self.carry_out(actions, context);
         if drained.timer_due {
-            self.reminded(context);
+            self.deadline_reached(context);
         }
-    }
-}
-
-/// What the client sends: see [`Input`].
-impl StreamHandler<Result<Received, ProtocolError>> for SessionActor {
-    fn handle(&mut self, item: Result<Received, ProtocolError>, context: &mut Context) {
-        let now = self.services.clock.now();
-        match item {
-            Ok(Received::Text(bytes)) => self.unfragmented(WholeMessage::Text(bytes.clone()), &bytes, context),
-            Ok(Received::Binary(bytes)) => self.unfragmented(WholeMessage::Binary(bytes.clone()), &bytes, context),
-            Ok(Received::Continuation(item)) => {
-                let result = self.reassembler.take(item);
-                self.assembled(result, context);
-            }
-            Ok(Received::Ping(payload)) => {
-                self.state.heard(now);
-                self.address.reply(&[Frame::pong(&payload)]);
-            }
-            Ok(Received::Pong(_)) => self.state.heard(now),
-            Ok(Received::Close(reason)) => {
-                let actions = self.state.client_closes(reason.map(|reason| reason.code.into()), now);
-                self.carry_out(actions, context);
-            }
-            Err(ProtocolError::Overflow) => self.fail(CloseReason::MessageTooLarge, context),
-            Err(_) => self.fail(CloseReason::ProtocolError, context),
-        }
-    }
-
-    /// The client sends nothing more: the connection is gone.
-    fn finished(&mut self, context: &mut Context) {
-        let actions = self.state.stop();
-        self.carry_out(actions, context);
     }
 }
 
 impl Drop for SessionActor {
     fn drop(&mut self) {
-        self.let_go();
+        self.release_user();
         self.address.discard();
         self.services.metrics.dialect(self.address.dialect()).connections.dec();
     }
-}
-
-/// The context wants to read by itself; it is given an empty stream, and its end is not the client's.
-impl StreamHandler<Result<ws::Message, ProtocolError>> for SessionActor {
-    fn handle(&mut self, _: Result<ws::Message, ProtocolError>, _: &mut Context) {}
-
-    fn finished(&mut self, _: &mut Context) {}
 }

@@ -1,4 +1,4 @@
-//! Who a client is that says so by its first message.
+//! Authentication of clients by connection tokens, for the [in-band handshake](super::handshake).
 
 use bytestring::ByteString;
 
@@ -7,33 +7,34 @@ use crate::clock::Clock;
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
-/// Reads tokens.
+/// Verifies connection tokens.
 pub trait Authenticator: Send + Sync {
-    /// Whose token this is. `now` is the time that the session measures by, and so is the time in the answer.
+    /// Returns the identity that a token proves. `now` is on the session's clock, and so is the expiry in the result.
     fn authenticate(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError>;
 }
 
-/// Whose token it is.
+/// The identity that a token proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// None: nobody in particular.
+    /// `None` means an anonymous client.
     pub user: Option<UserId>,
-    /// What others see; none where the user's name in the application cannot be shown.
+    /// The name that others see. `None` if the application's name for the user is no valid username.
     pub username: Option<Username>,
-    /// What others may know of the connection: JSON.
+    /// What others may know about the connection: JSON.
     pub info: Option<ByteString>,
-    /// When the connection needs another token.
+    /// When the token expires. `None` means never.
     pub expires: Option<Timestamp>,
 }
 
-/// Tokens as Centrifugo has them. They are dated by the time of day; a connection's deadlines are not.
+/// Verifies Centrifugo's connection tokens. Tokens are dated by the time of day; deadlines of a connection are on the
+/// session's clock.
 pub struct TokenAuthenticator {
     tokens: ConnectionTokens,
     clock: Clock,
 }
 
 impl TokenAuthenticator {
-    /// These tokens, read by this clock's time of day.
+    /// Verifies `tokens` by the time of day of `clock`.
     pub fn new(tokens: ConnectionTokens, clock: &Clock) -> Self {
         Self { tokens, clock: clock.clone() }
     }

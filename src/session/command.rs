@@ -1,4 +1,7 @@
-//! What a client can ask, and what it is answered, whatever the dialect.
+//! The vocabulary of all dialects: the commands of a client, and the replies of its session.
+//!
+//! The commands of Tencent members are in [`member`](super::member). How a dialect reads and writes them is in
+//! [`protocol`](super::protocol).
 
 use std::time::Duration;
 
@@ -10,121 +13,123 @@ use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::status::StatusText;
 
-/// A command and the name the client gave it.
+/// A command with the tag that the client gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaggedCommand {
-    /// To be echoed in the one answer.
+    /// Goes into the one reply.
     pub tag: RequestTag,
-    /// What is asked.
+    /// The command.
     pub command: Command,
 }
 
-/// What a client can ask of its session. Well-formed: a dialect refuses the rest by itself.
+/// A command of a client to its session. It is well-formed: the dialect refuses malformed messages itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// An answer, to measure the line.
+    /// Reply, so that the client can measure the connection.
     Ping,
-    /// Show this status on this connection; `None` hides it.
+    /// Show this status on this connection. `None` makes the connection invisible.
     SetStatus(Option<StatusText>),
-    /// Tell what these users show, and every change from here on.
+    /// Return the presence of these users, and push every change from now on.
     Follow {
-        /// By id.
+        /// Users by id.
         users: Vec<UserId>,
-        /// By username; unknown ones are passed over.
+        /// Users by username. Unknown usernames are skipped.
         usernames: Vec<Username>,
     },
-    /// Tell no more of these users.
+    /// Stop the pushes about these users.
     Unfollow(Vec<UserId>),
-    /// Let the client in, who shows this token (empty: none). The first command of a session that does not know yet
-    /// whose it is, and no other's.
+    /// Authenticate the client by this token, which may be empty. Must be the first command of a session with an in-band
+    /// handshake, and no other session has it.
     Connect {
         /// A connection token.
         token: ByteString,
     },
-    /// Take this token in place of the last.
+    /// Replace the client's token.
     Refresh {
         /// A connection token of the same user.
         token: ByteString,
     },
-    /// Tell what this user shows, and every change from here on, under this name. Refused where it is followed already.
+    /// Return the presence of this user, and push every change from now on under this name. Refused if the session
+    /// follows the user already.
     Subscribe {
-        /// Whom to follow.
+        /// The user to follow.
         user: UserId,
-        /// What the client calls it.
+        /// The client's own name for the user.
         alias: ClientAlias,
     },
-    /// The user did something; with a text, show it on this connection.
+    /// Mark the user active. A state text is shown on this connection.
     MarkActive(Option<StatusText>),
-    /// Say which of this user's connections others see.
+    /// Return the visible connections of this user.
     ListConnections(UserId),
-    /// What an account asks.
+    /// A command of a Tencent member.
     Member(MemberCommand),
-    /// Nothing: the message needs no answer.
+    /// Do nothing: the message needs no reply.
     Nothing,
 }
 
 impl Command {
-    /// Whether the client says who it is.
-    pub fn connects(&self) -> bool {
+    /// Returns whether the command authenticates the client.
+    pub fn is_connect(&self) -> bool {
         matches!(self, Self::Connect { .. })
     }
 }
 
-/// The answers that the session itself gives. A follow is answered by the outbox, with snapshots.
+/// A reply of the session itself. The outbox answers follows, with snapshots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// To a ping.
+    /// The reply to a ping.
     Pong,
-    /// It is done.
+    /// The command is done.
     Done,
-    /// The client is in.
+    /// The client is connected.
     Connected(Welcome),
-    /// The new token is taken.
+    /// The token is replaced.
     Refreshed {
-        /// How long it is good; none is for ever.
+        /// How long the new token is valid. `None` means without a limit.
         ttl: Option<Duration>,
     },
-    /// The connections that others see, the one that changed last at the end.
+    /// The visible connections of a user. The one that changed last is at the end.
     Connections(Vec<VisibleConnection>),
-    /// What an account is answered.
+    /// A reply to a Tencent member.
     Member(MemberReply),
-    /// It is not done, and nothing has changed.
+    /// The command is refused and has changed nothing.
     Refused(Refusal),
 }
 
-/// What a client is told that was let in.
+/// What a client learns when it is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// The connection's id.
     pub connection: ConnectionId,
-    /// How long the token is good; none is for ever.
+    /// How long the token is valid. `None` means without a limit.
     pub ttl: Option<Duration>,
-    /// How often a message asks for a sign of life, which the client has to answer; none: none does.
+    /// Time between two pings of the dialect's own, which the client has to answer. `None` means that the dialect sends
+    /// no pings of its own.
     pub ping: Option<Duration>,
 }
 
 /// Why a well-formed command is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The session would follow more users than it may.
+    /// The session would exceed its quota of followed users.
     TooManyFollows(QuotaExceeded),
-    /// The session sends more commands than it may.
+    /// The session exceeds its rate limit.
     RateLimited {
-        /// The commands allowed in a window.
+        /// The number of commands allowed in a window.
         limit: usize,
-        /// When the next will be taken.
+        /// How long until the next command is accepted.
         retry_after: Duration,
     },
-    /// The user is followed already.
+    /// The session follows the user already.
     AlreadyFollowed,
-    /// The token is not good any more, or not yet.
+    /// The token is not valid any more, or not yet.
     TokenExpired,
-    /// Whoever this is, it is not for them.
+    /// The user may not do this.
     NotPermitted,
-    /// The text is none that a client may say of its user.
+    /// The configuration does not allow this state text.
     StateNotAllowed,
-    /// It is switched off.
+    /// The configuration disables the command.
     Disabled,
-    /// The server cannot take it at the moment.
+    /// The server cannot execute the command at the moment.
     Busy,
 }

@@ -1,4 +1,6 @@
-//! Who is told of every client that comes and goes, whatever the dialect: for those outside the server.
+//! The listener that learns of every client that connects and disconnects, in any dialect. The webhook bridge is one.
+//!
+//! Sessions report to it in [`actor::connection_events`](super::actor).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,18 +11,18 @@ use crate::presence::dialect::Dialect;
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
-/// Is told of clients. Never waited for: what takes time has to be done elsewhere.
+/// Receives connection events. Sessions do not wait for it, so it must not block.
 pub trait ConnectionListener: Send + Sync {
-    /// A client came or went. Those of one user are told in their order.
+    /// Handles an event. The events of one user come in order.
     fn handle(&self, event: ConnectionEvent);
 }
 
-/// A client that came or went.
+/// A client that connected or disconnected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionEvent {
-    /// Whose it is.
+    /// The client's user.
     pub user: UserId,
-    /// Who came.
+    /// The client.
     pub client: Arc<ClientInfo>,
     /// What happened.
     pub change: ConnectionChange,
@@ -28,19 +30,19 @@ pub struct ConnectionEvent {
     pub at: Timestamp,
 }
 
-/// A client, as it came.
+/// What is known about a client when it connects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientInfo {
-    /// The user's id as its own world writes it.
-    pub account: String,
-    /// What the client said of itself: JSON, with `platform` where an account said on what it runs.
+    /// The user's id as the client's dialect writes it.
+    pub native_id: String,
+    /// What the client tells about itself: JSON, with `platform` if a member named its platform.
     pub info: Option<ByteString>,
-    /// Where the client is, as far as is known.
+    /// The client's IP address, if it is known.
     pub ip: Option<IpAddr>,
 }
 
 impl ClientInfo {
-    /// A client of this world, of a user with this name.
+    /// Returns a client of this dialect, for a user with this name.
     pub fn new(
         dialect: Dialect,
         user: UserId,
@@ -48,24 +50,24 @@ impl ClientInfo {
         info: Option<ByteString>,
         ip: Option<IpAddr>,
     ) -> Self {
-        let account = match dialect {
-            // Here the name is for people, and may change.
+        let name = match dialect {
+            // A username in Nakama is for display, and may change.
             Dialect::Nakama => None,
             Dialect::Centrifugo | Dialect::Tencent => name,
         };
-        Self { account: account.map_or_else(|| user.to_string(), |name| name.to_string()), info, ip }
+        Self { native_id: name.map_or_else(|| user.to_string(), |name| name.to_string()), info, ip }
     }
 }
 
 /// What happened to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionChange {
-    /// It is part of its user.
+    /// The connection belongs to its user from now on.
     Connected,
-    /// It said goodbye.
+    /// The client logged out.
     LoggedOut,
-    /// Its line was closed.
+    /// The connection was closed or lost.
     Closed,
-    /// It was silent for too long.
+    /// The client did not answer pings.
     TimedOut,
 }

@@ -1,4 +1,4 @@
-//! Reminds sessions of their deadlines: one sweep for all of them in place of a timer each.
+//! Wakes sessions at their deadlines: one coarse timer for all sessions, instead of one timer each.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -11,22 +11,22 @@ use crate::clock::Clock;
 use crate::outbox::Address;
 use crate::presence::time::Timestamp;
 
-/// A reminder comes at most that late.
+/// Resolution of the timer: a session wakes up to this much too late.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Steps that are that late mean that the process stood still (a paused machine, or one with far too much to do). What
-/// clients said meanwhile is then read for as long, before anybody is held to a deadline.
+/// A step that is this late means that the process stood still (a paused or overloaded machine). The timer then waits for
+/// as long again before it enforces deadlines, so that sessions first read what their clients sent meanwhile.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
-/// Who has to be reminded when. Holds an entry for each session, and for one that has ended until its time has come.
+/// The schedule of all sessions. Holds one entry for each session, and keeps the entry of an ended session until its time.
 #[derive(Default)]
 pub struct DeadlineTimer {
-    /// By the step in which it is due.
-    timer_due: Mutex<BTreeMap<u64, Vec<Address>>>,
+    /// The sessions by the step in which they are due.
+    schedule: Mutex<BTreeMap<u64, Vec<Address>>>,
 }
 
 impl DeadlineTimer {
-    /// Begins to make the rounds, as long as somebody holds them. Needs a running actix system.
+    /// Starts the timer. It runs as long as the returned handle exists. Needs a running actix system.
     pub fn start(clock: &Clock) -> Arc<Self> {
         let deadline_timer = Arc::new(Self::default());
         actix_web::rt::spawn(Self::run(Arc::downgrade(&deadline_timer), clock.clone()));
@@ -35,12 +35,12 @@ impl DeadlineTimer {
 
     async fn run(deadline_timer: Weak<Self>, clock: Clock) {
         loop {
-            // Not by the clock of deadlines, which is told how late it is in tests.
+            // Measures real time, not the clock of the deadlines: tests set that clock.
             let begin = Instant::now();
             tokio::time::sleep(STEP).await;
             let late = begin.elapsed().saturating_sub(STEP);
             if late >= STANDSTILL {
-                log::warn!(seconds = late.as_secs_f64(); "stood still; hearing what clients said meanwhile first");
+                log::warn!(seconds = late.as_secs_f64(); "the process stood still; reading what clients sent meanwhile before enforcing deadlines");
                 tokio::time::sleep(STANDSTILL).await;
             }
             let Some(deadline_timer) = deadline_timer.upgrade() else { return };
@@ -48,17 +48,17 @@ impl DeadlineTimer {
         }
     }
 
-    /// Reminds this session at that time.
-    pub fn remind(&self, address: &Address, at: Timestamp) {
-        self.timer_due.lock().entry(step(at) + 1).or_default().push(address.clone());
+    /// Wakes this session at this time.
+    pub fn schedule(&self, address: &Address, at: Timestamp) {
+        self.schedule.lock().entry(step(at) + 1).or_default().push(address.clone());
     }
 
     fn sweep(&self, now: Timestamp) {
         loop {
-            let mut timer_due = self.timer_due.lock();
-            let Some(first) = timer_due.first_entry().filter(|first| *first.key() <= step(now)) else { return };
+            let mut schedule = self.schedule.lock();
+            let Some(first) = schedule.first_entry().filter(|first| *first.key() <= step(now)) else { return };
             let addresses = first.remove();
-            drop(timer_due);
+            drop(schedule);
             addresses.iter().for_each(|address| address.remind());
         }
     }

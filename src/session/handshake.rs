@@ -1,169 +1,163 @@
-//! How a client comes in that says who it is by its first message, and how long it may stay on its word.
+//! In-band handshake: authentication by the client's first message, and the expiry of its token.
+//!
+//! The commands that drive it are in [`state::in_band`](super::state::in_band), the tokens in
+//! [`authenticator`](super::authenticator).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::authenticator::{Authenticator, Identity};
+use super::command::Refusal;
 use super::heartbeat::{Heartbeat, HeartbeatEvent};
 use super::protocol::CloseReason;
+use super::tick_outcome::TickOutcome;
 use crate::auth::connection::TokenError;
 use crate::config::value::Pattern;
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
-/// What clients are held to.
+/// Limits and switches of clients that authenticate in-band.
 #[derive(Clone)]
 pub struct HandshakeRules {
-    /// Reads their tokens.
+    /// Verifies the clients' tokens.
     pub authenticator: Arc<dyn Authenticator>,
-    /// A client without a token is let in as nobody.
+    /// Whether a client without a token is accepted, as an anonymous user.
     pub anonymous_without_token: bool,
-    /// A token without a user is taken.
+    /// Whether a token without a user is accepted, as an anonymous user.
     pub anonymous_with_token: bool,
-    /// How many connections a user may have.
+    /// Maximum number of connections of one user.
     pub connections_per_user: usize,
-    /// How long a client may take to say who it is.
+    /// Time for the client to authenticate.
     pub handshake_timeout: Duration,
-    /// How long an expired token may still be replaced.
+    /// Time in which the client can still replace an expired token.
     pub expired_grace: Duration,
-    /// Clients may say that their user is active.
+    /// Whether clients may mark their user active.
     pub may_mark_active: bool,
-    /// What a client may say of its user with that.
+    /// The state texts that a client may give with an activity.
     pub states: Pattern,
-    /// The client has to answer pings of the dialect's own; otherwise those of WebSocket do.
+    /// Whether the client answers pings of the dialect's own. Otherwise it answers WebSocket pings.
     pub dialect_pings: bool,
-    /// How often it is pinged.
+    /// Time between two pings.
     pub ping_interval: Duration,
-    /// How long its answer may take.
+    /// Time for a pong.
     pub pong_timeout: Duration,
-    /// After how long it is pinged first; spread, so that those who came together do not answer together.
+    /// Time until the first ping. Random, so that clients that connected together do not answer together.
     pub first_ping: Duration,
 }
 
-/// How far the client has come.
+/// How far the handshake is. The times are deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// It has to say who it is until then.
-    Closed(Timestamp),
-    /// It was refused and has to leave until then.
-    Refused(Timestamp),
-    /// It is being attached to its user, which may take until then.
-    Entering(Timestamp),
+    /// The client has to authenticate until then.
+    Unauthenticated(Timestamp),
+    /// The client's token has expired. The client has to leave until then.
+    Rejected(Timestamp),
+    /// The engine attaches the connection to its user, which may take until then.
+    Attaching(Timestamp),
+    /// The handshake is complete.
     Open,
 }
 
-/// The entrance of one client.
+/// The handshake of one client.
 pub struct Handshake {
     rules: HandshakeRules,
     stage: Stage,
+    /// The authenticated user. `None` means an anonymous client.
     user: Option<UserId>,
-    /// When the token is to be replaced.
+    /// When the token expires.
     expires: Option<Timestamp>,
-    /// Made when the client is in.
+    /// `None` before the handshake is complete, and where WebSocket pings watch the connection.
     heartbeat: Option<Heartbeat>,
 }
 
-/// What a token leads to that cannot be taken.
+/// Why a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// The client is told, and may come back with another.
-    Expired,
-    /// The connection ends.
-    Away(CloseReason),
-}
-
-/// What is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// Nothing.
-    Nothing,
-    /// A ping of the dialect's own.
-    Ping,
-    /// The end.
+    /// The token has expired. The client gets an error and may connect again with another token.
+    TokenExpired,
+    /// The session closes the connection.
     Close(CloseReason),
 }
 
 impl Handshake {
-    /// Of a client that has just connected.
+    /// Waits for a client that has just connected.
     pub fn new(rules: HandshakeRules, now: Timestamp) -> Self {
-        let stage = Stage::Closed(now + rules.handshake_timeout);
+        let stage = Stage::Unauthenticated(now + rules.handshake_timeout);
         Self { rules, stage, user: None, expires: None, heartbeat: None }
     }
 
-    /// Whether the client is in.
+    /// Returns whether the handshake is complete.
     pub fn is_open(&self) -> bool {
         self.stage == Stage::Open
     }
 
-    /// Whether the client may say who it is.
+    /// Returns whether the client may authenticate now.
     pub fn may_connect(&self) -> bool {
-        matches!(self.stage, Stage::Closed(_))
+        matches!(self.stage, Stage::Unauthenticated(_))
     }
 
-    /// Whose session it is, once the client is in; none is nobody in particular.
-    pub fn user(&self) -> Option<UserId> {
-        self.user
-    }
-
-    /// How many connections its user may have.
+    /// Returns the maximum number of connections of the client's user.
     pub fn connections_per_user(&self) -> usize {
         self.rules.connections_per_user
     }
 
-    /// Whether its user may be marked active by it.
-    pub fn may_mark_active(&self) -> bool {
-        self.rules.may_mark_active
+    /// Checks that the client may mark its user active with this state text. An empty text sets no state.
+    pub fn check_mark_active(&self, state: Option<&StatusText>) -> Result<(), Refusal> {
+        if !self.rules.may_mark_active {
+            return Err(Refusal::Disabled);
+        }
+        if self.user.is_none() {
+            return Err(Refusal::NotPermitted);
+        }
+        let text = state.map_or("", StatusText::as_str);
+        if text.is_empty() || self.rules.states.allows(text) { Ok(()) } else { Err(Refusal::StateNotAllowed) }
     }
 
-    /// Whether it may say this of its user. An empty text says nothing.
-    pub fn may_say(&self, text: &StatusText) -> bool {
-        text.as_str().is_empty() || self.rules.states.allows(text.as_str())
-    }
-
-    /// The client says who it is.
+    /// Authenticates the client by its token.
     pub fn authenticate(&mut self, token: &str, now: Timestamp) -> Result<Identity, Rejection> {
-        let identity = self.identity(token, now);
+        let identity = self.identify(token, now);
         match &identity {
             Ok(identity) => {
-                self.stage = Stage::Entering(now + self.rules.handshake_timeout);
+                self.stage = Stage::Attaching(now + self.rules.handshake_timeout);
                 self.user = identity.user;
                 self.expires = identity.expires;
             }
-            Err(Rejection::Expired) => self.stage = Stage::Refused(now + self.rules.handshake_timeout),
-            Err(Rejection::Away(_)) => {}
+            Err(Rejection::TokenExpired) => self.stage = Stage::Rejected(now + self.rules.handshake_timeout),
+            Err(Rejection::Close(_)) => {}
         }
         identity
     }
 
-    fn identity(&self, token: &str, now: Timestamp) -> Result<Identity, Rejection> {
+    fn identify(&self, token: &str, now: Timestamp) -> Result<Identity, Rejection> {
         if token.is_empty() {
-            let nobody = Identity { user: None, username: None, info: None, expires: None };
+            let anonymous = Identity { user: None, username: None, info: None, expires: None };
             return if self.rules.anonymous_without_token {
-                Ok(nobody)
+                Ok(anonymous)
             } else {
-                Err(Rejection::Away(CloseReason::BadRequest))
+                Err(Rejection::Close(CloseReason::BadRequest))
             };
         }
         match self.rules.authenticator.authenticate(token, now) {
             Ok(identity) if identity.user.is_none() && !self.rules.anonymous_with_token => {
-                Err(Rejection::Away(CloseReason::NotPermitted))
+                Err(Rejection::Close(CloseReason::NotPermitted))
             }
             Ok(identity) => Ok(identity),
-            Err(TokenError::Expired) => Err(Rejection::Expired),
-            Err(TokenError::Invalid) => Err(Rejection::Away(CloseReason::InvalidToken)),
+            Err(TokenError::Expired) => Err(Rejection::TokenExpired),
+            Err(TokenError::Invalid) => Err(Rejection::Close(CloseReason::InvalidToken)),
         }
     }
 
-    /// The client is part of its user: it is in. Returns how often it will be pinged and how long its token is good.
-    pub fn enter(&mut self, now: Timestamp) -> (Option<Duration>, Option<Duration>) {
+    /// Completes the handshake: the connection is attached to its user. Returns the interval of the dialect's own pings,
+    /// or `None` if WebSocket pings watch the connection.
+    pub fn open(&mut self, now: Timestamp) -> Option<Duration> {
         self.stage = Stage::Open;
         let HandshakeRules { dialect_pings, first_ping, ping_interval, pong_timeout, .. } = self.rules;
         self.heartbeat = dialect_pings.then(|| Heartbeat::new(first_ping, ping_interval, pong_timeout, now));
-        (dialect_pings.then_some(ping_interval), self.ttl(now))
+        dialect_pings.then_some(ping_interval)
     }
 
-    /// The client brings another token.
+    /// Replaces the client's token and returns how long the new one is valid. `None` means without a limit.
     pub fn refresh(&mut self, token: &str, now: Timestamp) -> Result<Option<Duration>, CloseReason> {
         if token.is_empty() {
             return Err(CloseReason::BadRequest);
@@ -178,49 +172,56 @@ impl Handshake {
         }
     }
 
-    fn ttl(&self, now: Timestamp) -> Option<Duration> {
+    /// Returns how long the client's token is valid. `None` means without a limit.
+    pub fn ttl(&self, now: Timestamp) -> Option<Duration> {
         self.expires.map(|expires| expires.since(now))
     }
 
-    /// The client answers a ping. False: nobody asked.
-    pub fn pong(&mut self) -> bool {
-        self.heartbeat.as_mut().is_some_and(Heartbeat::answered)
+    /// Takes the client's pong. Returns `false` if no ping waits for one.
+    pub fn accept_pong(&mut self) -> bool {
+        self.heartbeat.as_mut().is_some_and(Heartbeat::accept_pong)
     }
 
-    /// What is due.
-    pub fn tick(&mut self, now: Timestamp) -> Due {
+    /// Returns what is due. A ping that is due counts as sent.
+    pub fn tick(&mut self, now: Timestamp) -> TickOutcome {
         match self.stage {
-            Stage::Closed(until) | Stage::Refused(until) if until <= now => {
-                return Due::Close(CloseReason::HandshakeTimeout);
+            Stage::Unauthenticated(until) | Stage::Rejected(until) if until <= now => {
+                return TickOutcome::Close(CloseReason::HandshakeTimeout);
             }
-            Stage::Entering(until) if until <= now => return Due::Close(CloseReason::Busy),
-            Stage::Closed(_) | Stage::Refused(_) | Stage::Entering(_) => return Due::Nothing,
-            Stage::Open => {}
+            Stage::Attaching(until) if until <= now => return TickOutcome::Close(CloseReason::Busy),
+            Stage::Unauthenticated(_) | Stage::Rejected(_) | Stage::Attaching(_) => {}
+            Stage::Open => {
+                if self.grace_end().is_some_and(|end| end <= now) {
+                    return TickOutcome::Close(CloseReason::TokenExpired);
+                }
+            }
         }
-        if self.expiry().is_some_and(|expiry| expiry <= now) {
-            return Due::Close(CloseReason::TokenExpired);
-        }
-        match self.heartbeat.as_mut().map_or(HeartbeatEvent::Calm, |heartbeat| heartbeat.tick(now)) {
-            HeartbeatEvent::Calm => Due::Nothing,
-            HeartbeatEvent::Due => Due::Ping,
-            HeartbeatEvent::Lost => Due::Close(CloseReason::PingTimeout),
+        match self.heartbeat.as_mut().map(|heartbeat| heartbeat.tick(now)) {
+            Some(HeartbeatEvent::PingDue) => TickOutcome::Ping,
+            Some(HeartbeatEvent::Lost) => TickOutcome::Close(CloseReason::PingTimeout),
+            Some(HeartbeatEvent::NothingDue) | None if self.uses_websocket_pings() => TickOutcome::CheckKeepalive,
+            Some(HeartbeatEvent::NothingDue) | None => TickOutcome::Nothing,
         }
     }
 
-    fn expiry(&self) -> Option<Timestamp> {
+    /// Returns the time until which the client can replace its token.
+    fn grace_end(&self) -> Option<Timestamp> {
         self.expires.map(|expires| expires + self.rules.expired_grace)
     }
 
-    /// When [`Handshake::tick`] is due next; none: not before something else happens.
+    /// Returns the time at which [`Handshake::tick`] is due next, or `None` if no time is set.
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.stage {
-            Stage::Closed(until) | Stage::Refused(until) | Stage::Entering(until) => Some(until),
-            Stage::Open => self.expiry().into_iter().chain(self.heartbeat.map(|heartbeat| heartbeat.deadline())).min(),
+            Stage::Unauthenticated(until) | Stage::Rejected(until) | Stage::Attaching(until) => Some(until),
+            Stage::Open => {
+                let heartbeat = self.heartbeat.map(|heartbeat| heartbeat.deadline());
+                self.grace_end().into_iter().chain(heartbeat).min()
+            }
         }
     }
 
-    /// Whether WebSocket's own pings find out that the client is gone.
-    pub fn leaves_pings_to_websocket(&self) -> bool {
+    /// Returns whether WebSocket pings detect that the client is gone, instead of the dialect's own.
+    pub fn uses_websocket_pings(&self) -> bool {
         !self.rules.dialect_pings
     }
 }

@@ -1,59 +1,63 @@
-//! Pings by the clock, each of which the client has to answer: Centrifugo's way. Silence alone proves nothing here, and
-//! neither does other traffic.
+//! Heartbeat by pings of a dialect's own, as Centrifugo sends them: one at each interval, and each needs a pong.
+//!
+//! Silence alone proves nothing here, and neither does other traffic. Keepalive by WebSocket pings, which only silent
+//! clients get, is in [`state::keepalive`](super::state).
 
 use std::time::Duration;
 
 use crate::presence::time::Timestamp;
 
-/// When to ping, and whether the last ping was answered.
+/// Tracks when to ping, and whether the client answered the last ping.
 #[derive(Clone, Copy, Debug)]
 pub struct Heartbeat {
+    /// Time between two pings.
     interval: Duration,
+    /// Time for a pong.
     timeout: Duration,
-    /// Of the next ping.
-    next: Timestamp,
-    /// Until when the last ping is to be answered.
-    answer_until: Option<Timestamp>,
+    /// When the next ping is due.
+    next_ping: Timestamp,
+    /// When the pong is due, while a ping is unanswered.
+    pong_due: Option<Timestamp>,
 }
 
-/// What a pulse has come to.
+/// What is due at a heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeartbeatEvent {
     /// Nothing is due.
-    Calm,
-    /// Ping.
-    Due,
-    /// The last ping was not answered.
+    NothingDue,
+    /// A ping is due.
+    PingDue,
+    /// The client did not answer the last ping.
     Lost,
 }
 
 impl Heartbeat {
-    /// A ping every `interval`, the first after `first`, each to be answered within `timeout`, which is shorter.
+    /// Pings every `interval`, first after `first`. The client has to answer within `timeout`, which is shorter.
     pub fn new(first: Duration, interval: Duration, timeout: Duration, now: Timestamp) -> Self {
-        Self { interval, timeout, next: now + first, answer_until: None }
+        Self { interval, timeout, next_ping: now + first, pong_due: None }
     }
 
-    /// What is due; a ping that is due counts as sent.
+    /// Returns what is due. A ping that is due counts as sent.
     pub fn tick(&mut self, now: Timestamp) -> HeartbeatEvent {
-        if self.answer_until.is_some_and(|until| until <= now) {
+        if self.pong_due.is_some_and(|due| due <= now) {
             return HeartbeatEvent::Lost;
         }
-        if now < self.next {
-            return HeartbeatEvent::Calm;
+        if now < self.next_ping {
+            return HeartbeatEvent::NothingDue;
         }
-        self.next = now + self.interval;
-        self.answer_until = Some(now + self.timeout);
-        HeartbeatEvent::Due
+        self.next_ping = now + self.interval;
+        self.pong_due = Some(now + self.timeout);
+        HeartbeatEvent::PingDue
     }
 
-    /// The client answered. False: nobody asked.
-    pub fn answered(&mut self) -> bool {
-        self.answer_until.take().is_some()
+    /// Takes the client's pong. Returns `false` if no ping waits for one.
+    pub fn accept_pong(&mut self) -> bool {
+        self.pong_due.take().is_some()
     }
 
-    /// When [`Heartbeat::tick`] is due next.
+    /// Returns the time at which [`Heartbeat::tick`] is due next.
     pub fn deadline(&self) -> Timestamp {
-        self.answer_until.map_or(self.next, |until| until.min(self.next))
+        self.pong_due.map_or(self.next_ping, |due| due.min(self.next_ping))
     }
 }
 
@@ -71,31 +75,31 @@ mod tests {
     }
 
     #[test]
-    fn pings_go_by_the_clock_as_long_as_they_are_answered() {
+    fn answered_pings_are_sent_at_fixed_intervals() {
         let mut heartbeat = heartbeat();
-        assert_eq!((heartbeat.deadline(), heartbeat.tick(at(12))), (at(13), HeartbeatEvent::Calm));
-        assert_eq!((heartbeat.tick(at(13)), heartbeat.deadline()), (HeartbeatEvent::Due, at(21)));
-        assert!(heartbeat.answered());
+        assert_eq!((heartbeat.deadline(), heartbeat.tick(at(12))), (at(13), HeartbeatEvent::NothingDue));
+        assert_eq!((heartbeat.tick(at(13)), heartbeat.deadline()), (HeartbeatEvent::PingDue, at(21)));
+        assert!(heartbeat.accept_pong());
         assert_eq!(
             (heartbeat.deadline(), heartbeat.tick(at(37)), heartbeat.tick(at(38))),
-            (at(38), HeartbeatEvent::Calm, HeartbeatEvent::Due)
+            (at(38), HeartbeatEvent::NothingDue, HeartbeatEvent::PingDue)
         );
     }
 
     #[test]
-    fn a_ping_without_an_answer_is_the_last() {
+    fn an_unanswered_ping_is_a_lost_connection() {
         let mut heartbeat = heartbeat();
         assert_eq!(
             [heartbeat.tick(at(13)), heartbeat.tick(at(20)), heartbeat.tick(at(21))],
-            [HeartbeatEvent::Due, HeartbeatEvent::Calm, HeartbeatEvent::Lost]
+            [HeartbeatEvent::PingDue, HeartbeatEvent::NothingDue, HeartbeatEvent::Lost]
         );
     }
 
     #[test]
-    fn an_answer_counts_once_and_only_after_a_ping() {
+    fn a_pong_counts_once_and_only_after_a_ping() {
         let mut heartbeat = heartbeat();
-        assert!(!heartbeat.answered());
+        assert!(!heartbeat.accept_pong());
         heartbeat.tick(at(13));
-        assert!(heartbeat.answered() && !heartbeat.answered());
+        assert!(heartbeat.accept_pong() && !heartbeat.accept_pong());
     }
 }

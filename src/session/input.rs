@@ -1,9 +1,10 @@
-//! What a client sends, frame by frame, and no further than the session can follow.
+//! The frames of a client, read with back-pressure: no faster than the session handles them.
 //!
-//! actix-web-actors reads whatever comes into a buffer of its own, before it looks at the first frame and whatever length
-//! that frame announces: one client can fill the memory. So this is read here: only when no whole frame is there, not at
-//! all while the gate is closed, and never for a frame larger than a message may be. The rest stays in the kernel, and
-//! the client feels it.
+//! actix-web-actors reads all bytes into a buffer of its own before it decodes the first frame, and accepts any length that
+//! the frame announces: one client can fill the memory. So the session reads its input here: only if no whole frame is
+//! buffered, not while the [`input_gate`](super::input_gate) is closed, and never for a frame larger than the maximum
+//! message. The rest stays in the kernel, where it slows the client down. Fragments are joined in
+//! [`reassembler`](super::reassembler).
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,28 +17,29 @@ use futures_util::Stream;
 
 use super::input_gate::InputGate;
 
-/// The frames of one client. After the first error nothing more comes out, and what comes in is thrown away, so that
-/// the close frame can still be answered by a client that hangs up.
+/// The stream of one client's frames. After the first error it yields nothing more and discards all bytes, so that the
+/// client can still answer the close frame by closing the connection.
 pub struct Input<S> {
     bytes: S,
     input_gate: InputGate,
     codec: Codec,
-    /// Of a frame that is not whole. Owns nothing between frames.
+    /// The bytes of an incomplete frame. Owns no memory between frames.
     partial: BytesMut,
-    /// Largest payload of a frame.
+    /// Maximum payload of a frame, in bytes.
     limit: usize,
+    /// Whether the stream has yielded an error.
     failed: bool,
 }
 
 impl<S> Input<S> {
-    /// Frames out of `bytes`, each with a payload of at most `limit` bytes.
+    /// Decodes `bytes` into frames with payloads of up to `limit` bytes.
     pub fn new(bytes: S, input_gate: InputGate, limit: usize) -> Self {
         Self { bytes, input_gate, codec: Codec::new().max_size(limit), partial: BytesMut::new(), limit, failed: false }
     }
 
-    /// The next frame of those bytes that are here.
+    /// Returns the next frame, or `None` if the buffered bytes hold no whole frame.
     fn decode(&mut self) -> Result<Option<Frame>, ProtocolError> {
-        if announced(&self.partial).is_some_and(|length| length > self.limit as u64) {
+        if announced_length(&self.partial).is_some_and(|length| length > self.limit as u64) {
             return Err(ProtocolError::Overflow);
         }
         let frame = self.codec.decode(&mut self.partial)?;
@@ -60,7 +62,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Input<S> 
     type Item = Result<Frame, ProtocolError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.input_gate.is_closed(context) && !self.failed {
+        if !self.failed && self.input_gate.poll_open(context).is_pending() {
             return Poll::Pending;
         }
         loop {
@@ -78,7 +80,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Input<S> 
             match Pin::new(&mut self.bytes).poll_next(context) {
                 Poll::Ready(Some(Ok(_))) if self.failed => {}
                 Poll::Ready(Some(Ok(bytes))) => self.take(bytes),
-                // A line that breaks has ended, like one that is shut.
+                // A lost connection ends the stream, like a closed one.
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
             }
@@ -86,8 +88,8 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Input<S> 
     }
 }
 
-/// The payload length that a frame's header announces (RFC 6455 section 5.2), once that much of it is here.
-fn announced(bytes: &[u8]) -> Option<u64> {
+/// Returns the payload length in a frame's header (RFC 6455 section 5.2), or `None` if the header is incomplete.
+fn announced_length(bytes: &[u8]) -> Option<u64> {
     let (&[_, second], rest) = bytes.split_first_chunk()?;
     match second & 0x7f {
         126 => rest.first_chunk().map(|&length| u64::from(u16::from_be_bytes(length))),
@@ -114,11 +116,11 @@ mod tests {
         input.next().now_or_never()
     }
 
-    /// Masked with zeros.
+    /// A text frame, masked with zeros.
     const HELLO: &[u8] = b"\x81\x85\0\0\0\0hello";
 
     #[test]
-    fn frames_come_out_whole_however_they_are_cut() {
+    fn frames_cut_into_any_two_pieces_come_out_whole() {
         for cut in 0..HELLO.len() {
             let (mut input, _) = input(&[&HELLO[..cut], &HELLO[cut..], HELLO], 5);
             for _ in 0..2 {
@@ -130,18 +132,18 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_closed_gate_even_what_is_read_already_waits() {
+    fn a_closed_gate_holds_back_even_buffered_frames() {
         let (mut input, input_gate) = input(&[b"\x8a\x80\0\0\0\0\x8a\x80\0\0\0\0"], 5);
         assert!(next(&mut input).unwrap().unwrap().is_ok());
-        input_gate.set_closed(true);
+        input_gate.close();
         assert!(next(&mut input).is_none());
-        input_gate.set_closed(false);
+        input_gate.open();
         assert!(next(&mut input).unwrap().unwrap().is_ok());
         assert_eq!(input.partial.capacity(), 0, "an idle input owns memory");
     }
 
     #[test]
-    fn a_frame_that_announces_too_much_is_refused_at_its_header() {
+    fn a_frame_with_a_too_large_length_is_refused_at_its_header() {
         for header in [b"\x81\x86".as_slice(), b"\x81\xfe\x01\x00", b"\x81\xff\0\0\x01\0\0\0\0\0"] {
             let (mut input, _) = input(&[header, HELLO], 5);
             assert!(matches!(next(&mut input), Some(Some(Err(ProtocolError::Overflow)))));
@@ -150,9 +152,9 @@ mod tests {
     }
 
     #[test]
-    fn only_as_much_is_read_as_the_next_frame_needs() {
+    fn no_more_bytes_are_read_than_the_next_frame_needs() {
         let (mut input, _) = input(&[HELLO, HELLO, HELLO], 5);
         assert!(next(&mut input).unwrap().unwrap().is_ok());
-        assert_eq!(input.bytes.size_hint().0, 2, "pieces were read before they were wanted");
+        assert_eq!(input.bytes.size_hint().0, 2, "pieces were read before they were needed");
     }
 }

@@ -1,40 +1,45 @@
-//! Holds a client's input back while a command is under way.
+//! Read back-pressure: the session reads no input while a message waits for the command in flight.
 //!
-//! Closed, the gate lets nothing more through: the bytes stay in the kernel and the client feels it. What comes while a
-//! command is under way is one more, which waits and closes the gate.
+//! While the gate is closed, the bytes stay in the kernel, which slows the client down. The first message that comes while
+//! a command is in flight waits in the session and closes the gate. The [`input`](super::input) asks the gate.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
-/// Shared by the session, which opens and closes it, and its input.
+/// A gate that the session opens and closes, shared with its input.
 #[derive(Clone, Debug, Default)]
-pub struct InputGate(Rc<Inner>);
+pub struct InputGate(Rc<GateState>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct GateState {
     closed: Cell<bool>,
+    /// Wakes the input that waits for the gate to open.
     reader: RefCell<Option<Waker>>,
 }
 
 impl InputGate {
-    /// Opens or closes the gate; opening wakes the reader.
-    pub fn set_closed(&self, closed: bool) {
-        if self.0.closed.replace(closed)
-            && !closed
+    /// Closes the gate: the input reads nothing more.
+    pub fn close(&self) {
+        self.0.closed.set(true);
+    }
+
+    /// Opens the gate and wakes the input that waits for it.
+    pub fn open(&self) {
+        if self.0.closed.replace(false)
             && let Some(reader) = self.0.reader.take()
         {
             reader.wake();
         }
     }
 
-    /// Whether it is closed; then the reader is woken when it opens.
-    pub fn is_closed(&self, reader: &Context<'_>) -> bool {
-        let closed = self.0.closed.get();
-        if closed {
-            *self.0.reader.borrow_mut() = Some(reader.waker().clone());
+    /// Returns `Ready` if the gate is open. Otherwise wakes the reader when it opens.
+    pub fn poll_open(&self, reader: &Context<'_>) -> Poll<()> {
+        if !self.0.closed.get() {
+            return Poll::Ready(());
         }
-        closed
+        *self.0.reader.borrow_mut() = Some(reader.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -43,13 +48,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_what_it_was_set_to() {
+    fn the_gate_is_open_until_it_is_closed_and_opens_again() {
         let input_gate = InputGate::default();
         let reader = Context::from_waker(Waker::noop());
-        assert!(!input_gate.is_closed(&reader));
-        input_gate.set_closed(true);
-        assert!(input_gate.is_closed(&reader));
-        input_gate.set_closed(false);
-        assert!(!input_gate.is_closed(&reader));
+        assert!(input_gate.poll_open(&reader).is_ready());
+        input_gate.close();
+        assert!(input_gate.poll_open(&reader).is_pending());
+        input_gate.open();
+        assert!(input_gate.poll_open(&reader).is_ready());
     }
 }

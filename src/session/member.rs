@@ -1,24 +1,23 @@
-//! What a session can be asked on behalf of an account, and is answered: the API of Tencent Chat's user status.
+//! The vocabulary of Tencent members: what a member can ask of its session, the replies, and the actions that follow.
+//!
+//! Elsewhere: the commands of all dialects are in [`command`](super::command), the rules in
+//! [`state::member`](super::state::member), the work in [`actor::member`](super::actor::member), the login in
+//! [`member_login`](super::member_login).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
 
-use crate::auth::user_sig::{UserSigError, UserSigs};
-use crate::clock::Clock;
-use crate::config::TencentConfig;
 use crate::outbox::{Failure, Frames};
 use crate::presence::general_status::GeneralStatus;
 use crate::presence::id::UserId;
 use crate::presence::member_name::MemberName;
 use crate::presence::status::StatusText;
-use crate::presence::time::Timestamp;
 
-/// What an account can ask. Well-formed: a dialect refuses the rest by itself.
+/// A command of a member. It is well-formed: the dialect refuses malformed messages itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberCommand {
-    /// Let the account in.
+    /// Log the member in.
     Login {
         /// The SDKAppID.
         app: u64,
@@ -26,184 +25,127 @@ pub enum MemberCommand {
         name: MemberName,
         /// The userSig.
         user_sig: ByteString,
-        /// What the client runs on.
+        /// The platform that the client runs on.
         platform: Option<ByteString>,
     },
-    /// A login with a parameter that cannot be; what is wrong with it.
+    /// A login with an impossible parameter, and what is wrong with it.
     InvalidLogin(ByteString),
-    /// A sign of life.
+    /// A heartbeat of the client.
     Heartbeat,
-    /// What only who is logged in can ask.
+    /// A call that needs a login.
     Call(MemberCall),
 }
 
-/// What only who is logged in can ask.
+/// A call that needs a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberCall {
-    /// Goodbye.
+    /// Log the member out and end the connection.
     Logout,
     /// Show this text on all devices.
     SetCustomStatus(Option<StatusText>),
-    /// Say what these show.
+    /// Return the statuses of these users.
     Query(Vec<MemberName>),
-    /// Say what these show, and every change from here on, on all devices.
+    /// Return the statuses of these users, and push every change to all devices from now on.
     Subscribe(Vec<MemberName>),
-    /// Tell no more of these, or of nobody.
+    /// Stop the pushes about these users. `None` means about all users.
     Unsubscribe(Option<Vec<MemberName>>),
-    /// A call with a parameter that cannot be; what is wrong with it.
+    /// A call with an impossible parameter, and what is wrong with it.
     Invalid(ByteString),
 }
 
-/// The answers. Logins and subscriptions are answered by the outbox, with snapshots.
+/// A reply to a member. The outbox answers logins and subscriptions, with snapshots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberReply {
-    /// To a heartbeat.
+    /// The reply to a heartbeat.
     Alive,
-    /// Goodbye.
+    /// The member is logged out.
     LoggedOut,
-    /// What the account shows from here on.
+    /// The custom status is set: what the member shows from now on.
     CustomStatusSet(MemberStatus),
-    /// In the order asked.
+    /// The statuses in the order of the query, and the users without one.
     Statuses(Vec<MemberStatus>, Vec<Failure>),
-    /// Done.
+    /// The subscriptions are removed.
     Unsubscribed,
-    /// It is not done, and nothing has changed.
+    /// The call is refused and has changed nothing.
     Refused(MemberRefusal),
 }
 
-/// What a user shows, as accounts see it.
+/// The status of a user, as members see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberStatus {
-    /// By the asker's name.
+    /// The name that the query used.
     pub name: MemberName,
-    /// Over all connections.
+    /// The general status over all connections.
     pub general: GeneralStatus,
-    /// May be empty.
+    /// The status text. May be empty.
     pub text: ByteString,
 }
 
 /// Why a call is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberRefusal {
-    /// Nobody has logged in here.
+    /// No member has logged in on this connection.
     NotLoggedIn,
-    /// A parameter is wrong: which, and how.
+    /// A parameter is wrong: which one, and what is wrong with it.
     Invalid(ByteString),
-    /// The account makes more calls of this kind than it may.
+    /// The member exceeds the rate limit of this kind of call.
     RateLimited {
-        /// The calls allowed in a window; that many have been made.
+        /// The number of calls allowed in a window. The member has made that many.
         limit: usize,
-        /// When the next will be taken.
+        /// How long until the next call is accepted.
         retry_after: Duration,
     },
-    /// The userSig is past its time.
+    /// The userSig has expired.
     Expired,
-    /// The userSig is none of ours.
+    /// The signature of the userSig is not ours.
     BadSignature,
-    /// The userSig is another user's.
+    /// The userSig belongs to another user.
     OtherUser,
-    /// It is not our app.
+    /// The SDKAppID is not ours.
     OtherApp,
-    /// It is switched off.
+    /// The configuration disables the call.
     Disabled,
-    /// The server cannot take it at the moment.
+    /// The server cannot execute the call at the moment.
     Busy,
 }
 
-/// What a session's actor has to do for an account.
+/// An action of the session's actor for a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberAction {
-    /// Make the connection a device of the account and come back with [`State::entered`](super::state::State::entered).
-    Arrive {
-        /// The account.
+    /// Make the connection a device of the member, then call
+    /// [`SessionState::member_logged_in`](super::state::SessionState::member_logged_in).
+    LogIn {
+        /// The member.
         name: MemberName,
-        /// What others may know of the connection: JSON.
+        /// What others may know about the connection: JSON.
         info: Option<ByteString>,
     },
-    /// Have the outbox wait for the own user and send `done`, then set the text.
+    /// Make the outbox wait for the session's own user before it sends `done`, then set the custom status.
     SetCustomStatus {
         /// The request's number.
         id: u32,
-        /// What to show.
+        /// The text to show.
         text: Option<StatusText>,
-        /// The answer.
+        /// The reply.
         done: Frames,
     },
-    /// Ask what these show; `counts`: within the calls that the account may make.
+    /// Read the statuses of these users.
     Query {
-        /// In the order asked, each once.
+        /// In the order of the query, each once.
         names: Vec<MemberName>,
-        /// Others are among them.
-        counts: bool,
+        /// Whether the query counts against the member's rate limit: it names other users.
+        rate_limited: bool,
     },
-    /// Subscribe and come back with [`State::listing`](super::state::State::listing).
+    /// Store subscriptions, then call
+    /// [`SessionState::subscriptions_stored`](super::state::SessionState::subscriptions_stored).
     Subscribe {
-        /// In the order asked, each once.
+        /// In the order of the call, each once.
         names: Vec<MemberName>,
-        /// Who cannot be subscribed to.
+        /// The users that cannot be subscribed to.
         failures: Vec<Failure>,
     },
-    /// End these subscriptions, or all.
+    /// Remove these subscriptions. `None` means all.
     Unsubscribe(Option<Vec<UserId>>),
-    /// Write down that the account leaves.
-    Depart,
-}
-
-/// What accounts are held to. One for all sessions.
-pub struct MemberRules {
-    /// Reads userSigs.
-    pub user_sigs: Arc<UserSigs>,
-    /// Limits and switches.
-    pub config: TencentConfig,
-    /// The time of day, by which userSigs are dated.
-    pub clock: Clock,
-}
-
-/// Who is at the other end of a session of the dialect that has accounts.
-pub struct Member {
-    rules: Arc<MemberRules>,
-    /// Once logged in.
-    name: Option<MemberName>,
-    /// Until when somebody has to log in.
-    login_by: Timestamp,
-}
-
-impl Member {
-    /// Nobody yet.
-    pub fn new(rules: Arc<MemberRules>, now: Timestamp) -> Self {
-        let login_by = now + rules.config.heartbeat_timeout.0;
-        Self { rules, name: None, login_by }
-    }
-
-    /// Limits and switches.
-    pub fn config(&self) -> &TencentConfig {
-        &self.rules.config
-    }
-
-    /// Who is logged in.
-    pub fn name(&self) -> Option<&MemberName> {
-        self.name.as_ref()
-    }
-
-    /// Whether this userSig lets the account in.
-    pub fn check(&self, app: u64, name: &MemberName, user_sig: &str) -> Result<(), MemberRefusal> {
-        let Self { rules, .. } = self;
-        let verified = rules.user_sigs.verify(app, name, user_sig, rules.clock.time_of_day());
-        verified.map_err(|error| match error {
-            UserSigError::Expired => MemberRefusal::Expired,
-            UserSigError::Invalid => MemberRefusal::BadSignature,
-            UserSigError::OtherUser => MemberRefusal::OtherUser,
-            UserSigError::OtherApp => MemberRefusal::OtherApp,
-        })
-    }
-
-    /// The account is in.
-    pub fn enter(&mut self, name: MemberName) {
-        self.name = Some(name);
-    }
-
-    /// When the connection ends unless somebody logs in; none: somebody has.
-    pub fn login_by(&self) -> Option<Timestamp> {
-        self.name.is_none().then_some(self.login_by)
-    }
+    /// Log the member out.
+    LogOut,
 }

@@ -1,14 +1,23 @@
-//! One client's connection: bridges its commands to user actors and its outbox to the socket.
+//! Sessions: one for each client connection, between the client's socket and the user actors.
 //!
-//! * [`command`]: what a client can ask and be answered, whatever the dialect; [`protocol`]: what a dialect provides;
-//! * [`state`]: the rules of a session, pure; [`action`]: what comes out of them;
-//! * [`actor`]: carries them out; [`open`]: starts it on an HTTP upgrade; [`services`]: what it needs;
-//! * [`handshake`]: lets a client in that says who it is by its first message, [`authenticator`] by its token; [`heartbeat`]: pings
-//!   by the clock; [`pending_connections`]: the connections that are nobody's yet;
-//! * [`account`]: the API of Tencent Chat's user status, for the dialect that has accounts;
-//! * [`connection_listener`]: who is told of clients that come and go;
-//! * [`input`]: what the client sends, held back by the [`input_gate`] while a command is under way; [`reassembler`]: joins
-//!   fragmented messages; [`output`]: what goes to the client; [`deadline_timer`]: the deadlines of all sessions.
+//! The vocabulary, which the dialects translate to and from:
+//! * [`command`]: commands and replies of all dialects; [`member`]: those of Tencent members;
+//! * [`protocol`]: what a dialect implements, and the reasons to close a connection.
+//!
+//! The rules, which do no IO:
+//! * [`state`]: the state machine, with one file per role (known user, in-band handshake, member); [`action`]: what it
+//!   returns; [`tick_outcome`]: what is due at a deadline;
+//! * [`handshake`]: authentication by the first message, with the tokens in [`authenticator`]; [`member_login`]: the login
+//!   of a member; [`heartbeat`]: pings at fixed intervals.
+//!
+//! The work:
+//! * [`actor`]: carries the actions out; [`open`]: starts it on an HTTP upgrade; [`services`]: what it uses;
+//! * [`input`]: frames of the client, with the back-pressure of the [`input_gate`]; [`reassembler`]: fragmented messages;
+//!   [`output`]: drains the outbox into the socket;
+//! * [`deadline_timer`]: wakes sessions at their deadlines; [`pending_connections`]: connections without a user;
+//! * [`connection_listener`]: learns of clients that connect and disconnect.
+//!
+//! Elsewhere: the bounded queue to a client is `crate::outbox`, user actors are `crate::engine`.
 
 mod action;
 mod actor;
@@ -21,6 +30,7 @@ mod heartbeat;
 mod input;
 mod input_gate;
 pub mod member;
+mod member_login;
 mod open;
 mod output;
 mod pending_connections;
@@ -28,9 +38,11 @@ pub mod protocol;
 mod reassembler;
 mod services;
 mod state;
+mod tick_outcome;
 
 pub use deadline_timer::DeadlineTimer;
 pub use handshake::HandshakeRules;
+pub use member_login::MemberRules;
 pub use open::{OpenError, open_in_band, open_known_user, open_member};
 pub use pending_connections::PendingConnections;
 pub use services::{ConnectionIds, Directory, LingerTimes, LookupFailed, Services};

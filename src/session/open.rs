@@ -1,21 +1,24 @@
-//! Opens a session on an HTTP upgrade.
+//! Opens a session on an HTTP upgrade: one function per role.
+//!
+//! The routes that call them, and the checks before the upgrade, are in `crate::http`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, WebsocketContext};
-use futures_util::stream;
+use futures_util::{Stream, stream};
 
 use super::actor::SessionActor;
 use super::handshake::HandshakeRules;
 use super::input::Input;
 use super::input_gate::InputGate;
-use super::member::MemberRules;
+use super::member_login::MemberRules;
 use super::output::Output;
 use super::protocol::Protocol;
 use super::services::Services;
-use super::state::State;
+use super::state::SessionState;
 use crate::engine::EngineError;
 use crate::outbox::{Address, Opening, Socket};
 use crate::presence::id::UserId;
@@ -31,8 +34,8 @@ pub enum OpenError {
     Engine(#[from] EngineError),
 }
 
-/// Answers a handshake with a session. When the response is made, the connection is part of its user: whoever follows
-/// the user right after sees it.
+/// Opens a session of `user`, which the HTTP request authenticated. The connection is attached to the user before the
+/// response is made: followers that follow the user after the response see the connection.
 pub async fn open_known_user(
     request: &HttpRequest,
     payload: web::Payload,
@@ -42,20 +45,19 @@ pub async fn open_known_user(
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
-    let bound = services.session.outbox_bytes;
-    let address = Address::new(opening, protocol.as_codec(), bound, &services.metrics);
-    connect(&address, request);
+    let address = new_outbox(request, protocol, opening, &services);
     let connection_handle = services.engine.attach(user, address).await?;
-    let state = State::new(protocol, user, &services.session, &services.limits, services.clock.now());
+    let address = connection_handle.address().clone();
+    let now = services.clock.now();
+    let state = SessionState::for_known_user(protocol, user, &services.session, &services.limits, now);
     let input_gate = InputGate::default();
     let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
-    let address = connection_handle.address().clone();
-    let actor = SessionActor::new(state, connection_handle, input, input_gate, services).arriving_from(ip(request));
-    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
-    Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+    let actor = SessionActor::attached_to(connection_handle, state, input, input_gate, services);
+    let output = start(actor.with_client_ip(ip(request)), address);
+    Ok(response.streaming(output))
 }
 
-/// Answers a handshake with a session whose client has yet to say who it is.
+/// Opens a session whose client has yet to authenticate by its first message.
 pub fn open_in_band(
     request: &HttpRequest,
     payload: web::Payload,
@@ -63,11 +65,12 @@ pub fn open_in_band(
     rules: HandshakeRules,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
-    let state = State::unidentified(protocol, rules, &services.session, &services.limits, services.clock.now());
-    begin(request, payload, protocol, state, services)
+    let now = services.clock.now();
+    let state = SessionState::for_in_band(protocol, rules, &services.session, &services.limits, now);
+    open_unattached(request, payload, protocol, state, services)
 }
 
-/// Answers a handshake with a session of nobody, until an account logs in.
+/// Opens a session that belongs to no user until a member logs in.
 pub fn open_member(
     request: &HttpRequest,
     payload: web::Payload,
@@ -75,38 +78,49 @@ pub fn open_member(
     rules: Arc<MemberRules>,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
-    let state = State::of_accounts(protocol, rules, &services.session, &services.limits, services.clock.now());
-    begin(request, payload, protocol, state, services)
+    let now = services.clock.now();
+    let state = SessionState::for_member(protocol, rules, &services.session, &services.limits, now);
+    open_unattached(request, payload, protocol, state, services)
 }
 
-fn begin(
+fn open_unattached(
     request: &HttpRequest,
     payload: web::Payload,
     protocol: &'static dyn Protocol,
-    state: State,
+    state: SessionState,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
     let connection = services.connection_ids.next(&services.clock);
-    let opening = Opening { connection, username: None, status: None };
-    let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
-    connect(&address, request);
+    let address = new_outbox(request, protocol, Opening { connection, username: None, status: None }, &services);
     let input_gate = InputGate::default();
     let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
-    let actor =
-        SessionActor::unattached(state, address.clone(), input, input_gate, services).arriving_from(ip(request));
-    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
-    Ok(response.streaming(Output::new(address, session, Box::pin(actor))))
+    let actor = SessionActor::unattached(address.clone(), state, input, input_gate, services);
+    let output = start(actor.with_client_ip(ip(request)), address);
+    Ok(response.streaming(output))
 }
 
-/// Where the client is, as far as is known.
+/// Makes the outbox of the connection. Gives it the socket if the listener passed the socket with the request.
+fn new_outbox(
+    request: &HttpRequest,
+    protocol: &'static dyn Protocol,
+    opening: Opening,
+    services: &Services,
+) -> Address {
+    let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
+    if let Some(socket) = request.extensions().get::<Socket>() {
+        address.set_line(socket.clone());
+    }
+    address
+}
+
+/// Starts the actor inside the response body.
+fn start(actor: SessionActor, address: Address) -> impl Stream<Item = Result<Bytes, Error>> {
+    let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
+    Output::new(address, session, Box::pin(actor))
+}
+
+/// Returns the client's IP address, if it is known.
 fn ip(request: &HttpRequest) -> Option<IpAddr> {
     request.peer_addr().map(|address| address.ip())
-}
-
-/// Gives the outbox the socket, if the server says which one it is.
-fn connect(address: &Address, request: &HttpRequest) {
-    if let Some(line) = request.extensions().get::<Socket>() {
-        address.set_line(line.clone());
-    }
 }

@@ -1,7 +1,7 @@
-//! The response body of a session: what waits in its outbox, and the actor behind it.
+//! The response body of a session: drains its outbox into the socket and runs its actor.
 //!
-//! The outbox wakes the connection's task itself and the frames go straight to the socket: where there is nothing to
-//! decide the actor is not even run. Frames that wait leave together, in one write.
+//! The outbox wakes the connection's task itself and the frames go straight to the socket: if there is nothing to decide,
+//! the actor does not run. Frames that wait leave together, in one write. What the client sends is in [`input`](super::input).
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -13,16 +13,16 @@ use futures_util::Stream;
 use super::actor::{SessionActor, Wake};
 use crate::outbox::{Address, Frame};
 
-/// Bytes written at once: many frames share a write, and no connection keeps a large buffer after a burst.
+/// Maximum number of bytes in one write. Many frames share a write, and no connection keeps a large buffer after a burst.
 const WRITE_BYTES: usize = 16 * 1024;
 
-/// A session's way out.
+/// The stream of bytes that a session sends.
 pub struct Output<S> {
     address: Address,
     session: Addr<SessionActor>,
-    /// Runs the actor as it is polled; says nothing by itself.
+    /// Runs the actor when it is polled. Yields no bytes of its own.
     actor: S,
-    /// What wakes the actor, and nothing else: its socket, its mailbox, what it waits for.
+    /// Wakes only the actor: for its socket, its mailbox, its futures.
     waker: Waker,
     /// The actor has to run.
     actor_ready: bool,
@@ -31,28 +31,28 @@ pub struct Output<S> {
 }
 
 impl<S> Output<S> {
-    /// The body of a session that `actor` runs.
+    /// Returns the body of a session that `actor` runs.
     pub fn new(address: Address, session: Addr<SessionActor>, actor: S) -> Self {
         let waker = address.actor_waker();
         Self { address, session, actor, waker, actor_ready: true, stopped: false }
     }
 
-    /// What waits, up to a write's worth; tells the actor what concerns it. Pending: nothing is to be done.
+    /// Returns what waits, up to one write, and passes news to the actor. `Pending` means that there is nothing to do.
     fn drain(&mut self, waker: &Waker) -> Poll<Option<Bytes>> {
-        let mut gathered = Gathered::default();
-        let gather = |frame| gathered.add(frame);
+        let mut buffer = WriteBuffer::default();
+        let add = |frame| buffer.add(frame);
         let drained = if self.actor_ready || self.stopped {
-            self.address.drain(WRITE_BYTES, gather)
+            self.address.drain(WRITE_BYTES, add)
         } else {
-            ready!(self.address.poll_drain(waker, WRITE_BYTES, gather))
+            ready!(self.address.poll_drain(waker, WRITE_BYTES, add))
         };
         self.actor_ready |= drained.actor_ready;
         if drained.has_news() {
             self.actor_ready = true;
-            #[expect(clippy::disallowed_methods, reason = "handled right after, by this very task")]
+            #[expect(clippy::disallowed_methods, reason = "this task handles the message right after")]
             self.session.do_send(Wake(drained));
         }
-        Poll::Ready(gathered.into_bytes())
+        Poll::Ready(buffer.into_bytes())
     }
 }
 
@@ -82,14 +82,14 @@ where
     }
 }
 
-/// Frames on their way into one write. A single one is not copied.
+/// Collects frames for one write. A single frame is not copied.
 #[derive(Default)]
-struct Gathered {
+struct WriteBuffer {
     first: Option<Bytes>,
     all: BytesMut,
 }
 
-impl Gathered {
+impl WriteBuffer {
     fn add(&mut self, frame: Frame) {
         match &self.first {
             None => self.first = Some(frame.into_wire()),

@@ -1,28 +1,31 @@
-//! Connections that belong to no user yet, so that a stop of the server finds them too.
+//! Registry of the connections that belong to no user yet, so that a stop of the server closes them too.
+//!
+//! The engine finds the other connections through their users.
 
 use hashbrown::HashSet;
 use parking_lot::Mutex;
 
 use crate::outbox::{Address, CloseRequest};
 
-/// The connections that wait to be let in. Bounded by the connections that a server takes, each for a few seconds.
+/// The connections that have not completed their handshake. Bounded by the number of connections that a server accepts,
+/// and each stays a few seconds.
 #[derive(Debug, Default)]
 pub struct PendingConnections(Mutex<HashSet<Address>>);
 
 impl PendingConnections {
-    /// A connection waits.
-    pub fn enter(&self, address: &Address) {
+    /// Adds a connection.
+    pub fn add(&self, address: &Address) {
         self.0.lock().insert(address.clone());
     }
 
-    /// It waits no longer.
-    pub fn leave(&self, address: &Address) {
+    /// Removes a connection.
+    pub fn remove(&self, address: &Address) {
         self.0.lock().remove(address);
     }
 
-    /// Has every connection closed that waits.
+    /// Closes all pending connections.
     pub fn close_all(&self, close_request: CloseRequest) {
-        let waiting: Vec<Address> = self.0.lock().iter().cloned().collect();
-        waiting.iter().for_each(|address| address.close(close_request.clone()));
+        let pending: Vec<Address> = self.0.lock().iter().cloned().collect();
+        pending.iter().for_each(|address| address.close(close_request.clone()));
     }
 }

@@ -1,11 +1,13 @@
-//! What a dialect provides for a session.
+//! The interface between a session and its dialect: decoding of messages, encoding of replies, close frames.
+//!
+//! The dialects implement it in `crate::dialect`. The vocabulary is in [`command`](super::command).
 
 use std::borrow::Cow;
 
 use super::command::{Reply, TaggedCommand};
 use crate::outbox::{Codec, Frame, Frames, RequestTag};
 
-/// One whole message from a client.
+/// A whole message of a client.
 #[derive(Clone, Copy, Debug)]
 pub enum Incoming<'a> {
     /// A text message.
@@ -14,34 +16,34 @@ pub enum Incoming<'a> {
     Binary(&'a [u8]),
 }
 
-/// What a message turns out to be.
+/// What a decoded message means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decoded {
     /// A command.
     Command(TaggedCommand),
-    /// Something that the dialect refuses by itself, with these frames. The connection stays.
+    /// The dialect refuses the message with these frames. The connection stays open.
     Refused(Frames),
-    /// Something after which the connection cannot stay: the frames go out first.
+    /// The message ends the connection. These frames go out before the close frame.
     Fatal(Frames, CloseFrame),
-    /// The answer to [`Protocol::ping`].
+    /// The client's answer to [`Protocol::ping`].
     Pong,
-    /// The next that many answers are to go out as one.
+    /// The next replies, of this number, go out in one frame.
     BatchReplies(usize),
-    /// Several in one message, to be taken in order.
+    /// Several commands in one message. They are executed in order.
     Batch(Vec<Decoded>),
 }
 
-/// The close frame.
+/// A WebSocket close frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseFrame {
     /// The close code of RFC 6455 section 7.4.
     pub code: u16,
-    /// The reason, at most 123 bytes; may be empty.
+    /// The reason text: maximum 123 bytes, may be empty.
     pub reason: Cow<'static, str>,
 }
 
 impl CloseFrame {
-    /// A close frame of this code and reason.
+    /// Returns a close frame with this code and reason.
     pub const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason: Cow::Borrowed(reason) }
     }
@@ -52,55 +54,55 @@ impl CloseFrame {
 pub enum CloseReason {
     /// The server stops.
     Drain,
-    /// The user is disconnected by the server.
+    /// The server disconnects the user.
     Disconnected,
-    /// The client answers no pings.
+    /// The client does not answer pings.
     PingTimeout,
-    /// A message is larger than it may be.
+    /// A message exceeds the maximum size.
     MessageTooLarge,
-    /// The frames break RFC 6455.
+    /// The client's frames violate RFC 6455.
     ProtocolError,
-    /// A text message is no UTF-8.
+    /// A text message is not UTF-8.
     InvalidUtf8,
-    /// The client does not say who it is.
+    /// The client does not authenticate in time.
     HandshakeTimeout,
-    /// The client does what no client may.
+    /// The client sends a command that is not allowed here.
     BadRequest,
-    /// The client's token is none.
+    /// The client's token is not valid.
     InvalidToken,
-    /// The client's token has expired, and no other came.
+    /// The client's token has expired and was not replaced.
     TokenExpired,
-    /// Clients like this one are not let in.
+    /// The configuration does not accept this client.
     NotPermitted,
-    /// The client's user has as many connections as it may have.
+    /// The client's user has its maximum number of connections.
     TooManyConnections,
-    /// The client said goodbye.
+    /// The client logged out.
     LoggedOut,
-    /// The server cannot take the client in at the moment.
+    /// The server cannot accept the client at the moment.
     Busy,
 }
 
-/// A dialect: translates, and decides nothing.
+/// A dialect. It translates and decides nothing.
 pub trait Protocol: Codec {
-    /// Reads a message.
+    /// Decodes a message.
     fn decode(&self, incoming: Incoming<'_>) -> Decoded;
 
-    /// The session's answer to a command.
+    /// Encodes the session's reply to a command.
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames;
 
-    /// The message that asks a client for a sign of life, in dialects that have one of their own.
+    /// Returns the dialect's own ping message, or `None` if the dialect has none.
     fn ping(&self) -> Option<Frame> {
         None
     }
 
-    /// What is said before the connection is closed, in dialects that have a word for it besides the close frame.
+    /// Returns the message that precedes the close frame, or `None` if the dialect has none.
     fn closing_message(&self, _: CloseReason) -> Option<Frame> {
         None
     }
 
-    /// How the dialect says why it closes.
-    fn close_frame(&self, cause: CloseReason) -> CloseFrame;
+    /// Returns the close frame for this reason.
+    fn close_frame(&self, reason: CloseReason) -> CloseFrame;
 
-    /// This protocol as the codec of an outbox.
+    /// Returns this protocol as the codec of an outbox.
     fn as_codec(&'static self) -> &'static dyn Codec;
 }

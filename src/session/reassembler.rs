@@ -1,80 +1,88 @@
-//! Puts the fragments of a WebSocket message together, never holding more than the largest message allowed.
+//! Reassembly of fragmented WebSocket messages, within the maximum message size.
+//!
+//! The frames come from [`input`](super::input).
 
 use actix_http::ws::Item;
 use actix_web::web::{Bytes, BytesMut};
 
-/// Why fragments make no message.
+/// Why fragments do not form a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReassemblyError {
-    /// Together they are larger than allowed.
+    /// Together they exceed the maximum size.
     TooLarge,
-    /// They come in an order that RFC 6455 section 5.4 does not allow.
+    /// Their order violates RFC 6455 section 5.4.
     OutOfOrder,
 }
 
-/// A whole message of several fragments.
+/// A whole message, reassembled or unfragmented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WholeMessage {
-    /// It began as text; not checked to be UTF-8.
+    /// A text message. Not checked to be UTF-8.
     Text(Bytes),
-    /// It began as binary.
+    /// A binary message.
     Binary(Bytes),
 }
 
-/// The message under way.
+/// Joins the fragments of one message at a time.
 #[derive(Debug)]
 pub struct Reassembler {
+    /// Maximum message size in bytes.
     limit: usize,
-    parts: Option<Parts>,
+    /// The incomplete message.
+    partial: Option<PartialMessage>,
 }
 
 #[derive(Debug)]
-struct Parts {
-    text: bool,
+struct PartialMessage {
+    /// Makes the whole message of the bytes: [`WholeMessage::Text`] or [`WholeMessage::Binary`].
+    complete: fn(Bytes) -> WholeMessage,
     bytes: BytesMut,
 }
 
 impl Reassembler {
-    /// Takes messages of at most `limit` bytes.
+    /// Accepts messages of up to `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, parts: None }
+        Self { limit, partial: None }
     }
 
-    /// A message that is not fragmented may not come between fragments.
-    pub fn whole(&self, length: usize) -> Result<(), ReassemblyError> {
-        if self.parts.is_some() {
+    /// Checks that an unfragmented message of this length may come now: not between fragments.
+    pub fn check_unfragmented(&self, length: usize) -> Result<(), ReassemblyError> {
+        if self.partial.is_some() {
             return Err(ReassemblyError::OutOfOrder);
         }
         if length > self.limit { Err(ReassemblyError::TooLarge) } else { Ok(()) }
     }
 
-    /// Takes a fragment; the last one completes the message.
-    pub fn take(&mut self, item: Item) -> Result<Option<WholeMessage>, ReassemblyError> {
+    /// Adds a fragment. Returns the message when its last fragment comes.
+    pub fn add(&mut self, item: Item) -> Result<Option<WholeMessage>, ReassemblyError> {
         match item {
-            Item::FirstText(bytes) => self.begin(true, &bytes),
-            Item::FirstBinary(bytes) => self.begin(false, &bytes),
+            Item::FirstText(bytes) => self.begin(WholeMessage::Text, &bytes),
+            Item::FirstBinary(bytes) => self.begin(WholeMessage::Binary, &bytes),
             Item::Continue(bytes) => self.extend(&bytes).map(|()| None),
             Item::Last(bytes) => {
                 self.extend(&bytes)?;
-                let Parts { text, bytes } = self.parts.take().ok_or(ReassemblyError::OutOfOrder)?;
-                let bytes = bytes.freeze();
-                Ok(Some(if text { WholeMessage::Text(bytes) } else { WholeMessage::Binary(bytes) }))
+                let PartialMessage { complete, bytes } = self.partial.take().ok_or(ReassemblyError::OutOfOrder)?;
+                Ok(Some(complete(bytes.freeze())))
             }
         }
     }
 
-    fn begin(&mut self, text: bool, bytes: &[u8]) -> Result<Option<WholeMessage>, ReassemblyError> {
-        self.whole(bytes.len())?;
-        self.parts = Some(Parts { text, bytes: BytesMut::from(bytes) });
+    fn begin(
+        &mut self,
+        complete: fn(Bytes) -> WholeMessage,
+        bytes: &[u8],
+    ) -> Result<Option<WholeMessage>, ReassemblyError> {
+        self.check_unfragmented(bytes.len())?;
+        self.partial = Some(PartialMessage { complete, bytes: BytesMut::from(bytes) });
         Ok(None)
     }
 
     fn extend(&mut self, bytes: &[u8]) -> Result<(), ReassemblyError> {
-        let parts = self.parts.as_mut().ok_or(ReassemblyError::OutOfOrder)?;
-        if parts.bytes.len() + bytes.len() > self.limit {
+        let partial = self.partial.as_mut().ok_or(ReassemblyError::OutOfOrder)?;
+        if partial.bytes.len() + bytes.len() > self.limit {
             return Err(ReassemblyError::TooLarge);
         }
-        parts.bytes.extend_from_slice(bytes);
+        partial.bytes.extend_from_slice(bytes);
         Ok(())
     }
 }
@@ -90,30 +98,30 @@ mod tests {
     #[test]
     fn fragments_become_one_message() {
         let mut reassembler = Reassembler::new(9);
-        assert_eq!(reassembler.take(Item::FirstText(bytes("abc"))), Ok(None));
-        assert_eq!(reassembler.take(Item::Continue(bytes("def"))), Ok(None));
-        assert_eq!(reassembler.take(Item::Last(bytes("ghi"))), Ok(Some(WholeMessage::Text(bytes("abcdefghi")))));
-        assert_eq!(reassembler.take(Item::FirstBinary(bytes("x"))), Ok(None));
-        assert_eq!(reassembler.take(Item::Last(bytes(""))), Ok(Some(WholeMessage::Binary(bytes("x")))));
+        assert_eq!(reassembler.add(Item::FirstText(bytes("abc"))), Ok(None));
+        assert_eq!(reassembler.add(Item::Continue(bytes("def"))), Ok(None));
+        assert_eq!(reassembler.add(Item::Last(bytes("ghi"))), Ok(Some(WholeMessage::Text(bytes("abcdefghi")))));
+        assert_eq!(reassembler.add(Item::FirstBinary(bytes("x"))), Ok(None));
+        assert_eq!(reassembler.add(Item::Last(bytes(""))), Ok(Some(WholeMessage::Binary(bytes("x")))));
     }
 
     #[test]
-    fn the_limit_is_for_all_fragments_together() {
+    fn the_limit_applies_to_all_fragments_together() {
         let mut reassembler = Reassembler::new(5);
-        assert_eq!(reassembler.take(Item::FirstText(bytes("abc"))), Ok(None));
-        assert_eq!(reassembler.take(Item::Last(bytes("def"))), Err(ReassemblyError::TooLarge));
-        assert_eq!(Reassembler::new(5).take(Item::FirstText(bytes("abcdef"))), Err(ReassemblyError::TooLarge));
-        assert_eq!(Reassembler::new(5).whole(6), Err(ReassemblyError::TooLarge));
-        assert_eq!(Reassembler::new(5).whole(5), Ok(()));
+        assert_eq!(reassembler.add(Item::FirstText(bytes("abc"))), Ok(None));
+        assert_eq!(reassembler.add(Item::Last(bytes("def"))), Err(ReassemblyError::TooLarge));
+        assert_eq!(Reassembler::new(5).add(Item::FirstText(bytes("abcdef"))), Err(ReassemblyError::TooLarge));
+        assert_eq!(Reassembler::new(5).check_unfragmented(6), Err(ReassemblyError::TooLarge));
+        assert_eq!(Reassembler::new(5).check_unfragmented(5), Ok(()));
     }
 
     #[test]
-    fn fragments_come_in_order() {
+    fn fragments_out_of_order_are_refused() {
         let mut reassembler = Reassembler::new(9);
-        assert_eq!(reassembler.take(Item::Continue(bytes("a"))), Err(ReassemblyError::OutOfOrder));
-        assert_eq!(reassembler.take(Item::Last(bytes("a"))), Err(ReassemblyError::OutOfOrder));
-        assert_eq!(reassembler.take(Item::FirstText(bytes("a"))), Ok(None));
-        assert_eq!(reassembler.whole(1), Err(ReassemblyError::OutOfOrder));
-        assert_eq!(reassembler.take(Item::FirstBinary(bytes("a"))), Err(ReassemblyError::OutOfOrder));
+        assert_eq!(reassembler.add(Item::Continue(bytes("a"))), Err(ReassemblyError::OutOfOrder));
+        assert_eq!(reassembler.add(Item::Last(bytes("a"))), Err(ReassemblyError::OutOfOrder));
+        assert_eq!(reassembler.add(Item::FirstText(bytes("a"))), Ok(None));
+        assert_eq!(reassembler.check_unfragmented(1), Err(ReassemblyError::OutOfOrder));
+        assert_eq!(reassembler.add(Item::FirstBinary(bytes("a"))), Err(ReassemblyError::OutOfOrder));
     }
 }

@@ -1,4 +1,4 @@
-//! What every session needs of the rest of the server.
+//! The services of the server that every session of a dialect uses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use uuid::{ContextV1, Uuid};
 use super::connection_listener::ConnectionListener;
 use super::deadline_timer::DeadlineTimer;
 use super::pending_connections::PendingConnections;
-use super::state::Ending;
+use super::state::close::SessionEnd;
 use crate::clock::Clock;
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::engine::Engine;
@@ -17,82 +17,91 @@ use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
 
-/// A username could not be looked up; the reason has been logged.
+/// A look-up of usernames failed. The reason has been logged.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("usernames could not be looked up")]
 pub struct LookupFailed;
 
-/// Finds users by name.
+/// Looks users up by username.
 pub trait Directory: Send + Sync {
-    /// The ids of those names that exist, in any order.
+    /// Returns the ids of the usernames that exist, in any order.
     fn user_ids(&self, usernames: Vec<Username>) -> BoxFuture<'_, Result<Vec<UserId>, LookupFailed>>;
 }
 
-/// What every session of a dialect needs. One per dialect, shared.
+/// The services that the sessions of one dialect share.
 pub struct Services {
-    /// The users.
+    /// The user actors.
     pub engine: Engine,
-    /// Finds users by name.
+    /// Looks users up by username.
     pub directory: Arc<dyn Directory>,
-    /// The time.
+    /// The clock of deadlines, and the time of day.
     pub clock: Clock,
-    /// Counts.
+    /// The server's metrics.
     pub metrics: Metrics,
-    /// What every connection is held to.
+    /// Timeouts and bounds of every connection.
     pub session: SessionConfig,
-    /// Quotas and rates.
+    /// Quotas and rate limits.
     pub limits: LimitsConfig,
-    /// Reminds sessions of their deadlines.
+    /// Wakes sessions at their deadlines.
     pub deadline_timer: Arc<DeadlineTimer>,
-    /// Names connections.
+    /// Makes the ids of connections.
     pub connection_ids: ConnectionIds,
-    /// Connections that are nobody's yet.
+    /// The connections that belong to no user yet.
     pub pending_connections: PendingConnections,
-    /// What lasts of accounts.
+    /// The logged-in Tencent users.
     pub members: Members,
-    /// Is told of clients that come and go; none: nobody is.
+    /// Learns of clients that connect and disconnect, or `None` if nothing listens.
     pub connection_listener: Option<Arc<dyn ConnectionListener>>,
-    /// How long clients are shown on that may come back.
+    /// How long a presence lingers after a lost connection.
     pub linger: LingerTimes,
 }
 
-/// How long clients are shown on that may come back.
+/// How long a presence lingers when its session ends without a close by either side.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LingerTimes {
-    /// After their line broke.
-    pub broken: Duration,
-    /// After the server stopped.
+    /// After a lost connection.
+    pub lost: Duration,
+    /// After a stop of the server.
     pub drained: Duration,
 }
 
 impl LingerTimes {
-    /// After this end. A line that breaks while the server is draining has not heard of it, or is cut for being slow.
-    pub fn after(self, ending: Ending, is_draining: bool) -> Duration {
-        match ending {
-            Ending::Closed => Duration::ZERO,
-            Ending::Broken | Ending::Silent if is_draining => self.broken.max(self.drained),
-            Ending::Broken | Ending::Silent => self.broken,
-            Ending::Drained => self.drained,
+    /// Returns the linger after this end of a session.
+    pub fn after(self, end: SessionEnd) -> Duration {
+        match end {
+            SessionEnd::Closed => Duration::ZERO,
+            SessionEnd::Lost | SessionEnd::PingTimeout => self.lost,
+            SessionEnd::Drained => self.drained,
+        }
+    }
+
+    /// Returns the linger after this end of a session, while the server drains. A client that loses its connection then
+    /// has not received the news of the drain, or was disconnected because it is slow.
+    pub fn after_during_drain(self, end: SessionEnd) -> Duration {
+        match end {
+            SessionEnd::Closed => Duration::ZERO,
+            SessionEnd::Lost | SessionEnd::PingTimeout => self.lost.max(self.drained),
+            SessionEnd::Drained => self.drained,
         }
     }
 }
 
-/// Makes connection ids: UUIDs of version 1, as Nakama's session ids are.
+/// Makes connection ids: UUIDs of version 1, like Nakama's session ids.
 #[derive(Debug)]
 pub struct ConnectionIds {
-    /// Keeps ids apart that are made in one instant.
+    /// Distinguishes ids of the same instant.
     context: ContextV1,
-    /// Keeps servers apart.
+    /// Distinguishes servers.
     node: [u8; 6],
 }
 
 impl ConnectionIds {
-    /// Ids of a node named at random.
+    /// Returns a maker of ids with a random node.
     pub fn new() -> Self {
         Self { context: ContextV1::new(rand::random()), node: rand::random() }
     }
 
-    /// A new id.
+    /// Returns a new id.
     pub fn next(&self, clock: &Clock) -> ConnectionId {
         let micros = clock.now().as_micros();
         let nanos = u32::try_from(micros % 1_000_000 * 1_000).expect("below a second");
@@ -112,15 +121,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_closes_is_gone_and_whose_line_ends_otherwise_may_come_back() {
-        let [broken, drained] = [3, 30].map(Duration::from_secs);
-        let linger = LingerTimes { broken, drained };
-        assert_eq!(linger.after(Ending::Closed, false), Duration::ZERO);
-        assert_eq!(linger.after(Ending::Closed, true), Duration::ZERO);
-        assert_eq!(linger.after(Ending::Broken, false), broken);
-        assert_eq!(linger.after(Ending::Silent, false), broken);
-        assert_eq!(linger.after(Ending::Silent, true), drained);
-        assert_eq!(linger.after(Ending::Drained, true), drained);
-        assert_eq!(LingerTimes { drained: Duration::ZERO, ..linger }.after(Ending::Broken, true), broken);
+    fn a_presence_lingers_unless_one_side_closed_the_connection() {
+        let lost = Duration::from_secs(3);
+        let drained = Duration::from_secs(30);
+        let linger = LingerTimes { lost, drained };
+        assert_eq!(linger.after(SessionEnd::Closed), Duration::ZERO);
+        assert_eq!(linger.after_during_drain(SessionEnd::Closed), Duration::ZERO);
+        assert_eq!(linger.after(SessionEnd::Lost), lost);
+        assert_eq!(linger.after(SessionEnd::PingTimeout), lost);
+        assert_eq!(linger.after_during_drain(SessionEnd::PingTimeout), drained);
+        assert_eq!(linger.after_during_drain(SessionEnd::Drained), drained);
+        assert_eq!(LingerTimes { drained: Duration::ZERO, ..linger }.after_during_drain(SessionEnd::Lost), lost);
     }
 }

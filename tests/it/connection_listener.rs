@@ -38,9 +38,9 @@ async fn next(events: &Receiver<ConnectionEvent>) -> (String, ConnectionChange, 
     };
     let event = tokio::time::timeout(PATIENCE, passed).await.expect("nobody came or went");
     let ConnectionEvent { user, client, change, at } = event;
-    assert_eq!(user, hereabouts::presence::id::UserId::from_name(&client.account));
+    assert_eq!(user, hereabouts::presence::id::UserId::from_name(&client.native_id));
     assert!(client.ip.is_some_and(|ip| ip.is_loopback()) && at.as_secs() > 1_700_000_000);
-    (client.account.clone(), change, client.info.as_ref().map(ToString::to_string))
+    (client.native_id.clone(), change, client.info.as_ref().map(ToString::to_string))
 }
 
 #[actix_web::test]

@@ -1,4 +1,4 @@
-//! Has it told who comes and goes.
+//! Reports the client's connect and disconnect to the [`connection_listener`](crate::session::connection_listener).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use crate::engine::ConnectionHandle;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::session::connection_listener::{ClientInfo, ConnectionChange, ConnectionEvent};
-use crate::session::state::Ending;
+use crate::session::state::close::SessionEnd;
 
 impl SessionActor {
-    /// The client is there.
-    pub fn arriving_from(mut self, ip: Option<IpAddr>) -> Self {
-        let client = || Arc::new(ClientInfo { account: String::new(), info: None, ip });
+    /// Remembers the client's IP address for the listener, if there is a listener.
+    pub fn with_client_ip(mut self, ip: Option<IpAddr>) -> Self {
+        let client = || Arc::new(ClientInfo { native_id: String::new(), info: None, ip });
         self.client = self.services.connection_listener.is_some().then(client);
         self
     }
 
-    /// The connection is part of its user, if it is.
-    pub(super) fn came(&mut self) {
+    /// Reports the connect, if the connection is attached to its user.
+    pub(super) fn report_connected(&mut self) {
         let (Some(connection_handle), Some(client)) = (&self.connection_handle, &self.client) else { return };
         let user = connection_handle.user();
         let name = self.address.announce().and_then(|connection| connection.username);
@@ -29,14 +29,14 @@ impl SessionActor {
         self.notify_listener(user, client, ConnectionChange::Connected);
     }
 
-    /// The connection is part of its user no longer.
-    pub(super) fn went(&mut self, connection_handle: &ConnectionHandle) {
+    /// Reports that the connection is not attached to its user any more.
+    pub(super) fn report_disconnected(&mut self, connection_handle: &ConnectionHandle) {
         let Some(client) = self.client.take() else { return };
         let change = match connection_handle.exit() {
             Exit::LoggedOut => ConnectionChange::LoggedOut,
-            Exit::Lost => match self.state.ending() {
-                Ending::Silent => ConnectionChange::TimedOut,
-                Ending::Broken | Ending::Closed | Ending::Drained => ConnectionChange::Closed,
+            Exit::Lost => match self.state.end() {
+                SessionEnd::PingTimeout => ConnectionChange::TimedOut,
+                SessionEnd::Lost | SessionEnd::Closed | SessionEnd::Drained => ConnectionChange::Closed,
             },
         };
         self.notify_listener(connection_handle.user(), client, change);

@@ -1,4 +1,4 @@
-//! Carries out what a session has to do for an account.
+//! Carries out the actions for a Tencent member: login, logout, queries, subscriptions.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,32 +16,33 @@ use crate::presence::id::{UserId, Username};
 use crate::presence::member_name::MemberName;
 use crate::presence::member_record::MemberRecord;
 use crate::presence::status::StatusText;
+use crate::session::action::EngineRequest;
 use crate::session::member::{MemberAction, MemberReply};
 use crate::session::state::member::statuses;
 
-/// Subscriptions that have been written down.
-struct Subscribed {
-    standing: MemberRecord,
+/// Subscriptions that are stored.
+struct StoredSubscriptions {
+    record: MemberRecord,
     names: Vec<MemberName>,
     failures: Vec<Failure>,
     exits: KnownExits,
 }
 
 impl SessionActor {
-    pub(super) fn account(&mut self, action: MemberAction, context: &mut Context) {
+    pub(super) fn carry_out_for_member(&mut self, action: MemberAction, context: &mut Context) {
         match action {
-            MemberAction::Arrive { name, info } => self.arrive(name, info, context),
+            MemberAction::LogIn { name, info } => self.log_in(name, info, context),
             MemberAction::SetCustomStatus { id, text, done } => {
                 self.address.await_status(id, done);
-                self.ask(id, super::Ask::SetCustomStatus(text));
+                self.request(id, EngineRequest::SetCustomStatus(text));
             }
-            MemberAction::Query { names, counts } => self.answer(context, async move |members, account| {
+            MemberAction::Query { names, rate_limited } => self.call(context, async move |members, member| {
                 let users: Vec<UserId> = names.iter().map(MemberName::user).collect();
-                if counts {
-                    members.count(account, Call::Query).await?;
+                if rate_limited {
+                    members.count(member, Call::Query).await?;
                 }
                 let exits = members.exits(users.clone()).await?;
-                let snapshots = members.views(Some(account), &users, &exits).await?;
+                let snapshots = members.views(Some(member), &users, &exits).await?;
                 let mut found = statuses(names, &snapshots);
                 let mut failures = Vec::new();
                 if members.is_strict() {
@@ -57,121 +58,125 @@ impl SessionActor {
                 Ok(MemberReply::Statuses(found, failures))
             }),
             MemberAction::Subscribe { names, failures } => self.subscribe(names, failures, context),
-            MemberAction::Unsubscribe(users) => self.answer(context, async move |members, account| {
-                members.count(account, Call::Unsubscribe).await?;
-                members.unsubscribe(account, users).await?;
+            MemberAction::Unsubscribe(users) => self.call(context, async move |members, member| {
+                members.count(member, Call::Unsubscribe).await?;
+                members.unsubscribe(member, users).await?;
                 Ok(MemberReply::Unsubscribed)
             }),
-            MemberAction::Depart => self.depart(context),
+            MemberAction::LogOut => self.log_out(context),
         }
     }
 
-    /// Does something for the account and answers with what came of it.
-    fn answer<F>(&self, context: &mut Context, work: F)
+    /// Executes a call of the member and replies with its result.
+    fn call<F>(&self, context: &mut Context, work: F)
     where
         F: AsyncFnOnce(Members, UserId) -> Result<MemberReply, MemberError> + 'static,
     {
-        let Some(account) = self.connection_handle.as_ref().map(ConnectionHandle::user) else { return };
+        let Some(member) = self.connection_handle.as_ref().map(ConnectionHandle::user) else { return };
         let members = self.services.members.clone();
-        let work = async move { work(members, account).await };
+        let work = async move { work(members, member).await };
         context.spawn(work.into_actor(self).map(|result, actor, context| {
-            let actions = actor.state.account_done(result, actor.services.clock.now());
+            let actions = actor.state.member_call_done(result, actor.services.clock.now());
             actor.carry_out(actions, context);
         }));
     }
 
-    fn fail_account(&mut self, error: MemberError, context: &mut Context) {
-        let actions = self.state.account_done(Err(error), self.services.clock.now());
+    fn fail_member_call(&mut self, error: MemberError, context: &mut Context) {
+        let actions = self.state.member_call_done(Err(error), self.services.clock.now());
         self.carry_out(actions, context);
     }
 
-    fn arrive(&self, name: MemberName, info: Option<ByteString>, context: &mut Context) {
+    fn log_in(&self, name: MemberName, info: Option<ByteString>, context: &mut Context) {
         let user = name.user();
         self.address.identify(Username::new(name.as_str()).ok(), Some(StatusText::empty()), info);
-        let (members, engine) = (self.services.members.clone(), self.services.engine.clone());
+        let members = self.services.members.clone();
+        let engine = self.services.engine.clone();
         let address = self.address.clone();
-        let arrive = async move {
-            let (arrived, seat) = members.log_in(user, &address).await?;
+        let log_in = async move {
+            let (login, device_guard) = members.log_in(user, &address).await?;
             let connection_handle = engine.attach(user, address).await?;
-            Ok((arrived, connection_handle.holding(seat)))
+            Ok((login, connection_handle.holding(device_guard)))
         };
-        context.spawn(arrive.into_actor(self).map(|result, actor, context| match result {
-            Ok((arrived, connection_handle)) => actor.entered(name, arrived, connection_handle),
-            Err(error) => actor.fail_account(error, context),
+        context.spawn(log_in.into_actor(self).map(|result, actor, context| match result {
+            Ok((login, connection_handle)) => actor.logged_in(name, login, connection_handle),
+            Err(error) => actor.fail_member_call(error, context),
         }));
     }
 
-    fn entered(&mut self, name: MemberName, arrived: Login, connection_handle: ConnectionHandle) {
-        self.leave_pending();
-        // Where the connection has ended meanwhile, the hold on the user ends here.
-        let Some((id, tag)) = self.state.entered(name.clone()) else { return };
+    fn logged_in(&mut self, name: MemberName, login: Login, connection_handle: ConnectionHandle) {
+        self.remove_pending();
+        // If the connection has ended meanwhile, dropping the handle releases the user.
+        let Some((id, tag)) = self.state.member_logged_in(name.clone()) else { return };
         let heartbeat = self.services.session.pong_timeout.0;
-        let (account, listing) = (connection_handle.user(), listing(name, heartbeat, &arrived));
+        let member = connection_handle.user();
+        let listing = listing(name, heartbeat, &login);
         self.connection_handle = Some(connection_handle);
-        self.came();
+        self.report_connected();
         let users: Vec<UserId> = listing.names.iter().map(MemberName::user).collect();
         self.address.await_listing(id, tag, listing);
-        self.services.members.activate(account, &self.address, arrived, &users, id);
-        self.keep_reminded();
+        self.services.members.activate(member, &self.address, login, &users, id);
+        self.schedule_deadline();
     }
 
     fn subscribe(&self, names: Vec<MemberName>, failures: Vec<Failure>, context: &mut Context) {
-        let Some(account) = self.connection_handle.as_ref().map(ConnectionHandle::user) else { return };
+        let Some(member) = self.connection_handle.as_ref().map(ConnectionHandle::user) else { return };
         let members = self.services.members.clone();
         let subscribe = async move {
-            members.count(account, Call::Subscribe).await?;
+            members.count(member, Call::Subscribe).await?;
             let users: Vec<UserId> = names.iter().map(MemberName::user).collect();
             let exits = members.exits(users.clone()).await?;
-            let (mut names, mut failures) = (names, failures);
+            let mut names = names;
+            let mut failures = failures;
             if members.is_strict() {
-                let snapshots = members.views(Some(account), &users, &exits).await?;
+                let snapshots = members.views(Some(member), &users, &exits).await?;
                 let known: HashSet<UserId> =
-                    snapshots.iter().filter(|one| one.is_known()).map(|one| one.user).collect();
-                let (there, missing): (Vec<_>, Vec<_>) =
+                    snapshots.iter().filter(|snapshot| snapshot.is_known()).map(|snapshot| snapshot.user).collect();
+                let (found, missing): (Vec<_>, Vec<_>) =
                     names.into_iter().partition(|name| known.contains(&name.user()));
-                names = there;
+                names = found;
                 failures.extend(missing.into_iter().map(|name| Failure { name, reason: FailureReason::NoAccount }));
             }
-            let standing = members.subscribe(account, names.clone()).await?;
-            Ok(Subscribed { standing, names, failures, exits })
+            let record = members.subscribe(member, names.clone()).await?;
+            Ok(StoredSubscriptions { record, names, failures, exits })
         };
         context.spawn(subscribe.into_actor(self).map(move |result, actor, context| match result {
-            Ok(subscribed) => actor.subscribed(account, subscribed),
-            Err(error) => actor.fail_account(error, context),
+            Ok(stored) => actor.subscribed(member, stored),
+            Err(error) => actor.fail_member_call(error, context),
         }));
     }
 
-    fn subscribed(&mut self, account: UserId, subscribed: Subscribed) {
-        let Subscribed { standing, mut names, failures, exits } = subscribed;
-        let Some((id, tag)) = self.state.listing() else { return };
-        // Of more than may be held, the earliest are dropped at once.
-        let held: HashSet<UserId> = standing.subscriptions.users().collect();
+    fn subscribed(&mut self, member: UserId, stored: StoredSubscriptions) {
+        let StoredSubscriptions { record, mut names, failures, exits } = stored;
+        let Some((id, tag)) = self.state.subscriptions_stored() else { return };
+        // Past the maximum number of subscriptions, the store drops the earliest at once.
+        let held: HashSet<UserId> = record.subscriptions.users().collect();
         names.retain(|name| held.contains(&name.user()));
         let users: Vec<UserId> = names.iter().map(MemberName::user).collect();
         self.address.await_listing(id, tag, Listing { kind: ListingKind::Subscription, names, failures });
-        self.services.members.follow(account, &self.address, standing, &users, &exits, id);
+        self.services.members.follow(member, &self.address, record, &users, &exits, id);
     }
 
-    fn depart(&mut self, context: &mut Context) {
+    fn log_out(&mut self, context: &mut Context) {
         if let Some(connection_handle) = &mut self.connection_handle {
             connection_handle.log_out();
         }
         let device = self.address.clone();
-        self.answer(context, async move |members, account| {
-            members.log_out(account, &device, Exit::LoggedOut).await;
+        self.call(context, async move |members, member| {
+            members.log_out(member, &device, Exit::LoggedOut).await;
             Ok(MemberReply::LoggedOut)
         });
     }
 }
 
-/// What a login follows: itself, its subscriptions, its friends; each once.
-fn listing(own: MemberName, heartbeat: Duration, arrived: &Login) -> Listing {
-    let subscriptions = arrived.record.subscriptions.as_slice();
-    let subscribed: HashSet<UserId> = arrived.record.subscriptions.users().collect();
-    let friends = arrived.friends.iter().filter(|name| !subscribed.contains(&name.user()));
-    let told = subscriptions.iter().map(|one| (one.name.clone(), CatchUp::UnlessTold(one.told)));
-    let unasked = friends.map(|name| (name.clone(), CatchUp::IfOnline));
+/// Lists what a login follows: the member itself, its subscriptions, its friends. Each user once.
+fn listing(own: MemberName, heartbeat: Duration, login: &Login) -> Listing {
+    let subscriptions = login.record.subscriptions.as_slice();
+    let subscribed: HashSet<UserId> = login.record.subscriptions.users().collect();
+    let friends = login.friends.iter().filter(|name| !subscribed.contains(&name.user()));
+    let subscribed_names =
+        subscriptions.iter().map(|subscription| (subscription.name.clone(), CatchUp::UnlessTold(subscription.told)));
+    let friend_names = friends.map(|name| (name.clone(), CatchUp::IfOnline));
     let own = std::iter::once((own, CatchUp::Nothing));
-    let (names, catch_up) = own.chain(told).chain(unasked).unzip();
+    let (names, catch_up) = own.chain(subscribed_names).chain(friend_names).unzip();
     Listing { kind: ListingKind::Login { heartbeat, catch_up }, names, failures: Vec::new() }
 }

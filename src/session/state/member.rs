@@ -1,11 +1,15 @@
-//! What only sessions of accounts do: their logins, what they ask, and within which limits.
+//! Rules of a session of a Tencent member: its start, the login, the calls and their limits.
+//!
+//! The login's deadline and the check of a userSig are in [`member_login`](crate::session::member_login).
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Kind, Phase, State, UnderWay};
 use bytestring::ByteString;
 
+use super::in_flight::{InFlight, Operation};
+use super::role::Role;
+use super::{Phase, SessionState};
 use crate::config::{LimitsConfig, SessionConfig, TencentConfig};
 use crate::engine::EngineError;
 use crate::members::MemberError;
@@ -18,140 +22,134 @@ use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 use crate::session::action::Action;
 use crate::session::command::Reply;
-use crate::session::member::{
-    Member, MemberAction, MemberCall, MemberCommand, MemberRefusal, MemberReply, MemberRules, MemberStatus,
-};
+use crate::session::member::{MemberAction, MemberCall, MemberCommand, MemberRefusal, MemberReply, MemberStatus};
+use crate::session::member_login::{MemberLogin, MemberRules};
 use crate::session::protocol::{CloseReason, Protocol};
 
-impl State {
-    /// A session that begins now, of nobody until an account logs in.
-    pub fn of_accounts(
+impl SessionState {
+    /// Starts a session that belongs to no user until a member logs in.
+    pub fn for_member(
         protocol: &'static dyn Protocol,
         rules: Arc<MemberRules>,
         session: &SessionConfig,
         limits: &LimitsConfig,
         now: Timestamp,
     ) -> Self {
-        let nobody = UserId::from_uuid(uuid::Uuid::nil());
-        let member = Some(Box::new(Member::new(rules, now)));
-        Self { member, ..Self::new(protocol, nobody, session, limits, now) }
+        let role = Role::Member(Box::new(MemberLogin::new(rules, now)));
+        let own = UserId::from_uuid(uuid::Uuid::nil());
+        Self::new(protocol, role, own, session, limits, now)
     }
 
-    pub(super) fn account(&mut self, tag: RequestTag, command: MemberCommand) -> Vec<Action> {
-        match self.permit(command) {
-            Ok(Permitted::Do(action)) => {
-                self.under_way(tag, Kind::Account);
+    pub(super) fn member_command(&mut self, tag: RequestTag, command: MemberCommand) -> Vec<Action> {
+        match self.decide(command) {
+            Ok(MemberDecision::Act(action)) => {
+                self.begin(tag, Operation::MemberCall);
                 vec![Action::Member(action)]
             }
-            Ok(Permitted::Arrive(name, platform)) => {
-                self.under_way(tag, Kind::Entering);
+            Ok(MemberDecision::LogIn(name, platform)) => {
+                self.begin(tag, Operation::LogIn);
                 let info = platform.map(|platform| serde_json::json!({ "platform": &*platform }).to_string().into());
-                vec![Action::Member(MemberAction::Arrive { name, info })]
+                vec![Action::Member(MemberAction::LogIn { name, info })]
             }
-            Ok(Permitted::SetCustom(name, text)) => self.set_custom(tag, name, text),
-            Ok(Permitted::Reply(reply)) => vec![self.reply(&tag, &Reply::Member(reply))],
-            Err(refusal) => vec![self.refuse_account(&tag, refusal)],
+            Ok(MemberDecision::SetCustomStatus(name, text)) => self.set_custom_status(tag, name, text),
+            Ok(MemberDecision::Reply(reply)) => vec![self.reply(&tag, &Reply::Member(reply))],
+            Err(refusal) => vec![self.reply(&tag, &Reply::Member(MemberReply::Refused(refusal)))],
         }
     }
 
-    /// What is to be done for a command, if it may be.
-    fn permit(&self, command: MemberCommand) -> Result<Permitted, MemberRefusal> {
-        // Only the dialect that has accounts has these commands.
-        let member = self.member.as_ref().ok_or(MemberRefusal::NotLoggedIn)?;
-        match (command, member.name()) {
-            (MemberCommand::Heartbeat, _) => Ok(Permitted::Reply(MemberReply::Alive)),
+    fn decide(&self, command: MemberCommand) -> Result<MemberDecision, MemberRefusal> {
+        // Only the dialect of members has these commands.
+        let login = self.role.login().ok_or(MemberRefusal::NotLoggedIn)?;
+        match (command, login.name()) {
+            (MemberCommand::Heartbeat, _) => Ok(MemberDecision::Reply(MemberReply::Alive)),
             (MemberCommand::InvalidLogin(what), _) => Err(MemberRefusal::Invalid(what)),
             (MemberCommand::Login { .. }, Some(_)) => {
                 Err(MemberRefusal::Invalid("somebody is logged in on this connection".into()))
             }
             (MemberCommand::Login { app, name, user_sig, platform }, None) => {
-                member.check(app, &name, &user_sig)?;
-                Ok(Permitted::Arrive(name, platform))
+                login.verify(app, &name, &user_sig)?;
+                Ok(MemberDecision::LogIn(name, platform))
             }
             (MemberCommand::Call(_), None) => Err(MemberRefusal::NotLoggedIn),
-            (MemberCommand::Call(call), Some(own)) => permit(call, own, member.config()),
+            (MemberCommand::Call(call), Some(own)) => decide_call(call, own, login.config()),
         }
     }
 
-    fn set_custom(&mut self, tag: RequestTag, name: MemberName, text: Option<StatusText>) -> Vec<Action> {
+    fn set_custom_status(&mut self, tag: RequestTag, name: MemberName, text: Option<StatusText>) -> Vec<Action> {
         let shown = text.as_ref().map_or("", StatusText::as_str).into();
         let status = MemberStatus { name, general: GeneralStatus::Online, text: shown };
         let done = self.protocol.reply(&tag, &Reply::Member(MemberReply::CustomStatusSet(status)));
-        let id = self.under_way(tag, Kind::SettingCustom(text.clone()));
+        let id = self.begin(tag, Operation::SetCustomStatus(text.clone()));
         vec![Action::Member(MemberAction::SetCustomStatus { id, text, done })]
     }
 
-    fn refuse_account(&self, tag: &RequestTag, refusal: MemberRefusal) -> Action {
-        self.reply(tag, &Reply::Member(MemberReply::Refused(refusal)))
+    /// Takes the result of [`MemberAction::LogIn`]: the connection is a device of the member. Returns the number and the
+    /// tag of the request that lists what the member follows, or `None` if the session has ended meanwhile.
+    pub fn member_logged_in(&mut self, name: MemberName) -> Option<(u32, RequestTag)> {
+        let InFlight { tag, .. } = self.in_flight.take().filter(|_| self.phase == Phase::Open)?;
+        self.role.login_mut()?.complete(name);
+        Some((self.begin(tag.clone(), Operation::LogIn), tag))
     }
 
-    /// The connection is a device of the account: what it follows is to be listed under this number and tag. None: the
-    /// session has ended meanwhile.
-    pub fn entered(&mut self, name: MemberName) -> Option<(u32, RequestTag)> {
-        let under_way = self.under_way.take().filter(|_| self.phase == Phase::Open)?;
-        self.member.as_mut()?.enter(name);
-        Some(self.begin_listing(under_way.tag, Kind::Entering))
+    /// Takes the result of [`MemberAction::Subscribe`]: the subscriptions are stored. Returns the number and the tag of
+    /// the request that lists them, or `None` if the session has ended meanwhile.
+    pub fn subscriptions_stored(&mut self) -> Option<(u32, RequestTag)> {
+        let InFlight { tag, .. } = self.in_flight.take().filter(|_| self.phase == Phase::Open)?;
+        Some((self.begin(tag.clone(), Operation::MemberCall), tag))
     }
 
-    /// The subscriptions are written down: whom they concern is to be listed under this number and tag. None: the session
-    /// has ended meanwhile.
-    pub fn listing(&mut self) -> Option<(u32, RequestTag)> {
-        let under_way = self.under_way.take().filter(|_| self.phase == Phase::Open)?;
-        Some(self.begin_listing(under_way.tag, Kind::Account))
-    }
-
-    fn begin_listing(&mut self, tag: RequestTag, kind: Kind) -> (u32, RequestTag) {
-        (self.under_way(tag.clone(), kind), tag)
-    }
-
-    /// What was asked for is there, or is refused. A login that the server cannot take ends the connection.
-    pub fn account_done(&mut self, result: Result<MemberReply, MemberError>, now: Timestamp) -> Vec<Action> {
-        let Some(UnderWay { tag, kind, .. }) = self.under_way.take().filter(|_| self.phase == Phase::Open) else {
+    /// Takes the result of a [`MemberAction`]. A login that the server cannot execute ends the connection.
+    pub fn member_call_done(&mut self, result: Result<MemberReply, MemberError>, now: Timestamp) -> Vec<Action> {
+        let Some(InFlight { tag, operation, .. }) = self.in_flight.take().filter(|_| self.phase == Phase::Open) else {
             return Vec::new();
         };
-        let (reply, ends) = match result {
+        let (reply, close_reason) = match result {
             Ok(MemberReply::LoggedOut) => (MemberReply::LoggedOut, Some(CloseReason::LoggedOut)),
             Ok(reply) => (reply, None),
             Err(error) => {
-                let cause = matches!(kind, Kind::Entering).then(|| cause(&error));
-                (MemberReply::Refused(refusal(&error, now)), cause)
+                let close_reason = matches!(operation, Operation::LogIn).then(|| failed_login_reason(&error));
+                (MemberReply::Refused(refusal(&error, now)), close_reason)
             }
         };
         let mut actions = vec![self.reply(&tag, &Reply::Member(reply))];
-        actions.extend(match ends {
-            Some(cause) => self.close_because(cause, now),
+        actions.extend(match close_reason {
+            Some(reason) => self.close_because(reason, now),
             None => self.proceed(now),
         });
         actions
     }
 }
 
-/// What a command leads to.
-enum Permitted {
-    Do(MemberAction),
-    Arrive(MemberName, Option<ByteString>),
-    SetCustom(MemberName, Option<StatusText>),
+/// What the session does about a permitted command.
+enum MemberDecision {
+    /// Start this action and wait for its result.
+    Act(MemberAction),
+    /// Log this member in, on this platform.
+    LogIn(MemberName, Option<ByteString>),
+    /// Set the custom status of this member.
+    SetCustomStatus(MemberName, Option<StatusText>),
+    /// Reply at once.
     Reply(MemberReply),
 }
 
-/// What is to be done for a call of `own`, if it may be.
-fn permit(call: MemberCall, own: &MemberName, limits: &TencentConfig) -> Result<Permitted, MemberRefusal> {
-    Ok(Permitted::Do(match call {
-        MemberCall::Logout => MemberAction::Depart,
+/// Checks a call of `own` against the limits and returns what to do.
+fn decide_call(call: MemberCall, own: &MemberName, limits: &TencentConfig) -> Result<MemberDecision, MemberRefusal> {
+    Ok(MemberDecision::Act(match call {
+        MemberCall::Logout => MemberAction::LogOut,
         MemberCall::Invalid(what) => return Err(MemberRefusal::Invalid(what)),
         MemberCall::SetCustomStatus(text) => {
             check_text(text.as_ref(), limits.custom_status_bytes)?;
-            return Ok(Permitted::SetCustom(own.clone(), text));
+            return Ok(MemberDecision::SetCustomStatus(own.clone(), text));
         }
         MemberCall::Query(names) => {
             check_list(names.len(), limits.users_per_query)?;
-            let counts = names.iter().any(|name| name.user() != own.user());
-            check_switch(!counts || limits.status_notification && limits.allow_query_others)?;
-            MemberAction::Query { names: each_once(names), counts }
+            let names_others = names.iter().any(|name| name.user() != own.user());
+            require_enabled(!names_others || limits.status_notification && limits.allow_query_others)?;
+            MemberAction::Query { names: each_once(names), rate_limited: names_others }
         }
         MemberCall::Subscribe(names) => {
             check_list(names.len(), limits.users_per_subscribe)?;
-            check_switch(limits.status_notification && limits.allow_subscribe)?;
+            require_enabled(limits.status_notification && limits.allow_subscribe)?;
             let (own, names): (Vec<_>, Vec<_>) =
                 each_once(names).into_iter().partition(|name| name.user() == own.user());
             let oneself = |name| Failure { name, reason: FailureReason::Oneself };
@@ -159,7 +157,7 @@ fn permit(call: MemberCall, own: &MemberName, limits: &TencentConfig) -> Result<
         }
         MemberCall::Unsubscribe(names) => {
             names.as_ref().map_or(Ok(()), |names| check_list(names.len(), limits.users_per_subscribe))?;
-            check_switch(limits.status_notification && limits.allow_subscribe)?;
+            require_enabled(limits.status_notification && limits.allow_subscribe)?;
             MemberAction::Unsubscribe(names.map(|names| names.iter().map(MemberName::user).collect()))
         }
     }))
@@ -176,8 +174,8 @@ fn refusal(error: &MemberError, now: Timestamp) -> MemberRefusal {
     }
 }
 
-/// How a connection ends on which nobody could log in.
-fn cause(error: &MemberError) -> CloseReason {
+/// Returns why a failed login closes the connection.
+fn failed_login_reason(error: &MemberError) -> CloseReason {
     match error {
         MemberError::Engine(EngineError::Stopped) => CloseReason::Drain,
         MemberError::Engine(EngineError::Busy | EngineError::Unavailable | EngineError::TooManyConnections)
@@ -188,7 +186,7 @@ fn cause(error: &MemberError) -> CloseReason {
     }
 }
 
-/// What these show, by the names they were asked for.
+/// Returns the statuses that these snapshots show, under the names of the query.
 pub fn statuses(names: Vec<MemberName>, snapshots: &[Snapshot]) -> Vec<MemberStatus> {
     let status = |(name, snapshot): (MemberName, &Snapshot)| MemberStatus {
         name,
@@ -198,29 +196,29 @@ pub fn statuses(names: Vec<MemberName>, snapshots: &[Snapshot]) -> Vec<MemberSta
     names.into_iter().zip(snapshots).map(status).collect()
 }
 
-fn check_switch(on: bool) -> Result<(), MemberRefusal> {
-    if on { Ok(()) } else { Err(MemberRefusal::Disabled) }
+fn require_enabled(enabled: bool) -> Result<(), MemberRefusal> {
+    if enabled { Ok(()) } else { Err(MemberRefusal::Disabled) }
 }
 
-fn check_list(length: usize, most: usize) -> Result<(), MemberRefusal> {
+fn check_list(length: usize, max: usize) -> Result<(), MemberRefusal> {
     match length {
         0 => Err(MemberRefusal::Invalid("userIDList: at least one is required".into())),
-        _ if length > most => {
-            Err(MemberRefusal::Invalid(format!("userIDList: {length} given, at most {most} a call").into()))
+        _ if length > max => {
+            Err(MemberRefusal::Invalid(format!("userIDList: {length} given, at most {max} a call").into()))
         }
         _ => Ok(()),
     }
 }
 
-fn check_text(text: Option<&StatusText>, most: usize) -> Result<(), MemberRefusal> {
+fn check_text(text: Option<&StatusText>, max: usize) -> Result<(), MemberRefusal> {
     let length = text.map_or(0, |text| text.as_str().len());
-    if length > most {
-        return Err(MemberRefusal::Invalid(format!("customStatus: {length} bytes given, at most {most}").into()));
+    if length > max {
+        return Err(MemberRefusal::Invalid(format!("customStatus: {length} bytes given, at most {max}").into()));
     }
     Ok(())
 }
 
 fn each_once(names: Vec<MemberName>) -> Vec<MemberName> {
-    let mut last_seen = HashSet::new();
-    names.into_iter().filter(|name| last_seen.insert(name.user())).collect()
+    let mut seen = HashSet::new();
+    names.into_iter().filter(|name| seen.insert(name.user())).collect()
 }

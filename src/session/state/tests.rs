@@ -1,6 +1,8 @@
-//! The rules of a session, without a socket.
+//! Rules that all roles share, tested on a session with a known user and without a socket.
+//!
+//! The other roles are in [`in_band`] and [`member`].
 
-mod handshake;
+mod in_band;
 mod member;
 
 use std::collections::HashMap;
@@ -10,8 +12,10 @@ use crate::config::{Config, Overrides, load};
 use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::Username;
+use crate::presence::status::StatusText;
+use crate::session::action::EngineRequest;
 
-/// A protocol of words: `ping`, `set away`, `hide`, `follow bob`, `named bob`, `unfollow bob`, `bad`, `fatal`.
+/// A test protocol of words: `ping`, `set away`, `hide`, `follow bob`, `named bob`, `unfollow bob`, `bad`, `fatal`.
 struct Words;
 
 impl Codec for Words {
@@ -30,7 +34,7 @@ impl Codec for Words {
 
 impl Protocol for Words {
     fn decode(&self, incoming: Incoming<'_>) -> Decoded {
-        let Incoming::Text(text) = incoming else { return Decoded::Refused(frames("text, please")) };
+        let Incoming::Text(text) = incoming else { return Decoded::Refused(frames("only text")) };
         let words: Vec<&str> = text.split(' ').collect();
         let users = |names: &[&str]| names.iter().map(|name| UserId::from_name(name)).collect();
         if text.contains(", ") {
@@ -88,14 +92,14 @@ fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(1000 + secs)
 }
 
-fn alice(change: impl FnOnce(&mut Config)) -> State {
+fn alice(change: impl FnOnce(&mut Config)) -> SessionState {
     let mut config = load(&Overrides::default(), HashMap::new()).unwrap();
     change(&mut config);
-    State::new(&Words, UserId::from_name("alice"), &config.session, &config.limits, at(0))
+    SessionState::for_known_user(&Words, UserId::from_name("alice"), &config.session, &config.limits, at(0))
 }
 
-fn says(state: &mut State, text: &str) -> Vec<Action> {
-    state.received(Incoming::Text(text), at(0))
+fn says(state: &mut SessionState, text: &str) -> Vec<Action> {
+    state.message_received(Incoming::Text(text), at(0))
 }
 
 fn completed() -> Drained {
@@ -107,36 +111,36 @@ fn users(names: &[&str]) -> Vec<UserId> {
 }
 
 #[test]
-fn commands_are_taken_one_at_a_time_in_order() {
+fn commands_are_executed_one_at_a_time_in_order() {
     let mut state = alice(|_| {});
     let follow = says(&mut state, "follow bob");
     assert!(matches!(&follow[..], [Action::Follow { id: 1, users, .. }] if *users == self::users(&["bob"])));
     assert_eq!(says(&mut state, "ping"), []);
     assert_eq!(says(&mut state, "hide"), []);
     assert_eq!(says(&mut state, "ping"), []);
-    assert!(state.is_behind(), "the gate should be closed");
-    let next = state.drained(&completed(), at(0));
+    assert!(state.has_backlog(), "the session should read no more");
+    let next = state.outbox_drained(&completed(), at(0));
     assert_eq!(next[0], Action::Send(frames("ping Pong")));
     assert!(matches!(next[1], Action::SetStatus { id: 2, status: None, .. }), "{next:?}");
     assert_eq!(next.len(), 2, "a command overtook the status under way");
-    assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
-    assert!(!state.is_behind());
+    assert_eq!(state.outbox_drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
+    assert!(!state.has_backlog());
 }
 
 #[test]
-fn usernames_are_looked_up_before_the_follow() {
+fn usernames_are_resolved_before_the_follow() {
     let mut state = alice(|_| {});
-    assert_eq!(says(&mut state, "named bob"), [Action::Resolve(vec![Username::new("bob").unwrap()])]);
-    assert_eq!(says(&mut state, "ping"), [], "it overtook the look-up");
-    let found = state.resolved(Some(users(&["bob"])), at(0));
+    assert_eq!(says(&mut state, "named bob"), [Action::ResolveUsernames(vec![Username::new("bob").unwrap()])]);
+    assert_eq!(says(&mut state, "ping"), [], "the ping overtook the look-up");
+    let found = state.usernames_resolved(Some(users(&["bob"])), at(0));
     assert!(matches!(&found[..], [Action::Follow { .. }]), "{found:?}");
-    assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
+    assert_eq!(state.outbox_drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
     says(&mut state, "named carol");
-    assert_eq!(state.resolved(None, at(0)), [Action::Refuse(frames("named Refused(Busy)"))]);
+    assert_eq!(state.usernames_resolved(None, at(0)), [Action::Refuse(frames("named Refused(Busy)"))]);
 }
 
 #[test]
-fn past_the_quota_a_follow_is_refused_and_changes_nothing() {
+fn a_follow_past_the_quota_is_refused_and_changes_nothing() {
     let mut state = alice(|config| config.limits.follows_per_session = 2);
     let refused = says(&mut state, "follow a b c");
     assert!(matches!(&refused[..], [Action::Refuse(_)]), "{refused:?}");
@@ -145,18 +149,18 @@ fn past_the_quota_a_follow_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn past_the_rate_commands_are_refused_until_the_window_has_room() {
+fn commands_past_the_rate_limit_are_refused_until_the_window_has_room() {
     let mut state = alice(|config| config.limits.commands = 2);
     for _ in 0..2 {
         assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
     }
     let refused = says(&mut state, "ping");
     assert_eq!(refused, [Action::Refuse(frames("ping Refused(RateLimited { limit: 2, retry_after: 1s })"))]);
-    assert_eq!(state.received(Incoming::Text("ping"), at(1)), [Action::Send(frames("ping Pong"))]);
+    assert_eq!(state.message_received(Incoming::Text("ping"), at(1)), [Action::Send(frames("ping Pong"))]);
 }
 
 #[test]
-fn a_silent_client_is_pinged_and_then_closed() {
+fn a_silent_client_is_pinged_and_then_disconnected() {
     let mut state = alice(|_| {});
     assert_eq!(state.deadline(), at(15));
     assert_eq!(state.tick(at(14)), []);
@@ -170,7 +174,7 @@ fn a_silent_client_is_pinged_and_then_closed() {
 }
 
 #[test]
-fn after_a_standstill_clients_are_asked_before_they_are_given_up() {
+fn after_a_standstill_clients_are_pinged_before_they_are_disconnected() {
     let mut state = alice(|_| {});
     assert_eq!(state.tick(at(60)), [Action::Ping]);
     assert_eq!((state.deadline(), state.tick(at(69))), (at(70), Vec::new()));
@@ -178,89 +182,89 @@ fn after_a_standstill_clients_are_asked_before_they_are_given_up() {
 }
 
 #[test]
-fn a_client_that_is_heard_lives() {
+fn a_client_that_sends_something_after_a_ping_stays_connected() {
     let mut state = alice(|_| {});
     for round in 1..5 {
         assert_eq!(state.tick(at(round * 20 - 5)), [Action::Ping]);
-        state.heard(at(round * 20));
+        state.note_activity(at(round * 20));
     }
 }
 
 #[test]
-fn a_refused_message_keeps_the_connection_and_a_fatal_one_ends_it() {
+fn a_refused_message_keeps_the_connection_and_a_fatal_message_ends_it() {
     let mut state = alice(|_| {});
     assert_eq!(says(&mut state, "bad"), [Action::Refuse(frames("bad"))]);
     assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
     let ended = says(&mut state, "fatal");
     assert_eq!(ended, [Action::Refuse(frames("fatal")), Action::Close(CloseFrame::new(1000, "fatal"))]);
-    assert_eq!(says(&mut state, "ping"), [], "taken after the close");
-    assert_eq!(state.client_closes(Some(1000), at(0)), [Action::Stop]);
+    assert_eq!(says(&mut state, "ping"), [], "a command was executed after the close");
+    assert_eq!(state.client_closed(Some(1000), at(0)), [Action::Stop]);
 }
 
 #[test]
-fn the_clients_close_is_echoed_without_its_reason() {
+fn the_close_frame_of_the_client_is_echoed_without_its_reason() {
     let mut state = alice(|_| {});
-    assert_eq!(state.client_closes(Some(4001), at(0)), [Action::Close(CloseFrame::new(4001, "")), Action::Stop]);
+    assert_eq!(state.client_closed(Some(4001), at(0)), [Action::Close(CloseFrame::new(4001, "")), Action::Stop]);
 }
 
 #[test]
-fn a_lost_user_actor_is_asked_again_and_given_up_in_the_end() {
+fn a_follow_is_retried_when_a_user_actor_is_lost_and_refused_after_three_attempts() {
     let mut state = alice(|_| {});
     says(&mut state, "follow bob carol");
     says(&mut state, "ping");
     let lost = || Drained { abandoned: users(&["carol"]), ..Drained::default() };
     for _ in 0..2 {
-        let again = state.drained(&lost(), at(0));
-        assert_eq!(again, [Action::AskAgain { id: 1, ask: Ask::Follow(users(&["carol"])) }]);
+        let again = state.outbox_drained(&lost(), at(0));
+        assert_eq!(again, [Action::Retry { id: 1, request: EngineRequest::Follow(users(&["carol"])) }]);
     }
-    let refused = Action::GiveUp(frames("follow Refused(Busy)"));
-    assert_eq!(state.drained(&lost(), at(0)), [refused, Action::Leave(users(&["bob", "carol"]))]);
-    assert_eq!(state.drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
-    assert_eq!(state.take_follows(), [], "refused, and followed all the same");
+    let refused = Action::RefuseInFlight(frames("follow Refused(Busy)"));
+    assert_eq!(state.outbox_drained(&lost(), at(0)), [refused, Action::UnfollowSilently(users(&["bob", "carol"]))]);
+    assert_eq!(state.outbox_drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
+    assert_eq!(state.take_follows(), [], "the refused users are still followed");
 }
 
 #[test]
-fn whom_it_followed_before_a_refused_follow_it_follows_still() {
+fn a_refused_follow_keeps_the_users_that_were_followed_before() {
     let mut state = alice(|_| {});
     says(&mut state, "follow bob");
-    state.drained(&completed(), at(0));
+    state.outbox_drained(&completed(), at(0));
     says(&mut state, "follow bob carol");
     let lost = || Drained { abandoned: users(&["bob"]), ..Drained::default() };
-    state.drained(&lost(), at(0));
-    state.drained(&lost(), at(0));
-    let refused = Action::GiveUp(frames("follow Refused(Busy)"));
-    assert_eq!(state.drained(&lost(), at(0)), [refused, Action::Leave(users(&["carol"]))]);
+    state.outbox_drained(&lost(), at(0));
+    state.outbox_drained(&lost(), at(0));
+    let refused = Action::RefuseInFlight(frames("follow Refused(Busy)"));
+    assert_eq!(state.outbox_drained(&lost(), at(0)), [refused, Action::UnfollowSilently(users(&["carol"]))]);
     assert_eq!(state.take_follows(), users(&["bob"]));
 }
 
 #[test]
-fn a_refused_unfollow_can_be_asked_for_again() {
+fn a_refused_unfollow_can_be_repeated() {
     let mut state = alice(|_| {});
     says(&mut state, "follow bob carol");
-    state.drained(&completed(), at(0));
+    state.outbox_drained(&completed(), at(0));
     says(&mut state, "unfollow bob carol");
     let lost = || Drained { abandoned: users(&["carol"]), ..Drained::default() };
-    state.drained(&lost(), at(0));
-    state.drained(&lost(), at(0));
-    assert_eq!(state.drained(&lost(), at(0)), [Action::GiveUp(frames("unfollow Refused(Busy)"))]);
-    state.drained(&completed(), at(0));
+    state.outbox_drained(&lost(), at(0));
+    state.outbox_drained(&lost(), at(0));
+    assert_eq!(state.outbox_drained(&lost(), at(0)), [Action::RefuseInFlight(frames("unfollow Refused(Busy)"))]);
+    state.outbox_drained(&completed(), at(0));
     let again = says(&mut state, "unfollow bob carol");
     assert!(matches!(&again[..], [Action::Unfollow { users: asked, .. }] if *asked == users(&["carol"])), "{again:?}");
 }
 
 #[test]
-fn more_names_than_could_be_followed_are_not_looked_up() {
+fn more_usernames_than_the_quota_allows_are_not_resolved() {
     let mut state = alice(|config| config.limits.follows_per_session = 2);
     let refused = says(&mut state, "named a b c");
     assert!(matches!(&refused[..], [Action::Refuse(_)]), "{refused:?}");
     let same = says(&mut state, "named b a b");
-    assert_eq!(same, [Action::Resolve(usernames(&["a", "b"]))]);
+    assert_eq!(same, [Action::ResolveUsernames(usernames(&["a", "b"]))]);
 }
 
 #[test]
-fn a_farewell_closes_with_the_dialects_word() {
+fn a_drain_closes_with_the_close_frame_of_the_dialect() {
     let mut state = alice(|_| {});
     let drained = Drained { close_request: Some(CloseRequest::Drain), ..Drained::default() };
-    let closed = state.drained(&drained, at(0));
+    let closed = state.outbox_drained(&drained, at(0));
     assert!(matches!(&closed[..], [Action::Close(closing)] if closing.reason == "Drain"), "{closed:?}");
 }
