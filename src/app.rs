@@ -26,7 +26,7 @@ use anyhow::Context;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::engine::Census;
+use crate::engine::RemoteConnectionListener;
 use crate::grpc::GrpcServer;
 use crate::metrics::Metrics;
 use crate::session::connection_listener::ConnectionListener;
@@ -61,7 +61,7 @@ impl App {
         let metrics = Metrics::new();
         let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
         let bridge = WebhookBridge::new(&webhook, clock);
-        let losses = bridge.clone().map(|bridge| bridge as Arc<dyn Census>);
+        let losses = bridge.clone().map(|bridge| bridge as Arc<dyn RemoteConnectionListener>);
         let cluster = cluster::join(config, clock, &metrics, losses).await?;
         let listener = bridge.map(|bridge| bridge as Arc<dyn ConnectionListener>);
         let components = Components::assemble_in(cluster, config, clock, metrics, webhook, listener)?;

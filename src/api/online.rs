@@ -153,7 +153,7 @@ impl OnlineStatusQuery {
             if self.members.is_strict() && !snapshot.is_known() {
                 return unknown();
             }
-            let devices = inspections.get(&snapshot.user).into_iter().flat_map(|inspection| &inspection.devices);
+            let devices = inspections.get(&snapshot.user).into_iter().flat_map(|inspection| &inspection.connections);
             let visible = devices.filter(|device| device.status.is_some());
             OnlineResult::Known {
                 name: text.clone(),

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::cluster::NodeHealth;
 use crate::cluster::redis::RedisBackplane;
 use crate::config::Config;
-use crate::engine::{BackplaneListener, Census, ClusterHandle, Engine};
+use crate::engine::{BackplaneListener, RemoteConnectionListener, ClusterHandle, Engine};
 use crate::metrics::Metrics;
 use crate::outbox::CloseRequest;
 use crate::presence::time::Timestamp;
@@ -26,13 +26,13 @@ pub async fn join(
     config: &Config,
     clock: &Clock,
     metrics: &Metrics,
-    losses: Option<Arc<dyn Census>>,
+    losses: Option<Arc<dyn RemoteConnectionListener>>,
 ) -> anyhow::Result<Option<ClusterHandle>> {
     let cluster = &config.cluster;
     if !cluster.is_enabled() {
         return Ok(None);
     }
-    let listener = BackplaneListener::telling(losses);
+    let listener = BackplaneListener::reporting_to(losses);
     let name = name(config);
     let backplane =
         RedisBackplane::start(cluster, &name, clock, metrics, Arc::new(listener.clone())).await.context("[cluster]")?;

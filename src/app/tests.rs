@@ -87,7 +87,7 @@ async fn sessions_survive_panics_of_user_actors() {
     for round in 0..UPDATES {
         send(&mut bob, json!({"cid": round.to_string(), "status_update": {"status": round.to_string()}})).await;
         if round % 30 == 10 {
-            components.engine.poison(bob_id);
+            components.engine.inject_panic(bob_id);
         }
         // Up to five updates wait for their reply. Each gets one, in order.
         while round - answered >= 5 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::api::platform::platform_in;
 use crate::clock::Clock;
-use crate::engine::Census;
+use crate::engine::RemoteConnectionListener;
 use crate::presence::id::UserId;
 use crate::presence::remote::RemoteConnection;
 use crate::session::connection_listener::{ClientInfo, ConnectionChange, ConnectionEvent, ConnectionListener};
@@ -34,7 +34,7 @@ impl WebhookBridge {
     }
 }
 
-impl Census for WebhookBridge {
+impl RemoteConnectionListener for WebhookBridge {
     fn lost(&self, user: UserId, connection: RemoteConnection) {
         self.offer_remote(user, connection, ConnectionChange::Closed);
     }

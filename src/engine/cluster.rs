@@ -1,16 +1,13 @@
-//! What the engine does where there are other nodes: hears the backplane, and asks it about users who are not here.
+//! The engine among other nodes: it listens to the backplane, asks it about users that are not here, and sends commands.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix::Handler;
 use hashbrown::HashMap;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use super::inspection::Selection;
-use super::mailbox::Counted;
-use super::messages::{Dismiss, Forget, MarkActive, Routed};
-use super::supervisor::Supervisor;
+use super::messages::{IfAbsent, ToShard, UserMessage};
 use super::{Engine, EngineError, WeakEngine};
 use crate::cluster::node::NodeInfo;
 use crate::cluster::{Backplane, BackplaneError, Listener, NodeCommand, NodeHealth};
@@ -24,42 +21,42 @@ use crate::presence::user::{Event, UserPresence};
 /// The other nodes.
 #[derive(Clone)]
 pub struct ClusterHandle {
-    /// The way to them.
+    /// The bus between the nodes.
     pub backplane: Arc<dyn Backplane>,
-    /// Hears it for the engine.
+    /// Listens to the backplane for the engine.
     pub listener: BackplaneListener,
-    /// How long they show those on whom this node sends away when it stops.
+    /// How long the other nodes show clients that this node closes when it stops.
     pub drain_linger: Duration,
-    /// How long a user who is asked for the first time waits for what other nodes have of it.
+    /// How long the actor of a new user waits for what other nodes have of it.
     pub patience: Duration,
 }
 
-/// Is told of connections that no session here can tell of. Never waited for.
-pub trait Census: Send + Sync {
-    /// The node of this connection is dead; nobody else is told.
+/// Hears of connections that no session on this node can report. It must not block.
+pub trait RemoteConnectionListener: Send + Sync {
+    /// The node of this connection is dead. No other node reports the loss.
     fn lost(&self, user: UserId, connection: RemoteConnection);
 
-    /// This connection is here, though another node has told that it was lost.
+    /// This connection is here, although another node reported its loss.
     fn returned(&self, user: UserId, connection: RemoteConnection);
 }
 
-/// Hears the backplane for an engine that starts after it. Cheap to clone.
+/// Listens to the backplane for an engine that starts later. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct BackplaneListener {
     engine: Arc<OnceLock<WeakEngine>>,
-    census: Option<Arc<dyn Census>>,
+    connections: Option<Arc<dyn RemoteConnectionListener>>,
 }
 
 impl BackplaneListener {
-    /// One that tells of connections too.
-    pub fn telling(census: Option<Arc<dyn Census>>) -> Self {
-        Self { engine: Arc::default(), census }
+    /// A listener that also reports connections.
+    pub fn reporting_to(connections: Option<Arc<dyn RemoteConnectionListener>>) -> Self {
+        Self { engine: Arc::default(), connections }
     }
 
-    /// From here on the engine is told.
-    pub(super) fn belongs_to(&self, engine: WeakEngine) {
+    /// Passes events to this engine from here on.
+    pub(super) fn set_engine(&self, engine: WeakEngine) {
         let first = self.engine.set(engine).is_ok();
-        debug_assert!(first, "an ear belongs to one engine");
+        debug_assert!(first, "a backplane listener belongs to one engine");
     }
 
     fn engine(&self) -> Option<Engine> {
@@ -69,39 +66,43 @@ impl BackplaneListener {
 
 impl Listener for BackplaneListener {
     fn changed(&self, user: UserId) -> bool {
-        self.engine().is_some_and(|engine| engine.supervisor(user).offer(Changed(user)).is_ok())
+        self.engine().is_some_and(|engine| engine.supervisor(user).offer(ToShard::RemoteChanged(user)).is_ok())
     }
 
-    fn command_received(&self, user: UserId, order: NodeCommand) -> bool {
+    fn command_received(&self, user: UserId, command: NodeCommand) -> bool {
         let Some(engine) = self.engine() else { return false };
-        match order {
+        match command {
             NodeCommand::Close { connection, except, code, reason } => {
                 let selection = Selection { only: connection, except };
                 let close_request = match u16::try_from(code) {
                     Ok(0) | Err(_) => CloseRequest::Disconnected,
                     Ok(code) => CloseRequest::DisconnectWith(Arc::new((code, reason.into()))),
                 };
-                engine.supervisor(user).offer(Dismiss { user, selection, close_request }).is_ok()
+                engine.offer(user, IfAbsent::Drop, UserMessage::Disconnect(selection, close_request)).is_ok()
             }
             NodeCommand::Activity { forget, active: at, state } => {
-                let forgotten = !forget || engine.supervisor(user).offer(Forget(vec![user])).is_ok();
-                let told =
-                    at == Timestamp::default() || engine.supervisor(user).offer(MarkActive { user, at, state }).is_ok();
-                forgotten && told
+                let forgotten = !forget || engine.forget(vec![user]).is_ok();
+                let is_active = at != Timestamp::default();
+                let marked =
+                    !is_active || engine.offer(user, IfAbsent::Drop, UserMessage::MarkActive { at, state }).is_ok();
+                forgotten && marked
             }
-            NodeCommand::Roster(_) | NodeCommand::Subscriptions { .. } => engine.note(user, order),
+            NodeCommand::Roster(_) | NodeCommand::Subscriptions { .. } => {
+                engine.queue_remote_command(user, command);
+                true
+            }
         }
     }
 
     fn lost(&self, user: UserId, connections: Vec<RemoteConnection>) {
-        if let Some(census) = &self.census {
-            connections.into_iter().for_each(|connection| census.lost(user, connection));
+        if let Some(listener) = &self.connections {
+            connections.into_iter().for_each(|connection| listener.lost(user, connection));
         }
     }
 
     fn returned(&self, user: UserId, connections: Vec<RemoteConnection>) {
-        if let Some(census) = &self.census {
-            connections.into_iter().for_each(|connection| census.returned(user, connection));
+        if let Some(listener) = &self.connections {
+            connections.into_iter().for_each(|connection| listener.returned(user, connection));
         }
     }
 
@@ -112,45 +113,25 @@ impl Listener for BackplaneListener {
     }
 }
 
-/// What accounts have to do because another node says so.
+/// Commands of other nodes about the lists of users, which the engine does not handle itself.
 pub struct RemoteCommands {
-    /// At most [`MAX_REMOTE_COMMANDS`]; past that all is read again.
+    /// Holds at most [`MAX_REMOTE_COMMANDS`]. When it is full, `missed` is notified instead.
     pub commands: mpsc::Receiver<(UserId, NodeCommand)>,
-    /// Orders may have been missed.
+    /// Notified when commands may have been missed, so that everything is read again.
     pub missed: Arc<Notify>,
 }
 
-/// Orders about accounts that wait to be carried out.
+/// Maximum number of commands that wait to be carried out, and of those that wait to be sent again.
 pub(super) const MAX_REMOTE_COMMANDS: usize = 1024;
 
-/// The first pause before other nodes are given an order again; it doubles with each of the tries.
-const PAUSE: Duration = Duration::from_millis(250);
-const TRIES: u32 = 10;
+/// The first pause before a command is sent again. It doubles with each try.
+const RESEND_PAUSE: Duration = Duration::from_millis(250);
 
-/// What other nodes have of a user has changed, or is known for the first time.
-pub struct Changed(UserId);
-
-impl Handler<Counted<Changed>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Changed>, _: &mut Self::Context) {
-        let Changed(user) = counted.content;
-        // Without an entry nobody wants to know.
-        let Some(entry) = self.users.get_mut(&user) else { return };
-        let is_known = || self.shard.nodes.as_ref().is_some_and(|nodes| nodes.backplane.remote(user).is_some());
-        if entry.loading.is_some() && !is_known() {
-            // A notice from before the user was watched anew.
-            return;
-        }
-        // The actor looks by itself once it is known. It may have given up waiting: it is told like any other then.
-        if entry.loading.take().is_none_or(|loading| loading.send(()).is_err()) {
-            entry.route(Routed::RemoteChanged);
-        }
-    }
-}
+/// Maximum number of tries: some minutes in all.
+const MAX_RESENDS: u32 = 10;
 
 impl ClusterHandle {
-    /// This node among those that are alive.
+    /// Returns this node's number and those of the live nodes.
     pub async fn node_context(&self) -> NodeContext {
         let alive = match self.backplane.nodes().await {
             Ok(nodes) => Some(nodes.iter().map(NodeInfo::number).collect()),
@@ -162,8 +143,8 @@ impl ClusterHandle {
         NodeContext { node: self.backplane.info().number(), alive }
     }
 
-    /// Whether what other nodes have will be known soon.
-    pub(super) fn are_reached(&self) -> bool {
+    /// Whether the presence that other nodes have will be known soon.
+    pub(super) fn is_reachable(&self) -> bool {
         match self.backplane.health() {
             NodeHealth::Joined => true,
             NodeHealth::Degraded | NodeHealth::Isolated => false,
@@ -172,8 +153,8 @@ impl ClusterHandle {
 }
 
 impl Engine {
-    /// What other nodes have of those users of whom nothing is known here; there is nothing where there are no other nodes.
-    pub(super) async fn elsewhere<T>(
+    /// Returns what other nodes have of the users that are not in `known`. Empty when the node runs alone.
+    pub(super) async fn remote_users<T>(
         &self,
         users: impl IntoIterator<Item = &UserId>,
         known: &HashMap<UserId, T>,
@@ -190,33 +171,34 @@ impl Engine {
         Ok(found.into_iter().map(|(user, remote)| presence(user, remote)).collect())
     }
 
-    /// The orders about accounts; none where there are no other nodes, or somebody has them already.
+    /// Returns the receiver of other nodes' commands about lists. `None` when the node runs alone or the receiver is taken.
     pub fn remote_commands(&self) -> Option<RemoteCommands> {
         self.0.nodes.as_ref()?;
         let (sender, commands) = mpsc::channel(MAX_REMOTE_COMMANDS);
-        self.0.orders.set(sender).ok().map(|()| RemoteCommands { commands, missed: self.0.missed.clone() })
+        let missed = self.0.missed.clone();
+        self.0.remote_commands.set(sender).ok().map(|()| RemoteCommands { commands, missed })
     }
 
-    fn note(&self, user: UserId, order: NodeCommand) -> bool {
-        if self.0.orders.get().is_none_or(|orders| orders.try_send((user, order)).is_err()) {
+    /// Queues a command for the receiver of [`Engine::remote_commands`], or notes that one was missed.
+    fn queue_remote_command(&self, user: UserId, command: NodeCommand) {
+        if self.0.remote_commands.get().is_none_or(|commands| commands.try_send((user, command)).is_err()) {
             self.0.missed.notify_one();
         }
-        true
     }
 
-    /// Has other nodes do something about a user. Where they cannot be told, they are told later: only those whose own
-    /// line to Redis breaks look by themselves.
-    pub async fn send_to_nodes(&self, user: UserId, order: NodeCommand) {
+    /// Sends a command about a user to the other nodes. After a failure it sends the command again later, because a node
+    /// reads the lists by itself only when its own connection to Redis breaks.
+    pub async fn send_to_nodes(&self, user: UserId, command: NodeCommand) {
         let Some(nodes) = &self.0.nodes else { return };
-        let Err(error) = nodes.backplane.send_command(user, order.clone()).await else { return };
-        log::warn!("other nodes are not told of a change of a list yet: {error}");
-        if let Ok(permit) = self.0.untold.clone().try_acquire_owned() {
-            tokio::spawn(tell_again(nodes.backplane.clone(), user, order, permit));
+        let Err(error) = nodes.backplane.send_command(user, command.clone()).await else { return };
+        log::warn!("a changed list is not announced to the other nodes yet: {error}");
+        if let Ok(permit) = self.0.resend_permits.clone().try_acquire_owned() {
+            tokio::spawn(resend(nodes.backplane.clone(), user, command, permit));
         }
     }
 
-    /// Has other nodes close some connections of a user.
-    pub(super) async fn disconnect_elsewhere(
+    /// Makes the other nodes close selected connections of a user.
+    pub(super) async fn disconnect_on_other_nodes(
         &self,
         user: UserId,
         selection: Selection,
@@ -227,14 +209,14 @@ impl Engine {
             CloseRequest::Drain | CloseRequest::Disconnected => (0, String::new()),
             CloseRequest::DisconnectWith(told) => (told.0.into(), told.1.to_string()),
         };
-        let order = NodeCommand::Close { connection: selection.only, except: selection.except, code, reason };
-        nodes.backplane.send_command(user, order).await.map_err(|error| {
-            log::warn!("other nodes could not be told to disconnect a user: {error}");
+        let command = NodeCommand::Close { connection: selection.only, except: selection.except, code, reason };
+        nodes.backplane.send_command(user, command).await.map_err(|error| {
+            log::warn!("a user could not be disconnected on the other nodes: {error}");
             EngineError::Unavailable
         })
     }
 
-    /// All nodes, this one among them; none: there are no others, or they cannot be asked just now.
+    /// Returns all nodes, including this one. `None` when the node runs alone or the others cannot be asked now.
     pub async fn nodes(&self) -> Option<Vec<NodeInfo>> {
         match self.0.nodes.as_ref()?.backplane.nodes().await {
             Ok(nodes) => Some(nodes),
@@ -246,16 +228,16 @@ impl Engine {
     }
 }
 
-/// Gives an order that may be given twice, some minutes long.
-async fn tell_again(backplane: Arc<dyn Backplane>, user: UserId, order: NodeCommand, _room: OwnedSemaphorePermit) {
-    for tried in 0..TRIES {
-        tokio::time::sleep(PAUSE * 2_u32.pow(tried)).await;
-        match backplane.send_command(user, order.clone()).await {
+/// Sends a command again until it succeeds, for some minutes. The command may arrive twice.
+async fn resend(backplane: Arc<dyn Backplane>, user: UserId, command: NodeCommand, _permit: OwnedSemaphorePermit) {
+    for tried in 0..MAX_RESENDS {
+        tokio::time::sleep(RESEND_PAUSE * 2_u32.pow(tried)).await;
+        match backplane.send_command(user, command.clone()).await {
             Ok(()) | Err(BackplaneError::Closed) => return,
-            Err(error) => log::debug!("other nodes are still not told: {error}"),
+            Err(error) => log::debug!("the other nodes still cannot be told: {error}"),
         }
     }
-    log::warn!("other nodes were not told of a change of a list");
+    log::warn!("a changed list was not announced to the other nodes");
 }
 
 fn presence(user: UserId, remote: Remote) -> UserPresence<Address> {

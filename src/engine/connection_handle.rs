@@ -1,10 +1,10 @@
-//! One connection's hold on its user.
+//! The attachment of one connection to its user, as a drop guard.
 
 use std::time::Duration;
 
 use actix::Addr;
 
-use super::messages::{Detach, Leave, SetCustom, SetStatus, StatusChange};
+use super::messages::{IfAbsent, SetStatus, StatusChange, UserMessage};
 use super::user::UserActor;
 use super::{Engine, EngineError, mailbox};
 use crate::outbox::{Address, Ticket};
@@ -12,26 +12,26 @@ use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
 
-/// While it lives, the connection is part of its user; dropped, the connection is gone and its followers are told.
-/// That holds however the session ends, so there are no ghosts.
+/// Keeps a connection attached to its user. Dropping it removes the connection and notifies the followers. So however a
+/// session ends, no connection stays behind.
 pub struct ConnectionHandle {
     engine: Engine,
     user: UserId,
     address: Address,
-    /// The user's actor, as long as it is the one that was attached to.
+    /// The actor that accepted the connection. `None` while the attachment is pending.
     actor: Option<Addr<UserActor>>,
     /// How the connection ends.
     exit: Exit,
-    /// For so long the connection is shown on.
-    stay: Duration,
+    /// How long the presence lingers after a loss.
+    linger: Duration,
     /// Dropped after the connection has been detached.
     guard: Option<Box<dyn Send>>,
 }
 
 impl ConnectionHandle {
-    /// A hold that is being asked for; dropped before it is granted, it takes the asking back.
+    /// A handle whose attachment is pending. Dropping it takes the attachment back.
     pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
-        Self { engine, user, address, actor: None, exit: Exit::Lost, stay: Duration::ZERO, guard: None }
+        Self { engine, user, address, actor: None, exit: Exit::Lost, linger: Duration::ZERO, guard: None }
     }
 
     pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
@@ -46,14 +46,14 @@ impl ConnectionHandle {
         self
     }
 
-    /// The connection ends because the user says goodbye.
+    /// Notes that the user logs out, so the end of the connection is no loss.
     pub fn log_out(&mut self) {
         self.exit = Exit::LoggedOut;
     }
 
-    /// The connection ends in a way after which it is shown on for `span`: the client may come back.
-    pub fn stay(&mut self, span: Duration) {
-        self.stay = span;
+    /// Sets how long the presence lingers after a loss, because the client may come back.
+    pub fn set_linger(&mut self, span: Duration) {
+        self.linger = span;
     }
 
     /// How the connection ends, if it ends now.
@@ -61,38 +61,38 @@ impl ConnectionHandle {
         self.exit
     }
 
-    /// Has all devices of the account show this text. The acknowledgement goes to the outbox under `request`, before the
-    /// change does.
+    /// Sets the custom status, which all Tencent connections of the user show. The outbox gets the acknowledgement under
+    /// `request` before the change.
     pub fn set_custom(&self, text: Option<StatusText>, request: u32) -> Result<(), EngineError> {
         let ticket = Ticket::new(self.address.clone(), request, self.user);
-        self.engine.supervisor(self.user).offer(SetCustom { text, ticket })
+        self.engine.offer(self.user, IfAbsent::Drop, UserMessage::SetCustomStatus(text, ticket))
     }
 
-    /// The user this connection belongs to.
+    /// The user of this connection.
     pub fn user(&self) -> UserId {
         self.user
     }
 
-    /// Where the connection is reached.
+    /// The address of this connection.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Has the user show this status for the connection; `None` hides it. The acknowledgement goes to the outbox under
-    /// `request`, before the change does.
+    /// Sets the status that the connection shows; `None` hides it. The outbox gets the acknowledgement under `request`
+    /// before the change.
     pub fn set_status(&self, status: Option<StatusText>, request: u32) -> Result<(), EngineError> {
         self.address.set_status(status.clone());
         self.change(StatusChange::Shown(status), request)
     }
 
-    /// Remembers that the user did something just now, and what it says of itself with it: the connection shows that. The
-    /// acknowledgement goes to the outbox under `request`, before the change does.
+    /// Records that the user is active now. The connection shows the state, if one is given. The outbox gets the
+    /// acknowledgement under `request` before the change.
     pub fn mark_active(&self, state: Option<StatusText>, request: u32) -> Result<(), EngineError> {
-        let at = self.engine.note_active(self.user, state.clone())?;
+        let at = self.engine.record_active(self.user, state.clone())?;
         if state.is_some() {
             self.address.set_status(state.clone());
         }
-        self.change(StatusChange::Acted(at, state), request)
+        self.change(StatusChange::MarkedActive(at, state), request)
     }
 
     fn change(&self, change: StatusChange, request: u32) -> Result<(), EngineError> {
@@ -103,24 +103,22 @@ impl ConnectionHandle {
                 mailbox::send(actor, update);
                 Ok(())
             }
-            // The actor was replaced: the supervisor knows the other.
-            Some(_) | None => self.engine.supervisor(self.user).offer(update),
+            // The actor was replaced. The supervisor knows the new one.
+            Some(_) | None => self.engine.offer(self.user, IfAbsent::Drop, UserMessage::SetStatus(update)),
         }
     }
 
-    /// The session ends and follows these users no longer.
+    /// Ends all follows of a session that ends.
     pub fn leave(&self, users: Vec<UserId>) {
-        for (supervisor, users) in self.engine.by_shard(users.into_iter().map(|user| (user, user))) {
-            supervisor.deliver(Leave { users, address: self.address.clone() });
-        }
+        self.engine.unfollow_silently(&users, &self.address);
     }
 }
 
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
         self.address.end();
-        let stay = if self.exit == Exit::Lost { self.stay } else { Duration::ZERO };
-        let detach = Detach { user: self.user, address: self.address.clone(), exit: self.exit, stay };
-        self.engine.supervisor(self.user).deliver(detach);
+        let linger = if self.exit == Exit::Lost { self.linger } else { Duration::ZERO };
+        let detach = UserMessage::Detach { connection: self.address.connection(), exit: self.exit, linger };
+        self.engine.deliver(self.user, detach);
     }
 }

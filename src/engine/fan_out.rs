@@ -1,4 +1,4 @@
-//! Telling a change to very many followers, so that nobody else waits for all of them.
+//! Delivers a change to many followers in strides, so that no other user of the shard waits for all of them.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -15,42 +15,50 @@ use crate::metrics::Metrics;
 use crate::outbox::{Address, Delivery, DeliveryCounts, DeliveryMode, Notification};
 use crate::presence::time::Timestamp;
 
-/// Followers that are told in one go by the user's own turn.
+/// Maximum number of followers that a user actor notifies at once, without a [`FanOut`].
 pub(super) const SMALL: usize = 256;
 
-/// Followers told in one go; then the other users of the shard have their turn.
+/// Followers notified in one stride. Then the other users of the shard run.
 const STRIDE: usize = 512;
 
-/// The same, where each of them costs a write: a millisecond or two.
+/// Followers notified in one stride where each costs a socket write: one or two milliseconds in all.
 const STRIDE_AT_ONCE: usize = 256;
 
-/// How long a large fan-out waits, before it goes on, for those told last to have their turn: whoever is told something
-/// else meanwhile waits behind them, and not behind everybody who follows a star.
+/// Length of one pause of a large fan-out, for the followers notified last to run. So a client that gets another event
+/// meanwhile waits for one stride, not for all followers of a popular user.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How often it waits that long: a machine that is never done, or a client that is cut off, must not starve it.
-const PAUSES: u8 = 20;
+/// Maximum number of pauses between two strides, because neither a busy machine nor a client that is cut off may stop
+/// the fan-out.
+const MAX_PAUSES: u8 = 20;
 
-/// How long ago the last time must be that two fan-outs of a shard were under way together, before the shard writes to
-/// sockets by itself. Until then many followers are likely to be told more soon, and that leaves in one write.
+/// Time without two concurrent fan-outs after which the shard writes to sockets by itself. Before that, many followers
+/// are likely to get more changes soon, and those leave in one write.
 const CALM: Duration = Duration::from_millis(100);
 
 /// The fan-outs of a shard.
 #[derive(Default)]
 pub struct FanOuts {
-    /// Held by each that is under way.
-    under_way: Rc<()>,
-    /// When two were, for the last time.
+    running: Rc<Cell<usize>>,
+    /// When two fan-outs ran at the same time, most recently.
     crowded_at: Cell<Timestamp>,
 }
 
 impl FanOuts {
-    /// How the next ones are told, and how many of them.
-    fn mode(&self, now: Timestamp) -> (DeliveryMode, usize) {
-        // One of them is held here.
-        if Rc::strong_count(&self.under_way) > 2 {
+    fn start(&self) -> RunningFanOut {
+        self.running.set(self.running.get() + 1);
+        RunningFanOut(self.running.clone())
+    }
+
+    /// Notes whether fan-outs run at the same time. Call it before each stride.
+    fn note_concurrency(&self, now: Timestamp) {
+        if self.running.get() > 1 {
             self.crowded_at.set(now);
         }
+    }
+
+    /// Returns how the next followers are notified, and how many of them.
+    fn mode(&self, now: Timestamp) -> (DeliveryMode, usize) {
         if now.since(self.crowded_at.get()) < CALM {
             (DeliveryMode::Gathered(now), STRIDE)
         } else {
@@ -59,14 +67,24 @@ impl FanOuts {
     }
 }
 
-/// What came of telling some followers.
+/// Counts one running fan-out until it is dropped.
+struct RunningFanOut(Rc<Cell<usize>>);
+
+impl Drop for RunningFanOut {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// The result of notifying some followers.
 pub(super) struct Delivered<'a> {
-    /// Those that are gone.
+    /// Followers that are gone.
     pub gone: Vec<Address>,
-    /// The last one that had to be woken for it.
+    /// The last follower that was woken.
     woken: Option<&'a Address>,
 }
 
+/// Puts a notification into the followers' outboxes.
 pub(super) fn deliver<'a>(
     followers: impl Iterator<Item = &'a Address>,
     notification: &Notification,
@@ -86,33 +104,41 @@ pub(super) fn deliver<'a>(
     delivered
 }
 
-/// A change on its way to very many followers, who stay the same meanwhile: the actor waits for it.
+/// A change on its way to many followers. The user actor waits for it, so the followers stay the same meanwhile.
 pub(super) struct FanOut {
     notification: Notification,
-    /// It is one of those under way in its shard.
-    _under_way: Rc<()>,
-    /// The followers in the places before this one have been told.
-    told: usize,
+    _running: RunningFanOut,
+    /// The position of the first follower that has not been notified.
+    next: usize,
+    /// Followers that are gone.
     gone: Vec<Address>,
-    /// The one woken last, until it has had its turn.
+    /// The follower woken last, until it has run.
     woken: Option<Address>,
-    /// Until the others on this thread have had their turn.
-    rest: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    /// How long the one woken last is waited for.
+    /// Yields to the other tasks of this thread.
+    yielding: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// The current pause for the follower woken last.
     pause: Option<Pin<Box<Sleep>>>,
-    /// How often it has been waited for.
+    /// Number of pauses after the last stride.
     pauses: u8,
 }
 
 impl FanOut {
     pub(super) fn new(notification: Notification, fan_outs: &FanOuts) -> Self {
-        let _under_way = fan_outs.under_way.clone();
-        Self { notification, _under_way, told: 0, gone: Vec::new(), woken: None, rest: None, pause: None, pauses: 0 }
+        Self {
+            notification,
+            _running: fan_outs.start(),
+            next: 0,
+            gone: Vec::new(),
+            woken: None,
+            yielding: None,
+            pause: None,
+            pauses: 0,
+        }
     }
 
-    /// Waits until those told so far have had their turn, within limits.
-    fn poll_turn(&mut self, task: &mut task::Context<'_>) -> Poll<()> {
-        while self.pauses < PAUSES && self.woken.as_ref().is_some_and(|woken| woken.is_awake()) {
+    /// Waits until the followers notified so far have run, at most [`MAX_PAUSES`] times.
+    fn poll_woken(&mut self, task: &mut task::Context<'_>) -> Poll<()> {
+        while self.pauses < MAX_PAUSES && self.woken.as_ref().is_some_and(|woken| woken.is_awake()) {
             let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(PAUSE)));
             ready!(pause.as_mut().poll(task));
             self.pause = None;
@@ -134,28 +160,30 @@ impl ActorFuture<UserActor> for FanOut {
         task: &mut task::Context<'_>,
     ) -> Poll<()> {
         loop {
-            if let Some(rest) = &mut self.rest {
-                ready!(rest.as_mut().poll(task));
-                self.rest = None;
+            if let Some(yielding) = &mut self.yielding {
+                ready!(yielding.as_mut().poll(task));
+                self.yielding = None;
             }
-            ready!(self.poll_turn(task));
+            ready!(self.poll_woken(task));
             let followers = actor.presence.followers();
             let end = followers.slots().end;
-            let (mode, stride) = actor.shard.fan_outs.mode(actor.shard.clock.now());
-            let next = end.min(self.told + stride);
+            let now = actor.shard.clock.now();
+            actor.shard.fan_outs.note_concurrency(now);
+            let (mode, stride) = actor.shard.fan_outs.mode(now);
+            let next = end.min(self.next + stride);
             let mut delivered =
-                deliver(followers.in_slots(self.told..next), &self.notification, mode, &actor.shard.metrics);
-            self.told = next;
+                deliver(followers.in_slots(self.next..next), &self.notification, mode, &actor.shard.metrics);
+            self.next = next;
             self.woken = delivered.woken.cloned();
             self.gone.append(&mut delivered.gone);
             if next == end {
                 break;
             }
-            // And not by waking itself: a task that does is run up to thirty times before those woken from other threads.
-            self.rest = Some(Box::pin(tokio::task::yield_now()));
+            // A task that wakes itself would run up to thirty times before the tasks that other threads woke.
+            self.yielding = Some(Box::pin(tokio::task::yield_now()));
         }
         let gone = std::mem::take(&mut self.gone);
-        actor.told(&self.notification, gone);
+        actor.finish_publishing(&self.notification, gone);
         Poll::Ready(())
     }
 }

@@ -1,4 +1,4 @@
-//! What the server's own side may know of a user: all connections, the invisible ones too.
+//! What the server API may know of a user: all connections, including the invisible ones.
 
 use bytestring::ByteString;
 
@@ -12,38 +12,38 @@ use crate::presence::user::UserPresence;
 /// Everything about one user.
 #[derive(Clone, Debug)]
 pub struct UserInspection {
-    /// Over all connections.
+    /// The status over all connections.
     pub general: GeneralStatus,
-    /// The one that changed last is at the end.
-    pub devices: Vec<Device>,
+    /// All connections. The one that changed last is at the end.
+    pub connections: Vec<ConnectionInspection>,
 }
 
-/// One connection of a user.
+/// Everything about one connection.
 #[derive(Clone, Debug)]
-pub struct Device {
-    /// Which one.
+pub struct ConnectionInspection {
+    /// The id under which others see it.
     pub connection: ConnectionId,
-    /// The name it was opened with.
+    /// The name with which it was opened.
     pub username: Option<Username>,
-    /// The world it comes from.
+    /// The family of wire formats that it uses.
     pub dialect: Dialect,
-    /// `None`: connected but invisible.
+    /// What it shows; `None` means that it is connected but invisible.
     pub status: Option<StatusText>,
-    /// What it says of itself when it opens: JSON.
+    /// What the client says of itself when it connects: JSON.
     pub info: Option<ByteString>,
 }
 
 impl UserInspection {
     pub(super) fn of(presence: &UserPresence<Address>) -> Self {
-        let here = presence.connections().iter().map(|connection| Device {
+        let here = presence.connections().iter().map(|connection| ConnectionInspection {
             connection: presence.shown(connection.id),
             username: connection.username.clone(),
             dialect: connection.address.dialect(),
             status: connection.status.clone(),
             info: connection.address.info(),
         });
-        let elsewhere = presence.detached().filter_map(|connection| {
-            Some(Device {
+        let remote = presence.detached().filter_map(|connection| {
+            Some(ConnectionInspection {
                 connection: connection.shown(),
                 username: connection.username.clone(),
                 dialect: connection.dialect?,
@@ -51,21 +51,21 @@ impl UserInspection {
                 info: connection.info.clone(),
             })
         });
-        Self { general: presence.general_status(), devices: elsewhere.chain(here).collect() }
+        Self { general: presence.general_status(), connections: remote.chain(here).collect() }
     }
 }
 
-/// Some of a user's connections.
+/// A selection of a user's connections. The default selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// This one; none: all.
+    /// Only this connection; `None` means all.
     pub only: Option<ConnectionId>,
-    /// But not these.
+    /// Connections that are not selected.
     pub except: Vec<ConnectionId>,
 }
 
 impl Selection {
-    /// Whether this connection, which may be shown under the id of another, is among them.
+    /// Whether a connection is selected. Others may see it under the id of another: `shown`.
     pub fn includes(&self, connection: ConnectionId, shown: ConnectionId) -> bool {
         let is_it = |id: ConnectionId| id == connection || id == shown;
         self.only.is_none_or(is_it) && !self.except.iter().copied().any(is_it)

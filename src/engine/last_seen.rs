@@ -1,7 +1,8 @@
-//! Writes down when users are online, without a timer for each.
+//! Writes when users are online, without a timer for each user.
 //!
-//! A user that becomes visible is noted then, again every interval while it stays so, and when it is visible no more.
-//! The visible users of a shard lie in as many slots as the interval has seconds; its supervisor notes one slot a second.
+//! The recorder notes a user when it becomes visible, again every interval while it stays visible, and when it becomes
+//! invisible. The visible users of a shard are spread over as many slots as the interval has seconds. The supervisor
+//! sweeps one slot each second.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -18,54 +19,53 @@ use crate::presence::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::last_seen::{LastSeenStore, TooManyWaiting};
 
-/// Where the engine writes down when users were seen; nowhere, if that is switched off.
+/// Writes and reads last-seen records. Does nothing when last-seen records are switched off. Cheap to clone.
 #[derive(Clone)]
 pub struct LastSeenRecorder {
     last_seen: Option<Arc<dyn LastSeenStore>>,
     interval: Duration,
     clock: Clock,
-    /// How often users were forgotten: a record that was read before may be of such a one.
+    /// Counts how often users were forgotten. A record read before that may belong to a forgotten user.
     forgettings: Arc<AtomicU64>,
 }
 
-/// What was written down of a user when it was read.
-pub struct Record {
-    /// Nothing where it could not be read.
+/// A user's stored record, as it was at the time of the read.
+pub struct ReadRecord {
+    /// Empty when the store could not be read.
     pub last_seen: LastSeen,
-    /// How often users had been forgotten before it was read.
+    /// [`LastSeenRecorder::forgettings`] before the read.
     forgettings: u64,
 }
 
 impl LastSeenRecorder {
-    /// Into this store; a visible user every `interval`.
+    /// Records into this store, visible users every `interval`.
     pub fn new(last_seen: Option<Arc<dyn LastSeenStore>>, interval: Duration, clock: &Clock) -> Self {
         Self { last_seen, interval, clock: clock.clone(), forgettings: Arc::default() }
     }
 
-    /// Notes that a user did something, and what it said of itself.
-    /// Returns the time of day. An empty text says nothing.
+    /// Notes that a user was active and the state that it gave. An empty state is not kept. Returns the time of day.
     pub fn active(&self, user: UserId, state: Option<StatusText>) -> Result<Timestamp, TooManyWaiting> {
         let at = self.clock.time_of_day();
-        let sighting = Activity::active(at, state.filter(|text| !text.as_str().is_empty()));
-        self.last_seen
-            .as_ref()
-            .map_or(Ok(()), |last_seen| last_seen.note(&mut std::iter::once((user, sighting))))
-            .map(|()| at)
+        if let Some(last_seen) = &self.last_seen {
+            let activity = Activity::active(at, state.filter(|text| !text.as_str().is_empty()));
+            last_seen.note(&mut std::iter::once((user, activity)))?;
+        }
+        Ok(at)
     }
 
-    /// What is written down of a user.
-    pub async fn record(&self, user: UserId) -> Record {
+    /// Reads the record of a user.
+    pub async fn record(&self, user: UserId) -> ReadRecord {
         let forgettings = self.forgettings.load(Ordering::Acquire);
-        Record { last_seen: self.read(user).await, forgettings }
+        ReadRecord { last_seen: self.read(user).await, forgettings }
     }
 
-    /// Users are forgotten: the store has done it, and their actors are told next.
+    /// Notes that users were forgotten. Call it after the store and before the user actors forget.
     pub fn forgotten(&self) {
         self.forgettings.fetch_add(1, Ordering::Release);
     }
 
-    /// Whether nobody was forgotten since the record was read.
-    pub fn is_current(&self, record: &Record) -> bool {
+    /// Whether no user was forgotten after the record was read.
+    pub fn is_current(&self, record: &ReadRecord) -> bool {
         record.forgettings == self.forgettings.load(Ordering::Acquire)
     }
 
@@ -74,11 +74,11 @@ impl LastSeenRecorder {
         match last_seen.read(vec![user]).await {
             Ok(mut records) => records.pop().unwrap_or_default(),
             Err(StoreError::Unavailable(reason)) => {
-                log::debug!("a follower's user is told without its last-seen record: {reason}");
+                log::debug!("a follower gets a user without its last-seen record: {reason}");
                 LastSeen::default()
             }
             Err(error) => {
-                log::error!("the last-seen record of a follower's user could not be read: {error}");
+                log::error!("the last-seen record of a followed user could not be read: {error}");
                 LastSeen::default()
             }
         }
@@ -86,42 +86,42 @@ impl LastSeenRecorder {
 
     fn online(&self, users: impl Iterator<Item = UserId>) {
         let Some(last_seen) = &self.last_seen else { return };
-        let sighting = Activity::online(self.clock.time_of_day());
-        // What is refused is counted; the next tick comes soon.
-        let _refused = last_seen.note(&mut users.map(|user| (user, sighting.clone())));
+        let activity = Activity::online(self.clock.time_of_day());
+        // The store counts a refusal, and the next sweep comes soon.
+        let _refused = last_seen.note(&mut users.map(|user| (user, activity.clone())));
     }
 }
 
-/// The visible users of one shard. Nothing is kept where nothing is written down.
+/// The visible users of one shard. Stays empty when last-seen records are switched off.
 pub struct OnlineSweep {
     recorder: LastSeenRecorder,
     slots: Box<[RefCell<HashSet<UserId>>]>,
 }
 
 impl OnlineSweep {
-    /// Nobody.
+    /// A sweep without users.
     pub fn new(recorder: LastSeenRecorder) -> Self {
         let count = usize::try_from(recorder.interval.as_secs()).unwrap_or(usize::MAX).clamp(1, 3600);
         Self { recorder, slots: (0..count).map(|_| RefCell::default()).collect() }
     }
 
-    /// Where the users are written down.
+    /// Writes and reads the records.
     pub fn recorder(&self) -> &LastSeenRecorder {
         &self.recorder
     }
 
-    /// The time between two slots.
-    pub fn stride(&self) -> Option<Duration> {
+    /// Returns the time between two slots, or `None` when there is nothing to sweep.
+    pub fn slot_interval(&self) -> Option<Duration> {
         let slots = u32::try_from(self.slots.len()).expect("at most an hour's seconds");
         self.recorder.last_seen.as_ref().map(|_| self.recorder.interval / slots)
     }
 
-    /// A user is visible.
+    /// Notes a user that became visible.
     pub fn appears(&self, user: UserId) {
         self.note(user, |slot| slot.insert(user));
     }
 
-    /// A user is visible no more.
+    /// Notes a user that became invisible.
     pub fn disappears(&self, user: UserId) {
         self.note(user, |slot| slot.remove(&user));
     }
@@ -133,11 +133,11 @@ impl OnlineSweep {
         }
     }
 
-    /// Notes the users of one slot; the caller counts the slots through.
-    pub fn sweep(&self, round: usize) {
-        let mut slot = self.slots[round % self.slots.len()].borrow_mut();
+    /// Notes the users of one slot. The caller counts the ticks.
+    pub fn sweep(&self, tick: usize) {
+        let mut slot = self.slots[tick % self.slots.len()].borrow_mut();
         self.recorder.online(slot.iter().copied());
-        // Room that a wave of users left behind.
+        // Releases the memory that a wave of users left.
         if slot.capacity() > 4 * slot.len() + 64 {
             slot.shrink_to_fit();
         }

@@ -1,8 +1,9 @@
-//! The only place that sends to an actor of the engine.
+//! The only place that sends to an actor of `engine/` and `members/`.
 //!
-//! actix's own bounds do not hold: `do_send` and `send` ignore a mailbox's capacity, `try_send` bounds only per cloned
-//! sender. So what waits is counted here. [`Mailbox::offer`] refuses when the mailbox is full; [`Mailbox::deliver`] is
-//! for what must not be lost (a connection that ended) and is bounded otherwise: once per connection.
+//! actix's own bounds do not hold: `do_send` and `send` ignore a mailbox's capacity, and `try_send` bounds only per cloned
+//! sender. So this module counts what waits. [`Mailbox::offer`] refuses a message when the mailbox is full.
+//! [`Mailbox::deliver`] is for messages that must not be lost, such as the end of a connection. They have another bound:
+//! one per connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,17 +15,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::EngineError;
 use crate::metrics::Metrics;
 
-/// A message on its way; counted until it is handled or dropped.
+/// A message on its way. It counts as waiting until it is handled or dropped.
 pub struct Counted<M> {
-    /// What is in it.
+    /// The message.
     pub content: M,
-    _place: Permit,
+    _permit: Permit,
 }
 
 impl<M: Send + 'static> Message for Counted<M> {
     type Result = ();
 }
 
+/// A place in a mailbox.
 struct Permit {
     waiting: Arc<AtomicUsize>,
     gauge: Gauge,
@@ -45,7 +47,7 @@ impl Drop for Permit {
     }
 }
 
-/// The counted way to one actor.
+/// The counted and bounded way to one actor. Cheap to clone.
 pub struct Mailbox<A: Actor> {
     actor: Addr<A>,
     bound: usize,
@@ -67,8 +69,8 @@ impl<A: Actor> Clone for Mailbox<A> {
 }
 
 impl<A: Actor> Mailbox<A> {
-    /// A mailbox in which at most `bound` messages wait.
-    pub fn new(actor: Addr<A>, bound: usize, metrics: &Metrics) -> Self {
+    /// A mailbox that holds at most `bound` offered messages.
+    pub(super) fn new(actor: Addr<A>, bound: usize, metrics: &Metrics) -> Self {
         let metrics = metrics.engine();
         Self {
             actor,
@@ -79,7 +81,7 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
-    /// Sends, or refuses and drops the message when the mailbox is full.
+    /// Sends a message. When the mailbox is full, drops it and returns [`EngineError::Busy`].
     pub fn offer<M>(&self, content: M) -> Result<(), EngineError>
     where
         M: Send + 'static,
@@ -94,21 +96,20 @@ impl<A: Actor> Mailbox<A> {
         Ok(())
     }
 
-    /// Sends whatever waits.
+    /// Sends a message even when the mailbox is full.
     pub fn deliver<M>(&self, content: M)
     where
         M: Send + 'static,
         A: Handler<Counted<M>>,
         A::Context: actix::dev::ToEnvelope<A, Counted<M>>,
     {
-        send(&self.actor, Counted { content, _place: Permit::take(&self.waiting, &self.gauge) });
+        send(&self.actor, Counted { content, _permit: Permit::take(&self.waiting, &self.gauge) });
     }
 }
 
-/// Sends to a user actor. Each session has one command under way at a time, so what waits for a user is bounded by the
-/// connections there are.
+/// Sends to a user actor. Each session has one command under way, so the number of connections bounds what waits.
 #[expect(clippy::disallowed_methods, reason = "the one place that sends; bounded as said above")]
-pub fn send<A, M>(actor: &Addr<A>, message: M)
+pub(super) fn send<A, M>(actor: &Addr<A>, message: M)
 where
     M: Message + Send,
     M::Result: Send,

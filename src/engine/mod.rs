@@ -1,18 +1,19 @@
-//! The users: one actor each, found and started by the supervisor of their shard.
+//! The users: one actor for each, which the supervisor of its shard finds or starts.
 //!
-//! [`Engine`] is the handle that the rest of the server holds; [`ConnectionHandle`] is one connection's hold on its user.
-//! All messages are on one page, in [`messages`]. [`mailbox`] is the only place that sends. What is done where there are
-//! other nodes begins in [`nodes`]. The rules are not here but in `presence/`; what a session does with a notification is
-//! in `outbox/` and `session/`.
+//! [`Engine`] is the handle for the rest of the server: this page has its start, connections and stop, `follow` has follows,
+//! `query` has questions, `cluster` has what concerns other nodes. [`ConnectionHandle`] attaches one connection to its user.
+//! [`messages`] lists all messages on one page, and [`mailbox`] is the only place that sends. The rules of a user are in
+//! `presence/`, the delivery to one client in `outbox/`, Tencent's logged-in users in `members/`.
 
 mod cluster;
 mod connection_handle;
 mod fan_out;
+mod follow;
 mod inspection;
 mod last_seen;
 mod mailbox;
 mod messages;
-mod routing;
+mod query;
 mod shard;
 mod shared_privacy;
 mod supervisor;
@@ -25,30 +26,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use actix::{Actor, Context};
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
+use hashbrown::DefaultHashBuilder;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::cluster::NodeCommand;
 use crate::config::EngineConfig;
 use crate::metrics::Metrics;
-use crate::outbox::{Address, CloseRequest, Ticket, VisibleConnection};
-use crate::presence::diff::Snapshot;
-use crate::presence::general_status::GeneralStatus;
+use crate::outbox::{Address, CloseRequest};
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
-use crate::presence::subscriptions::DeliveredStatus;
 use crate::presence::time::Timestamp;
 
-pub use cluster::{BackplaneListener, Census, ClusterHandle, RemoteCommands};
+pub use cluster::{BackplaneListener, ClusterHandle, RemoteCommands, RemoteConnectionListener};
 pub use connection_handle::ConnectionHandle;
-pub use inspection::{Device, Selection, UserInspection};
+pub use inspection::{ConnectionInspection, Selection, UserInspection};
 pub use last_seen::LastSeenRecorder;
 pub use mailbox::{Counted, Mailbox};
-use messages::{
-    Addresses, Attach, CloseAll, Dismiss, Follow, FollowSilently, Forget, Inspect, Leave, LeaveMember, MarkActive,
-    SetHidden, Settle, Show, Subscribe, Unfollow, View,
-};
+use messages::{IfAbsent, Portion, SharedMessage, ToShard, ToUser, UserMessage};
 use shard::Shard;
 pub use shared_privacy::SharedPrivacy;
 use supervisor::Supervisor;
@@ -56,13 +51,13 @@ use supervisor::Supervisor;
 /// Why the engine refuses something. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// A supervisor's mailbox is full, or its shard holds as many users as it may.
+    /// A mailbox is full, or the shard holds its maximum number of users.
     #[error("the server is busy")]
     Busy,
-    /// The user has as many connections as it may have.
+    /// The user has its maximum number of connections.
     #[error("the user has too many connections")]
     TooManyConnections,
-    /// Other nodes cannot be asked just now.
+    /// Other nodes cannot be asked now.
     #[error("other nodes cannot be asked just now")]
     Unavailable,
     /// The engine has stopped.
@@ -74,7 +69,7 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
-/// All shards, as long as somebody else holds them.
+/// A reference to the engine that does not keep it alive.
 #[derive(Clone)]
 pub struct WeakEngine(Weak<Inner>);
 
@@ -85,35 +80,35 @@ impl WeakEngine {
     }
 }
 
-/// What the users' actors need of the rest of the server.
+/// What the user actors need from the rest of the server.
 #[derive(Clone)]
 pub struct Ports {
-    /// Where it is written down when users are seen.
+    /// Writes and reads last-seen records.
     pub recorder: LastSeenRecorder,
-    /// Who sees whom.
+    /// The privacy lists of all users.
     pub shared_privacy: SharedPrivacy,
-    /// The other nodes; none: there are none.
+    /// The other nodes, or `None` when the node runs alone.
     pub nodes: Option<ClusterHandle>,
 }
 
 struct Inner {
     shards: Vec<Shard>,
-    /// When users did something, for those who ask later.
+    /// Writes and reads last-seen records.
     recorder: LastSeenRecorder,
-    /// Who sees whom.
+    /// The privacy lists of all users.
     shared_privacy: SharedPrivacy,
-    /// No new connections are taken.
+    /// The engine accepts no new connections.
     draining: AtomicBool,
-    /// Chooses a user's shard; seeded at random, so that nobody outside can crowd one.
+    /// Chooses a user's shard. Its seed is random, so no client can crowd one shard.
     hasher: DefaultHashBuilder,
-    /// The other nodes; none: there are none.
+    /// The other nodes, or `None` when the node runs alone.
     nodes: Option<ClusterHandle>,
-    /// Where orders about accounts go.
-    orders: OnceLock<mpsc::Sender<(UserId, NodeCommand)>>,
-    /// Orders may have been missed.
+    /// Receives the commands of other nodes about lists.
+    remote_commands: OnceLock<mpsc::Sender<(UserId, NodeCommand)>>,
+    /// Notified when commands may have been missed.
     missed: Arc<Notify>,
-    /// Room for orders that other nodes could not be given yet.
-    untold: Arc<Semaphore>,
+    /// Bounds the commands that wait to be sent to the other nodes again.
+    resend_permits: Arc<Semaphore>,
 }
 
 impl Ports {
@@ -124,14 +119,14 @@ impl Ports {
 }
 
 impl Engine {
-    /// Starts the shards, each on a thread of its own. Needs a running actix system.
+    /// Starts the shards, each on its own thread. Needs a running actix system.
     pub fn start(config: &EngineConfig, ports: Ports, clock: &Clock, metrics: &Metrics) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if config.shards == 0 { cores } else { config.shards };
         Self(Arc::new_cyclic(|engine| {
             let engine = WeakEngine(engine.clone());
             if let Some(nodes) = &ports.nodes {
-                nodes.listener.belongs_to(engine.clone());
+                nodes.listener.set_engine(engine.clone());
             }
             let start = |_| Shard::start(config.max_users_per_shard, ports.clone(), engine.clone(), clock, metrics);
             Inner {
@@ -141,238 +136,123 @@ impl Engine {
                 draining: AtomicBool::new(false),
                 hasher: DefaultHashBuilder::default(),
                 nodes: ports.nodes.clone(),
-                orders: OnceLock::new(),
+                remote_commands: OnceLock::new(),
                 missed: Arc::default(),
-                untold: Arc::new(Semaphore::new(cluster::MAX_REMOTE_COMMANDS)),
+                resend_permits: Arc::new(Semaphore::new(cluster::MAX_REMOTE_COMMANDS)),
             }
         }))
     }
 
-    /// Adds a connection to a user. When this returns it is part of the user: whoever follows from here on sees it.
+    // ---- connections ----
+
+    /// Attaches a connection to a user. When this returns, the connection is part of the user, and later followers see it.
     pub async fn attach(&self, user: UserId, address: Address) -> Result<ConnectionHandle, EngineError> {
         self.attach_within(usize::MAX, user, address).await
     }
 
-    /// Likewise, unless the user has `most` others of the same dialect.
+    /// Attaches a connection, unless the user has `max_others` other connections in the same dialect.
     pub async fn attach_within(
         &self,
-        most: usize,
+        max_others: usize,
         user: UserId,
         address: Address,
     ) -> Result<ConnectionHandle, EngineError> {
         if self.is_draining() {
             return Err(EngineError::Stopped);
         }
-        let (answer, mut attached) = oneshot::channel();
-        self.supervisor(user).offer(Attach { user, address: address.clone(), most, answer })?;
-        // From here on the connection is taken back if it is not granted, or if nobody waits for it any more.
+        let request = || {
+            let (answer, attached) = oneshot::channel();
+            let attach = UserMessage::Attach { address: address.clone(), max_others, answer };
+            self.offer(user, IfAbsent::StartForConnection, attach).map(|()| attached)
+        };
+        let mut attached = request()?;
+        // From here on, dropping the handle takes the attachment back: after a refusal, or when the caller gives up.
         let connection_handle = ConnectionHandle::pending(self.clone(), user, address.clone());
-        // An actor that is lost before it answers is replaced: ask again.
+        // An actor that is lost before it answers is replaced, so the request is repeated.
         for _ in 0..3 {
             if let Ok(result) = attached.await {
                 return result.map(|actor| connection_handle.with(actor));
             }
-            let (answer, again) = oneshot::channel();
-            self.supervisor(user).offer(Attach { user, address: address.clone(), most, answer })?;
-            attached = again;
+            attached = request()?;
         }
         Err(EngineError::Stopped)
     }
 
-    /// Has each user's snapshot put into the follower's outbox, and every later diff after it. `request` is the number
-    /// under which the outbox waits for them; a user may look absent to `asker`.
-    pub fn follow(&self, asker: UserId, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
-        let ticket = |&user| Ticket::new(address.clone(), request, user).of(asker, None);
-        self.follow_tickets(users.iter().map(ticket).collect())
-    }
-
-    /// Follows on behalf of these tickets, each of which carries its asker and its request.
-    pub fn follow_tickets(&self, tickets: Vec<Ticket>) -> Result<(), EngineError> {
-        let tickets = self.by_shard(tickets.into_iter().map(|ticket| (ticket.user(), ticket)));
-        self.offer_each(tickets, |tickets| Follow { tickets })
-    }
-
-    /// Likewise, for a follower who is told whole presences: with what is written down of the user. That is read first;
-    /// until then the user's actor knows nothing of it.
-    pub fn subscribe(&self, asker: UserId, user: UserId, address: &Address, request: u32) {
-        let ticket = Ticket::new(address.clone(), request, user).of(asker, None);
-        subscribe(self.0.recorder.clone(), self.supervisor(user).clone(), ticket);
-    }
-
-    /// Stops telling; each user actor's acknowledgement goes to the outbox under `request`.
-    pub fn unfollow(&self, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
-        let tickets = self.by_shard(users.iter().map(|&user| (user, Ticket::new(address.clone(), request, user))));
-        self.offer_each(tickets, |tickets| Unfollow { tickets })
-    }
-
-    /// Ends follows without an acknowledgement. Never refused.
-    pub fn unfollow_silently(&self, users: &[UserId], address: &Address) {
-        for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(Leave { users, address: address.clone() });
-        }
-    }
-
-    /// Follows users without an answer: the address gets later changes and no snapshot. Never refused.
-    pub fn follow_silently(&self, users: &[UserId], address: &Address, watcher: UserId) {
-        for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(FollowSilently { users, address: address.clone(), watcher });
-        }
-    }
-
-    /// Ends follows. Each user reports the status that it delivered last. The channel closes after the last report. Never
-    /// refused.
-    pub fn unfollow_and_report(
-        &self,
-        users: &[UserId],
-        address: &Address,
-        answer: &mpsc::UnboundedSender<(UserId, DeliveredStatus)>,
-    ) {
-        for (supervisor, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            supervisor.deliver(LeaveMember { users, address: address.clone(), answer: answer.clone() });
-        }
-    }
-
-    /// Which of these users are visible on at least one connection to `asker`; none: to anybody.
-    pub async fn online(&self, asker: Option<UserId>, users: Vec<UserId>) -> Result<HashSet<UserId>, EngineError> {
-        let views = self.snapshots(asker, &users).await?;
-        let online = views.into_iter().filter(|(_, shown)| shown.general_status() == GeneralStatus::Online);
-        Ok(online.map(|(user, _)| user).collect())
-    }
-
-    /// What those users show to `asker` of whom anything is known; the others are absent from the answer.
-    pub async fn snapshots(
-        &self,
-        asker: Option<UserId>,
-        users: &[UserId],
-    ) -> Result<HashMap<UserId, Snapshot>, EngineError> {
-        let (answer, mut answers) = mpsc::unbounded_channel();
-        for (shard, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            shard.offer(View { users, asker, answer: answer.clone() })?;
-        }
-        drop(answer);
-        let mut found = HashMap::new();
-        while let Some(snapshot) = answers.recv().await {
-            found.insert(snapshot.user, snapshot);
-        }
-        for other in self.elsewhere(users, &found).await? {
-            let hides = asker.is_some_and(|asker| self.0.shared_privacy.hides(other.user(), asker));
-            let shown = other.snapshot();
-            found.insert(other.user(), if hides { shown.concealed() } else { shown });
-        }
-        Ok(found)
-    }
-
-    /// Has `owner` look absent to all connections of `other`, or be seen by them.
-    pub async fn set_hidden(&self, owner: UserId, other: UserId, hide: bool) -> Result<(), EngineError> {
-        let (answer, found) = oneshot::channel();
-        self.supervisor(other).offer(Addresses { user: other, answer })?;
-        // Nobody answers for a user of whom nothing is known.
-        let Ok(addresses) = found.await else { return Ok(()) };
-        self.supervisor(owner).offer(SetHidden { user: owner, addresses, hide })
-    }
-
-    /// The user's connections that `asker` sees, the one that changed last at the end.
-    pub async fn visible(&self, asker: Option<UserId>, user: UserId) -> Result<Vec<VisibleConnection>, EngineError> {
-        let (answer, shown) = oneshot::channel();
-        self.supervisor(user).offer(Show { user, asker, answer })?;
-        if let Ok(shown) = shown.await {
-            return Ok(shown);
-        }
-        // Nobody answers for a user of whom nothing is known here.
-        let others = self.elsewhere([&user], &HashMap::<_, ()>::new()).await?;
-        let hides = asker.is_some_and(|asker| self.0.shared_privacy.hides(user, asker));
-        Ok(others.iter().filter(|_| !hides).flat_map(user::queries::visible_connections).collect())
-    }
-
-    /// Everything about those users of whom anything is known; the others are absent from the answer. It has the
-    /// invisible connections too: not for clients.
-    pub async fn inspect(&self, users: Vec<UserId>) -> Result<HashMap<UserId, UserInspection>, EngineError> {
-        let (answer, mut answers) = mpsc::unbounded_channel();
-        for (shard, users) in self.by_shard(users.iter().map(|&user| (user, user))) {
-            shard.offer(Inspect { users, answer: answer.clone() })?;
-        }
-        drop(answer);
-        let mut found = HashMap::new();
-        while let Some((user, examined)) = answers.recv().await {
-            found.insert(user, examined);
-        }
-        let others = self.elsewhere(&users, &found).await?;
-        found.extend(others.iter().map(|other| (other.user(), UserInspection::of(other))));
-        Ok(found)
-    }
-
-    /// Has some connections of a user closed, on all nodes. They are gone a moment later.
+    /// Closes selected connections of a user on all nodes. They are gone shortly afterwards.
     pub async fn disconnect(
         &self,
         user: UserId,
         selection: Selection,
         close_request: CloseRequest,
     ) -> Result<(), EngineError> {
-        let dismiss = Dismiss { user, selection: selection.clone(), close_request: close_request.clone() };
-        self.supervisor(user).offer(dismiss)?;
-        self.disconnect_elsewhere(user, selection, close_request).await
+        let disconnect = UserMessage::Disconnect(selection.clone(), close_request.clone());
+        self.offer(user, IfAbsent::Drop, disconnect)?;
+        self.disconnect_on_other_nodes(user, selection, close_request).await
     }
 
-    /// Remembers that a user did something just now, and what it said of itself; none leaves what it said before.
-    pub fn update_status(&self, user: UserId, state: Option<StatusText>) -> Result<(), EngineError> {
-        let at = self.note_active(user, state.clone())?;
-        self.supervisor(user).offer(MarkActive { user, at, state })
+    // ---- last seen ----
+
+    /// Records that a user is active now, with the state that it gives. Without one the earlier state stays.
+    pub fn mark_active(&self, user: UserId, state: Option<StatusText>) -> Result<(), EngineError> {
+        let at = self.record_active(user, state.clone())?;
+        self.offer(user, IfAbsent::Drop, UserMessage::MarkActive { at, state })
     }
 
-    /// Has it written down that a user did something; the time of day is returned.
-    fn note_active(&self, user: UserId, state: Option<StatusText>) -> Result<Timestamp, EngineError> {
+    /// Writes that a user is active. Returns the time of day.
+    fn record_active(&self, user: UserId, state: Option<StatusText>) -> Result<Timestamp, EngineError> {
         self.0.recorder.active(user, state).map_err(|_| EngineError::Busy)
     }
 
-    /// What was written down of these users is gone; those who are told of them are told that too.
+    /// Forgets when these users were seen, after the store has forgotten it, and notifies their followers.
     pub fn forget(&self, users: Vec<UserId>) -> Result<(), EngineError> {
         let mut result = Ok(());
-        for (shard, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
-            result = result.and(shard.offer(Forget(users)));
+        for (supervisor, users) in self.by_shard(users.into_iter().map(|user| (user, user))) {
+            result = result.and(supervisor.offer(ToShard::ForgetLastSeen(users)));
         }
         result
     }
 
-    /// Takes no new connections from here on.
+    // ---- stop ----
+
+    /// Accepts no new connections from here on.
     pub fn refuse_new(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it takes none any more.
+    /// Whether the engine accepts no new connections.
     pub fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Relaxed)
     }
 
-    /// Has every connection closed.
+    /// Closes every connection.
     pub fn close_all(&self, close_request: CloseRequest) {
-        self.close_portion(0, 1, close_request);
+        self.to_all(Portion::ALL, &SharedMessage::Close(close_request));
     }
 
-    /// Has every connection of one in `portions` users closed: another user for another `portion`.
+    /// Closes every connection of one in `portions` users. Each `portion` selects other users.
     pub fn close_portion(&self, portion: u32, portions: u32, close_request: CloseRequest) {
-        for shard in &self.0.shards {
-            shard.supervisor().deliver(CloseAll { portion, portions, close_request: close_request.clone() });
-        }
+        self.to_all(Portion { index: portion, count: portions }, &SharedMessage::Close(close_request));
     }
 
-    /// Completes when every user has handled what was sent before.
+    /// Completes when every user has handled all earlier messages.
     pub async fn settle(&self) {
         let (answer, mut answers) = mpsc::unbounded_channel();
-        self.0.shards.iter().for_each(|shard| shard.supervisor().deliver(Settle(answer.clone())));
-        drop(answer);
+        self.to_all(Portion::ALL, &SharedMessage::Settle(answer));
         while answers.recv().await.is_some() {}
     }
 
-    /// Stops the shards' threads; what is still on them is dropped.
+    /// Stops the shards' threads and drops everything on them.
     pub fn stop(&self) {
         self.0.shards.iter().for_each(Shard::stop);
     }
 
-    /// Has a user's actor panic.
+    /// Makes a user's actor panic.
     #[cfg(test)]
-    pub fn poison(&self, user: UserId) {
-        self.supervisor(user).deliver(messages::InjectPanic(user));
+    pub fn inject_panic(&self, user: UserId) {
+        self.deliver(user, UserMessage::InjectPanic);
     }
+
+    // ---- shards ----
 
     /// Returns a reference that does not keep the engine alive.
     pub fn downgrade(&self) -> WeakEngine {
@@ -413,40 +293,31 @@ impl Engine {
         self.0.shards[self.shard_of(user)].supervisor()
     }
 
-    /// Sorts things by the shard of their user.
-    fn by_shard<T>(&self, things: impl Iterator<Item = (UserId, T)>) -> Vec<(&Mailbox<Supervisor>, Vec<T>)> {
-        let mut sorted: Vec<(&Mailbox<Supervisor>, Vec<T>)> =
+    /// Sends a message to a user, unless the shard's mailbox is full.
+    fn offer(&self, user: UserId, if_absent: IfAbsent, message: UserMessage) -> Result<(), EngineError> {
+        self.supervisor(user).offer(ToShard::ToUser(ToUser { user, if_absent, message }))
+    }
+
+    /// Sends a message to a user. Never refused. Dropped when the user is absent.
+    fn deliver(&self, user: UserId, message: UserMessage) {
+        self.supervisor(user).deliver(ToShard::ToUser(ToUser { user, if_absent: IfAbsent::Drop, message }));
+    }
+
+    /// Sends a message to a portion of all users. Never refused.
+    fn to_all(&self, portion: Portion, message: &SharedMessage) {
+        for shard in &self.0.shards {
+            shard.supervisor().deliver(ToShard::ToAll(portion, message.clone()));
+        }
+    }
+
+    /// Groups items by the shard of their user.
+    fn by_shard<T>(&self, items: impl Iterator<Item = (UserId, T)>) -> Vec<(&Mailbox<Supervisor>, Vec<T>)> {
+        let mut groups: Vec<(&Mailbox<Supervisor>, Vec<T>)> =
             self.0.shards.iter().map(|shard| (shard.supervisor(), Vec::new())).collect();
-        for (user, thing) in things {
-            sorted[self.shard_of(user)].1.push(thing);
+        for (user, item) in items {
+            groups[self.shard_of(user)].1.push(item);
         }
-        sorted.retain(|(_, things)| !things.is_empty());
-        sorted
+        groups.retain(|(_, items)| !items.is_empty());
+        groups
     }
-
-    /// Offers one message a shard. A refused one is dropped, and with it its tickets, which say so to their outbox.
-    fn offer_each<T, M>(
-        &self,
-        things: Vec<(&Mailbox<Supervisor>, Vec<T>)>,
-        message: impl Fn(Vec<T>) -> M,
-    ) -> Result<(), EngineError>
-    where
-        M: Send + 'static,
-        Supervisor: actix::Handler<Counted<M>>,
-    {
-        let mut result = Ok(());
-        for (supervisor, things) in things {
-            result = result.and(supervisor.offer(message(things)));
-        }
-        result
-    }
-}
-
-/// Has a ticket's user told to it, after what is written down of the user has been read.
-fn subscribe(recorder: LastSeenRecorder, supervisor: Mailbox<Supervisor>, ticket: Ticket) {
-    actix::spawn(async move {
-        let record = recorder.record(ticket.user()).await;
-        // Refused, the ticket says so to the outbox.
-        let _refused = supervisor.offer(Subscribe { ticket, record });
-    });
 }

@@ -1,4 +1,4 @@
-//! Who sees whom, for all shards.
+//! The privacy lists of all users, shared by all shards.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use crate::presence::id::UserId;
 use crate::presence::privacy::Privacy;
 use crate::presence::roster::{Roster, RosterKind};
 
-/// The [`Privacy`] that all shards look at. Cheap to clone.
+/// The [`Privacy`] that all shards read. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct SharedPrivacy(Arc<RwLock<Privacy>>);
 
 impl SharedPrivacy {
-    /// As the lists are.
+    /// Shares these lists.
     pub fn new(privacy: Privacy) -> Self {
         Self(Arc::new(RwLock::new(privacy)))
     }
 
-    /// Takes a user's list as it is now; returns who came to it or is on it no more.
+    /// Replaces a user's list. Returns the users that were added to it or removed from it.
     pub fn set(&self, kind: RosterKind, owner: UserId, roster: &Roster) -> Vec<UserId> {
         let mut privacy = self.0.write();
         let before = privacy.listed(kind, owner);
@@ -26,12 +26,12 @@ impl SharedPrivacy {
         privacy.listed(kind, owner).symmetric_difference(&before).copied().collect()
     }
 
-    /// Everybody who has such a list.
+    /// Returns all users that have a list of this kind.
     pub fn owners(&self, kind: RosterKind) -> Vec<UserId> {
         self.0.read().owners(kind)
     }
 
-    /// Whether `owner` is to look absent to `other`.
+    /// Whether `owner` looks absent to `other`.
     pub fn hides(&self, owner: UserId, other: UserId) -> bool {
         let privacy = self.0.read();
         !privacy.is_open() && privacy.hides(owner, other)

@@ -1,4 +1,4 @@
-//! Owner of one shard's users: finds or starts a user's actor, routes to it, replaces it when it is lost.
+//! Owns the users of one shard: finds or starts a user's actor, routes to it, and replaces it when a panic ended it.
 
 use std::rc::Rc;
 
@@ -7,47 +7,47 @@ use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
 use super::fan_out::FanOuts;
-use super::last_seen::OnlineSweep;
+use super::follow::subscribe;
+use super::last_seen::{OnlineSweep, ReadRecord};
 use super::mailbox::{Counted, Mailbox, send};
-use super::messages::{
-    Attach, CloseAll, Detach, Dismiss, Follow, Forget, Idle, Inspect, Leave, Lost, MarkActive, Question, Routed,
-    SetStatus, Settle, Show, Subscribe, Unfollow,
-};
+use super::messages::{IfAbsent, LostActor, ToShard, ToUser, UserMessage};
 use super::user::{ShardContext, UserActor};
-use super::{EngineError, Ports, WeakEngine, subscribe};
+use super::{EngineError, Ports, WeakEngine};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::outbox::Address;
+use crate::outbox::{Address, Ticket};
 use crate::presence::id::UserId;
 use crate::presence::quota::Quota;
 use crate::presence::user::{Connection, UserPresence};
 
-/// The supervisor of a shard. It only routes; what a message means to a user is the user actor's business.
+/// The supervisor of a shard. It only routes; the user actor decides what a message means.
 pub struct Supervisor {
-    pub(super) users: HashMap<UserId, Entry>,
+    users: HashMap<UserId, Entry>,
+    /// Maximum number of users in the shard.
     quota: Quota,
-    /// For users who are not here and are only followed: the rest is kept for those who come.
-    pub(super) follow_quota: Quota,
-    pub(super) shard: Rc<ShardContext>,
+    /// Maximum number of users when a follow starts an actor. The rest is kept for users that connect.
+    follow_quota: Quota,
+    shard: Rc<ShardContext>,
 }
 
-pub(super) struct Entry {
+/// A user's actor.
+struct Entry {
     actor: Addr<UserActor>,
-    /// Messages sent to it from here, to tell whether it is idle or has not seen the last of them yet.
+    /// Number of messages routed to the actor. It is idle only after it has handled all of them.
     routed: u64,
-    /// The actor waits until it is known what other nodes have of the user.
-    pub(super) loading: Option<oneshot::Sender<()>>,
+    /// Resolves the actor's wait for what other nodes have of the user.
+    loading: Option<oneshot::Sender<()>>,
 }
 
 impl Entry {
-    pub(super) fn route(&mut self, message: Routed) {
+    fn route(&mut self, message: UserMessage) {
         self.routed += 1;
         send(&self.actor, message);
     }
 }
 
 impl Supervisor {
-    /// A supervisor of nobody. `own` is the way to itself, which its user actors use.
+    /// A supervisor without users. `own` is its own mailbox, for its user actors.
     pub fn new(
         own: Mailbox<Self>,
         max_users: usize,
@@ -57,9 +57,16 @@ impl Supervisor {
         metrics: Metrics,
     ) -> Self {
         let Ports { recorder, shared_privacy, nodes } = ports;
-        let (visible, fan_outs) = (OnlineSweep::new(recorder), FanOuts::default());
-        let shard =
-            Rc::new(ShardContext { supervisor: own, clock, metrics, visible, fan_outs, shared_privacy, engine, nodes });
+        let shard = Rc::new(ShardContext {
+            supervisor: own,
+            clock,
+            metrics,
+            online: OnlineSweep::new(recorder),
+            fan_outs: FanOuts::default(),
+            shared_privacy,
+            engine,
+            nodes,
+        });
         Self {
             users: HashMap::new(),
             quota: Quota::new(max_users),
@@ -68,24 +75,36 @@ impl Supervisor {
         }
     }
 
-    /// The user's entry; starts an actor if there is none, within the quota.
-    pub(super) fn entry(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
-        if !self.users.contains_key(&user) {
-            quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
-            self.shard.metrics.engine().users.inc();
-            let (loading, known) = self.watch(user).unzip();
-            let actor = UserActor::new(UserPresence::new(user), known, self.shard.clone()).start();
-            self.users.insert(user, Entry { actor, routed: 0, loading });
+    fn route(&mut self, user: UserId, if_absent: IfAbsent, message: UserMessage) {
+        if let Some(entry) = self.users.get_mut(&user) {
+            return entry.route(message);
         }
-        Ok(self.users.get_mut(&user).expect("found or started above"))
+        let quota = match if_absent {
+            IfAbsent::StartForConnection => self.quota,
+            IfAbsent::StartForFollower => self.follow_quota,
+            IfAbsent::Acknowledge => return message.acknowledge(),
+            IfAbsent::Drop => return,
+        };
+        match self.start_user(user, quota) {
+            Ok(entry) => entry.route(message),
+            Err(error) => message.refuse(error),
+        }
     }
 
-    /// Has other nodes tell of a user; the channel says when it is known what they have. None: there are none, or they
-    /// cannot be reached.
+    fn start_user(&mut self, user: UserId, quota: Quota) -> Result<&mut Entry, EngineError> {
+        quota.check(self.users.len(), 1).map_err(|_| EngineError::Busy)?;
+        self.shard.metrics.engine().users.inc();
+        let (loading, loaded) = self.watch(user).unzip();
+        let actor = UserActor::new(UserPresence::new(user), loaded, self.shard.clone()).start();
+        Ok(self.users.entry(user).insert(Entry { actor, routed: 0, loading }).into_mut())
+    }
+
+    /// Asks the other nodes for a user's presence. The channel resolves when it is known. `None` means that there are no
+    /// other nodes or that they cannot be reached.
     fn watch(&self, user: UserId) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
         let nodes = self.shard.nodes.as_ref()?;
         nodes.backplane.watch(user);
-        nodes.are_reached().then(oneshot::channel)
+        nodes.is_reachable().then(oneshot::channel)
     }
 
     fn remove(&mut self, user: UserId) -> Option<Entry> {
@@ -94,16 +113,60 @@ impl Supervisor {
         Some(entry)
     }
 
+    fn subscribe(&mut self, ticket: Ticket, record: ReadRecord) {
+        let recorder = self.shard.online.recorder();
+        if recorder.is_current(&record) {
+            self.route(ticket.user(), IfAbsent::StartForFollower, UserMessage::Subscribe(ticket, record.last_seen));
+        } else {
+            // The user may have been forgotten after the read.
+            subscribe(recorder.clone(), self.shard.supervisor.clone(), ticket);
+        }
+    }
+
+    fn forget_last_seen(&mut self, users: Vec<UserId>) {
+        self.shard.online.recorder().forgotten();
+        for user in users {
+            self.route(user, IfAbsent::Drop, UserMessage::ForgetLastSeen);
+        }
+    }
+
+    fn remote_changed(&mut self, user: UserId) {
+        let Some(entry) = self.users.get_mut(&user) else { return };
+        let is_known = || self.shard.nodes.as_ref().is_some_and(|nodes| nodes.backplane.remote(user).is_some());
+        if entry.loading.is_some() && !is_known() {
+            // The notice is older than the current watch.
+            return;
+        }
+        // A waiting actor reads the presence by itself. One that no longer waits needs the message.
+        if entry.loading.take().is_none_or(|loading| loading.send(()).is_err()) {
+            entry.route(UserMessage::RemoteChanged);
+        }
+    }
+
+    fn retire(&mut self, user: UserId, handled: u64) {
+        // An actor with messages under way reports again after them.
+        if self.users.get(&user).is_some_and(|entry| entry.routed == handled)
+            && let Some(mut entry) = self.remove(user)
+        {
+            entry.route(UserMessage::Retire);
+            if let Some(nodes) = &self.shard.nodes {
+                nodes.backplane.unwatch(user);
+            }
+        }
+    }
+
     /// Starts another actor for a user whose actor was lost.
-    fn replace(&mut self, lost: Lost) {
-        let user = lost.told.user;
+    fn replace(&mut self, lost: LostActor) {
+        let user = lost.published.user;
+        log::error!(user:% = user; "a user actor panicked; another one starts from what the connections show");
         self.remove(user);
         let connections: Vec<Connection<Address>> = lost.connections.iter().filter_map(Address::announce).collect();
         let followers = lost.followers.into_iter().filter(|follower| !follower.is_ended()).collect();
-        let now = self.shard.clock.now();
-        let actor = UserActor::recover(lost.told, followers, lost.hidden, connections, now, self.shard.clone()).start();
+        let shard = self.shard.clone();
+        let actor = UserActor::recover(lost.published, followers, lost.hidden, connections, shard).start();
         self.shard.metrics.engine().users.inc();
         self.users.insert(user, Entry { actor, routed: 0, loading: None });
+        self.shard.metrics.engine().recovered.inc();
     }
 }
 
@@ -111,225 +174,45 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let Some(stride) = self.shard.visible.stride() else { return };
-        let mut round = 0;
-        context.run_interval(stride, move |actor, _| {
-            actor.shard.visible.sweep(round);
-            round += 1;
+        let Some(interval) = self.shard.online.slot_interval() else { return };
+        let mut tick = 0;
+        context.run_interval(interval, move |actor, _| {
+            actor.shard.online.sweep(tick);
+            tick += 1;
         });
     }
 }
 
-impl Handler<Counted<Attach>> for Supervisor {
+impl Handler<Counted<ToShard>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, counted: Counted<Attach>, _: &mut Self::Context) {
-        let Attach { user, address, most, answer } = counted.content;
-        match self.entry(user, self.quota) {
-            Ok(entry) => entry.route(Routed::Attach { address, most, answer }),
-            // Whoever asked may be gone; then nobody needs the answer.
-            Err(error) => drop(answer.send(Err(error))),
-        }
-    }
-}
-
-impl Handler<Counted<Detach>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Detach>, _: &mut Self::Context) {
-        let Detach { user, address, exit, stay } = counted.content;
-        if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Detach { connection: address.connection(), exit, stay });
-        }
-    }
-}
-
-impl Handler<Counted<SetStatus>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<SetStatus>, _: &mut Self::Context) {
-        let update = counted.content;
-        // Without an entry the ticket is dropped, which tells its session.
-        if let Some(entry) = self.users.get_mut(&update.ticket.user()) {
-            entry.route(Routed::SetStatus(update));
-        }
-    }
-}
-
-impl Handler<Counted<Follow>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Follow>, _: &mut Self::Context) {
-        for ticket in counted.content.tickets {
-            // Past the quota the ticket is dropped, which tells its session.
-            if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
-                entry.route(Routed::Follow(ticket));
+    fn handle(&mut self, counted: Counted<ToShard>, _: &mut Self::Context) {
+        match counted.content {
+            ToShard::ToUser(ToUser { user, if_absent, message }) => self.route(user, if_absent, message),
+            ToShard::ToUsers { users, if_absent, message } => {
+                for user in users {
+                    self.route(user, if_absent, UserMessage::Shared(message.clone()));
+                }
             }
-        }
-    }
-}
-
-impl Handler<Counted<Unfollow>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Unfollow>, _: &mut Self::Context) {
-        for ticket in counted.content.tickets {
-            match self.users.get_mut(&ticket.user()) {
-                Some(entry) => entry.route(Routed::Unfollow(ticket)),
-                None => ticket.acknowledge(),
+            ToShard::ToAll(portion, message) => {
+                let users = self.users.iter_mut().filter(|(user, _)| portion.includes(**user));
+                users.for_each(|(_, entry)| entry.route(UserMessage::Shared(message.clone())));
             }
-        }
-    }
-}
-
-impl Handler<Counted<Leave>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Leave>, _: &mut Self::Context) {
-        let Leave { users, address } = counted.content;
-        for user in users {
-            if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Leave(address.clone()));
+            ToShard::Follow(tickets) => {
+                for ticket in tickets {
+                    self.route(ticket.user(), IfAbsent::StartForFollower, UserMessage::Follow(ticket));
+                }
             }
-        }
-    }
-}
-
-impl Handler<Counted<MarkActive>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<MarkActive>, _: &mut Self::Context) {
-        let MarkActive { user, at, state } = counted.content;
-        // It is written down already; where there is no entry, there is nobody to be told.
-        if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Acted { at, state });
-        }
-    }
-}
-
-impl Handler<Counted<Subscribe>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Subscribe>, _: &mut Self::Context) {
-        let Subscribe { ticket, record } = counted.content;
-        let recorder = self.shard.visible.recorder();
-        if !recorder.is_current(&record) {
-            // It may be of somebody who was forgotten while it was read.
-            return subscribe(recorder.clone(), self.shard.supervisor.clone(), ticket);
-        }
-        // Past the quota the ticket is dropped, which says so.
-        if let Ok(entry) = self.entry(ticket.user(), self.follow_quota) {
-            entry.route(Routed::Subscribe(ticket, record.last_seen));
-        }
-    }
-}
-
-impl Handler<Counted<Forget>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Forget>, _: &mut Self::Context) {
-        self.shard.visible.recorder().forgotten();
-        for user in counted.content.0 {
-            if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Forget);
+            ToShard::Unfollow(tickets) => {
+                for ticket in tickets {
+                    self.route(ticket.user(), IfAbsent::Acknowledge, UserMessage::Unfollow(ticket));
+                }
             }
-        }
-    }
-}
-
-impl Handler<Counted<Inspect>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Inspect>, _: &mut Self::Context) {
-        let Inspect { users, answer } = counted.content;
-        for user in users {
-            if let Some(entry) = self.users.get_mut(&user) {
-                entry.route(Routed::Ask(Question::Inspect(answer.clone())));
-            }
-        }
-    }
-}
-
-impl Handler<Counted<Show>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Show>, _: &mut Self::Context) {
-        let Show { user, asker, answer } = counted.content;
-        // Without an entry the answer is dropped: nobody is visible.
-        if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Ask(Question::Show(asker, answer)));
-        }
-    }
-}
-
-impl Handler<Counted<Dismiss>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Dismiss>, _: &mut Self::Context) {
-        let Dismiss { user, selection, close_request } = counted.content;
-        if let Some(entry) = self.users.get_mut(&user) {
-            entry.route(Routed::Dismiss(selection, close_request));
-        }
-    }
-}
-
-impl Handler<Counted<CloseAll>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<CloseAll>, _: &mut Self::Context) {
-        let CloseAll { portion, portions, close_request } = counted.content;
-        for (user, entry) in &mut self.users {
-            if u32::from(user.uuid().as_bytes()[15]) % portions == portion {
-                entry.route(Routed::Close(close_request.clone()));
-            }
-        }
-    }
-}
-
-impl Handler<Counted<Settle>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Settle>, _: &mut Self::Context) {
-        let Settle(answer) = counted.content;
-        self.users.values_mut().for_each(|entry| entry.route(Routed::Ask(Question::Settle(answer.clone()))));
-    }
-}
-
-impl Handler<Counted<Idle>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Idle>, _: &mut Self::Context) {
-        let Idle { user, handled } = counted.content;
-        // With messages still under way to it, it will say again when it is idle after them.
-        if self.users.get(&user).is_some_and(|entry| entry.routed == handled)
-            && let Some(mut entry) = self.remove(user)
-        {
-            entry.route(Routed::Retire);
-            if let Some(nodes) = &self.shard.nodes {
-                nodes.backplane.unwatch(user);
-            }
-        }
-    }
-}
-
-impl Handler<Counted<Lost>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<Lost>, _: &mut Self::Context) {
-        let lost = counted.content;
-        log::error!(user:% = lost.told.user; "the actor of a user was lost; starting another from what its connections say");
-        self.replace(lost);
-        self.shard.metrics.engine().recovered.inc();
-    }
-}
-
-#[cfg(test)]
-impl Handler<Counted<super::messages::InjectPanic>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, counted: Counted<super::messages::InjectPanic>, _: &mut Self::Context) {
-        if let Some(entry) = self.users.get_mut(&counted.content.0) {
-            entry.route(Routed::InjectPanic);
+            ToShard::Subscribe { ticket, record } => self.subscribe(ticket, record),
+            ToShard::ForgetLastSeen(users) => self.forget_last_seen(users),
+            ToShard::RemoteChanged(user) => self.remote_changed(user),
+            ToShard::Idle { user, handled } => self.retire(user, handled),
+            ToShard::Lost(lost) => self.replace(*lost),
         }
     }
 }

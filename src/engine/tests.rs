@@ -116,7 +116,7 @@ async fn nobody_notices_a_user_actor_that_panics() {
     assert_eq!((alice.hears().await, alice.hears().await), ("+bob:one".into(), "+bob:two".into()));
     for times in 1..=3 {
         let user = UserId::from_name("bob");
-        world.engine.poison(user);
+        world.engine.inject_panic(user);
         world.until(times, recovered).await;
         bob.sets(Some("three"));
         assert!(alice.hears().await.ends_with("+bob:three"), "told something else, or twice");
@@ -125,7 +125,7 @@ async fn nobody_notices_a_user_actor_that_panics() {
     }
     // A status set while the actor was dead is not lost, and one that went away meanwhile is no ghost.
     let user = UserId::from_name("bob");
-    world.engine.poison(user);
+    world.engine.inject_panic(user);
     tablet.sets(Some("late"));
     bob.disconnects();
     let mut told = Vec::new();

@@ -1,7 +1,12 @@
-//! The actor of one user: carries out what its [`UserPresence`] decides.
+//! The actor of one user. It carries out what its [`UserPresence`] decides.
+//!
+//! [`queries`] answers questions, [`visibility`] handles followers and privacy, [`custom_status`] the status that a user
+//! gives itself for all its Tencent connections, [`remote`] other nodes and lingering connections.
 
+mod custom_status;
 pub(super) mod queries;
 mod remote;
+mod visibility;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +19,7 @@ use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
 use super::inspection::Selection;
 use super::last_seen::OnlineSweep;
 use super::mailbox::Mailbox;
-use super::messages::{Idle, Lost, Routed, SetStatus, StatusChange};
+use super::messages::{AttachAnswer, LostActor, SetStatus, SharedMessage, StatusChange, ToShard, UserMessage};
 use super::shared_privacy::SharedPrivacy;
 use super::supervisor::Supervisor;
 use super::{EngineError, WeakEngine};
@@ -34,48 +39,48 @@ pub struct ShardContext {
     pub supervisor: Mailbox<Supervisor>,
     pub clock: Clock,
     pub metrics: Metrics,
-    pub visible: OnlineSweep,
+    pub online: OnlineSweep,
     pub shared_privacy: SharedPrivacy,
-    /// The whole engine, for what concerns users of other shards.
+    /// The whole engine, for questions that concern all shards. Weak, because the engine owns the shards.
     pub engine: WeakEngine,
     pub fan_outs: FanOuts,
-    /// None: there are no other nodes.
+    /// The other nodes, or `None` when the node runs alone.
     pub nodes: Option<ClusterHandle>,
 }
 
 /// One user.
 pub struct UserActor {
     pub(super) presence: UserPresence<Address>,
-    /// What every follower has been told; differs from `presence` only while a change is being told.
-    told: Arc<Snapshot>,
-    /// Who follows, but is not to see the user.
+    /// The snapshot that every follower has. It differs from `presence` only while a change is published.
+    published: Arc<Snapshot>,
+    /// Followers from which the user is hidden.
     hidden: Option<Box<Followers<Address>>>,
-    /// The supervisor's messages handled so far.
+    /// Number of [`UserMessage`]s handled so far. The supervisor compares it with the number that it routed.
     handled: u64,
-    /// Stopped in good order: otherwise its end is a loss.
+    /// The actor stopped in good order. Otherwise its end is a loss.
     retired: bool,
-    /// What the actor has to do first, if it stands in for a lost one.
+    /// What an actor that replaces a lost one does first.
     recovery: Option<Effects>,
-    /// Comes when it is known what other nodes have of the user; none: there is nothing to wait for.
+    /// Resolves when it is known what other nodes have of the user. `None` means that there is nothing to wait for.
     loading: Option<oneshot::Receiver<()>>,
-    /// What other nodes have been told; none: nothing.
+    /// The record that other nodes have. `None` means that they have none.
     announced: Option<Box<Record>>,
-    /// Its clients are about to be sent away because the node stops.
-    drains: bool,
-    /// When it will look whether those are over that are shown on.
-    lapse: Option<(Timestamp, SpawnHandle)>,
+    /// The node stops, and the connections will be closed.
+    draining: bool,
+    /// Timer for the earliest linger deadline.
+    expiry: Option<(Timestamp, SpawnHandle)>,
     pub(super) shard: Rc<ShardContext>,
 }
 
 impl UserActor {
-    /// The actor of a user of whom nothing is known.
+    /// An actor for a user of which nothing is known.
     pub fn new(
         presence: UserPresence<Address>,
         loading: Option<oneshot::Receiver<()>>,
         shard: Rc<ShardContext>,
     ) -> Self {
         Self {
-            told: Arc::new(presence.snapshot()),
+            published: Arc::new(presence.snapshot()),
             presence,
             hidden: None,
             handled: 0,
@@ -83,66 +88,71 @@ impl UserActor {
             recovery: None,
             loading,
             announced: None,
-            drains: false,
-            lapse: None,
+            draining: false,
+            expiry: None,
             shard,
         }
     }
 
-    /// The actor of a user whose last one was lost.
+    /// An actor that replaces a lost one. `published` is the snapshot that the followers have.
     pub fn recover(
-        told: Snapshot,
+        published: Snapshot,
         followers: Vec<Address>,
         hidden: Option<Box<Followers<Address>>>,
         connections: Vec<Connection<Address>>,
-        now: Timestamp,
         shard: Rc<ShardContext>,
     ) -> Self {
-        let remote = shard.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(told.user));
-        let (presence, effects) = UserPresence::recover(told.clone(), followers, connections, remote, now);
+        let now = shard.clock.now();
+        let remote = shard.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(published.user));
+        let (presence, effects) = UserPresence::recover(published.clone(), followers, connections, remote, now);
         let mut actor = Self::new(presence, None, shard);
-        actor.told = Arc::new(told);
+        actor.published = Arc::new(published);
         actor.hidden = hidden;
         actor.recovery = Some(effects);
-        // Whatever it was that they were told.
+        // What the lost actor announced is unknown. An empty record differs from every record and allows a withdrawal.
         actor.announced = Some(Box::default());
         actor
     }
 
-    /// Takes in one event and tells the followers what came of it; the snapshot, if there is one, is the caller's to use.
-    fn take(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
-        let (connected, visible) = (self.is_connected(), self.presence.is_visible_here());
+    /// Applies one event and publishes the change. Returns the snapshot of a new follower.
+    fn apply(&mut self, event: Event<Address>, context: &mut Context<Self>) -> Option<Followed> {
+        let was_connected = self.is_connected();
+        let was_visible = self.presence.is_visible_here();
         let exit = if let Event::Disconnected { exit, .. } = &event { *exit } else { Exit::Lost };
-        self.see();
+        self.mark_seen();
         let Effects { snapshot, notify, retire: _ } = self.presence.handle(event, self.shard.clock.now());
-        self.see();
-        if self.presence.is_visible_here() != visible {
-            self.write_down();
+        self.mark_seen();
+        if self.presence.is_visible_here() != was_visible {
+            self.record_online();
         }
-        if self.is_connected() != connected {
-            self.count_connected(!connected);
+        if self.is_connected() != was_connected {
+            self.count_connected(!was_connected);
         }
         // A follow changes nothing that other nodes know.
         if snapshot.is_none() {
-            self.follow_up(exit, context);
+            self.after_change(exit, context);
         }
         if let Some(diff) = notify {
-            self.tell(diff, context);
+            self.publish(diff, context);
         }
         snapshot
     }
 
-    /// Whoever is visible is online at this moment.
-    fn see(&mut self) {
+    /// Updates the last-seen time of a visible user.
+    fn mark_seen(&mut self) {
         if self.presence.is_visible() {
             self.presence.mark_online(self.shard.clock.time_of_day());
         }
     }
 
-    /// Has it written down that the user is online from here on, or no longer.
-    fn write_down(&self) {
-        let (visible, user) = (&self.shard.visible, self.presence.user());
-        if self.presence.is_visible_here() { visible.appears(user) } else { visible.disappears(user) }
+    /// Records that the user becomes visible or invisible on this node.
+    fn record_online(&self) {
+        let user = self.presence.user();
+        if self.presence.is_visible_here() {
+            self.shard.online.appears(user);
+        } else {
+            self.shard.online.disappears(user);
+        }
     }
 
     fn is_connected(&self) -> bool {
@@ -158,94 +168,113 @@ impl UserActor {
         };
     }
 
-    /// Tells every follower. Nothing else is handled until the last one is told, so that none is told out of order.
-    fn tell(&mut self, diff: Diff, context: &mut Context<Self>) {
+    /// Notifies every follower. The actor handles nothing else until the last one is notified, which keeps the order.
+    fn publish(&mut self, diff: Diff, context: &mut Context<Self>) {
         self.shard.metrics.engine().diffs.inc();
-        let notification = Notification::new(diff, self.told.clone(), self.presence.snapshot());
+        let notification = Notification::new(diff, self.published.clone(), self.presence.snapshot());
         if self.presence.followers().len() <= SMALL {
             let followers = self.presence.followers().iter();
             let mode = DeliveryMode::Gathered(self.shard.clock.now());
             let delivered = deliver(followers, &notification, mode, &self.shard.metrics);
-            self.told(&notification, delivered.gone);
+            self.finish_publishing(&notification, delivered.gone);
         } else {
             context.wait(FanOut::new(notification, &self.shard.fan_outs));
         }
     }
 
-    pub(super) fn told(&mut self, notification: &Notification, gone: Vec<Address>) {
-        self.told = notification.after().clone();
+    /// Notes that every follower has the notification, and removes the followers that are gone.
+    pub(super) fn finish_publishing(&mut self, notification: &Notification, gone: Vec<Address>) {
+        self.published = notification.after().clone();
         for follower in gone {
             self.presence.handle(Event::Unfollowed(follower), self.shard.clock.now());
         }
     }
 
-    fn route(&mut self, message: Routed, context: &mut Context<Self>) {
+    fn handle_message(&mut self, message: UserMessage, context: &mut Context<Self>) {
         match message {
-            Routed::Attach { address, most, answer } if self.has_beside(&address) >= most => {
-                // Who asked takes the connection back.
-                drop(answer.send(Err(EngineError::TooManyConnections)));
+            UserMessage::Attach { address, max_others, answer } => self.attach(&address, max_others, answer, context),
+            UserMessage::Detach { connection, exit, linger } => self.detach(connection, exit, linger, context),
+            UserMessage::SetStatus(update) => self.set_status(update, context),
+            UserMessage::SetCustomStatus(text, ticket) => self.set_custom_status(text, ticket, context),
+            UserMessage::MarkActive { at, state } => {
+                self.apply(Event::Active { at, by: None, state }, context);
             }
-            Routed::Attach { address, most: _, answer } => {
-                self.share_custom(&address);
-                if let Some(connection) = address.announce() {
-                    self.take(Event::Connected(connection), context);
-                }
-                // Who asked may have gone; its detachment is under way then.
-                drop(answer.send(Ok(context.address())));
+            // A session that has ended meanwhile would never end its follow.
+            UserMessage::Follow(ticket) | UserMessage::Subscribe(ticket, _) if ticket.address().is_ended() => {
+                drop(ticket);
             }
-            Routed::Detach { connection, exit, stay } => self.detach(connection, exit, stay, context),
-            Routed::RemoteChanged => self.look_elsewhere(context),
-            Routed::SetStatus(update) => self.set_status(update, context),
-            Routed::Acted { at, state } => {
-                self.take(Event::Active { at, by: None, state }, context);
-            }
-            Routed::Forget => {
-                self.take(Event::LastSeenDeleted, context);
-            }
-            // A session that has ended meanwhile would never take its follow back.
-            Routed::Follow(ticket) | Routed::Subscribe(ticket, _) if ticket.address().is_ended() => drop(ticket),
-            Routed::Follow(ticket) => self.follow(ticket, context),
-            Routed::Subscribe(ticket, record) => {
-                self.take(Event::LastSeenRead(record), context);
+            UserMessage::Follow(ticket) => self.follow(ticket, context),
+            UserMessage::Subscribe(ticket, record) => {
+                self.apply(Event::LastSeenRead(record), context);
                 self.follow(ticket, context);
             }
-            Routed::FollowSilently(address, watcher) => self.watch(address, watcher),
-            Routed::Unfollow(ticket) => {
+            UserMessage::Unfollow(ticket) => {
                 self.unfollow(ticket.address());
                 ticket.acknowledge();
             }
-            Routed::Leave(address) => {
-                self.unfollow(&address);
+            UserMessage::SetHidden { addresses, hide: true } => self.hide_from(&addresses),
+            UserMessage::SetHidden { addresses, hide: false } => self.show_to(&addresses),
+            UserMessage::Disconnect(selection, close_request) => self.disconnect(&selection, &close_request, context),
+            UserMessage::Addresses(answer) => self.send_addresses(answer),
+            UserMessage::VisibleConnections { asker, answer } => self.send_visible_connections(asker, answer),
+            UserMessage::Shared(message) => self.handle_shared(message, context),
+            UserMessage::RemoteChanged => self.apply_remote(context),
+            UserMessage::ForgetLastSeen => {
+                self.apply(Event::LastSeenDeleted, context);
             }
-            Routed::LeaveMember(address, answer) => self.part(&address, &answer),
-            Routed::SetCustom(text, ticket) => self.set_custom(text, ticket, context),
-            Routed::Conceal(addresses) => self.conceal(&addresses),
-            Routed::Reveal(addresses) => self.reveal(&addresses),
-            Routed::Ask(question) => self.answer(question),
-            Routed::Dismiss(selection, close_request) => self.dismiss(&selection, &close_request, context),
-            Routed::Close(close_request) => self.close(close_request, context),
-            Routed::Retire => {
+            UserMessage::Retire => {
                 self.retired = true;
                 context.stop();
             }
             #[cfg(test)]
-            Routed::InjectPanic => panic!("poisoned by a test"),
+            UserMessage::InjectPanic => panic!("injected by a test"),
         }
     }
 
-    /// The connections of the same dialect besides this one, on all nodes.
-    fn has_beside(&self, address: &Address) -> usize {
-        let others = self.presence.addresses().filter(|&other| other != address);
-        let elsewhere = self.presence.live_detached().filter(|other| other.dialect == Some(address.dialect()));
-        others.filter(|other| other.dialect() == address.dialect()).count() + elsewhere.count()
+    fn handle_shared(&mut self, message: SharedMessage, context: &mut Context<Self>) {
+        match message {
+            SharedMessage::UnfollowSilently(address) => {
+                self.unfollow(&address);
+            }
+            SharedMessage::FollowSilently { address, follower } => self.follow_silently(address, follower),
+            SharedMessage::UnfollowAndReport(address, answer) => self.unfollow_and_report(&address, &answer),
+            SharedMessage::Snapshot { asker, answer } => self.send_snapshot(asker, &answer),
+            SharedMessage::Inspect(answer) => self.send_inspection(&answer),
+            SharedMessage::Settle(answer) => {
+                // The asker may have gone.
+                let _asker_gone = answer.send(());
+            }
+            SharedMessage::Close(close_request) => self.close(close_request, context),
+        }
     }
 
-    fn dismiss(&mut self, selection: &Selection, close_request: &CloseRequest, context: &mut Context<Self>) {
+    fn attach(&mut self, address: &Address, max_others: usize, answer: AttachAnswer, context: &mut Context<Self>) {
+        if self.count_others(address) >= max_others {
+            // The asker takes the connection back.
+            drop(answer.send(Err(EngineError::TooManyConnections)));
+            return;
+        }
+        self.share_custom_status(address);
+        if let Some(connection) = address.announce() {
+            self.apply(Event::Connected(connection), context);
+        }
+        // The asker may have gone. The detachment is under way then.
+        drop(answer.send(Ok(context.address())));
+    }
+
+    /// Counts the other connections in the same dialect, on all nodes.
+    fn count_others(&self, address: &Address) -> usize {
+        let here = self.presence.addresses().filter(|&other| other != address);
+        let remote = self.presence.live_detached().filter(|other| other.dialect == Some(address.dialect()));
+        here.filter(|other| other.dialect() == address.dialect()).count() + remote.count()
+    }
+
+    fn disconnect(&mut self, selection: &Selection, close_request: &CloseRequest, context: &mut Context<Self>) {
         let includes = |id: ConnectionId| selection.includes(id, self.presence.shown(id));
-        let chosen = self.presence.addresses().filter(|address| includes(address.connection()));
-        chosen.for_each(|address| address.close(close_request.clone()));
+        let selected = self.presence.addresses().filter(|address| includes(address.connection()));
+        selected.for_each(|address| address.close(close_request.clone()));
         if *selection == Selection::default() {
-            self.take(Event::LingerCancelled, context);
+            self.apply(Event::LingerCancelled, context);
         }
     }
 
@@ -255,14 +284,14 @@ impl UserActor {
         ticket.acknowledge();
         let event = match change {
             StatusChange::Shown(status) => Event::StatusSet { connection, status },
-            StatusChange::Acted(at, state) => Event::Active { at, by: Some(connection), state },
+            StatusChange::MarkedActive(at, state) => Event::Active { at, by: Some(connection), state },
         };
-        self.take(event, context);
+        self.apply(event, context);
     }
 
     fn retire_if_idle(&self) {
         if self.presence.is_idle() && self.hidden.is_none() && !self.retired {
-            let idle = Idle { user: self.presence.user(), handled: self.handled };
+            let idle = ToShard::Idle { user: self.presence.user(), handled: self.handled };
             self.shard.supervisor.deliver(idle);
         }
     }
@@ -272,17 +301,17 @@ impl Actor for UserActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        if let Some(known) = self.loading.take() {
-            self.await_others(known, context);
+        if let Some(loaded) = self.loading.take() {
+            self.await_remote(loaded, context);
         }
         let Some(Effects { snapshot: _, notify, retire }) = self.recovery.take() else { return };
-        self.follow_up(Exit::Lost, context);
-        self.write_down();
+        self.after_change(Exit::Lost, context);
+        self.record_online();
         if self.is_connected() {
             self.count_connected(true);
         }
         if let Some(diff) = notify {
-            self.tell(diff, context);
+            self.publish(diff, context);
         }
         if retire {
             self.retire_if_idle();
@@ -290,12 +319,12 @@ impl Actor for UserActor {
     }
 }
 
-impl Handler<Routed> for UserActor {
+impl Handler<UserMessage> for UserActor {
     type Result = ();
 
-    fn handle(&mut self, message: Routed, context: &mut Self::Context) {
+    fn handle(&mut self, message: UserMessage, context: &mut Self::Context) {
         self.handled += 1;
-        self.route(message, context);
+        self.handle_message(message, context);
         self.retire_if_idle();
     }
 }
@@ -308,8 +337,8 @@ impl Handler<SetStatus> for UserActor {
     }
 }
 
-/// An actor that ends without having been retired was lost to a panic: the supervisor starts another from what is left,
-/// and nobody notices.
+/// An actor that ends without retiring was lost to a panic. The supervisor starts another one from what is left, and no
+/// client notices.
 impl Drop for UserActor {
     fn drop(&mut self) {
         if self.retired {
@@ -318,11 +347,11 @@ impl Drop for UserActor {
         if self.is_connected() {
             self.count_connected(false);
         }
-        self.shard.supervisor.deliver(Lost {
-            told: (*self.told).clone(),
+        self.shard.supervisor.deliver(ToShard::Lost(Box::new(LostActor {
+            published: (*self.published).clone(),
             followers: self.presence.followers().iter().cloned().collect(),
             hidden: self.hidden.take(),
             connections: self.presence.addresses().cloned().collect(),
-        });
+        })));
     }
 }

@@ -242,7 +242,7 @@ impl SessionActor {
         self.remove_pending();
         match self.connection_handle.take() {
             Some(mut connection_handle) => {
-                connection_handle.stay(self.linger());
+                connection_handle.set_linger(self.linger());
                 self.report_disconnected(&connection_handle);
                 connection_handle.leave(self.state.take_follows());
             }

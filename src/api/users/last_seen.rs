@@ -20,7 +20,7 @@ impl Users {
             return Err(ApiError::invalid("state: not one that user_status.state_regex allows"));
         }
         for user in users {
-            self.engine.update_status(user, state.clone())?;
+            self.engine.mark_active(user, state.clone())?;
         }
         Ok(EmptyResult {})
     }

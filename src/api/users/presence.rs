@@ -37,7 +37,7 @@ impl Users {
         let inspections = self.engine.inspect(users.clone()).await?;
         let presence = |((name, user), record): ((String, _), LastSeen)| {
             let inspection = inspections.get(&user);
-            let devices = inspection.iter().flat_map(|inspection| &inspection.devices);
+            let devices = inspection.iter().flat_map(|inspection| &inspection.connections);
             let visible = devices.filter(|device| device.status.is_some());
             let connections = visible.map(|device| ConnectionBody::new(&name, device.clone())).collect();
             // The actor of a user without a visible connection may have retired. Then the last exit decides.
@@ -54,7 +54,7 @@ impl Users {
     pub async fn connections(&self, request: ConnectionsRequest) -> Result<ConnectionsResult, ApiError> {
         let user = user(&request.user)?;
         let inspection = self.engine.inspect(vec![user]).await?.remove(&user);
-        let devices = inspection.map(|inspection| inspection.devices).unwrap_or_default();
+        let devices = inspection.map(|inspection| inspection.connections).unwrap_or_default();
         let keyed = devices.into_iter().map(|device| {
             let mut connection = ConnectionBody::new(&request.user, device);
             (std::mem::take(&mut connection.client), connection)

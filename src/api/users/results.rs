@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::Device;
+use crate::engine::ConnectionInspection;
 use crate::presence::general_status::GeneralStatus;
 use crate::presence::last_seen::LastSeen;
 
@@ -172,7 +172,7 @@ impl PresenceBody {
 
 impl ConnectionBody {
     /// A connection of the user with this name.
-    pub(super) fn new(user: &str, device: Device) -> Self {
+    pub(super) fn new(user: &str, device: ConnectionInspection) -> Self {
         Self {
             client: device.connection.to_string(),
             user: user.to_owned(),

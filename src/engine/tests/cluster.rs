@@ -10,14 +10,14 @@ use slow::Slow;
 use super::*;
 use crate::cluster::memory::{MemoryBackplane, MemoryHub};
 use crate::cluster::{Backplane, Listener, NodeCommand};
-use crate::engine::Census;
+use crate::engine::RemoteConnectionListener;
 use crate::presence::remote::RemoteConnection;
 
 /// Notes whom dead nodes had.
 #[derive(Default)]
 struct Ledger(Mutex<Vec<RemoteConnection>>);
 
-impl Census for Ledger {
+impl RemoteConnectionListener for Ledger {
     fn lost(&self, _: UserId, connection: RemoteConnection) {
         self.0.lock().push(connection);
     }
@@ -38,7 +38,7 @@ impl Cluster {
         let hub = MemoryHub::new(&Clock::system());
         let (mut worlds, mut backplanes, ledger) = (Vec::new(), Vec::new(), Arc::<Ledger>::default());
         for number in 0..count {
-            let listener = BackplaneListener::telling(Some(ledger.clone()));
+            let listener = BackplaneListener::reporting_to(Some(ledger.clone()));
             let backplane = Arc::new(hub.join(&format!("node {number}"), Arc::new(listener.clone())));
             backplanes.push(backplane.clone());
             let nodes = ClusterHandle {
@@ -82,7 +82,7 @@ impl Client {
     /// Its line breaks, after which it is shown on.
     fn breaks(mut self, span: Duration) {
         if let Some(connection_handle) = &mut self.connection_handle {
-            connection_handle.stay(span);
+            connection_handle.set_linger(span);
         }
         self.connection_handle = None;
     }
@@ -151,8 +151,8 @@ async fn users_whom_nobody_here_knows_are_asked_for_elsewhere() {
     let online = one.engine.online(None, users.clone()).await.unwrap();
     assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
     let examined = one.engine.inspect(users.clone()).await.unwrap();
-    assert_eq!(examined[&users[0]].devices[0].status, Some(text("hi")));
-    assert_eq!(examined[&users[1]].devices[0].status, None, "connected and invisible");
+    assert_eq!(examined[&users[0]].connections[0].status, Some(text("hi")));
+    assert_eq!(examined[&users[1]].connections[0].status, None, "connected and invisible");
     assert_eq!(one.engine.visible(None, users[0]).await.unwrap().len(), 1);
     assert_eq!(one.engine.visible(None, users[1]).await.unwrap().len(), 0);
 }
@@ -310,7 +310,7 @@ async fn a_lost_actor_knows_the_others_again() {
     let _tablet = one.connects("bob", Some("tablet")).await;
     alice.follows(&["bob"]);
     assert_eq!(alice.hears().await, "reply[bob:hi bob:tablet]");
-    one.engine.poison(UserId::from_name("bob"));
+    one.engine.inject_panic(UserId::from_name("bob"));
     one.until(1, |metrics| metrics.engine().recovered.get().try_into().unwrap()).await;
     bob.sets(Some("away"));
     assert_eq!(alice.hears().await, "-bob:hi +bob:away", "the first thing that is told since");

@@ -75,8 +75,8 @@ async fn an_invisible_user_is_never_online_and_an_update_is_written_down() {
     ghost.hears().await;
     assert_eq!(diary.of("ghost").await, LastSeen::default());
     diary.clock.advance(Duration::from_secs(3));
-    diary.world.engine.update_status(UserId::from_name("ghost"), None).unwrap();
-    diary.world.engine.update_status(UserId::from_name("ghost"), Some(text("dnd"))).unwrap();
+    diary.world.engine.mark_active(UserId::from_name("ghost"), None).unwrap();
+    diary.world.engine.mark_active(UserId::from_name("ghost"), Some(text("dnd"))).unwrap();
     let record = diary.of("ghost").await;
     assert_eq!((record.active.as_secs(), record.online.as_secs(), record.state), (1003, 0, Some(text("dnd"))));
     ghost.sets(Some(""));
@@ -100,7 +100,7 @@ async fn whoever_stays_is_written_down_every_interval_also_after_its_actor_was_r
         for number in (1..30).step_by(2) {
             assert_eq!(diary.online(&format!("person-{number}")).await, 0);
         }
-        diary.world.engine.poison(UserId::from_name("person-2"));
+        diary.world.engine.inject_panic(UserId::from_name("person-2"));
     }
     crowd.into_iter().for_each(Client::disconnects);
     diary.world.until(0, |metrics| metrics.engine().users.get()).await;
@@ -151,7 +151,7 @@ async fn a_record_that_was_read_before_its_user_was_forgotten_does_not_come_back
     let engine = Engine::start(&config, Ports::open(recorder), &clock, &metrics);
     let world = World { engine, metrics, connections: 1.into() };
     let bob = UserId::from_name("bob");
-    world.engine.update_status(bob, Some(text("dnd"))).unwrap();
+    world.engine.mark_active(bob, Some(text("dnd"))).unwrap();
 
     let mut alice = world.connects("alice", None).await;
     alice.follows_with_record("bob");
@@ -161,7 +161,7 @@ async fn a_record_that_was_read_before_its_user_was_forgotten_does_not_come_back
     slow.gate.add_permits(2);
     assert_eq!(alice.hears().await, "reply[]");
 
-    world.engine.update_status(bob, Some(text("away"))).unwrap();
+    world.engine.mark_active(bob, Some(text("away"))).unwrap();
     let mut carol = world.connects("carol", None).await;
     slow.gate.add_permits(1);
     carol.follows_with_record("bob");

@@ -1,4 +1,4 @@
-//! What a user shows that has no line here: on other nodes, or for a while after a line broke.
+//! Connections of a user that have no socket on this node: those of other nodes, and those that linger after a loss.
 
 use std::time::Duration;
 
@@ -15,67 +15,70 @@ use crate::presence::linger::Linger;
 use crate::presence::status::StatusText;
 use crate::presence::user::Event;
 
-/// Other nodes hear that this one stops by so much before its clients do, who may be with them at once.
+/// Time between telling the other nodes that this node stops and closing its clients, which may connect to the others at
+/// once.
 const HEAD_START: Duration = Duration::from_millis(100);
 
-/// A lapse is looked for no sooner than this.
-const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+/// Minimum time until the expiry timer fires.
+const MIN_EXPIRY_DELAY: Duration = Duration::from_millis(5);
 
 impl UserActor {
-    /// Handles nothing until it is known what other nodes have, or that this takes too long: it comes later then.
-    pub(super) fn await_others(&mut self, known: oneshot::Receiver<()>, context: &mut Context<Self>) {
+    /// Handles nothing until it is known what other nodes have. After a timeout it goes on, and the presence comes later.
+    pub(super) fn await_remote(&mut self, loaded: oneshot::Receiver<()>, context: &mut Context<Self>) {
         let Some(nodes) = &self.shard.nodes else { return };
-        let waiting = tokio::time::timeout(nodes.patience, known);
-        context.wait(wrap_future(waiting).map(|_, actor: &mut Self, context| actor.look_elsewhere(context)));
+        let waiting = tokio::time::timeout(nodes.patience, loaded);
+        context.wait(wrap_future(waiting).map(|_, actor: &mut Self, context| actor.apply_remote(context)));
     }
 
-    /// Takes in what other nodes have.
-    pub(super) fn look_elsewhere(&mut self, context: &mut Context<Self>) {
+    /// Applies what other nodes have of the user.
+    pub(super) fn apply_remote(&mut self, context: &mut Context<Self>) {
         let remote = self.shard.nodes.as_ref().and_then(|nodes| nodes.backplane.remote(self.presence.user()));
         let Some(remote) = remote else { return };
-        let devices = self.members();
+        let addresses = self.tencent_addresses();
         let known = self.presence.custom_status().since;
-        let connections = devices.iter().map(|device| device.connection()).collect();
-        self.take(Event::RemoteChanged { remote, devices: connections }, context);
+        let connections = addresses.iter().map(|address| address.connection()).collect();
+        self.apply(Event::RemoteChanged { remote, devices: connections }, context);
         let custom = self.presence.custom_status();
         if custom.since > known {
             let shown = custom.text.unwrap_or_else(StatusText::empty);
-            devices.iter().for_each(|device| device.set_status(Some(shown.clone())));
+            addresses.iter().for_each(|address| address.set_status(Some(shown.clone())));
         }
     }
 
-    /// A line ended, after which the connection is shown on for `span`.
+    /// Removes a connection, which then lingers for `span`.
     pub(super) fn detach(&mut self, connection: ConnectionId, exit: Exit, span: Duration, context: &mut Context<Self>) {
         let address = || self.presence.addresses().find(|address| address.connection() == connection);
-        let stay = (!span.is_zero()).then(|| Linger { span, info: address().and_then(|address| address.info()) });
-        self.take(Event::Disconnected { connection, exit, linger: stay }, context);
+        let linger = (!span.is_zero()).then(|| Linger { span, info: address().and_then(|address| address.info()) });
+        self.apply(Event::Disconnected { connection, exit, linger }, context);
     }
 
-    /// Has every connection closed; where the node stops, after other nodes know that the clients may come to them.
+    /// Closes every connection. When the node stops, first tells the other nodes, which the clients may join at once.
     pub(super) fn close(&mut self, close_request: CloseRequest, context: &mut Context<Self>) {
         let stops = || self.shard.engine.upgrade().is_some_and(|engine| engine.is_draining());
         if self.shard.nodes.is_none() || close_request != CloseRequest::Drain || !stops() {
             return self.presence.addresses().for_each(|address| address.close(close_request.clone()));
         }
-        self.drains = true;
-        self.tell_others(Exit::Lost);
+        self.draining = true;
+        self.announce(Exit::Lost);
         context.run_later(HEAD_START, move |actor, _| {
             actor.presence.addresses().for_each(|address| address.close(close_request.clone()));
         });
     }
 
-    /// Other nodes and the time: what they have to be told of a change here.
-    pub(super) fn follow_up(&mut self, exit: Exit, context: &mut Context<Self>) {
-        self.tell_others(exit);
-        self.await_lapse(context);
+    /// Announces a change to the other nodes and sets the expiry timer.
+    pub(super) fn after_change(&mut self, exit: Exit, context: &mut Context<Self>) {
+        self.announce(exit);
+        self.schedule_expiry(context);
     }
 
-    fn tell_others(&mut self, exit: Exit) {
+    /// Announces the user's record to the other nodes, or withdraws it.
+    fn announce(&mut self, exit: Exit) {
         let Some(nodes) = &self.shard.nodes else { return };
         let user = self.presence.user();
-        let left = self.presence.connections().is_empty() && self.presence.linger_deadlines().is_some();
-        let drains = self.drains && !self.presence.connections().is_empty() && !nodes.drain_linger.is_zero();
-        let lingering = left || drains;
+        let is_connected = self.is_connected();
+        let only_lingers = !is_connected && self.presence.linger_deadlines().is_some();
+        let lingers_after_drain = self.draining && is_connected && !nodes.drain_linger.is_zero();
+        let lingering = only_lingers || lingers_after_drain;
         let record = Record {
             connections: self.presence.report(|address: &Address| address.info()),
             lingering,
@@ -83,40 +86,40 @@ impl UserActor {
             custom: self.presence.custom_status(),
             left: if lingering { Vec::new() } else { self.presence.lingering() },
         };
-        let known = self.announced.as_deref();
+        let announced = self.announced.as_deref();
         if record.is_empty() {
-            if known.is_some() {
+            if announced.is_some() {
                 nodes.backplane.withdraw(user, exit);
                 self.announced = None;
             }
             return;
         }
-        if known == Some(&record) {
+        if announced == Some(&record) {
             return;
         }
         nodes.backplane.announce(user, Record { lingering: false, ..record.clone() });
         if record.lingering {
             let now = self.shard.clock.now();
             let left = self.presence.linger_deadlines().map_or(Duration::ZERO, |(_, end)| end.since(now));
-            nodes.backplane.linger(user, if drains { left.max(nodes.drain_linger) } else { left });
+            nodes.backplane.linger(user, if lingers_after_drain { left.max(nodes.drain_linger) } else { left });
         }
         self.announced = Some(Box::new(record));
     }
 
-    /// Comes back when the first that is shown on is over.
-    fn await_lapse(&mut self, context: &mut Context<Self>) {
+    /// Sets the timer for the earliest linger deadline.
+    fn schedule_expiry(&mut self, context: &mut Context<Self>) {
         let Some((first, _)) = self.presence.linger_deadlines() else { return };
-        match self.lapse {
+        match self.expiry {
             Some((due, _)) if due <= first => return,
             Some((_, later)) => drop(context.cancel_future(later)),
             None => {}
         }
-        let wait = first.since(self.shard.clock.now()).max(SHORTEST_WAIT);
-        let waiting = context.run_later(wait, |actor, context| {
-            actor.lapse = None;
-            actor.take(Event::LingerExpired, context);
+        let delay = first.since(self.shard.clock.now()).max(MIN_EXPIRY_DELAY);
+        let timer = context.run_later(delay, |actor, context| {
+            actor.expiry = None;
+            actor.apply(Event::LingerExpired, context);
             actor.retire_if_idle();
         });
-        self.lapse = Some((first, waiting));
+        self.expiry = Some((first, timer));
     }
 }
