@@ -17,7 +17,7 @@ use crate::outbox::Opening;
 use crate::presence::id::ConnectionId;
 
 #[actix_web::test]
-async fn a_follower_is_told_of_every_change() {
+async fn a_follower_gets_every_change() {
     let world = World::new();
     let mut alice = world.connects("alice", None).await;
     alice.follows(&["bob"]);
@@ -35,7 +35,7 @@ async fn a_follower_is_told_of_every_change() {
 }
 
 #[actix_web::test]
-async fn the_acknowledgement_precedes_the_own_event() {
+async fn the_acknowledgement_precedes_the_event_of_the_own_status() {
     let world = World::new();
     let mut bob = world.connects("bob", Some("")).await;
     assert_eq!(bob.hears().await, "+bob:");
@@ -47,7 +47,7 @@ async fn the_acknowledgement_precedes_the_own_event() {
 }
 
 #[actix_web::test]
-async fn a_follow_is_answered_with_what_is_there_and_an_unfollow_ends_it() {
+async fn a_follow_gets_a_snapshot_and_an_unfollow_ends_it() {
     let world = World::new();
     let mut bob = world.connects("bob", Some("one")).await;
     let _tablet = world.connects("bob", Some("two")).await;
@@ -59,11 +59,11 @@ async fn a_follow_is_answered_with_what_is_there_and_an_unfollow_ends_it() {
     assert_eq!(alice.hears().await, "done");
     bob.sets(Some("unseen"));
     alice.unfollows("carol");
-    assert_eq!(alice.hears().await, "done", "a change was told after the unfollow");
+    assert_eq!(alice.hears().await, "done", "a change was delivered after the unfollow");
 }
 
 #[actix_web::test]
-async fn only_the_visible_are_online() {
+async fn only_visible_users_are_online() {
     let world = World::new();
     let _here = world.connects("here", Some("")).await;
     let _hidden = world.connects("hidden", None).await;
@@ -73,7 +73,7 @@ async fn only_the_visible_are_online() {
 }
 
 #[actix_web::test]
-async fn who_is_idle_retires_and_comes_back() {
+async fn an_idle_user_actor_retires_and_comes_back() {
     let world = World::new();
     let users = |metrics: &Metrics| metrics.engine().users.get();
     let mut alice = world.connects("alice", None).await;
@@ -93,7 +93,7 @@ async fn who_is_idle_retires_and_comes_back() {
 }
 
 #[actix_web::test]
-async fn a_follow_of_a_session_that_has_ended_leaves_nothing_behind() {
+async fn a_follow_of_an_ended_session_leaves_nothing_behind() {
     let world = World::new();
     let alice = world.connects("alice", None).await;
     let address = alice.address.clone();
@@ -105,7 +105,7 @@ async fn a_follow_of_a_session_that_has_ended_leaves_nothing_behind() {
 }
 
 #[actix_web::test]
-async fn nobody_notices_a_user_actor_that_panics() {
+async fn no_client_notices_the_panic_of_a_user_actor() {
     let world = World::new();
     let recovered = |metrics: &Metrics| i64::try_from(metrics.engine().recovered.get()).unwrap();
     let mut alice = world.connects("alice", None).await;
@@ -119,20 +119,20 @@ async fn nobody_notices_a_user_actor_that_panics() {
         world.engine.inject_panic(user);
         world.until(times, recovered).await;
         bob.sets(Some("three"));
-        assert!(alice.hears().await.ends_with("+bob:three"), "told something else, or twice");
+        assert!(alice.hears().await.ends_with("+bob:three"), "another event, or the event twice");
         bob.sets(Some("one"));
         assert_eq!(alice.hears().await, "-bob:three +bob:one");
     }
-    // A status set while the actor was dead is not lost, and one that went away meanwhile is no ghost.
+    // A status that is set while the actor is lost stays, and a connection that ends meanwhile leaves.
     let user = UserId::from_name("bob");
     world.engine.inject_panic(user);
     tablet.sets(Some("late"));
     bob.disconnects();
-    let mut told = Vec::new();
-    while !(told.contains(&"late") && told.contains(&"gone")) {
+    let mut seen = Vec::new();
+    while !(seen.contains(&"late") && seen.contains(&"gone")) {
         let event = alice.hears().await;
-        told.extend(event.contains("+bob:late").then_some("late"));
-        told.extend(event.contains("-bob:one").then_some("gone"));
+        seen.extend(event.contains("+bob:late").then_some("late"));
+        seen.extend(event.contains("-bob:one").then_some("gone"));
     }
     let mut carol = world.connects("carol", None).await;
     carol.follows(&["bob"]);
@@ -141,13 +141,13 @@ async fn nobody_notices_a_user_actor_that_panics() {
 }
 
 #[actix_web::test]
-async fn a_shard_takes_only_so_many_users() {
+async fn a_shard_refuses_users_past_its_quota() {
     let world = World::with(EngineConfig { shards: 1, max_users_per_shard: 10 });
     let mut alice = world.connects("alice", None).await;
     let absent: Vec<String> = (0..8).map(|number| format!("absent{number}")).collect();
     alice.follows(&absent.iter().map(String::as_str).collect::<Vec<_>>());
     let drained = alice.drains_until(|drained| !drained.abandoned.is_empty()).await;
-    assert_eq!(drained.abandoned.len(), 1, "a fifth is kept for those who come");
+    assert_eq!(drained.abandoned.len(), 1, "a fifth is kept for users that connect");
     let _bob = world.connects("bob", None).await;
     let _carol = world.connects("carol", None).await;
     let opening = Opening { connection: ConnectionId::from_uuid(Uuid::from_u128(99)), username: None, status: None };
@@ -157,7 +157,7 @@ async fn a_shard_takes_only_so_many_users() {
 }
 
 #[actix_web::test]
-async fn everybody_is_asked_to_close_at_a_drain() {
+async fn a_drain_closes_every_connection() {
     let world = World::new();
     let mut alice = world.connects("alice", Some("")).await;
     let mut bob = world.connects("bob", None).await;
@@ -168,7 +168,7 @@ async fn everybody_is_asked_to_close_at_a_drain() {
 }
 
 #[actix_web::test]
-async fn a_fan_out_over_several_strides_keeps_the_order() {
+async fn a_fan_out_of_several_strides_keeps_the_order() {
     let world = World::with(EngineConfig { shards: 1, max_users_per_shard: 10_000 });
     let mut bob = world.connects("bob", Some("0")).await;
     let mut followers = Vec::new();
@@ -190,7 +190,7 @@ async fn a_fan_out_over_several_strides_keeps_the_order() {
 }
 
 #[actix_web::test]
-async fn a_fan_out_outlasts_followers_who_are_slow_to_wake() {
+async fn a_fan_out_continues_past_followers_that_are_slow_to_wake() {
     let world = World::with(EngineConfig { shards: 1, max_users_per_shard: 10_000 });
     let mut bob = world.connects("bob", Some("0")).await;
     let mut followers = Vec::new();
@@ -198,7 +198,7 @@ async fn a_fan_out_outlasts_followers_who_are_slow_to_wake() {
         let mut follower = world.connects(&format!("follower-{number}"), None).await;
         follower.follows(&["bob"]);
         assert_eq!(follower.hears().await, "reply[bob:0]");
-        // Rests, and looks at nothing before it is asked to.
+        // Leaves a waker and does not read again by itself.
         assert!(follower.address.poll_drain(&follower.alarm, usize::MAX, drop).is_pending());
         followers.push(follower);
     }
@@ -207,6 +207,6 @@ async fn a_fan_out_outlasts_followers_who_are_slow_to_wake() {
     for follower in &mut followers {
         assert_eq!(follower.hears().await, "-bob:0 +bob:1");
     }
-    // Another actor would have told them too.
+    // A replacement actor would have notified them too.
     assert_eq!(world.metrics.engine().recovered.get(), 0);
 }

@@ -1,11 +1,11 @@
 //! Several engines that share a backplane in memory.
 
-mod slow;
+mod blocked;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use blocked::BlockedBackplane;
 use parking_lot::Mutex;
-use slow::Slow;
 
 use super::*;
 use crate::cluster::memory::{MemoryBackplane, MemoryHub};
@@ -13,11 +13,11 @@ use crate::cluster::{Backplane, Listener, NodeCommand};
 use crate::engine::RemoteConnectionListener;
 use crate::presence::remote::RemoteConnection;
 
-/// Notes whom dead nodes had.
+/// Notes the connections of dead nodes.
 #[derive(Default)]
-struct Ledger(Mutex<Vec<RemoteConnection>>);
+struct Losses(Mutex<Vec<RemoteConnection>>);
 
-impl RemoteConnectionListener for Ledger {
+impl RemoteConnectionListener for Losses {
     fn lost(&self, _: UserId, connection: RemoteConnection) {
         self.0.lock().push(connection);
     }
@@ -25,20 +25,20 @@ impl RemoteConnectionListener for Ledger {
     fn returned(&self, _: UserId, _: RemoteConnection) {}
 }
 
-/// Nodes of one process; each names its connections in a range of its own.
+/// Nodes of one process. Each numbers its connections in its own range.
 struct Cluster {
     worlds: Vec<World>,
     backplanes: Vec<Arc<MemoryBackplane>>,
-    ledger: Arc<Ledger>,
+    losses: Arc<Losses>,
     hub: MemoryHub,
 }
 
 impl Cluster {
     fn of(count: usize) -> Self {
         let hub = MemoryHub::new(&Clock::system());
-        let (mut worlds, mut backplanes, ledger) = (Vec::new(), Vec::new(), Arc::<Ledger>::default());
+        let (mut worlds, mut backplanes, losses) = (Vec::new(), Vec::new(), Arc::<Losses>::default());
         for number in 0..count {
-            let listener = BackplaneListener::reporting_to(Some(ledger.clone()));
+            let listener = BackplaneListener::reporting_to(Some(losses.clone()));
             let backplane = Arc::new(hub.join(&format!("node {number}"), Arc::new(listener.clone())));
             backplanes.push(backplane.clone());
             let nodes = ClusterHandle {
@@ -51,21 +51,21 @@ impl Cluster {
             world.connections.set(1 + 1000 * number as u128);
             worlds.push(world);
         }
-        Self { worlds, backplanes, ledger, hub }
+        Self { worlds, backplanes, losses, hub }
     }
 
-    /// One node more, whose backplane can be told to take its time.
-    fn slow(&self) -> (World, Arc<Slow>, BackplaneListener) {
+    /// Adds a node with a backplane that can be blocked.
+    fn blocked(&self) -> (World, Arc<BlockedBackplane>, BackplaneListener) {
         let listener = BackplaneListener::default();
-        let inner = Arc::new(self.hub.join("slow", Arc::new(listener.clone())));
-        let slow = Arc::new(Slow { inner, knows: AtomicBool::new(true), asked: AtomicBool::default() });
+        let inner = Arc::new(self.hub.join("blocked", Arc::new(listener.clone())));
+        let blocked = Arc::new(BlockedBackplane { inner, knows: AtomicBool::new(true), asked: AtomicBool::default() });
         let nodes = ClusterHandle {
-            backplane: slow.clone(),
+            backplane: blocked.clone(),
             listener: listener.clone(),
             drain_linger: Duration::ZERO,
             patience: Duration::from_secs(5),
         };
-        (World::among(Some(nodes), EngineConfig { shards: 2, max_users_per_shard: 1000 }), slow, listener)
+        (World::among(Some(nodes), EngineConfig { shards: 2, max_users_per_shard: 1000 }), blocked, listener)
     }
 
     async fn until(&self, holds: impl Fn() -> bool) {
@@ -74,12 +74,12 @@ impl Cluster {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(PATIENCE, arrived).await.expect("it did not come");
+        tokio::time::timeout(PATIENCE, arrived).await.expect("the condition does not hold in time");
     }
 }
 
 impl Client {
-    /// Its line breaks, after which it is shown on.
+    /// Loses the connection, which then lingers.
     fn breaks(mut self, span: Duration) {
         if let Some(connection_handle) = &mut self.connection_handle {
             connection_handle.set_linger(span);
@@ -107,42 +107,43 @@ async fn a_follower_sees_connections_on_every_node() {
     tablet.disconnects();
     assert_eq!(alice.hears().await, "-bob:tablet");
     bob.sets(Some("away"));
-    assert_eq!(alice.hears().await, "-bob:away +bob:away", "the same again is told like any other");
+    assert_eq!(alice.hears().await, "-bob:away +bob:away", "the same status again is delivered like any other");
     bob.disconnects();
     assert_eq!(alice.hears().await, "-bob:away");
     assert_eq!(late.hears().await, "-bob:tablet");
 }
 
 #[actix_web::test]
-async fn a_notice_from_before_a_user_was_watched_anew_does_not_count() {
+async fn a_notice_from_before_the_current_watch_does_not_count() {
     let cluster = Cluster::of(1);
     let _bob = cluster.worlds[0].connects("bob", Some("hi")).await;
-    let (world, slow, listener) = cluster.slow();
+    let (world, blocked, listener) = cluster.blocked();
     let mut alice = world.connects("alice", None).await;
-    slow.knows.store(false, Ordering::Relaxed);
+    blocked.knows.store(false, Ordering::Relaxed);
     alice.follows(&["bob"]);
-    cluster.until(|| slow.asked.load(Ordering::Relaxed)).await;
-    slow.knows.store(true, Ordering::Relaxed);
+    cluster.until(|| blocked.asked.load(Ordering::Relaxed)).await;
+    blocked.knows.store(true, Ordering::Relaxed);
     assert!(listener.changed(UserId::from_name("bob")));
     assert_eq!(alice.hears().await, "reply[bob:hi]");
 }
 
 #[actix_web::test]
-async fn an_order_that_could_not_be_given_is_given_later() {
+async fn a_command_that_could_not_be_sent_is_sent_again() {
     let cluster = Cluster::of(1);
-    let (world, slow, _) = cluster.slow();
+    let (world, blocked, _) = cluster.blocked();
     let mut remote_commands = cluster.worlds[0].engine.remote_commands().unwrap();
-    slow.knows.store(false, Ordering::Relaxed);
-    let (user, order) = (UserId::from_name("bob"), NodeCommand::Subscriptions { revision: 3 });
-    world.engine.send_to_nodes(user, order.clone()).await;
-    slow.knows.store(true, Ordering::Relaxed);
-    let told =
-        tokio::time::timeout(Duration::from_secs(5), remote_commands.commands.recv()).await.expect("nobody is told");
-    assert_eq!(told, Some((user, order)));
+    blocked.knows.store(false, Ordering::Relaxed);
+    let (user, command) = (UserId::from_name("bob"), NodeCommand::Subscriptions { revision: 3 });
+    world.engine.send_to_nodes(user, command.clone()).await;
+    blocked.knows.store(true, Ordering::Relaxed);
+    let told = tokio::time::timeout(Duration::from_secs(5), remote_commands.commands.recv())
+        .await
+        .expect("no command in time");
+    assert_eq!(told, Some((user, command)));
 }
 
 #[actix_web::test]
-async fn users_whom_nobody_here_knows_are_asked_for_elsewhere() {
+async fn questions_about_unknown_users_go_to_the_other_nodes() {
     let cluster = Cluster::of(2);
     let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
     let _bob = two.connects("bob", Some("hi")).await;
@@ -150,15 +151,15 @@ async fn users_whom_nobody_here_knows_are_asked_for_elsewhere() {
     let users: Vec<UserId> = ["bob", "hidden", "nobody"].map(UserId::from_name).to_vec();
     let online = one.engine.online(None, users.clone()).await.unwrap();
     assert_eq!(online.into_iter().collect::<Vec<_>>(), [users[0]]);
-    let examined = one.engine.inspect(users.clone()).await.unwrap();
-    assert_eq!(examined[&users[0]].connections[0].status, Some(text("hi")));
-    assert_eq!(examined[&users[1]].connections[0].status, None, "connected and invisible");
+    let inspections = one.engine.inspect(users.clone()).await.unwrap();
+    assert_eq!(inspections[&users[0]].connections[0].status, Some(text("hi")));
+    assert_eq!(inspections[&users[1]].connections[0].status, None, "connected and invisible");
     assert_eq!(one.engine.visible(None, users[0]).await.unwrap().len(), 1);
     assert_eq!(one.engine.visible(None, users[1]).await.unwrap().len(), 0);
 }
 
 #[actix_web::test]
-async fn a_connection_is_closed_from_any_node() {
+async fn any_node_closes_a_connection() {
     let cluster = Cluster::of(2);
     let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
     let mut bob = two.connects("bob", None).await;
@@ -173,7 +174,7 @@ async fn a_connection_is_closed_from_any_node() {
 }
 
 #[actix_web::test]
-async fn a_quota_of_connections_counts_them_on_all_nodes() {
+async fn the_connection_quota_counts_all_nodes() {
     let cluster = Cluster::of(2);
     let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
     let first = two.connects("bob", None).await;
@@ -185,7 +186,7 @@ async fn a_quota_of_connections_counts_them_on_all_nodes() {
 }
 
 #[actix_web::test]
-async fn connections_of_a_node_that_died_leave() {
+async fn connections_of_a_dead_node_leave() {
     let cluster = Cluster::of(2);
     let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
     let mut alice = one.connects("alice", None).await;
@@ -197,7 +198,7 @@ async fn connections_of_a_node_that_died_leave() {
 }
 
 #[actix_web::test]
-async fn a_line_that_had_ended_before_its_node_died_has_no_second_end() {
+async fn a_connection_that_ended_before_its_node_died_is_not_reported_lost() {
     let cluster = Cluster::of(2);
     let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
     let mut alice = one.connects("alice", None).await;
@@ -210,12 +211,12 @@ async fn a_line_that_had_ended_before_its_node_died_has_no_second_end() {
     two.engine.settle().await;
     cluster.backplanes[1].crash();
     assert_eq!(alice.hears().await, "-bob:phone -bob:tablet");
-    let lost: Vec<_> = cluster.ledger.0.lock().iter().map(|connection| connection.id).collect();
+    let lost: Vec<_> = cluster.losses.0.lock().iter().map(|connection| connection.id).collect();
     assert_eq!(lost, [phone.address.connection()], "{gone} has ended already");
 }
 
 #[actix_web::test]
-async fn whoever_is_back_in_time_on_another_node_was_never_gone() {
+async fn a_client_that_returns_in_time_on_another_node_never_left() {
     let cluster = Cluster::of(3);
     let [one, two, three] = &cluster.worlds[..] else { panic!("three nodes") };
     let mut alice = one.connects("alice", None).await;
@@ -227,15 +228,15 @@ async fn whoever_is_back_in_time_on_another_node_was_never_gone() {
     cluster.until(|| cluster.backplanes[0].remote(user).is_some_and(|remote| !remote.lingering.is_empty())).await;
     let mut back = three.connects("bob", Some("hi")).await;
     back.sets(Some("back"));
-    assert_eq!(alice.hears().await, "-bob:hi +bob:back", "the first thing that is told since");
+    assert_eq!(alice.hears().await, "-bob:hi +bob:back", "the first event after the return");
     back.disconnects();
-    assert_eq!(alice.hears().await, "-bob:back", "though the old line lingers");
+    assert_eq!(alice.hears().await, "-bob:back", "although the old connection lingers");
     let online = one.engine.online(None, vec![user]).await.unwrap();
     assert!(online.is_empty());
 }
 
 #[actix_web::test]
-async fn whoever_is_sent_away_may_be_elsewhere_before_its_line_has_ended() {
+async fn a_drained_client_may_join_another_node_before_its_connection_ends() {
     let cluster = Cluster::of(3);
     let [one, two, three] = &cluster.worlds[..] else { panic!("three nodes") };
     let mut alice = one.connects("alice", None).await;
@@ -249,13 +250,13 @@ async fn whoever_is_sent_away_may_be_elsewhere_before_its_line_has_ended() {
     bob.breaks(Duration::from_secs(30));
     two.engine.settle().await;
     back.sets(Some("back"));
-    assert_eq!(alice.hears().await, "-bob:hi +bob:back", "the first thing that is told since");
+    assert_eq!(alice.hears().await, "-bob:hi +bob:back", "the first event after the return");
     back.disconnects();
     assert_eq!(alice.hears().await, "-bob:back");
 }
 
 #[actix_web::test]
-async fn a_line_that_broke_is_shown_on_and_gone_in_the_end() {
+async fn a_lost_connection_lingers_and_then_leaves() {
     let world = World::new();
     let mut alice = world.connects("alice", None).await;
     alice.follows(&["bob"]);
@@ -278,7 +279,7 @@ async fn a_line_that_broke_is_shown_on_and_gone_in_the_end() {
 }
 
 #[actix_web::test]
-async fn users_retire_and_are_no_longer_told_of() {
+async fn retired_users_are_no_longer_watched() {
     let cluster = Cluster::of(2);
     let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
     let mut alice = one.connects("alice", None).await;
@@ -302,7 +303,7 @@ async fn users_retire_and_are_no_longer_told_of() {
 }
 
 #[actix_web::test]
-async fn a_lost_actor_knows_the_others_again() {
+async fn a_replaced_actor_knows_the_other_nodes_again() {
     let cluster = Cluster::of(2);
     let [one, two] = &cluster.worlds[..] else { panic!("two nodes") };
     let mut alice = one.connects("alice", None).await;
@@ -313,5 +314,5 @@ async fn a_lost_actor_knows_the_others_again() {
     one.engine.inject_panic(UserId::from_name("bob"));
     one.until(1, |metrics| metrics.engine().recovered.get().try_into().unwrap()).await;
     bob.sets(Some("away"));
-    assert_eq!(alice.hears().await, "-bob:hi +bob:away", "the first thing that is told since");
+    assert_eq!(alice.hears().await, "-bob:hi +bob:away", "the first event after the recovery");
 }

@@ -1,4 +1,4 @@
-//! What is written down of when users are online.
+//! The last-seen records that the engine writes.
 
 use std::sync::Arc;
 
@@ -12,13 +12,14 @@ use crate::store::Answer;
 use crate::store::last_seen::memory::MemoryLastSeen;
 use crate::store::last_seen::{LastSeenStore, TooManyWaiting};
 
-struct Diary {
+/// One node with a last-seen store in memory and a manual clock.
+struct Fixture {
     world: World,
     last_seen: Arc<dyn LastSeenStore>,
     clock: Clock,
 }
 
-impl Diary {
+impl Fixture {
     fn new(interval: Duration) -> Self {
         let (clock, metrics) = (Clock::manual(Timestamp::from_secs(1000)), Metrics::new());
         let last_seen: Arc<dyn LastSeenStore> =
@@ -53,72 +54,72 @@ impl Diary {
 }
 
 #[actix_web::test]
-async fn a_user_is_written_down_when_it_comes_and_when_it_goes() {
-    let diary = Diary::new(Duration::from_secs(27));
-    let bob = diary.world.connects("bob", Some("")).await;
-    assert_eq!(diary.online("bob").await, 1000);
-    diary.clock.advance(Duration::from_secs(5));
-    let phone = diary.world.connects("bob", None).await;
+async fn a_user_is_recorded_when_it_appears_and_when_it_disappears() {
+    let fixture = Fixture::new(Duration::from_secs(27));
+    let bob = fixture.world.connects("bob", Some("")).await;
+    assert_eq!(fixture.online("bob").await, 1000);
+    fixture.clock.advance(Duration::from_secs(5));
+    let phone = fixture.world.connects("bob", None).await;
     bob.disconnects();
-    diary.until("bob", 1005).await;
-    diary.clock.advance(Duration::from_secs(5));
+    fixture.until("bob", 1005).await;
+    fixture.clock.advance(Duration::from_secs(5));
     phone.disconnects();
-    diary.world.until(0, |metrics| metrics.engine().users.get()).await;
-    assert_eq!(diary.online("bob").await, 1005, "an invisible connection counted");
+    fixture.world.until(0, |metrics| metrics.engine().users.get()).await;
+    assert_eq!(fixture.online("bob").await, 1005, "an invisible connection counted");
 }
 
 #[actix_web::test]
-async fn an_invisible_user_is_never_online_and_an_update_is_written_down() {
-    let diary = Diary::new(Duration::from_secs(27));
-    let mut ghost = diary.world.connects("ghost", None).await;
+async fn an_invisible_user_is_never_online_and_its_activity_is_recorded() {
+    let fixture = Fixture::new(Duration::from_secs(27));
+    let mut ghost = fixture.world.connects("ghost", None).await;
     ghost.follows(&["ghost"]);
     ghost.hears().await;
-    assert_eq!(diary.of("ghost").await, LastSeen::default());
-    diary.clock.advance(Duration::from_secs(3));
-    diary.world.engine.mark_active(UserId::from_name("ghost"), None).unwrap();
-    diary.world.engine.mark_active(UserId::from_name("ghost"), Some(text("dnd"))).unwrap();
-    let record = diary.of("ghost").await;
+    assert_eq!(fixture.of("ghost").await, LastSeen::default());
+    fixture.clock.advance(Duration::from_secs(3));
+    fixture.world.engine.mark_active(UserId::from_name("ghost"), None).unwrap();
+    fixture.world.engine.mark_active(UserId::from_name("ghost"), Some(text("dnd"))).unwrap();
+    let record = fixture.of("ghost").await;
     assert_eq!((record.active.as_secs(), record.online.as_secs(), record.state), (1003, 0, Some(text("dnd"))));
     ghost.sets(Some(""));
-    diary.until("ghost", 1003).await;
+    fixture.until("ghost", 1003).await;
 }
 
 #[actix_web::test]
-async fn whoever_stays_is_written_down_every_interval_also_after_its_actor_was_replaced() {
-    let diary = Diary::new(Duration::from_millis(20));
+async fn a_visible_user_is_recorded_every_interval_also_after_its_actor_was_replaced() {
+    let fixture = Fixture::new(Duration::from_millis(20));
     let crowd = futures_util::future::join_all((0..30).map(|number| {
         let name = format!("person-{number}");
-        let diary = &diary;
-        async move { diary.world.connects(&name, (number % 2 == 0).then_some("")).await }
+        let fixture = &fixture;
+        async move { fixture.world.connects(&name, (number % 2 == 0).then_some("")).await }
     }))
     .await;
     for second in 1..5 {
-        diary.clock.advance(Duration::from_secs(1));
+        fixture.clock.advance(Duration::from_secs(1));
         for number in (0..30).step_by(2) {
-            diary.until(&format!("person-{number}"), 1000 + second).await;
+            fixture.until(&format!("person-{number}"), 1000 + second).await;
         }
         for number in (1..30).step_by(2) {
-            assert_eq!(diary.online(&format!("person-{number}")).await, 0);
+            assert_eq!(fixture.online(&format!("person-{number}")).await, 0);
         }
-        diary.world.engine.inject_panic(UserId::from_name("person-2"));
+        fixture.world.engine.inject_panic(UserId::from_name("person-2"));
     }
     crowd.into_iter().for_each(Client::disconnects);
-    diary.world.until(0, |metrics| metrics.engine().users.get()).await;
-    diary.clock.advance(Duration::from_secs(1));
+    fixture.world.until(0, |metrics| metrics.engine().users.get()).await;
+    fixture.clock.advance(Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(diary.online("person-0").await < 1005, "written down after it had gone");
+    assert!(fixture.online("person-0").await < 1005, "recorded after it had disappeared");
 }
 
-/// A store whose answers wait until they are let go.
-struct Slow {
+/// A store whose reads wait for a permit.
+struct GatedLastSeen {
     last_seen: MemoryLastSeen,
     reads: UnboundedSender<()>,
     gate: Semaphore,
 }
 
-impl LastSeenStore for Slow {
-    fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
-        self.last_seen.note(sightings)
+impl LastSeenStore for GatedLastSeen {
+    fn note(&self, activities: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
+        self.last_seen.note(activities)
     }
 
     fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
@@ -141,13 +142,13 @@ impl LastSeenStore for Slow {
 }
 
 #[actix_web::test]
-async fn a_record_that_was_read_before_its_user_was_forgotten_does_not_come_back() {
+async fn a_record_read_before_the_user_was_forgotten_does_not_come_back() {
     let (clock, metrics) = (Clock::manual(Timestamp::from_secs(1000)), Metrics::new());
     let (reads, mut read) = unbounded_channel();
     let last_seen = MemoryLastSeen::new(Duration::from_secs(1_000_000), &clock, &metrics);
-    let slow = Arc::new(Slow { last_seen, reads, gate: Semaphore::new(0) });
+    let store = Arc::new(GatedLastSeen { last_seen, reads, gate: Semaphore::new(0) });
     let config = EngineConfig { shards: 2, max_users_per_shard: 1000 };
-    let recorder = LastSeenRecorder::new(Some(slow.clone()), Duration::from_secs(27), &clock);
+    let recorder = LastSeenRecorder::new(Some(store.clone()), Duration::from_secs(27), &clock);
     let engine = Engine::start(&config, Ports::open(recorder), &clock, &metrics);
     let world = World { engine, metrics, connections: 1.into() };
     let bob = UserId::from_name("bob");
@@ -156,14 +157,14 @@ async fn a_record_that_was_read_before_its_user_was_forgotten_does_not_come_back
     let mut alice = world.connects("alice", None).await;
     alice.follows_with_record("bob");
     read.recv().await;
-    slow.forget(vec![bob]).await.unwrap();
+    store.forget(vec![bob]).await.unwrap();
     world.engine.forget(vec![bob]).unwrap();
-    slow.gate.add_permits(2);
+    store.gate.add_permits(2);
     assert_eq!(alice.hears().await, "reply[]");
 
     world.engine.mark_active(bob, Some(text("away"))).unwrap();
     let mut carol = world.connects("carol", None).await;
-    slow.gate.add_permits(1);
+    store.gate.add_permits(1);
     carol.follows_with_record("bob");
     assert_eq!(carol.hears().await, "reply[\"away\"]");
 }

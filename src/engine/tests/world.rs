@@ -16,11 +16,11 @@ use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::status::StatusText;
 
-/// How long anything may take before a test fails: generous, because it is never reached when all is well.
+/// How long a step may take before a test fails. Generous, because a passing test never reaches it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Writes what followers are told as short words: `+bob:away`, `-bob:away`, `reply[bob:away]`; in a reply also what the
-/// user said: `reply["dnd"]`.
+/// A codec that writes short words: `+bob:away`, `-bob:away`, `reply[bob:away]`. A reply also has the state that a user
+/// gave: `reply["dnd"]`.
 pub(crate) struct Words;
 
 pub(crate) fn word(presence: &Presence) -> String {
@@ -40,9 +40,10 @@ impl Codec for Words {
     }
 
     fn followed(&self, _: &RequestTag, snapshots: &[Snapshot]) -> Frames {
-        let said =
+        let state =
             |snapshot: &Snapshot| snapshot.last_seen.state.as_ref().map(|state| format!("\"{}\"", state.as_str()));
-        let words = |snapshot: &Snapshot| snapshot.presences.iter().map(word).chain(said(snapshot)).collect::<Vec<_>>();
+        let words =
+            |snapshot: &Snapshot| snapshot.presences.iter().map(word).chain(state(snapshot)).collect::<Vec<_>>();
         let words: Vec<String> = snapshots.iter().flat_map(words).collect();
         vec![Frame::text(&format!("reply[{}]", words.join(" ")))]
     }
@@ -70,7 +71,7 @@ impl World {
         Self { engine, metrics, connections: 1.into() }
     }
 
-    /// A connection of `name`, showing `status`.
+    /// Connects a client of `name` that shows `status`.
     pub(crate) async fn connects(&self, name: &str, status: Option<&str>) -> Client {
         let connection = ConnectionId::from_uuid(Uuid::from_u128(self.connections.get()));
         self.connections.set(self.connections.get() + 1);
@@ -89,7 +90,7 @@ impl World {
         }
     }
 
-    /// Waits until what `of` reads is `expected`.
+    /// Waits until the value that `of` reads is `expected`.
     pub(crate) async fn until(&self, expected: i64, of: impl Fn(&Metrics) -> i64) {
         let arrived = async {
             while of(&self.metrics) != expected {
@@ -111,7 +112,7 @@ pub(crate) fn text(status: &str) -> StatusText {
     StatusText::new(status).unwrap()
 }
 
-/// Tells a client that it is woken.
+/// Reports the wakes of a client.
 pub(crate) struct Alarm(UnboundedSender<()>);
 
 impl Alarm {
@@ -123,7 +124,7 @@ impl Alarm {
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        // Nobody listens any more at the end of a test.
+        // At the end of a test the receiver is gone.
         let _nobody = self.0.send(());
     }
 }
@@ -143,7 +144,7 @@ impl Client {
         self.requests
     }
 
-    /// Follows as those do who are told whole presences.
+    /// Follows like a client that gets whole presences.
     pub(crate) fn follows_with_record(&mut self, name: &str) {
         let (id, user) = (self.request(), UserId::from_name(name));
         self.address.await_follow(id, RequestTag::default(), &[user]);
@@ -174,21 +175,21 @@ impl Client {
         self.connection_handle = None;
     }
 
-    /// The next thing this device is told.
+    /// Returns the next frame for this client.
     pub(crate) async fn hears(&mut self) -> String {
         let next = async {
             loop {
-                let mut told = None;
-                let drained = self.address.poll_drain(&self.alarm, 1, |frame| told = Some(frame));
-                if let Some(told) = told.as_ref().and_then(Frame::as_text) {
-                    return told.to_owned();
+                let mut next = None;
+                let drained = self.address.poll_drain(&self.alarm, 1, |frame| next = Some(frame));
+                if let Some(text) = next.as_ref().and_then(Frame::as_text) {
+                    return text.to_owned();
                 }
                 if drained.is_pending() {
                     self.wakes.recv().await.unwrap();
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, next).await.expect("told nothing")
+        tokio::time::timeout(PATIENCE, next).await.expect("no frame in time")
     }
 
     pub(crate) async fn drains_until(&mut self, wanted: impl Fn(&Drained) -> bool) -> Drained {
@@ -201,6 +202,6 @@ impl Client {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, next).await.expect("it did not come")
+        tokio::time::timeout(PATIENCE, next).await.expect("the condition does not hold in time")
     }
 }

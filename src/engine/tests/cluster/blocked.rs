@@ -1,4 +1,4 @@
-//! A backplane that takes its time.
+//! A backplane that a test can block.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,15 +9,15 @@ use crate::cluster::{BackplaneError, BackplaneFuture, CallWindow, NodeCommand, N
 use crate::presence::general_status::Exit;
 use crate::presence::remote::Remote;
 
-/// Does not know what other nodes have, and tells them nothing, until it is said so.
-pub struct Slow {
+/// Knows nothing of other nodes and sends them nothing while `knows` is false.
+pub struct BlockedBackplane {
     pub inner: Arc<MemoryBackplane>,
     pub knows: AtomicBool,
-    /// It was asked what it does not know.
+    /// It was asked for a presence while it was blocked.
     pub asked: AtomicBool,
 }
 
-impl Backplane for Slow {
+impl Backplane for BlockedBackplane {
     fn announce(&self, user: UserId, record: Record) {
         self.inner.announce(user, record);
     }
@@ -50,9 +50,9 @@ impl Backplane for Slow {
         self.inner.query(users)
     }
 
-    fn send_command(&self, user: UserId, order: NodeCommand) -> BackplaneFuture<'_, ()> {
+    fn send_command(&self, user: UserId, command: NodeCommand) -> BackplaneFuture<'_, ()> {
         match self.knows.load(Ordering::Relaxed) {
-            true => self.inner.send_command(user, order),
+            true => self.inner.send_command(user, command),
             false => Box::pin(async { Err(BackplaneError::Busy) }),
         }
     }
