@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::cluster::NodeHealth;
 use crate::cluster::redis::RedisBackplane;
 use crate::config::Config;
-use crate::engine::{BackplaneListener, RemoteConnectionListener, ClusterHandle, Engine};
+use crate::engine::{BackplaneListener, ClusterHandle, Engine, RemoteConnectionListener};
 use crate::metrics::Metrics;
 use crate::outbox::CloseRequest;
 use crate::presence::time::Timestamp;

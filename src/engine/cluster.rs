@@ -1,4 +1,5 @@
-//! The engine among other nodes: it listens to the backplane, asks it about users that are not here, and sends commands.
+//! The engine among other nodes: it listens to the backplane, asks it about users that are not here, and sends
+//! commands.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -171,7 +172,8 @@ impl Engine {
         Ok(found.into_iter().map(|(user, remote)| presence(user, remote)).collect())
     }
 
-    /// Returns the receiver of other nodes' commands about lists. `None` when the node runs alone or the receiver is taken.
+    /// Returns the receiver of other nodes' commands about lists. `None` when the node runs alone or the receiver is
+    /// taken.
     pub fn remote_commands(&self) -> Option<RemoteCommands> {
         self.0.nodes.as_ref()?;
         let (sender, commands) = mpsc::channel(MAX_REMOTE_COMMANDS);
@@ -186,8 +188,8 @@ impl Engine {
         }
     }
 
-    /// Sends a command about a user to the other nodes. After a failure it sends the command again later, because a node
-    /// reads the lists by itself only when its own connection to Redis breaks.
+    /// Sends a command about a user to the other nodes. After a failure it sends the command again later, because a
+    /// node reads the lists by itself only when its own connection to Redis breaks.
     pub async fn send_to_nodes(&self, user: UserId, command: NodeCommand) {
         let Some(nodes) = &self.0.nodes else { return };
         let Err(error) = nodes.backplane.send_command(user, command.clone()).await else { return };

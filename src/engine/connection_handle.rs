@@ -61,8 +61,8 @@ impl ConnectionHandle {
         self.exit
     }
 
-    /// Sets the custom status, which all Tencent connections of the user show. The outbox gets the acknowledgement under
-    /// `request` before the change.
+    /// Sets the custom status, which all Tencent connections of the user show. The outbox gets the acknowledgement
+    /// under `request` before the change.
     pub fn set_custom(&self, text: Option<StatusText>, request: u32) -> Result<(), EngineError> {
         let ticket = Ticket::new(self.address.clone(), request, self.user);
         self.engine.offer(self.user, IfAbsent::Drop, UserMessage::SetCustomStatus(text, ticket))

@@ -12,15 +12,15 @@ use crate::presence::id::UserId;
 use crate::presence::subscriptions::DeliveredStatus;
 
 impl Engine {
-    /// Follows users. The outbox gets each user's snapshot, then every later diff. `request` is the number under which it
-    /// waits for the snapshots. Privacy lists may hide users from `asker`.
+    /// Follows users. The outbox gets each user's snapshot, then every later diff. `request` is the number under which
+    /// it waits for the snapshots. Privacy lists may hide users from `asker`.
     pub fn follow(&self, asker: UserId, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
         let ticket = |&user| Ticket::new(address.clone(), request, user).of(asker, None);
         self.follow_tickets(users.iter().map(ticket).collect())
     }
 
-    /// Follows users on behalf of tickets, each of which carries its asker and its request. A refused ticket is dropped,
-    /// which tells its outbox.
+    /// Follows users on behalf of tickets, each of which carries its asker and its request. A refused ticket is
+    /// dropped, which tells its outbox.
     pub fn follow_tickets(&self, tickets: Vec<Ticket>) -> Result<(), EngineError> {
         let tickets = self.by_shard(tickets.into_iter().map(|ticket| (ticket.user(), ticket)));
         self.offer_each(tickets, ToShard::Follow)
@@ -51,8 +51,8 @@ impl Engine {
         self.deliver_each(users, IfAbsent::StartForFollower, &message);
     }
 
-    /// Ends follows. Each user reports the status that it delivered last. The channel closes after the last report. Never
-    /// refused.
+    /// Ends follows. Each user reports the status that it delivered last. The channel closes after the last report.
+    /// Never refused.
     pub fn unfollow_and_report(
         &self,
         users: &[UserId],

@@ -1,9 +1,9 @@
 //! The only place that sends to an actor of `engine/` and `members/`.
 //!
-//! actix's own bounds do not hold: `do_send` and `send` ignore a mailbox's capacity, and `try_send` bounds only per cloned
-//! sender. So this module counts what waits. [`Mailbox::offer`] refuses a message when the mailbox is full.
-//! [`Mailbox::deliver`] is for messages that must not be lost, such as the end of a connection. They have another bound:
-//! one per connection.
+//! actix's own bounds do not hold: `do_send` and `send` ignore a mailbox's capacity, and `try_send` bounds only per
+//! cloned sender. So this module counts what waits. [`Mailbox::offer`] refuses a message when the mailbox is full.
+//! [`Mailbox::deliver`] is for messages that must not be lost, such as the end of a connection. They have another
+//! bound: one per connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

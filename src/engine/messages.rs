@@ -9,7 +9,7 @@
 //! A message for one user is a [`ToUser`]. It names what the supervisor does when the user has no actor: [`IfAbsent`].
 //! [`Mailbox::offer`](super::Mailbox::offer) refuses a message when the shard's mailbox is full;
 //! [`Mailbox::deliver`](super::Mailbox::deliver) never refuses. A refused or dropped message drops its ticket or answer
-//! channel, which tells whoever waits.
+//! channel, which tells the waiting caller.
 
 use std::time::Duration;
 
@@ -45,8 +45,8 @@ pub enum ToShard {
     Follow(Vec<Ticket>),
     /// Ends follows. The supervisor acknowledges the tickets of absent users.
     Unfollow(Vec<Ticket>),
-    /// Follows one user for a client that gets whole presences, with the user's stored record. Reads the record again when
-    /// users were forgotten after the read. Starts an absent actor within the quota for followers.
+    /// Follows one user for a client that gets whole presences, with the user's stored record. Reads the record again
+    /// when users were forgotten after the read. Starts an absent actor within the quota for followers.
     Subscribe { ticket: Ticket, record: ReadRecord },
     /// Forgets when these users were seen. The store has forgotten them already. Absent users need nothing.
     ForgetLastSeen(Vec<UserId>),
@@ -131,7 +131,7 @@ pub enum SharedMessage {
     FollowSilently { address: Address, follower: UserId },
     /// Ends a follow and reports the status that was delivered last. Never refused.
     UnfollowAndReport(Address, mpsc::UnboundedSender<(UserId, DeliveredStatus)>),
-    /// Asks what the user shows to `asker`; `None` is somebody who sees everything visible.
+    /// Asks what the user shows to `asker`; `None` is an asker that sees everything visible.
     Snapshot { asker: Option<UserId>, answer: mpsc::UnboundedSender<Snapshot> },
     /// Asks for everything about the user.
     Inspect(mpsc::UnboundedSender<(UserId, UserInspection)>),

@@ -1,9 +1,10 @@
 //! The users: one actor for each, which the supervisor of its shard finds or starts.
 //!
-//! [`Engine`] is the handle for the rest of the server: this page has its start, connections and stop, `follow` has follows,
-//! `query` has questions, `cluster` has what concerns other nodes. [`ConnectionHandle`] attaches one connection to its user.
-//! [`messages`] lists all messages on one page, and [`mailbox`] is the only place that sends. The rules of a user are in
-//! `presence/`, the delivery to one client in `outbox/`, Tencent's logged-in users in `members/`.
+//! [`Engine`] is the handle for the rest of the server: this page has its start, connections and stop, `follow` has
+//! follows, `query` has questions, `cluster` has what concerns other nodes. [`ConnectionHandle`] attaches one
+//! connection to its user. [`messages`] lists all messages on one page, and [`mailbox`] is the only place that sends.
+//! The rules of a user are in `presence/`, the delivery to one client in `outbox/`, Tencent's logged-in users in
+//! `members/`.
 
 mod cluster;
 mod connection_handle;
@@ -145,7 +146,8 @@ impl Engine {
 
     // ---- connections ----
 
-    /// Attaches a connection to a user. When this returns, the connection is part of the user, and later followers see it.
+    /// Attaches a connection to a user. When this returns, the connection is part of the user, and later followers see
+    /// it.
     pub async fn attach(&self, user: UserId, address: Address) -> Result<ConnectionHandle, EngineError> {
         self.attach_within(usize::MAX, user, address).await
     }
@@ -259,8 +261,8 @@ impl Engine {
         WeakEngine(Arc::downgrade(&self.0))
     }
 
-    /// Starts one actor of a kind on each shard's thread. The mailboxes are in the order of [`Engine::shard_of`]. `build`
-    /// gets the actor's own mailbox.
+    /// Starts one actor of a kind on each shard's thread. The mailboxes are in the order of [`Engine::shard_of`].
+    /// `build` gets the actor's own mailbox.
     pub fn start_on_shards<A>(&self, build: impl FnOnce(Mailbox<A>) -> A + Clone + Send + 'static) -> Vec<Mailbox<A>>
     where
         A: Actor<Context = Context<A>>,

@@ -54,8 +54,8 @@ impl Engine {
         Ok(others.iter().filter(|_| !hides).flat_map(visible_connections).collect())
     }
 
-    /// Returns everything about the known users, including invisible connections. Not for clients. Unknown users are absent
-    /// from the result.
+    /// Returns everything about the known users, including invisible connections. Not for clients. Unknown users are
+    /// absent from the result.
     pub async fn inspect(&self, users: Vec<UserId>) -> Result<HashMap<UserId, UserInspection>, EngineError> {
         let (answer, mut answers) = mpsc::unbounded_channel();
         self.ask_each(&users, &SharedMessage::Inspect(answer))?;

@@ -8,8 +8,8 @@ use super::{Ports, WeakEngine};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
-/// Maximum number of messages that wait for an actor of a shard. A session sends one command at a time, so only far more
-/// connections than this that ask at once reach it. A command is then refused ("the server is busy").
+/// Maximum number of messages that wait for an actor of a shard. A session sends one command at a time, so only far
+/// more connections than this that ask at once reach it. A command is then refused ("the server is busy").
 const MAILBOX_BOUND: usize = 262_144;
 
 /// One thread and its actors.

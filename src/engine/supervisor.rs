@@ -99,8 +99,8 @@ impl Supervisor {
         Ok(self.users.entry(user).insert(Entry { actor, routed: 0, loading }).into_mut())
     }
 
-    /// Asks the other nodes for a user's presence. The channel resolves when it is known. `None` means that there are no
-    /// other nodes or that they cannot be reached.
+    /// Asks the other nodes for a user's presence. The channel resolves when it is known. `None` means that there are
+    /// no other nodes or that they cannot be reached.
     fn watch(&self, user: UserId) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
         let nodes = self.shard.nodes.as_ref()?;
         nodes.backplane.watch(user);

@@ -1,7 +1,7 @@
 //! The actor of one user. It carries out what its [`UserPresence`] decides.
 //!
-//! [`queries`] answers questions, [`visibility`] handles followers and privacy, [`custom_status`] the status that a user
-//! gives itself for all its Tencent connections, [`remote`] other nodes and lingering connections.
+//! [`queries`] answers questions, [`visibility`] handles followers and privacy, [`custom_status`] the status that a
+//! user gives itself for all its Tencent connections, [`remote`] other nodes and lingering connections.
 
 mod custom_status;
 pub(super) mod queries;

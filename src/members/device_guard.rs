@@ -6,8 +6,8 @@ use crate::outbox::Address;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 
-/// Keeps a device registered; dropping it removes the device. It exists from before the login is written, so every login
-/// gets an end.
+/// Keeps a device registered; dropping it removes the device. It exists from before the login is written, so every
+/// login gets an end.
 pub struct DeviceGuard {
     shards: MemberShards,
     member: UserId,

@@ -1,7 +1,7 @@
 //! Every message to a [`MemberShard`](super::shard::MemberShard), on one page.
 //!
 //! [`Mailbox::offer`](crate::engine::Mailbox::offer) refuses a message when the mailbox is full; its tickets and answer
-//! channels are dropped, which tells whoever waits. Messages marked *never refused* go by
+//! channels are dropped, which tells the waiting caller. Messages marked *never refused* go by
 //! [`Mailbox::deliver`](crate::engine::Mailbox::deliver): they follow from a write or from the end of a connection.
 
 use tokio::sync::oneshot;
@@ -36,8 +36,8 @@ pub enum ToMemberShard {
     SetFriends { member: UserId, friends: Vec<MemberName> },
     /// Removes a device. Never refused.
     RemoveDevice(RemoveDevice),
-    /// Asks for the members that have devices here, each with the revision of its subscriptions. With `member`, only that
-    /// one.
+    /// Asks for the members that have devices here, each with the revision of its subscriptions. With `member`, only
+    /// that one.
     Revisions { member: Option<UserId>, answer: oneshot::Sender<Vec<(UserId, u64)>> },
 }
 

@@ -1,9 +1,10 @@
 //! Tencent's logged-in users ("members"): what lasts of them beyond their connections.
 //!
 //! [`Members`] is the handle for sessions and the server API: logins, subscriptions, friends, blocks, call limits.
-//! [`registry`] decides, per shard, which users the devices of a member follow; [`shard`] is the actor that carries this
-//! out through the public API of `engine/`; [`messages`] lists what it receives. [`remote_changes`] applies what other
-//! nodes changed. The rules of a member's record are in `presence/member_record`, its storage in `store/relations`.
+//! [`registry`] decides, per shard, which users the devices of a member follow; [`shard`] is the actor that carries
+//! this out through the public API of `engine/`; [`messages`] lists what it receives. [`remote_changes`] applies what
+//! other nodes changed. The rules of a member's record are in `presence/member_record`, its storage in
+//! `store/relations`.
 
 mod device_guard;
 mod exits;
@@ -217,8 +218,8 @@ impl Members {
         .await
     }
 
-    /// Makes the member's devices follow the written subscriptions. The answers of `users` go to the outbox of the device
-    /// that asked, under `request`.
+    /// Makes the member's devices follow the written subscriptions. The answers of `users` go to the outbox of the
+    /// device that asked, under `request`.
     pub fn follow(
         &self,
         member: UserId,

@@ -235,8 +235,8 @@ impl MemberRegistry {
         Some(member.change(|followed| followed.friends = friends))
     }
 
-    /// Returns the members that have devices here, each with the revision of its subscriptions. With `member`, only that
-    /// one.
+    /// Returns the members that have devices here, each with the revision of its subscriptions. With `member`, only
+    /// that one.
     pub fn revisions(&self, member: Option<UserId>) -> Vec<(UserId, u64)> {
         let revision = |user: UserId| {
             let known = self.members.get(&user).filter(|known| !known.devices.is_empty())?;

@@ -192,8 +192,8 @@ impl MemberShard {
         }
     }
 
-    /// Passes a device's tickets to the engine. A ticket for a user that the member does not follow, or no longer follows,
-    /// gets one answer and no later changes.
+    /// Passes a device's tickets to the engine. A ticket for a user that the member does not follow, or no longer
+    /// follows, gets one answer and no later changes.
     fn pass_on(&self, engine: &Engine, member: UserId, tickets: Vec<Ticket>) {
         let followed = self.registry.followed(member);
         let limit = |ticket: Ticket| {

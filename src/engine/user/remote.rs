@@ -15,15 +15,16 @@ use crate::presence::linger::Linger;
 use crate::presence::status::StatusText;
 use crate::presence::user::Event;
 
-/// Time between telling the other nodes that this node stops and closing its clients, which may connect to the others at
-/// once.
+/// Time between telling the other nodes that this node stops and closing its clients, which may connect to the others
+/// at once.
 const HEAD_START: Duration = Duration::from_millis(100);
 
 /// Minimum time until the expiry timer fires.
 const MIN_EXPIRY_DELAY: Duration = Duration::from_millis(5);
 
 impl UserActor {
-    /// Handles nothing until it is known what other nodes have. After a timeout it goes on, and the presence comes later.
+    /// Handles nothing until it is known what other nodes have. After a timeout it goes on, and the presence comes
+    /// later.
     pub(super) fn await_remote(&mut self, loaded: oneshot::Receiver<()>, context: &mut Context<Self>) {
         let Some(nodes) = &self.shard.nodes else { return };
         let waiting = tokio::time::timeout(nodes.patience, loaded);

@@ -84,7 +84,7 @@ impl UserActor {
         if hidden { self.presence.snapshot().concealed() } else { self.presence.snapshot() }
     }
 
-    /// Returns what another user sees; `None` is somebody who sees everything visible.
+    /// Returns what another user sees; `None` is an asker that sees everything visible.
     pub(super) fn snapshot_for(&self, asker: Option<UserId>) -> Snapshot {
         let hidden = asker.is_some_and(|asker| self.hides_from(asker));
         if hidden { self.presence.snapshot().concealed() } else { self.presence.snapshot() }
