@@ -104,15 +104,15 @@ mod tests {
 
     use super::*;
 
-    type Socket = stream::Iter<std::vec::IntoIter<Result<Bytes, PayloadError>>>;
+    type Pieces = stream::Iter<std::vec::IntoIter<Result<Bytes, PayloadError>>>;
 
-    fn input(pieces: &[&'static [u8]], limit: usize) -> (Input<Socket>, InputGate) {
+    fn input(pieces: &[&'static [u8]], limit: usize) -> (Input<Pieces>, InputGate) {
         let pieces: Vec<_> = pieces.iter().map(|&piece| Ok(Bytes::from_static(piece))).collect();
         let input_gate = InputGate::default();
         (Input::new(stream::iter(pieces), input_gate.clone(), limit), input_gate)
     }
 
-    fn next(input: &mut Input<Socket>) -> Option<Option<Result<Frame, ProtocolError>>> {
+    fn next(input: &mut Input<Pieces>) -> Option<Option<Result<Frame, ProtocolError>>> {
         input.next().now_or_never()
     }
 

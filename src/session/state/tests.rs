@@ -16,9 +16,9 @@ use crate::presence::status::StatusText;
 use crate::session::action::EngineRequest;
 
 /// A test protocol of words: `ping`, `set away`, `hide`, `follow bob`, `named bob`, `unfollow bob`, `bad`, `fatal`.
-struct Words;
+struct WordProtocol;
 
-impl Codec for Words {
+impl Codec for WordProtocol {
     fn encoding(&self) -> Encoding {
         Encoding::NakamaJson
     }
@@ -32,7 +32,7 @@ impl Codec for Words {
     }
 }
 
-impl Protocol for Words {
+impl Protocol for WordProtocol {
     fn decode(&self, incoming: Incoming<'_>) -> Decoded {
         let Incoming::Text(text) = incoming else { return Decoded::Refused(frames("only text")) };
         let words: Vec<&str> = text.split(' ').collect();
@@ -95,7 +95,7 @@ fn at(secs: u64) -> Timestamp {
 fn alice(change: impl FnOnce(&mut Config)) -> SessionState {
     let mut config = load(&Overrides::default(), HashMap::new()).unwrap();
     change(&mut config);
-    SessionState::for_known_user(&Words, UserId::from_name("alice"), &config.session, &config.limits, at(0))
+    SessionState::for_known_user(&WordProtocol, UserId::from_name("alice"), &config.session, &config.limits, at(0))
 }
 
 fn says(state: &mut SessionState, text: &str) -> Vec<Action> {

@@ -52,7 +52,7 @@ fn unauthenticated(change: impl FnOnce(&mut HandshakeRules)) -> SessionState {
     let mut rules = rules();
     change(&mut rules);
     let limits = LimitsConfig { follows_per_session: 2, ..config.limits };
-    SessionState::for_in_band(&Words, rules, &config.session, &limits, at(0))
+    SessionState::for_in_band(&WordProtocol, rules, &config.session, &limits, at(0))
 }
 
 fn connection() -> ConnectionId {
