@@ -13,7 +13,7 @@ use hereabouts::config::EngineConfig;
 use hereabouts::dialect::nakama::Format;
 use hereabouts::engine::{ConnectionHandle, Engine, LastSeenRecorder, Ports};
 use hereabouts::metrics::Metrics;
-use hereabouts::outbox::{Address, Opening, RequestTag};
+use hereabouts::outbox::{Opening, OutboxReceiver, RequestTag};
 use hereabouts::presence::id::{ConnectionId, UserId};
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
@@ -43,14 +43,15 @@ fn allocated() -> usize {
 struct World {
     engine: Engine,
     alice: ConnectionHandle,
-    followers: Vec<Address>,
+    outbox: OutboxReceiver,
+    followers: Vec<OutboxReceiver>,
 }
 
-fn address(number: usize, metrics: &Metrics) -> Address {
+fn outbox(number: usize, metrics: &Metrics) -> OutboxReceiver {
     let connection = ConnectionId::from_uuid(Uuid::from_u128(u128::try_from(number).unwrap() + 1));
     let format = if number.is_multiple_of(2) { Format::Json } else { Format::Protobuf };
     let opening = Opening { connection, username: None, status: None };
-    Address::new(opening, format.protocol().as_codec(), 1 << 16, metrics)
+    OutboxReceiver::new(opening, format.protocol().as_codec(), 1 << 16, metrics)
 }
 
 impl World {
@@ -62,13 +63,14 @@ impl World {
         let recorder = LastSeenRecorder::new(None, Duration::from_secs(27), &clock);
         let engine = Engine::start(&config, Ports::open(recorder), &clock, &metrics);
         let user = UserId::from_name("alice");
-        let alice = engine.attach(user, address(count, &metrics)).await.unwrap();
-        let followers: Vec<Address> = (0..count).map(|number| address(number, &metrics)).collect();
+        let outbox = outbox(count, &metrics);
+        let alice = engine.attach(user, outbox.address().clone()).await.unwrap();
+        let followers: Vec<OutboxReceiver> = (0..count).map(|number| self::outbox(number, &metrics)).collect();
         for follower in &followers {
             follower.await_follow(1, RequestTag::default(), &[user]);
-            engine.follow(UserId::random(), &[user], follower, 1).unwrap();
+            engine.follow(UserId::random(), &[user], follower.address(), 1).unwrap();
         }
-        let world = Self { engine, alice, followers };
+        let world = Self { engine, alice, outbox, followers };
         world.settled().await;
         world.followers.iter().for_each(|follower| assert!(follower.drain(usize::MAX, drop).completed));
         world
@@ -87,7 +89,7 @@ impl World {
         self.alice.set_status(Some(status), 2).unwrap();
         self.settled().await;
         let count = allocated() - before;
-        self.alice.address().drain(usize::MAX, drop);
+        self.outbox.drain(usize::MAX, drop);
         for follower in &self.followers {
             let mut frames = 0;
             follower.drain(usize::MAX, |_| frames += 1);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hereabouts::dialect::nakama::Format;
 use hereabouts::metrics::Metrics;
-use hereabouts::outbox::{Address, DeliveryCounts, DeliveryMode, Frame, Notification, Opening};
+use hereabouts::outbox::{Address, DeliveryCounts, DeliveryMode, Frame, Notification, Opening, OutboxReceiver};
 use hereabouts::presence::id::{ConnectionId, UserId};
 use hereabouts::presence::status::StatusText;
 use hereabouts::presence::time::Timestamp;
@@ -43,14 +43,14 @@ fn held() -> usize {
 
 struct World {
     users: Vec<UserPresence<Address>>,
-    stalled: Address,
+    stalled: OutboxReceiver,
     metrics: Metrics,
     updates: usize,
 }
 
-fn address(number: usize, metrics: &Metrics) -> Address {
+fn outbox(number: usize, metrics: &Metrics) -> OutboxReceiver {
     let opening = Opening { connection: connection(number), username: None, status: None };
-    Address::new(opening, Format::Json.protocol().as_codec(), BOUND, metrics)
+    OutboxReceiver::new(opening, Format::Json.protocol().as_codec(), BOUND, metrics)
 }
 
 fn connection(number: usize) -> ConnectionId {
@@ -65,13 +65,13 @@ impl World {
     /// Users of one invisible connection each, and somebody who follows all of them.
     fn new() -> Self {
         let metrics = Metrics::new();
-        let stalled = address(USERS, &metrics);
+        let stalled = outbox(USERS, &metrics);
         let users = (0..USERS).map(|number| {
             let mut user = UserPresence::new(UserId::from_uuid(uuid(number)));
-            let own = address(number, &metrics);
+            let own = outbox(number, &metrics).address().clone();
             user.handle(Event::Connected(own.announce().unwrap()), Timestamp::default());
             user.handle(Event::Unfollowed(own), Timestamp::default());
-            user.handle(Event::Followed(stalled.clone()), Timestamp::default());
+            user.handle(Event::Followed(stalled.address().clone()), Timestamp::default());
             user
         });
         Self { users: users.collect(), stalled, metrics, updates: 0 }
@@ -89,7 +89,7 @@ impl World {
         let (notification, mut counts) =
             (Notification::new(diff, Arc::new(user.snapshot()), user.snapshot()), DeliveryCounts::default());
         for follower in user.followers().iter() {
-            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
+            follower.notify(&notification, DeliveryMode::Coalesced(Timestamp::default()), &mut counts);
         }
         counts.record(&self.metrics);
     }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use hereabouts::dialect::nakama::Format;
-use hereabouts::outbox::{Address, DeliveryCounts, DeliveryMode, Notification};
+use hereabouts::outbox::{DeliveryCounts, DeliveryMode, Notification, OutboxReceiver};
 use hereabouts::presence::time::Timestamp;
 
 use crate::samples;
 
-fn followers(count: u32) -> Vec<Address> {
+fn followers(count: u32) -> Vec<OutboxReceiver> {
     samples::outboxes(count, Format::Json.protocol().as_codec())
 }
 
@@ -23,7 +23,7 @@ fn notify_and_drain(bencher: Bencher, count: u32) {
         let notification = Notification::new(update.clone(), before.clone(), after.clone());
         let mut counts = DeliveryCounts::default();
         for follower in &followers {
-            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
+            follower.address().notify(&notification, DeliveryMode::Coalesced(Timestamp::default()), &mut counts);
         }
         for follower in &followers {
             follower.drain(usize::MAX, |frame| drop(divan::black_box(frame)));
@@ -41,13 +41,13 @@ fn fold(bencher: Bencher, count: u32) {
     // Well past the bound.
     for follower in &followers {
         for _ in 0..1_000 {
-            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
+            follower.address().notify(&notification, DeliveryMode::Coalesced(Timestamp::default()), &mut counts);
         }
     }
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         let mut counts = DeliveryCounts::default();
         for follower in &followers {
-            follower.notify(&notification, DeliveryMode::Gathered(Timestamp::default()), &mut counts);
+            follower.address().notify(&notification, DeliveryMode::Coalesced(Timestamp::default()), &mut counts);
         }
         counts
     });

@@ -16,7 +16,8 @@ const FOLLOWERS: [u32; 3] = [1, 1_000, 15_000];
 /// follow yet.
 fn user(status: Option<StatusText>, followers: u32) -> (UserPresence<Address>, Address) {
     let mut user = UserPresence::new(samples::user(0));
-    let mut outboxes = samples::outboxes(followers + 2, Format::Json.protocol().as_codec()).into_iter();
+    let outboxes = samples::outboxes(followers + 2, Format::Json.protocol().as_codec());
+    let mut outboxes = outboxes.into_iter().map(|outbox| outbox.address().clone());
     let own = outboxes.next().expect("the first outbox");
     own.set_status(status);
     let connection = own.announce().expect("it has not ended");

@@ -1,7 +1,7 @@
 //! Users, followers and changes for the benchmarks of all dialects.
 
 use hereabouts::metrics::Metrics;
-use hereabouts::outbox::{Address, Codec, Opening};
+use hereabouts::outbox::{Codec, Opening, OutboxReceiver};
 use hereabouts::presence::diff::{Diff, OwnStatus, Presence, Snapshot};
 use hereabouts::presence::id::{ConnectionId, UserId, Username};
 use hereabouts::presence::last_seen::LastSeen;
@@ -27,10 +27,10 @@ pub fn status(number: u32) -> StatusText {
 }
 
 /// Returns the outboxes of invisible connections, with numbers from 0.
-pub fn outboxes(count: u32, codec: &'static dyn Codec) -> Vec<Address> {
+pub fn outboxes(count: u32, codec: &'static dyn Codec) -> Vec<OutboxReceiver> {
     let metrics = Metrics::new();
     let opening = |number| Opening { connection: connection(number), username: None, status: None };
-    (0..count).map(|number| Address::new(opening(number), codec, OUTBOX_BYTES, &metrics)).collect()
+    (0..count).map(|number| OutboxReceiver::new(opening(number), codec, OUTBOX_BYTES, &metrics)).collect()
 }
 
 /// Returns the presence of a user with one connection.

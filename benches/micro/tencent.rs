@@ -2,8 +2,9 @@
 
 use divan::Bencher;
 use hereabouts::dialect::tencent::protocol;
-use hereabouts::outbox::{ClientAlias, Listing, ListingKind, RequestTag};
+use hereabouts::outbox::{ClientAlias, RequestTag};
 use hereabouts::presence::member_name::MemberName;
+use hereabouts::session::listing::{Listing, ListingKind};
 use serde_json::{Value, json};
 
 use crate::message::{Message, decode};
@@ -36,8 +37,7 @@ fn encode_subscribed<const USERS: u32>(bencher: Bencher) {
     let names = names(USERS).iter().map(|name| MemberName::new(name).expect("it is short")).collect();
     let listing = Listing { kind: ListingKind::Subscription, names, failures: Vec::new() };
     let (snapshots, tag) = (samples::snapshots(USERS), RequestTag(Some("17".into())));
-    let codec = protocol().as_codec();
-    bencher.bench(|| codec.listed(&tag, divan::black_box(&listing), divan::black_box(&snapshots)));
+    bencher.bench(|| protocol().listed(&tag, divan::black_box(&listing), divan::black_box(&snapshots)));
 }
 
 /// `setSelfStatus`.

@@ -60,9 +60,9 @@ impl FanOuts {
     /// Returns how the next followers are notified, and how many of them.
     fn mode(&self, now: Timestamp) -> (DeliveryMode, usize) {
         if now.since(self.crowded_at.get()) < CALM {
-            (DeliveryMode::Gathered(now), STRIDE)
+            (DeliveryMode::Coalesced(now), STRIDE)
         } else {
-            (DeliveryMode::AtOnce(now), STRIDE_AT_ONCE)
+            (DeliveryMode::Direct(now), STRIDE_AT_ONCE)
         }
     }
 }

@@ -13,7 +13,7 @@ use world::*;
 
 use super::*;
 use crate::config::EngineConfig;
-use crate::outbox::Opening;
+use crate::outbox::{Opening, OutboxReceiver};
 use crate::presence::id::ConnectionId;
 
 #[actix_web::test]
@@ -151,7 +151,7 @@ async fn a_shard_refuses_users_past_its_quota() {
     let _bob = world.connects("bob", None).await;
     let _carol = world.connects("carol", None).await;
     let opening = Opening { connection: ConnectionId::from_uuid(Uuid::from_u128(99)), username: None, status: None };
-    let address = Address::new(opening, &Words, 0, &world.metrics);
+    let address = OutboxReceiver::new(opening, &Words, 0, &world.metrics).address().clone();
     let refused = world.engine.attach(UserId::from_name("dave"), address).await;
     assert_eq!(refused.err(), Some(EngineError::Busy));
 }
@@ -199,7 +199,7 @@ async fn a_fan_out_continues_past_followers_that_are_slow_to_wake() {
         follower.follows(&["bob"]);
         assert_eq!(follower.hears().await, "reply[bob:0]");
         // Leaves a waker and does not read again by itself.
-        assert!(follower.address.poll_drain(&follower.alarm, usize::MAX, drop).is_pending());
+        assert!(follower.outbox.poll_drain(&follower.alarm, usize::MAX, drop).is_pending());
         followers.push(follower);
     }
     bob.sets(Some("1"));

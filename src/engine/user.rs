@@ -174,7 +174,7 @@ impl UserActor {
         let notification = Notification::new(diff, self.published.clone(), self.presence.snapshot());
         if self.presence.followers().len() <= SMALL {
             let followers = self.presence.followers().iter();
-            let mode = DeliveryMode::Gathered(self.shard.clock.now());
+            let mode = DeliveryMode::Coalesced(self.shard.clock.now());
             let delivered = deliver(followers, &notification, mode, &self.shard.metrics);
             self.finish_publishing(&notification, delivered.gone);
         } else {

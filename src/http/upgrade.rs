@@ -1,8 +1,11 @@
-//! What a connection becomes when it asks to be something else than HTTP.
+//! Serves connections that are upgraded from HTTP to WebSocket.
 //!
-//! actix's HTTP dispatcher keeps 16 KiB of buffers for every connection, also for a WebSocket on which nothing happens
-//! for hours. A request that asks for an upgrade is taken off it: the same routes answer it, and the answer's body is
-//! pumped to the socket from here, which keeps nothing between two frames.
+//! actix's HTTP dispatcher keeps 16 KiB of buffers for each connection, even for a WebSocket that is idle for hours. This
+//! module takes a request for an upgrade off the dispatcher: the same routes respond to it, and [`pump`] writes the response
+//! body to the socket. It keeps no buffer between two frames.
+//!
+//! The pump is the session's writer of the socket; the outbox may write too while the session is at rest
+//! (`outbox::socket_writer`).
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -23,12 +26,12 @@ use actix_web::web::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use socket2::SockRef;
 
-use crate::outbox::Socket;
+use crate::outbox::DirectSocket;
 
-/// Most that is read at once. One buffer of this size serves all connections of a worker.
+/// Maximum number of bytes per read. One buffer of this size serves all connections of a worker.
 const READ_BYTES: usize = 16 * 1024;
 
-/// Where the connections of one worker read to, before what came is known.
+/// Read buffer that all connections of one worker share. What they read is copied out at once.
 #[derive(Clone)]
 pub struct Scratch(Rc<RefCell<Box<[u8]>>>);
 
@@ -38,7 +41,7 @@ impl Default for Scratch {
     }
 }
 
-/// Answers the request with what `respond` makes of it, and pumps until one side has had enough.
+/// Responds to the request as `respond` says, and pumps the body of an upgrade until one side ends the connection.
 pub async fn serve<R>(
     request: Request,
     framed: Framed<TcpStream, h1::Codec>,
@@ -50,22 +53,22 @@ where
 {
     let FramedParts { io, codec, read_buf, .. } = framed.into_parts();
     let socket = Arc::new(io);
-    // Copied, so that the dispatcher's buffer is given back.
+    // A copy, so that the dispatcher's buffer is freed.
     let incoming = Incoming { socket: socket.clone(), scratch, early: Bytes::copy_from_slice(&read_buf) };
     drop(read_buf);
     let payload: BoxedPayloadStream = Box::pin(incoming);
     let (request, _) = request.replace_payload(Payload::Stream { payload });
-    request.extensions_mut().insert(Socket::new(socket.clone()));
-    // Boxed: what it takes to find the answer is not kept as long as the connection.
-    let body = Box::pin(answer(&socket, codec, respond(request))).await?;
+    request.extensions_mut().insert(DirectSocket::new(socket.clone()));
+    // Boxed, so that the state of the handler does not live as long as the connection.
+    let body = Box::pin(write_response(&socket, codec, respond(request))).await?;
     if let Some(body) = body {
         pump(&socket, body).await?;
     }
     SockRef::from(&*socket).shutdown(Shutdown::Write)
 }
 
-/// Writes the answer's head, and all of an answer that is no upgrade; returns the body of one that is.
-async fn answer(
+/// Writes the head of the response. Returns the body of an upgrade, and writes that of any other response.
+async fn write_response(
     socket: &TcpStream,
     mut codec: h1::Codec,
     response: impl Future<Output = Response<BoxBody>>,
@@ -73,7 +76,7 @@ async fn answer(
     let (mut head, body) = response.await.into_parts();
     let upgraded = head.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !upgraded {
-        // What follows on the line was not meant as HTTP.
+        // What follows on the connection was not meant as HTTP.
         head.head_mut().set_connection_type(ConnectionType::Close);
     }
     let size = body.size();
@@ -92,7 +95,9 @@ async fn answer(
     Ok(None)
 }
 
-/// Writes the body as the socket takes it. While the socket takes nothing, nothing is asked of the body either.
+/// Writes the body as fast as the socket accepts it. Polls the body only after all earlier bytes are written, for two
+/// reasons: a session whose client reads nothing does not run (back-pressure), and a session that finds nothing to send goes
+/// to rest, after which the outbox may write to the socket.
 async fn pump(socket: &TcpStream, mut body: BoxBody) -> io::Result<()> {
     let mut unwritten = Bytes::new();
     poll_fn(|context| {
@@ -113,8 +118,8 @@ async fn write(socket: &TcpStream, mut bytes: Bytes) -> io::Result<()> {
 
 fn poll_write(socket: &TcpStream, bytes: &mut Bytes, context: &mut Context<'_>) -> Poll<io::Result<()>> {
     while !bytes.is_empty() {
-        // The kernel is asked before the reactor: most frames fit at once, and the reactor's view of the socket is one
-        // more thing to fetch from memory for each of thousands of connections.
+        // The kernel first, then the reactor: most frames fit at once, and the reactor's state of the socket is one more
+        // thing to load from memory for each of thousands of connections.
         let sent = match SockRef::from(socket).send(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 ready!(socket.poll_write_ready(context))?;
@@ -125,23 +130,23 @@ fn poll_write(socket: &TcpStream, bytes: &mut Bytes, context: &mut Context<'_>) 
         match sent {
             Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Ok(sent) => bytes.advance(sent),
-            Err(error) if is_passing(&error) => {}
+            Err(error) if is_transient(&error) => {}
             Err(error) => return Poll::Ready(Err(error)),
         }
     }
     Poll::Ready(Ok(()))
 }
 
-/// Whether the same may go well when it is tried again, once the reactor says so.
-fn is_passing(error: &io::Error) -> bool {
+/// Returns whether the operation may succeed later, when the reactor reports the socket as ready.
+fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// What the client sends after its request.
+/// The bytes that the client sends after its request.
 struct Incoming {
     socket: Arc<TcpStream>,
     scratch: Scratch,
-    /// What came together with the request.
+    /// The bytes that arrived together with the request.
     early: Bytes,
 }
 
@@ -158,9 +163,50 @@ impl Stream for Incoming {
             match self.socket.try_read(&mut scratch) {
                 Ok(0) => return Poll::Ready(None),
                 Ok(count) => return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&scratch[..count])))),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_transient(&error) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use actix_http::body::BodyStream;
+    use futures_util::{poll, stream};
+
+    use super::*;
+
+    /// More than the kernel buffers for a connection.
+    const BODY_BYTES: usize = 64 << 20;
+
+    #[actix_web::test]
+    async fn the_pump_polls_the_body_only_after_all_earlier_bytes_are_written() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let socket = TcpStream::from_std(socket).unwrap();
+        let polls = Rc::new(Cell::new(0));
+        let counted = polls.clone();
+        let body = stream::poll_fn(move |_| {
+            counted.set(counted.get() + 1);
+            let bytes = (counted.get() == 1).then(|| Bytes::from(vec![0; BODY_BYTES]));
+            Poll::Ready(bytes.map(Ok::<_, io::Error>))
+        });
+        let mut pumping = Box::pin(pump(&socket, BoxBody::new(BodyStream::new(body))));
+        for _ in 0..3 {
+            assert!(poll!(pumping.as_mut()).is_pending());
+        }
+        assert_eq!(polls.get(), 1, "the body was polled although bytes are unwritten");
+        let reader = thread::spawn(move || io::copy(&mut client, &mut io::sink()));
+        pumping.await.unwrap();
+        assert_eq!(polls.get(), 2);
+        drop(socket);
+        assert_eq!(reader.join().unwrap().unwrap(), u64::try_from(BODY_BYTES).unwrap());
     }
 }

@@ -233,7 +233,7 @@ impl MemberShard {
 /// Makes all devices of a member follow and unfollow. The `asking` device follows its users by its own tickets.
 fn carry_out(engine: &Engine, member: UserId, change: &FollowChange, asking: Option<(&Address, &HashSet<UserId>)>) {
     for device in &change.devices {
-        device.unname_all(&change.removed);
+        device.remove_aliases(&change.removed);
         engine.unfollow_silently(&change.removed, device);
         let requested = asking.filter(|(address, _)| *address == device).map(|(_, users)| users);
         let added = change.added.iter().filter(|name| requested.is_none_or(|users| !users.contains(&name.user())));
@@ -243,7 +243,7 @@ fn carry_out(engine: &Engine, member: UserId, change: &FollowChange, asking: Opt
 
 /// Makes a device follow users without an answer.
 fn follow_silently(engine: &Engine, member: UserId, device: &Address, names: &[&MemberName]) {
-    device.name_all(names.iter().copied());
+    device.add_aliases(names.iter().copied());
     let users: Vec<UserId> = names.iter().map(|name| name.user()).collect();
     engine.follow_silently(&users, device, member);
 }

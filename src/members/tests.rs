@@ -15,10 +15,11 @@ use crate::dialect::tencent;
 use crate::engine::tests::world::{Alarm, Client, PATIENCE, World, text};
 use crate::engine::{ClusterHandle, LastSeenRecorder, Ports};
 use crate::metrics::Metrics;
-use crate::outbox::{CatchUp, Frame, Listing, ListingKind, Opening, RequestTag};
+use crate::outbox::{Frame, Opening, OutboxReceiver, RequestTag};
 use crate::presence::id::ConnectionId;
 use crate::presence::member_record::LoginState;
 use crate::presence::status::StatusText;
+use crate::session::listing::{CatchUp, Listing, ListingKind, ListingReply};
 use crate::store::Answer;
 use crate::store::relations::RelationChanged;
 use crate::store::relations::memory::MemoryRelations;
@@ -82,7 +83,7 @@ impl RelationStore for GatedRelations {
 
 /// A device with a written login that follows nobody yet.
 struct PendingLogin {
-    address: Address,
+    outbox: OutboxReceiver,
     login: Login,
     device_guard: DeviceGuard,
 }
@@ -105,6 +106,12 @@ fn users(names: &[&str]) -> Vec<UserId> {
     names.iter().map(|name| UserId::from_name(name)).collect()
 }
 
+fn listing_reply(tag: &str, kind: ListingKind, names: Vec<MemberName>) -> Box<ListingReply> {
+    let listing = Listing { kind, names, failures: Vec::new() };
+    let tag = RequestTag(Some(tag.to_owned().into()));
+    Box::new(ListingReply { protocol: tencent::protocol(), tag, listing })
+}
+
 impl Node {
     fn new() -> Self {
         Self::among(None, Arc::new(GatedRelations { relations: MemoryRelations::new(), gate: Semaphore::new(1) }))
@@ -123,21 +130,22 @@ impl Node {
         Self { world: World { engine, metrics, connections: 1.into() }, members, relations }
     }
 
-    fn address(&self) -> Address {
+    fn outbox(&self) -> OutboxReceiver {
         let connection = ConnectionId::from_uuid(Uuid::from_u128(self.world.connections.get()));
         self.world.connections.set(self.world.connections.get() + 1);
         let opening = Opening { connection, username: None, status: Some(StatusText::empty()) };
-        Address::new(opening, tencent::protocol().as_codec(), 1 << 20, &self.world.metrics)
+        OutboxReceiver::new(opening, tencent::protocol().as_codec(), 1 << 20, &self.world.metrics)
     }
 
     async fn begins_login(&self) -> PendingLogin {
-        let address = self.address();
-        let (login, device_guard) = self.members.log_in(member(), &address).await.unwrap();
-        PendingLogin { address, login, device_guard }
+        let outbox = self.outbox();
+        let (login, device_guard) = self.members.log_in(member(), outbox.address()).await.unwrap();
+        PendingLogin { outbox, login, device_guard }
     }
 
     async fn completes(&self, pending: PendingLogin) -> MemberDevice {
-        let PendingLogin { address, login, device_guard } = pending;
+        let PendingLogin { outbox, login, device_guard } = pending;
+        let address = outbox.address().clone();
         let connection_handle =
             self.world.engine.attach(member(), address.clone()).await.unwrap().holding(device_guard);
         let own = names(&["alice"]);
@@ -146,11 +154,12 @@ impl Node {
         let users: Vec<UserId> = names.iter().map(MemberName::user).collect();
         let kind =
             ListingKind::Login { heartbeat: Duration::from_secs(400), catch_up: vec![CatchUp::Nothing; names.len()] };
-        address.await_listing(0, RequestTag(Some("0".into())), Listing { kind, names, failures: Vec::new() });
+        outbox.await_snapshots(0, listing_reply("0", kind, names));
         self.members.activate(member(), &address, login, &users, 0);
         let (alarm, wakes) = Alarm::set();
         let engine = self.world.engine.clone();
-        let device = Client { engine, connection_handle: Some(connection_handle), address, alarm, wakes, requests: 0 };
+        let device =
+            Client { engine, connection_handle: Some(connection_handle), address, outbox, alarm, wakes, requests: 0 };
         let mut member = MemberDevice { members: self.members.clone(), device };
         assert_eq!(member.hears().await, "in");
         member
@@ -185,8 +194,7 @@ impl MemberDevice {
     async fn follows(&mut self, record: MemberRecord, names: Vec<MemberName>) -> String {
         let id = self.device.request();
         let users: Vec<UserId> = names.iter().map(MemberName::user).collect();
-        let listing = Listing { kind: ListingKind::Subscription, names, failures: Vec::new() };
-        self.device.address.await_listing(id, RequestTag(Some("1".into())), listing);
+        self.device.outbox.await_snapshots(id, listing_reply("1", ListingKind::Subscription, names));
         self.members.follow(member(), &self.device.address, record, &users, &KnownExits::new(), id);
         self.hears().await
     }
@@ -246,10 +254,10 @@ async fn an_abandoned_login_is_lost() {
 #[actix_web::test]
 async fn a_login_whose_session_ended_during_the_write_is_lost() {
     let node = Node::new();
-    let address = node.address();
+    let outbox = node.outbox();
     node.relations.gate.forget_permits(1);
     {
-        let mut logging_in = Box::pin(node.members.log_in(member(), &address));
+        let mut logging_in = Box::pin(node.members.log_in(member(), outbox.address()));
         assert!(futures_util::poll!(logging_in.as_mut()).is_pending());
     }
     node.relations.gate.add_permits(1);

@@ -1,4 +1,4 @@
-//! The connection itself, for what need not wait until its session has its turn.
+//! The client's socket, as the outbox writes to it.
 
 use std::io;
 use std::sync::Arc;
@@ -6,18 +6,22 @@ use std::sync::Arc;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// A client's socket. Its session writes and reads it; the outbox sends by it while the session rests.
-#[derive(Clone, Debug)]
-pub struct Socket(Arc<TcpStream>);
+use super::socket_writer::DirectSend;
 
-impl Socket {
-    /// The line of this socket.
+/// The outbox's handle of a client's socket. Not `Clone`, and it sends only through a
+/// [`DirectWrite`](super::socket_writer::DirectWrite): nobody else can write past the session.
+#[derive(Debug)]
+pub struct DirectSocket(Arc<TcpStream>);
+
+impl DirectSocket {
+    /// Makes the handle of a socket that the session reads from and writes to.
     pub fn new(socket: Arc<TcpStream>) -> Self {
         Self(socket)
     }
+}
 
-    /// Sends what fits; fails where nothing does. Never waits.
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+impl DirectSend for DirectSocket {
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         SockRef::from(&*self.0).send(bytes)
     }
 }

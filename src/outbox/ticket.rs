@@ -1,66 +1,67 @@
-//! A user actor's duty to answer a command. Dropped unanswered (the actor was lost), it says so by itself.
+//! A user actor's duty to answer a command.
 
-use super::Address;
+use super::sender::Address;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::user::Followed;
 
-/// To be answered once.
+/// A duty to answer a command once. A ticket that is dropped unanswered (because the actor was lost) tells the outbox so.
 #[derive(Debug)]
 pub struct Ticket {
     address: Address,
+    /// The number of the pending reply.
     request: u32,
     user: UserId,
-    /// Who asks; none: nobody in particular.
+    /// The user that asks; `None` means nobody in particular.
     asker: Option<UserId>,
-    /// How the user left, where the asker has looked that up.
+    /// How the user left, if the asker has looked that up.
     exit: Option<Exit>,
-    /// Who asks is told later changes too, where it asks for a follow.
+    /// A follow: the asker also receives later changes.
     follows: bool,
     answered: bool,
 }
 
 impl Ticket {
-    /// The duty of `user`'s actor to answer the request of that number.
+    /// Makes the ticket for `user`'s actor to answer the request of this number.
     pub fn new(address: Address, request: u32, user: UserId) -> Self {
         Self { address, request, user, asker: None, exit: None, follows: true, answered: false }
     }
 
-    /// The same on behalf of somebody who knows how the user left.
+    /// Adds the user that asks, and how the asked user left as far as the asker knows.
     #[must_use]
     pub fn of(mut self, asker: UserId, exit: Option<Exit>) -> Self {
         (self.asker, self.exit) = (Some(asker), exit);
         self
     }
 
-    /// The same, of which only the answer is wanted.
+    /// Asks for the answer only, and not for later changes.
     #[must_use]
     pub fn once(mut self) -> Self {
         self.follows = false;
         self
     }
 
-    /// Whether who asks is told later changes too.
+    /// Returns whether the asker also wants later changes.
     pub fn follows(&self) -> bool {
         self.follows
     }
 
-    /// On whose behalf.
+    /// Returns the user that asks.
     pub fn asker(&self) -> Option<UserId> {
         self.asker
     }
 
-    /// How the user left, as far as the asker knows.
+    /// Returns how the user left, as far as the asker knows.
     pub fn exit(&self) -> Option<Exit> {
         self.exit
     }
 
-    /// Whose actor has to answer.
+    /// Returns the user that has to answer.
     pub fn user(&self) -> UserId {
         self.user
     }
 
-    /// Who asks.
+    /// Returns the address that the answer goes to.
     pub fn address(&self) -> &Address {
         &self.address
     }
@@ -71,7 +72,7 @@ impl Ticket {
         self.address.snapshot(self.request, followed);
     }
 
-    /// Answers anything else.
+    /// Answers any other command.
     pub fn acknowledge(mut self) {
         self.answered = true;
         self.address.acknowledge(self.request, self.user);

@@ -27,7 +27,7 @@ use super::reassembler::Reassembler;
 use super::services::Services;
 use super::state::SessionState;
 use crate::engine::{ConnectionHandle, EngineError};
-use crate::outbox::{Address, Drained, Frame};
+use crate::outbox::{Drained, Frame, OutboxReceiver};
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
@@ -36,7 +36,7 @@ pub struct SessionActor {
     state: SessionState,
     /// Attaches the connection to its user. `None` before the client is authenticated, and from the close frame on.
     connection_handle: Option<ConnectionHandle>,
-    address: Address,
+    outbox: OutboxReceiver,
     /// Whether the connection is among the pending connections.
     is_pending: bool,
     reassembler: Reassembler,
@@ -63,31 +63,31 @@ impl SessionActor {
     /// Returns the session of a connection that is attached to its user.
     pub fn attached_to(
         connection_handle: ConnectionHandle,
+        outbox: OutboxReceiver,
         state: SessionState,
         input: Input<Payload>,
         input_gate: InputGate,
         services: Arc<Services>,
     ) -> Self {
-        let address = connection_handle.address().clone();
-        let mut session = Self::unattached(address, state, input, input_gate, services);
+        let mut session = Self::unattached(outbox, state, input, input_gate, services);
         session.connection_handle = Some(connection_handle);
         session
     }
 
     /// Returns the session of a connection that belongs to no user yet.
     pub fn unattached(
-        address: Address,
+        outbox: OutboxReceiver,
         state: SessionState,
         input: Input<Payload>,
         input_gate: InputGate,
         services: Arc<Services>,
     ) -> Self {
-        services.metrics.dialect(address.dialect()).connections.inc();
+        services.metrics.dialect(outbox.address().dialect()).connections.inc();
         let reassembler = Reassembler::new(services.session.max_message_bytes);
         Self {
             state,
             connection_handle: None,
-            address,
+            outbox,
             is_pending: false,
             reassembler,
             input_gate,
@@ -111,47 +111,47 @@ impl SessionActor {
 
     fn carry_out_one(&mut self, action: Action, context: &mut Context) {
         match action {
-            Action::Send(frames) => self.address.respond(&frames),
+            Action::Send(frames) => self.outbox.respond(&frames),
             Action::Refuse(frames) => {
-                self.services.metrics.dialect(self.address.dialect()).refused.inc();
-                self.address.respond(&frames);
+                self.services.metrics.dialect(self.outbox.address().dialect()).refused.inc();
+                self.outbox.respond(&frames);
             }
-            Action::BatchReplies(replies) => self.address.gather(replies),
+            Action::BatchReplies(replies) => self.outbox.batch_replies(replies),
             Action::Member(action) => self.carry_out_for_member(action, context),
             Action::ResolveUsernames(usernames) => self.resolve_usernames(usernames, context),
             Action::Follow { id, tag, users } => {
-                self.address.await_follow(id, tag, &users);
+                self.outbox.await_follow(id, tag, &users);
                 self.request(id, EngineRequest::Follow(users));
             }
             Action::Subscribe { id, tag, user, alias } => {
-                self.address.await_subscription(id, tag, user, alias);
+                self.outbox.await_subscription(id, tag, user, alias);
                 self.request(id, EngineRequest::Subscribe(user));
             }
             Action::Attach(request) => self.attach(request, context),
             Action::MarkActive { id, state, done } => {
-                self.address.await_status(id, done);
+                self.outbox.await_status(id, done);
                 self.request(id, EngineRequest::MarkActive(state));
             }
             Action::ListConnections(user) => self.list_connections(user, context),
             Action::Unfollow { id, users, done } => {
-                self.address.await_unfollow(id, done, users.len());
+                self.outbox.await_unfollow(id, done, users.len());
                 self.request(id, EngineRequest::Unfollow(users));
             }
             Action::SetStatus { id, status, done } => {
-                self.address.await_status(id, done);
+                self.outbox.await_status(id, done);
                 self.request(id, EngineRequest::SetStatus(status));
             }
             Action::Retry { id, request } => {
-                self.address.asked_again(request.replies());
+                self.outbox.asked_again(request.replies());
                 self.request(id, request);
             }
-            Action::RefuseInFlight(frames) => self.address.give_up(&frames),
+            Action::RefuseInFlight(frames) => self.outbox.give_up(&frames),
             Action::UnfollowSilently(users) => {
                 if let Some(connection_handle) = &self.connection_handle {
                     connection_handle.leave(users);
                 }
             }
-            Action::Ping => self.address.reply(&[Frame::ping()]),
+            Action::Ping => self.outbox.reply(&[Frame::ping()]),
             Action::Close(close_frame) => self.close(&close_frame),
             Action::Stop => context.stop(),
         }
@@ -162,16 +162,16 @@ impl SessionActor {
         let Some(connection_handle) = &self.connection_handle else { return };
         let engine = &self.services.engine;
         let result: Result<(), EngineError> = match request {
-            EngineRequest::Follow(users) => engine.follow(connection_handle.user(), &users, &self.address, id),
+            EngineRequest::Follow(users) => engine.follow(connection_handle.user(), &users, self.outbox.address(), id),
             EngineRequest::Subscribe(user) => {
-                engine.subscribe(connection_handle.user(), user, &self.address, id);
+                engine.subscribe(connection_handle.user(), user, self.outbox.address(), id);
                 Ok(())
             }
             EngineRequest::FollowListed(users) => {
-                self.services.members.ask_again(connection_handle.user(), &self.address, users, id);
+                self.services.members.ask_again(connection_handle.user(), self.outbox.address(), users, id);
                 Ok(())
             }
-            EngineRequest::Unfollow(users) => engine.unfollow(&users, &self.address, id),
+            EngineRequest::Unfollow(users) => engine.unfollow(&users, self.outbox.address(), id),
             EngineRequest::SetStatus(status) => connection_handle.set_status(status, id),
             EngineRequest::SetCustomStatus(text) => connection_handle.set_custom(text, id),
             EngineRequest::MarkActive(state) => connection_handle.mark_active(state, id),
@@ -192,11 +192,11 @@ impl SessionActor {
 
     fn attach(&self, request: AttachRequest, context: &mut Context) {
         let AttachRequest { user, username, status, info, max_connections } = request;
-        self.address.identify(username, status, info);
+        self.outbox.identify(username, status, info);
         // An anonymous client gets a user of its own, which nobody knows.
         let user = user.unwrap_or_else(UserId::random);
         let engine = self.services.engine.clone();
-        let address = self.address.clone();
+        let address = self.outbox.address().clone();
         let attach = async move { engine.attach_within(max_connections, user, address).await };
         context.spawn(attach.into_actor(self).map(|attached, actor, context| actor.attached(attached, context)));
     }
@@ -207,7 +207,7 @@ impl SessionActor {
             // If the connection has ended meanwhile, dropping the handle releases the user.
             self.connection_handle = Some(connection_handle).filter(|_| self.state.is_open());
             self.report_connected();
-            self.address.connection()
+            self.outbox.address().connection()
         });
         let actions = self.state.attached(connection, self.services.clock.now());
         self.carry_out(actions, context);
@@ -227,14 +227,14 @@ impl SessionActor {
     /// Sends the close frame after everything that waits, and releases the user: its followers see the end now, not when
     /// the client has answered.
     fn close(&mut self, close_frame: &CloseFrame) {
-        self.address.finish(Frame::close(close_frame.code, &close_frame.reason));
+        self.outbox.finish(Frame::close(close_frame.code, &close_frame.reason));
         self.release_user();
         self.schedule_deadline();
     }
 
     fn remove_pending(&mut self) {
         if std::mem::take(&mut self.is_pending) {
-            self.services.pending_connections.remove(&self.address);
+            self.services.pending_connections.remove(self.outbox.address());
         }
     }
 
@@ -246,7 +246,7 @@ impl SessionActor {
                 self.report_disconnected(&connection_handle);
                 connection_handle.leave(self.state.take_follows());
             }
-            None => self.address.end(),
+            None => self.outbox.end(),
         }
     }
 
@@ -263,7 +263,7 @@ impl SessionActor {
     fn schedule_deadline(&mut self) {
         let deadline = self.state.deadline();
         if self.scheduled.is_none_or(|scheduled| deadline < scheduled) {
-            self.services.deadline_timer.schedule(&self.address, deadline);
+            self.services.deadline_timer.schedule(self.outbox.address(), deadline);
             self.scheduled = Some(deadline);
         }
     }
@@ -296,7 +296,7 @@ impl Actor for SessionActor {
         }
         if self.connection_handle.is_none() {
             self.is_pending = true;
-            self.services.pending_connections.add(&self.address);
+            self.services.pending_connections.add(self.outbox.address());
         }
         self.report_connected();
         self.schedule_deadline();
@@ -318,7 +318,7 @@ impl Handler<Wake> for SessionActor {
 impl Drop for SessionActor {
     fn drop(&mut self) {
         self.release_user();
-        self.address.discard();
-        self.services.metrics.dialect(self.address.dialect()).connections.dec();
+        self.outbox.discard();
+        self.services.metrics.dialect(self.outbox.address().dialect()).connections.dec();
     }
 }

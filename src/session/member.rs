@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
-use crate::outbox::{Failure, Frames};
+use super::listing::MemberFailure;
+use crate::outbox::Frames;
 use crate::presence::general_status::GeneralStatus;
 use crate::presence::id::UserId;
 use crate::presence::member_name::MemberName;
@@ -63,7 +64,7 @@ pub enum MemberReply {
     /// The custom status is set: what the member shows from now on.
     CustomStatusSet(MemberStatus),
     /// The statuses in the order of the query, and the users without one.
-    Statuses(Vec<MemberStatus>, Vec<Failure>),
+    Statuses(Vec<MemberStatus>, Vec<MemberFailure>),
     /// The subscriptions are removed.
     Unsubscribed,
     /// The call is refused and has changed nothing.
@@ -142,7 +143,7 @@ pub enum MemberAction {
         /// In the order of the call, each once.
         names: Vec<MemberName>,
         /// The users that cannot be subscribed to.
-        failures: Vec<Failure>,
+        failures: Vec<MemberFailure>,
     },
     /// Remove these subscriptions. `None` means all.
     Unsubscribe(Option<Vec<UserId>>),

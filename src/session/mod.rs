@@ -2,6 +2,7 @@
 //!
 //! The vocabulary, which the dialects translate to and from:
 //! * [`command`]: commands and replies of all dialects; [`member`]: those of Tencent members;
+//! * [`listing`]: replies to members that need snapshots;
 //! * [`protocol`]: what a dialect implements, and the reasons to close a connection.
 //!
 //! The rules, which do no IO:
@@ -29,6 +30,7 @@ mod handshake;
 mod heartbeat;
 mod input;
 mod input_gate;
+pub mod listing;
 pub mod member;
 mod member_login;
 mod open;

@@ -20,7 +20,7 @@ use super::protocol::Protocol;
 use super::services::Services;
 use super::state::SessionState;
 use crate::engine::EngineError;
-use crate::outbox::{Address, Opening, Socket};
+use crate::outbox::{DirectSocket, Opening, OutboxReceiver};
 use crate::presence::id::UserId;
 
 /// Why no session was opened.
@@ -45,15 +45,14 @@ pub async fn open_known_user(
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
-    let address = new_outbox(request, protocol, opening, &services);
-    let connection_handle = services.engine.attach(user, address).await?;
-    let address = connection_handle.address().clone();
+    let outbox = new_outbox(request, protocol, opening, &services);
+    let connection_handle = services.engine.attach(user, outbox.address().clone()).await?;
     let now = services.clock.now();
     let state = SessionState::for_known_user(protocol, user, &services.session, &services.limits, now);
     let input_gate = InputGate::default();
     let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
-    let actor = SessionActor::attached_to(connection_handle, state, input, input_gate, services);
-    let output = start(actor.with_client_ip(ip(request)), address);
+    let actor = SessionActor::attached_to(connection_handle, outbox.clone(), state, input, input_gate, services);
+    let output = start(actor.with_client_ip(ip(request)), outbox);
     Ok(response.streaming(output))
 }
 
@@ -92,11 +91,11 @@ fn open_unattached(
 ) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
     let connection = services.connection_ids.next(&services.clock);
-    let address = new_outbox(request, protocol, Opening { connection, username: None, status: None }, &services);
+    let outbox = new_outbox(request, protocol, Opening { connection, username: None, status: None }, &services);
     let input_gate = InputGate::default();
     let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
-    let actor = SessionActor::unattached(address.clone(), state, input, input_gate, services);
-    let output = start(actor.with_client_ip(ip(request)), address);
+    let actor = SessionActor::unattached(outbox.clone(), state, input, input_gate, services);
+    let output = start(actor.with_client_ip(ip(request)), outbox);
     Ok(response.streaming(output))
 }
 
@@ -106,18 +105,18 @@ fn new_outbox(
     protocol: &'static dyn Protocol,
     opening: Opening,
     services: &Services,
-) -> Address {
-    let address = Address::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
-    if let Some(socket) = request.extensions().get::<Socket>() {
-        address.set_line(socket.clone());
+) -> OutboxReceiver {
+    let outbox = OutboxReceiver::new(opening, protocol.as_codec(), services.session.outbox_bytes, &services.metrics);
+    if let Some(socket) = request.extensions_mut().remove::<DirectSocket>() {
+        outbox.set_socket(socket);
     }
-    address
+    outbox
 }
 
 /// Starts the actor inside the response body.
-fn start(actor: SessionActor, address: Address) -> impl Stream<Item = Result<Bytes, Error>> {
+fn start(actor: SessionActor, outbox: OutboxReceiver) -> impl Stream<Item = Result<Bytes, Error>> {
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
-    Output::new(address, session, Box::pin(actor))
+    Output::new(outbox, session, Box::pin(actor))
 }
 
 /// Returns the client's IP address, if it is known.

@@ -11,14 +11,14 @@ use actix_web::web::{Bytes, BytesMut};
 use futures_util::Stream;
 
 use super::actor::{SessionActor, Wake};
-use crate::outbox::{Address, Frame};
+use crate::outbox::{Frame, OutboxReceiver};
 
 /// Maximum number of bytes in one write. Many frames share a write, and no connection keeps a large buffer after a burst.
 const WRITE_BYTES: usize = 16 * 1024;
 
 /// The stream of bytes that a session sends.
 pub struct Output<S> {
-    address: Address,
+    outbox: OutboxReceiver,
     session: Addr<SessionActor>,
     /// Runs the actor when it is polled. Yields no bytes of its own.
     actor: S,
@@ -32,9 +32,9 @@ pub struct Output<S> {
 
 impl<S> Output<S> {
     /// Returns the body of a session that `actor` runs.
-    pub fn new(address: Address, session: Addr<SessionActor>, actor: S) -> Self {
-        let waker = address.actor_waker();
-        Self { address, session, actor, waker, actor_ready: true, stopped: false }
+    pub fn new(outbox: OutboxReceiver, session: Addr<SessionActor>, actor: S) -> Self {
+        let waker = outbox.actor_waker();
+        Self { outbox, session, actor, waker, actor_ready: true, stopped: false }
     }
 
     /// Returns what waits, up to one write, and passes news to the actor. `Pending` means that there is nothing to do.
@@ -42,9 +42,9 @@ impl<S> Output<S> {
         let mut buffer = WriteBuffer::default();
         let add = |frame| buffer.add(frame);
         let drained = if self.actor_ready || self.stopped {
-            self.address.drain(WRITE_BYTES, add)
+            self.outbox.drain(WRITE_BYTES, add)
         } else {
-            ready!(self.address.poll_drain(waker, WRITE_BYTES, add))
+            ready!(self.outbox.poll_drain(waker, WRITE_BYTES, add))
         };
         self.actor_ready |= drained.actor_ready;
         if drained.has_news() {

@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use super::command::{Reply, TaggedCommand};
+use super::listing::Listing;
 use crate::outbox::{Codec, Frame, Frames, RequestTag};
+use crate::presence::diff::Snapshot;
 
 /// A whole message of a client.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +91,12 @@ pub trait Protocol: Codec {
 
     /// Encodes the session's reply to a command.
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Frames;
+
+    /// Encodes the reply to a member's login or subscription, with the users' snapshots in the order of
+    /// [`Listing::names`], and the further messages. Only for the dialect that has members.
+    fn listed(&self, _: &RequestTag, _: &Listing, _: &[Snapshot]) -> Frames {
+        Vec::new()
+    }
 
     /// Returns the dialect's own ping message, or `None` if the dialect has none.
     fn ping(&self) -> Option<Frame> {

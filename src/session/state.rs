@@ -88,6 +88,11 @@ impl SessionState {
         }
     }
 
+    /// Returns the client's dialect.
+    pub fn protocol(&self) -> &'static dyn Protocol {
+        self.protocol
+    }
+
     /// Handles a whole message of the client.
     pub fn message_received(&mut self, incoming: Incoming<'_>, now: Timestamp) -> Vec<Action> {
         self.note_activity(now);

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::code::{Code, Error};
-use crate::outbox::{CatchUp, Failure, FailureReason, Frame, Frames, Listing, ListingKind, RequestTag};
+use crate::outbox::{Frame, Frames, RequestTag};
 use crate::presence::diff::Snapshot;
 use crate::presence::general_status::GeneralStatus;
 use crate::presence::subscriptions::DeliveredStatus;
 use crate::session::command::Reply;
+use crate::session::listing::{CatchUp, Listing, ListingKind, MemberFailure, MemberFailureReason};
 use crate::session::member::{MemberReply, MemberStatus};
 
 #[derive(Serialize)]
@@ -138,12 +139,12 @@ fn is_due(catch_up: CatchUp, shown: &Snapshot) -> bool {
     }
 }
 
-fn lists(tag: &RequestTag, statuses: Vec<String>, failures: &[Failure]) -> Frames {
+fn lists(tag: &RequestTag, statuses: Vec<String>, failures: &[MemberFailure]) -> Frames {
     let statuses: Vec<Box<RawValue>> = statuses.iter().map(|status| raw(status)).collect();
     let failed = failures.iter().map(|failure| {
         let (code, message) = match failure.reason {
-            FailureReason::Oneself => (Code::InvalidParameter, "invalid parameter: oneself"),
-            FailureReason::NoAccount => (Code::NoAccount, Code::NoAccount.message()),
+            MemberFailureReason::Oneself => (Code::InvalidParameter, "invalid parameter: oneself"),
+            MemberFailureReason::NoAccount => (Code::NoAccount, Code::NoAccount.message()),
         };
         Failed { user: failure.name.as_str(), code: code as i32, message }
     });

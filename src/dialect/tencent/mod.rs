@@ -13,9 +13,10 @@ mod tests;
 
 use bytestring::ByteString;
 
-use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames, Listing, Publisher, RequestTag};
+use crate::outbox::{ClientAlias, Codec, Encoding, Frame, Frames, Publisher, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::session::command::{Reply, TaggedCommand};
+use crate::session::listing::Listing;
 use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use code::Error;
 use envelope::{InvalidRequest, Message};
@@ -72,6 +73,10 @@ impl Protocol for Tencent {
         answer::reply(tag, reply)
     }
 
+    fn listed(&self, tag: &RequestTag, listing: &Listing, snapshots: &[Snapshot]) -> Frames {
+        answer::listed(tag, listing, snapshots)
+    }
+
     fn closing_message(&self, cause: CloseReason) -> Option<Frame> {
         (cause == CloseReason::Drain).then(answer::shutting_down)
     }
@@ -100,10 +105,6 @@ impl Codec for Tencent {
         Vec::new()
     }
 
-    fn listed(&self, tag: &RequestTag, listing: &Listing, snapshots: &[Snapshot]) -> Frames {
-        answer::listed(tag, listing, snapshots)
-    }
-
     fn joined(&self, replies: &[Frame]) -> Frames {
         let texts: Vec<&str> = replies.iter().filter_map(Frame::as_text).collect();
         vec![Frame::text(&format!("[{}]", texts.join(",")))]
@@ -115,7 +116,7 @@ impl Codec for Tencent {
 }
 
 impl Publisher for Tencent {
-    fn shows(&self, before: &Snapshot, after: &Snapshot) -> bool {
+    fn is_visible(&self, before: &Snapshot, after: &Snapshot) -> bool {
         before.general_status() != after.general_status() || before.text() != after.text()
     }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::outbox::{CatchUp, Failure, FailureReason, ListingKind};
 use crate::presence::diff::{OwnStatus, Presence};
 use crate::presence::general_status::{Exit, GeneralStatus};
 use crate::presence::id::{ConnectionId, UserId};
@@ -11,6 +10,7 @@ use crate::presence::member_name::MemberName;
 use crate::presence::status::StatusText;
 use crate::presence::subscriptions::DeliveredStatus;
 use crate::session::command::{Command, Refusal};
+use crate::session::listing::{CatchUp, ListingKind, MemberFailure, MemberFailureReason};
 use crate::session::member::{MemberCall, MemberCommand, MemberRefusal, MemberReply, MemberStatus};
 
 fn name(text: &str) -> MemberName {
@@ -156,7 +156,7 @@ fn results_are_written_as_the_api_names_them() {
     );
     let statuses =
         vec![online, status("bob", GeneralStatus::Offline, ""), status("carol", GeneralStatus::Unlogined, "")];
-    let failures = vec![Failure { name: name("nobody"), reason: FailureReason::NoAccount }];
+    let failures = vec![MemberFailure { name: name("nobody"), reason: MemberFailureReason::NoAccount }];
     assert_eq!(
         reply(MemberReply::Statuses(statuses, failures)),
         concat!(
@@ -200,7 +200,7 @@ fn a_subscription_is_answered_by_the_names_that_were_given() {
     let listing = Listing {
         kind: ListingKind::Subscription,
         names: vec![name("bob"), name("carol")],
-        failures: vec![Failure { name: name("alice"), reason: FailureReason::Oneself }],
+        failures: vec![MemberFailure { name: name("alice"), reason: MemberFailureReason::Oneself }],
     };
     let snapshots = [shown("bob", &["away"], None, None), shown("carol", &[], Some(Exit::Lost), None)];
     let frames = Tencent.listed(&tag("1"), &listing, &snapshots);
@@ -261,7 +261,7 @@ fn a_change_is_told_only_where_it_shows() {
         (&own, &lost, true),
         (&lost, &absent, true),
     ] {
-        assert_eq!(Tencent.shows(before, after), shows, "{before:?} {after:?}");
+        assert_eq!(Tencent.is_visible(before, after), shows, "{before:?} {after:?}");
     }
     let body = Publisher::body(&Tencent, &says);
     assert_eq!(

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::engine::{ClusterHandle, ConnectionHandle, Engine, LastSeenRecorder, Ports};
 use crate::metrics::Metrics;
-use crate::outbox::{Address, Codec, Drained, Encoding, Frame, Frames, Opening, RequestTag};
+use crate::outbox::{Address, Codec, Drained, Encoding, Frame, Frames, Opening, OutboxReceiver, RequestTag};
 use crate::presence::diff::{Diff, Presence, Snapshot};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::status::StatusText;
@@ -77,13 +77,14 @@ impl World {
         self.connections.set(self.connections.get() + 1);
         let username = Some(Username::new(name).unwrap());
         let opening = Opening { connection, username, status: status.map(text) };
-        let address = Address::new(opening, &Words, 1 << 20, &self.metrics);
+        let outbox = OutboxReceiver::new(opening, &Words, 1 << 20, &self.metrics);
         let (alarm, wakes) = Alarm::set();
-        let connection_handle = self.engine.attach(UserId::from_name(name), address.clone()).await.unwrap();
+        let connection_handle = self.engine.attach(UserId::from_name(name), outbox.address().clone()).await.unwrap();
         Client {
             engine: self.engine.clone(),
             connection_handle: Some(connection_handle),
-            address,
+            address: outbox.address().clone(),
+            outbox,
             alarm,
             wakes,
             requests: 0,
@@ -133,6 +134,7 @@ pub(crate) struct Client {
     pub(crate) engine: Engine,
     pub(crate) connection_handle: Option<ConnectionHandle>,
     pub(crate) address: Address,
+    pub(crate) outbox: OutboxReceiver,
     pub(crate) alarm: Waker,
     pub(crate) wakes: UnboundedReceiver<()>,
     pub(crate) requests: u32,
@@ -147,27 +149,27 @@ impl Client {
     /// Follows like a client that gets whole presences.
     pub(crate) fn follows_with_record(&mut self, name: &str) {
         let (id, user) = (self.request(), UserId::from_name(name));
-        self.address.await_follow(id, RequestTag::default(), &[user]);
+        self.outbox.await_follow(id, RequestTag::default(), &[user]);
         self.engine.subscribe(UserId::random(), user, &self.address, id);
     }
 
     pub(crate) fn follows(&mut self, names: &[&str]) {
         let id = self.request();
         let users: Vec<UserId> = names.iter().map(|name| UserId::from_name(name)).collect();
-        self.address.await_follow(id, RequestTag::default(), &users);
+        self.outbox.await_follow(id, RequestTag::default(), &users);
         self.engine.follow(UserId::random(), &users, &self.address, id).unwrap();
     }
 
     pub(crate) fn unfollows(&mut self, name: &str) {
         let id = self.request();
         let users = [UserId::from_name(name)];
-        self.address.await_unfollow(id, vec![Frame::text("done")], 1);
+        self.outbox.await_unfollow(id, vec![Frame::text("done")], 1);
         self.engine.unfollow(&users, &self.address, id).unwrap();
     }
 
     pub(crate) fn sets(&mut self, status: Option<&str>) {
         let id = self.request();
-        self.address.await_status(id, vec![Frame::text("done")]);
+        self.outbox.await_status(id, vec![Frame::text("done")]);
         self.connection_handle.as_ref().unwrap().set_status(status.map(text), id).unwrap();
     }
 
@@ -180,7 +182,7 @@ impl Client {
         let next = async {
             loop {
                 let mut next = None;
-                let drained = self.address.poll_drain(&self.alarm, 1, |frame| next = Some(frame));
+                let drained = self.outbox.poll_drain(&self.alarm, 1, |frame| next = Some(frame));
                 if let Some(text) = next.as_ref().and_then(Frame::as_text) {
                     return text.to_owned();
                 }
@@ -195,7 +197,7 @@ impl Client {
     pub(crate) async fn drains_until(&mut self, wanted: impl Fn(&Drained) -> bool) -> Drained {
         let next = async {
             loop {
-                match self.address.poll_drain(&self.alarm, usize::MAX, drop) {
+                match self.outbox.poll_drain(&self.alarm, usize::MAX, drop) {
                     Poll::Ready(drained) if wanted(&drained) => return drained,
                     Poll::Ready(_) => {}
                     Poll::Pending => self.wakes.recv().await.unwrap(),

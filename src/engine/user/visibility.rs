@@ -119,7 +119,7 @@ impl UserActor {
         let diff = Diff::between(self.presence.user(), after.version, &before.presences, &after.presences);
         let notification = Notification::new(diff, Arc::new(before.clone()), after.clone());
         let mut counts = DeliveryCounts::default();
-        let mode = DeliveryMode::Gathered(self.shard.clock.now());
+        let mode = DeliveryMode::Coalesced(self.shard.clock.now());
         // A follower that is gone ends its follow by itself.
         let _gone = address.notify(&notification, mode, &mut counts);
         counts.record(&self.shard.metrics);

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::dialect::tencent;
 use crate::metrics::Metrics;
-use crate::outbox::Opening;
+use crate::outbox::{Opening, OutboxReceiver};
 use crate::presence::id::ConnectionId;
 use crate::presence::member_record::{NodeContext, RelationChange};
 
@@ -43,7 +43,8 @@ impl Fixture {
     fn registers(&mut self) -> Address {
         let connection = ConnectionId::from_uuid(Uuid::nil());
         let opening = Opening { connection, username: None, status: None };
-        let device = Address::new(opening, tencent::protocol().as_codec(), 1 << 20, &self.metrics);
+        let device =
+            OutboxReceiver::new(opening, tencent::protocol().as_codec(), 1 << 20, &self.metrics).address().clone();
         self.registry.register(member(), device.clone());
         device
     }

@@ -145,7 +145,7 @@ async fn a_custom_status_of_a_member_shows_on_all_its_devices() {
     assert_eq!(carol.hears().await, "reply[]");
     let (mut phone, mut tablet) = (one.logs_in().await, two.logs_in().await);
     let id = phone.device.request();
-    phone.device.address.await_status(id, vec![Frame::text("done")]);
+    phone.device.outbox.await_status(id, vec![Frame::text("done")]);
     phone.device.connection_handle.as_ref().unwrap().set_custom(Some(text("busy")), id).unwrap();
     assert_eq!(phone.device.hears().await, "done");
     assert_eq!(phone.hears().await, "alice=1:busy");

@@ -22,8 +22,9 @@ impl SessionActor {
     pub(super) fn report_connected(&mut self) {
         let (Some(connection_handle), Some(client)) = (&self.connection_handle, &self.client) else { return };
         let user = connection_handle.user();
-        let name = self.address.announce().and_then(|connection| connection.username);
-        let client = ClientInfo::new(self.address.dialect(), user, name, self.address.info(), client.ip);
+        let name = self.outbox.address().announce().and_then(|connection| connection.username);
+        let client =
+            ClientInfo::new(self.outbox.address().dialect(), user, name, self.outbox.address().info(), client.ip);
         let client = Arc::new(client);
         self.client = Some(client.clone());
         self.notify_listener(user, client, ConnectionChange::Connected);

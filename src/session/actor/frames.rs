@@ -37,13 +37,13 @@ impl SessionActor {
     }
 
     fn incoming(&mut self, incoming: Incoming<'_>, context: &mut Context) {
-        self.services.metrics.dialect(self.address.dialect()).commands.inc();
+        self.services.metrics.dialect(self.outbox.address().dialect()).commands.inc();
         let actions = self.state.message_received(incoming, self.services.clock.now());
         self.carry_out(actions, context);
     }
 
     fn fail(&mut self, reason: CloseReason, context: &mut Context) {
-        self.services.metrics.dialect(self.address.dialect()).refused.inc();
+        self.services.metrics.dialect(self.outbox.address().dialect()).refused.inc();
         let actions = self.state.close_because(reason, self.services.clock.now());
         self.carry_out(actions, context);
     }
@@ -61,7 +61,7 @@ impl StreamHandler<Result<ClientFrame, ProtocolError>> for SessionActor {
             }
             Ok(ClientFrame::Ping(payload)) => {
                 self.state.note_activity(now);
-                self.address.reply(&[Frame::pong(&payload)]);
+                self.outbox.reply(&[Frame::pong(&payload)]);
             }
             Ok(ClientFrame::Pong(_)) => self.state.note_activity(now),
             Ok(ClientFrame::Close(reason)) => {

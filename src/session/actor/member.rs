@@ -9,7 +9,7 @@ use bytestring::ByteString;
 use super::{Context, SessionActor};
 use crate::engine::ConnectionHandle;
 use crate::members::{KnownExits, Login, MemberError, Members};
-use crate::outbox::{CatchUp, Failure, FailureReason, Listing, ListingKind};
+use crate::outbox::RequestTag;
 use crate::presence::calls::Call;
 use crate::presence::general_status::{Exit, GeneralStatus};
 use crate::presence::id::{UserId, Username};
@@ -17,6 +17,7 @@ use crate::presence::member_name::MemberName;
 use crate::presence::member_record::MemberRecord;
 use crate::presence::status::StatusText;
 use crate::session::action::EngineRequest;
+use crate::session::listing::{CatchUp, Listing, ListingKind, ListingReply, MemberFailure, MemberFailureReason};
 use crate::session::member::{MemberAction, MemberReply};
 use crate::session::state::member::statuses;
 
@@ -24,7 +25,7 @@ use crate::session::state::member::statuses;
 struct StoredSubscriptions {
     record: MemberRecord,
     names: Vec<MemberName>,
-    failures: Vec<Failure>,
+    failures: Vec<MemberFailure>,
     exits: KnownExits,
 }
 
@@ -33,7 +34,7 @@ impl SessionActor {
         match action {
             MemberAction::LogIn { name, info } => self.log_in(name, info, context),
             MemberAction::SetCustomStatus { id, text, done } => {
-                self.address.await_status(id, done);
+                self.outbox.await_status(id, done);
                 self.request(id, EngineRequest::SetCustomStatus(text));
             }
             MemberAction::Query { names, rate_limited } => self.call(context, async move |members, member| {
@@ -50,7 +51,10 @@ impl SessionActor {
                         let known =
                             status.general != GeneralStatus::Unlogined || exits.contains_key(&status.name.user());
                         if !known {
-                            failures.push(Failure { name: status.name.clone(), reason: FailureReason::NoAccount });
+                            failures.push(MemberFailure {
+                                name: status.name.clone(),
+                                reason: MemberFailureReason::NoAccount,
+                            });
                         }
                         known
                     });
@@ -88,10 +92,10 @@ impl SessionActor {
 
     fn log_in(&self, name: MemberName, info: Option<ByteString>, context: &mut Context) {
         let user = name.user();
-        self.address.identify(Username::new(name.as_str()).ok(), Some(StatusText::empty()), info);
+        self.outbox.identify(Username::new(name.as_str()).ok(), Some(StatusText::empty()), info);
         let members = self.services.members.clone();
         let engine = self.services.engine.clone();
-        let address = self.address.clone();
+        let address = self.outbox.address().clone();
         let log_in = async move {
             let (login, device_guard) = members.log_in(user, &address).await?;
             let connection_handle = engine.attach(user, address).await?;
@@ -113,12 +117,12 @@ impl SessionActor {
         self.connection_handle = Some(connection_handle);
         self.report_connected();
         let users: Vec<UserId> = listing.names.iter().map(MemberName::user).collect();
-        self.address.await_listing(id, tag, listing);
-        self.services.members.activate(member, &self.address, login, &users, id);
+        self.outbox.await_snapshots(id, self.listing_reply(tag, listing));
+        self.services.members.activate(member, self.outbox.address(), login, &users, id);
         self.schedule_deadline();
     }
 
-    fn subscribe(&self, names: Vec<MemberName>, failures: Vec<Failure>, context: &mut Context) {
+    fn subscribe(&self, names: Vec<MemberName>, failures: Vec<MemberFailure>, context: &mut Context) {
         let Some(member) = self.connection_handle.as_ref().map(ConnectionHandle::user) else { return };
         let members = self.services.members.clone();
         let subscribe = async move {
@@ -134,7 +138,9 @@ impl SessionActor {
                 let (found, missing): (Vec<_>, Vec<_>) =
                     names.into_iter().partition(|name| known.contains(&name.user()));
                 names = found;
-                failures.extend(missing.into_iter().map(|name| Failure { name, reason: FailureReason::NoAccount }));
+                failures.extend(
+                    missing.into_iter().map(|name| MemberFailure { name, reason: MemberFailureReason::NoAccount }),
+                );
             }
             let record = members.subscribe(member, names.clone()).await?;
             Ok(StoredSubscriptions { record, names, failures, exits })
@@ -152,15 +158,20 @@ impl SessionActor {
         let held: HashSet<UserId> = record.subscriptions.users().collect();
         names.retain(|name| held.contains(&name.user()));
         let users: Vec<UserId> = names.iter().map(MemberName::user).collect();
-        self.address.await_listing(id, tag, Listing { kind: ListingKind::Subscription, names, failures });
-        self.services.members.follow(member, &self.address, record, &users, &exits, id);
+        let listing = Listing { kind: ListingKind::Subscription, names, failures };
+        self.outbox.await_snapshots(id, self.listing_reply(tag, listing));
+        self.services.members.follow(member, self.outbox.address(), record, &users, &exits, id);
+    }
+
+    fn listing_reply(&self, tag: RequestTag, listing: Listing) -> Box<ListingReply> {
+        Box::new(ListingReply { protocol: self.state.protocol(), tag, listing })
     }
 
     fn log_out(&mut self, context: &mut Context) {
         if let Some(connection_handle) = &mut self.connection_handle {
             connection_handle.log_out();
         }
-        let device = self.address.clone();
+        let device = self.outbox.address().clone();
         self.call(context, async move |members, member| {
             members.log_out(member, &device, Exit::LoggedOut).await;
             Ok(MemberReply::LoggedOut)

@@ -13,7 +13,7 @@ use super::{Phase, SessionState};
 use crate::config::{LimitsConfig, SessionConfig, TencentConfig};
 use crate::engine::EngineError;
 use crate::members::MemberError;
-use crate::outbox::{Failure, FailureReason, RequestTag};
+use crate::outbox::RequestTag;
 use crate::presence::diff::Snapshot;
 use crate::presence::general_status::GeneralStatus;
 use crate::presence::id::UserId;
@@ -22,6 +22,7 @@ use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 use crate::session::action::Action;
 use crate::session::command::Reply;
+use crate::session::listing::{MemberFailure, MemberFailureReason};
 use crate::session::member::{MemberAction, MemberCall, MemberCommand, MemberRefusal, MemberReply, MemberStatus};
 use crate::session::member_login::{MemberLogin, MemberRules};
 use crate::session::protocol::{CloseReason, Protocol};
@@ -152,7 +153,7 @@ fn decide_call(call: MemberCall, own: &MemberName, limits: &TencentConfig) -> Re
             require_enabled(limits.status_notification && limits.allow_subscribe)?;
             let (own, names): (Vec<_>, Vec<_>) =
                 each_once(names).into_iter().partition(|name| name.user() == own.user());
-            let oneself = |name| Failure { name, reason: FailureReason::Oneself };
+            let oneself = |name| MemberFailure { name, reason: MemberFailureReason::Oneself };
             MemberAction::Subscribe { names, failures: own.into_iter().map(oneself).collect() }
         }
         MemberCall::Unsubscribe(names) => {
