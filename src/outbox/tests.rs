@@ -1,6 +1,7 @@
 //! A follower that rebuilds its users' presences from what its outbox sends, however slowly it reads.
 
 mod direct_write;
+mod interleaving;
 mod publications;
 
 use std::collections::BTreeMap;
