@@ -1,16 +1,17 @@
-//! One WebSocket frame to a client, as it goes over the wire.
+//! One WebSocket frame to a client, as it is on the wire.
 //!
-//! A server's frames are not masked (RFC 6455 section 5.1), so all followers get the same bytes: made once, shared.
+//! A server does not mask its frames (RFC 6455 section 5.1), so all followers share the bytes of one frame.
 
 use std::fmt;
 
 use actix_http::ws::{CloseCode, CloseReason, OpCode, Parser};
 use actix_web::web::{Bytes, BytesMut};
 
-/// Most that stands before a payload.
+/// Maximum size of a frame's header.
 const MAX_HEADER_BYTES: usize = 10;
 
-/// The longest reason of a close frame, in bytes (section 5.5: a control frame's payload is at most 125).
+/// Maximum size of a close reason (section 5.5: the payload of a control frame has up to 125 bytes, two of them for the
+/// code).
 const MAX_REASON_BYTES: usize = 123;
 
 /// A whole frame. Cheap to clone.
@@ -18,27 +19,27 @@ const MAX_REASON_BYTES: usize = 123;
 pub struct Frame(Bytes);
 
 impl Frame {
-    /// A text message.
+    /// Encodes a text message.
     pub fn text(text: &str) -> Self {
         Self::new(OpCode::Text, text.as_bytes())
     }
 
-    /// A binary message.
+    /// Encodes a binary message.
     pub fn binary(bytes: &[u8]) -> Self {
         Self::new(OpCode::Binary, bytes)
     }
 
-    /// Asks the client's end for a pong.
+    /// Encodes a ping, which the client answers with a pong.
     pub fn ping() -> Self {
         Self::new(OpCode::Ping, b"")
     }
 
-    /// Answers a ping with its own payload.
+    /// Encodes a pong with the payload of the ping.
     pub fn pong(payload: &[u8]) -> Self {
         Self::new(OpCode::Pong, payload)
     }
 
-    /// Closes the connection. A reason that is too long is cut.
+    /// Encodes a close frame. Cuts a reason that is too long.
     pub fn close(code: u16, reason: &str) -> Self {
         let end = reason.floor_char_boundary(MAX_REASON_BYTES);
         let description = (end > 0).then(|| reason[..end].to_owned());
@@ -53,32 +54,32 @@ impl Frame {
         Self(bytes.freeze())
     }
 
-    /// The bytes on the wire.
+    /// Returns the bytes on the wire.
     pub fn wire(&self) -> &Bytes {
         &self.0
     }
 
-    /// The bytes on the wire, for keeps.
+    /// Returns the bytes on the wire, without a copy.
     pub fn into_wire(self) -> Bytes {
         self.0
     }
 
-    /// What is left of it when that many bytes are out.
+    /// Returns the rest of the frame after `sent` bytes.
     pub(super) fn after(&self, sent: usize) -> Self {
         Self(self.0.slice(sent..))
     }
 
-    /// How many bytes go over the wire.
+    /// Returns the size on the wire in bytes.
     pub fn size(&self) -> usize {
         self.0.len()
     }
 
-    /// The text of a text message.
+    /// Returns the text of a text message, or `None` for any other frame.
     pub fn as_text(&self) -> Option<&str> {
         self.payload_of(OpCode::Text).and_then(|payload| std::str::from_utf8(payload).ok())
     }
 
-    /// The bytes of a binary message.
+    /// Returns the payload of a binary message, or `None` for any other frame.
     pub fn as_binary(&self) -> Option<&[u8]> {
         self.payload_of(OpCode::Binary)
     }
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_comes_back_at_every_length_of_the_header() {
+    fn a_payload_is_read_back_at_every_length_of_the_header() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let text = "x".repeat(length);
             assert_eq!(Frame::text(&text).as_text(), Some(text.as_str()));
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wire_has_what_the_protocol_says() {
+    fn frames_are_on_the_wire_as_the_protocol_says() {
         assert_eq!(Frame::text("hi").wire()[..], [0x81, 2, b'h', b'i']);
         assert_eq!(Frame::ping().wire()[..], [0x89, 0]);
         assert_eq!(Frame::pong(b"a").wire()[..], [0x8a, 1, b'a']);
