@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use centrifugo::CentrifugoConfig;
-pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, Login, RedisAddress, RedisKind};
+pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, RedisAddress, RedisKind, RedisLogin};
 pub use load::{InvalidConfig, Overrides, load};
 pub use presence::{LingerPeriod, PresenceConfig};
 pub use tencent::{AdminNames, FollowConfig, FollowPolicy, TencentConfig};
@@ -56,7 +56,7 @@ pub struct Config {
     pub tencent: TencentConfig,
     /// How long a presence lingers after a lost connection.
     pub presence: PresenceConfig,
-    /// Who may follow whom.
+    /// The follow policy.
     pub follow: FollowConfig,
     /// Receivers of logins, logouts and lost connections.
     pub webhook: WebhookConfig,

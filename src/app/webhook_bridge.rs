@@ -50,7 +50,7 @@ impl ConnectionListener for WebhookBridge {
             client.info.as_deref().and_then(platform_in).filter(|platform| platform.len() <= MAX_PLATFORM_BYTES);
         self.webhook.offer(StateChange {
             user,
-            account: client.native_id.as_str().into(),
+            native_id: client.native_id.as_str().into(),
             transition: transition(change),
             platform: platform.unwrap_or_default().into(),
             client_ip: client.ip,

@@ -56,7 +56,7 @@ pub enum RedisKind {
         /// Name of the master at the sentinels.
         master: String,
         /// User and password at the sentinels.
-        login: Login,
+        login: RedisLogin,
     },
     /// A Redis Cluster. The hosts are some of its nodes.
     Cluster,
@@ -64,21 +64,21 @@ pub enum RedisKind {
 
 /// User and password.
 #[derive(Clone, Debug, Default)]
-pub struct Login {
+pub struct RedisLogin {
     /// `None` means the default user of Redis.
     pub user: Option<String>,
     /// `None` means that Redis needs no password.
     pub password: Option<Secret>,
 }
 
-impl PartialEq for Login {
+impl PartialEq for RedisLogin {
     fn eq(&self, other: &Self) -> bool {
         let expose = |login: &Self| login.password.as_ref().map(|password| password.expose().to_owned());
         self.user == other.user && expose(self) == expose(other)
     }
 }
 
-impl Eq for Login {}
+impl Eq for RedisLogin {}
 
 /// Address of one Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub struct RedisAddress {
     /// Whether connections use TLS.
     pub tls: bool,
     /// User and password.
-    pub login: Login,
+    pub login: RedisLogin,
     /// Number of the database.
     pub database: u32,
 }
@@ -158,14 +158,14 @@ fn read_host(text: &str, default_port: u16) -> Result<(String, u16), &'static st
     if host.is_empty() { Err(REFUSAL) } else { Ok((host.to_owned(), port)) }
 }
 
-fn read_login(text: &str) -> Result<Login, &'static str> {
+fn read_login(text: &str) -> Result<RedisLogin, &'static str> {
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
     let some = |text: &str| Ok::<_, &'static str>(Some(decode(text)?).filter(|text| !text.is_empty()));
-    Ok(Login { user: some(user)?, password: some(password)?.map(|password| Secret::new(&password)) })
+    Ok(RedisLogin { user: some(user)?, password: some(password)?.map(|password| Secret::new(&password)) })
 }
 
-fn sentinel_login(query: &str) -> Result<Login, &'static str> {
-    let mut login = Login::default();
+fn sentinel_login(query: &str) -> Result<RedisLogin, &'static str> {
+    let mut login = RedisLogin::default();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*key {
             "sentinel_user" => login.user = Some(value.into_owned()),
@@ -299,11 +299,11 @@ mod tests {
         assert_eq!((plain.kind.clone(), hosts(&plain)), (RedisKind::Standalone, vec!["localhost 6379".to_owned()]));
         let full = RedisAddress::parse("rediss://us%40er:p%3Aw@[::1]:7000/3").unwrap();
         assert_eq!((full.tls, full.database, hosts(&full)), (true, 3, vec!["::1 7000".to_owned()]));
-        assert_eq!(full.login, Login { user: Some("us@er".into()), password: Some(Secret::new("p:w")) });
+        assert_eq!(full.login, RedisLogin { user: Some("us@er".into()), password: Some(Secret::new("p:w")) });
         let password = RedisAddress::parse("redis://:secret@h:1").unwrap();
-        assert_eq!(password.login, Login { user: None, password: Some(Secret::new("secret")) });
+        assert_eq!(password.login, RedisLogin { user: None, password: Some(Secret::new("secret")) });
         let sentinel = RedisAddress::parse("redis+sentinel://a,b:1/main/2?sentinel_password=x").unwrap();
-        let login = Login { user: None, password: Some(Secret::new("x")) };
+        let login = RedisLogin { user: None, password: Some(Secret::new("x")) };
         assert_eq!(sentinel.kind, RedisKind::Sentinel { master: "main".into(), login });
         assert_eq!((hosts(&sentinel), sentinel.database), (vec!["a 26379".to_owned(), "b 1".to_owned()], 2));
         let cluster = RedisAddress::parse("redis+cluster://a:1,b:2,c:3").unwrap();

@@ -70,9 +70,9 @@ pub struct FollowConfig {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub enum FollowPolicy {
-    /// Everyone whom the user does not block.
+    /// Everyone, except users that the user blocks.
     Anyone,
-    /// Friends of the user whom the user does not block.
+    /// Friends of the user, except friends that the user blocks.
     Friends,
 }
 

@@ -2,7 +2,8 @@
 
 use super::proto;
 use crate::api::users::parameters::{
-    CloseFrame, DeleteUserStatusRequest, DisconnectRequest, GetUserStatusRequest, InfoRequest, UpdateUserStatusRequest,
+    CloseParameters, DeleteUserStatusRequest, DisconnectRequest, GetUserStatusRequest, InfoRequest,
+    UpdateUserStatusRequest,
 };
 use crate::api::users::results::{EmptyResult, GetUserStatusResult, InfoResult, NodeBody, UserStatusBody};
 
@@ -34,7 +35,7 @@ impl From<proto::DisconnectRequest> for DisconnectRequest {
     fn from(message: proto::DisconnectRequest) -> Self {
         let proto::DisconnectRequest { user, disconnect, client, whitelist, session } = message;
         let proto::Disconnect { code, reason } = disconnect.unwrap_or_default();
-        Self { user, client, session, whitelist, disconnect: CloseFrame { code, reason } }
+        Self { user, client, session, whitelist, disconnect: CloseParameters { code, reason } }
     }
 }
 

@@ -9,7 +9,7 @@ use redis::{
 };
 
 use super::error::StartError;
-use crate::config::{ClusterConfig, Login, RedisAddress, RedisKind};
+use crate::config::{ClusterConfig, RedisAddress, RedisKind, RedisLogin};
 
 /// The address of a server: name or IP address, and port.
 pub type Host = (String, u16);
@@ -66,7 +66,7 @@ impl Connector {
     }
 
     /// Opens a connection to a sentinel.
-    pub async fn to_sentinel(&self, host: &Host, login: &Login) -> RedisResult<MultiplexedConnection> {
+    pub async fn to_sentinel(&self, host: &Host, login: &RedisLogin) -> RedisResult<MultiplexedConnection> {
         self.open(host, settings(login), self.config()).await
     }
 
@@ -99,7 +99,7 @@ impl Connector {
     }
 }
 
-fn settings(login: &Login) -> RedisConnectionInfo {
+fn settings(login: &RedisLogin) -> RedisConnectionInfo {
     let mut settings = RedisConnectionInfo::default();
     if let Some(user) = &login.user {
         settings = settings.set_username(user);

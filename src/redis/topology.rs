@@ -4,7 +4,7 @@ use redis::{ErrorKind, RedisError, RedisResult, Value};
 
 use super::connector::{Connector, Host};
 use super::slots::{SLOTS, Slot};
-use crate::config::{Login, RedisKind};
+use crate::config::{RedisKind, RedisLogin};
 
 /// The master servers with their ranges of slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub async fn discover(connector: &Connector, known: &[Host]) -> RedisResult<Topo
     }
 }
 
-async fn ask_sentinels(connector: &Connector, master: &str, login: &Login) -> RedisResult<Topology> {
+async fn ask_sentinels(connector: &Connector, master: &str, login: &RedisLogin) -> RedisResult<Topology> {
     let mut failure = RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no sentinel knows this master"));
     for host in &connector.address().hosts {
         let mut command = redis::cmd("SENTINEL");

@@ -14,7 +14,7 @@ pub struct StateChange {
     /// The user. Receivers get the changes of one user in the order in which they were offered.
     pub user: UserId,
     /// The user's id as its own dialect writes it.
-    pub account: Arc<str>,
+    pub native_id: Arc<str>,
     /// What happened.
     pub transition: Transition,
     /// Platform that the client names, like `Web`. Empty when it names none.

@@ -119,7 +119,7 @@ fn own_body(event: &WebhookEvent) -> String {
         Transition::Disconnect(Loss::TimedOut) => ("user.disconnect", "timeout"),
     };
     let data = OwnData {
-        user: &change.account,
+        user: &change.native_id,
         reason,
         platform: &change.platform,
         client_ip: change.client_ip.map(|address| address.to_string()),
@@ -134,7 +134,7 @@ fn tencent_body(change: &StateChange) -> String {
         Transition::Disconnect(Loss::LinkClosed) => ("Disconnect", "LinkClose"),
         Transition::Disconnect(Loss::TimedOut) => ("Disconnect", "TimeOut"),
     };
-    let info = TencentInfo { action, to_account: &change.account, reason };
+    let info = TencentInfo { action, to_account: &change.native_id, reason };
     to_json(&TencentBody { callback_command: TENCENT_COMMAND, event_time: millis(change.at), info })
 }
 

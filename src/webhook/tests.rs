@@ -16,7 +16,7 @@ const LOST: Transition = Transition::Disconnect(Loss::LinkClosed);
 fn change(user: &str, transition: Transition, at: u64) -> StateChange {
     StateChange {
         user: UserId::from_name(user),
-        account: user.into(),
+        native_id: user.into(),
         transition,
         platform: "Web".into(),
         client_ip: Some([192, 0, 2, 7].into()),

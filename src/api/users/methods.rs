@@ -57,7 +57,7 @@ macro_rules! for_each_method {
             /// Makes a user visible to these people again.
             Unblock = unblock(PeopleRequest) -> EmptyResult, number: None;
 
-            /// Returns the people to whom a user looks absent.
+            /// Returns the people that a user blocks, who see the user as absent.
             BlockList = block_list(ListRequest) -> PeopleResult, number: None;
         }
     };

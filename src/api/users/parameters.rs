@@ -19,7 +19,7 @@ pub struct UpdateUserStatusRequest {
     pub state: String,
 }
 
-/// Users whose stored status is wanted.
+/// Users to read the stored status of.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct GetUserStatusRequest {
@@ -29,7 +29,7 @@ pub struct GetUserStatusRequest {
     pub users: Vec<String>,
 }
 
-/// Users whose stored status is deleted.
+/// Users to delete the stored status of.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct DeleteUserStatusRequest {
@@ -39,7 +39,7 @@ pub struct DeleteUserStatusRequest {
     pub users: Vec<String>,
 }
 
-/// Users whose presence is wanted.
+/// Users to read the presence of.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct GetPresenceRequest {
@@ -49,7 +49,7 @@ pub struct GetPresenceRequest {
     pub users: Vec<String>,
 }
 
-/// A user whose connections are wanted.
+/// A user to read the connections of.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ConnectionsRequest {
@@ -79,14 +79,14 @@ pub struct DisconnectRequest {
     pub whitelist: Vec<String>,
     /// The close frame. Missing means the code and reason of each client's own protocol.
     #[serde(deserialize_with = "or_empty")]
-    pub disconnect: CloseFrame,
+    pub disconnect: CloseParameters,
 }
 
 /// Code and reason of a close frame.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[schema(as = Closing)]
 #[serde(default)]
-pub struct CloseFrame {
+pub struct CloseParameters {
     /// From 3000 to 4999. 0 or missing means the code and reason of the client's own protocol.
     #[serde(deserialize_with = "or_empty")]
     #[schema(example = 4500)]
@@ -110,7 +110,7 @@ pub struct PeopleRequest {
     pub users: Vec<String>,
 }
 
-/// A user whose list is wanted.
+/// A user to read the list of.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ListRequest {

@@ -37,7 +37,7 @@ impl Users {
         self.remove_people(RosterKind::Blocked, request).await
     }
 
-    /// Returns the people whom the user blocks, in the order in which they were added.
+    /// Returns the people that the user blocks, in the order in which they were added.
     pub async fn block_list(&self, request: ListRequest) -> Result<PeopleResult, ApiError> {
         self.list_people(RosterKind::Blocked, request).await
     }

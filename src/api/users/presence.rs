@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::last_seen::store_error;
-use super::parameters::{CloseFrame, ConnectionsRequest, DisconnectRequest, GetPresenceRequest};
+use super::parameters::{CloseParameters, ConnectionsRequest, DisconnectRequest, GetPresenceRequest};
 use super::results::{ConnectionBody, ConnectionsResult, EmptyResult, GetPresenceResult, PresenceBody};
 use super::{Users, user, users};
 use crate::api::{ApiError, ErrorKind};
@@ -87,7 +87,7 @@ impl Users {
     }
 }
 
-fn close_request(frame: &CloseFrame) -> Result<CloseRequest, ApiError> {
+fn close_request(frame: &CloseParameters) -> Result<CloseRequest, ApiError> {
     if frame.code == 0 {
         return Ok(CloseRequest::Disconnected);
     }

@@ -56,9 +56,9 @@ fn every_transition_has_its_words() {
 }
 
 #[test]
-fn a_name_cannot_change_the_query_or_the_body() {
+fn a_user_id_cannot_change_the_query_or_the_body() {
     let mut change = change("alice", Transition::Login, 1);
-    change.account = r#"a","Reason":"x"#.into();
+    change.native_id = r#"a","Reason":"x"#.into();
     change.platform = "Web&CallbackCommand=Other".into();
     let event = WebhookEvent { id: Uuid::nil(), change };
     let request = writer("http://a/", WebhookShape::Tencent, None).write(&event, Timestamp::default());
