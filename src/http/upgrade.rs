@@ -96,7 +96,7 @@ async fn write_response(
 }
 
 /// Writes the body as fast as the socket accepts it. Polls the body only after all earlier bytes are written, for two
-/// reasons: a session whose client reads nothing does not run (back-pressure), and a session that finds nothing to send goes
+/// reasons: if a client reads nothing, its session does not run (back-pressure), and a session that finds nothing to send goes
 /// to rest, after which the outbox may write to the socket.
 async fn pump(socket: &TcpStream, mut body: BoxBody) -> io::Result<()> {
     let mut unwritten = Bytes::new();

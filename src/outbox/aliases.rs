@@ -37,7 +37,7 @@ pub(super) struct PublicationState {
 
 impl OutboxWriter {
     /// Publishes the user's presence after a change. A user without an alias is not followed yet, and the snapshot in the
-    /// reply will contain the change; or it is the client's own user, whose changes reach its own address in any case.
+    /// reply will contain the change; or it is the client's own user, and its changes reach the client's address in any case.
     pub(super) fn publish(
         &mut self,
         notification: &Notification,
