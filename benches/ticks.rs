@@ -15,7 +15,7 @@ use hereabouts::metrics::Metrics;
 use hereabouts::presence::id::UserId;
 use hereabouts::presence::last_seen::Activity;
 use hereabouts::presence::time::Timestamp;
-use hereabouts::store::disk::DiskStore;
+use hereabouts::store::database::EmbeddedDatabase;
 use hereabouts::store::last_seen::LastSeenStore;
 use hereabouts::store::last_seen::disk::DiskLastSeen;
 use uuid::Uuid;
@@ -29,7 +29,6 @@ fn main() {
 /// A store on disk.
 struct Fixture {
     last_seen: DiskLastSeen,
-    _accounts: DiskStore,
     _folder: tempfile::TempDir,
     metrics: Metrics,
 }
@@ -43,9 +42,9 @@ impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
-        let accounts = DiskStore::open(folder.path()).unwrap();
-        let last_seen = accounts.last_seen(Duration::from_secs(31 * 24 * 3600), &Clock::system(), &metrics).unwrap();
-        Self { last_seen, _accounts: accounts, _folder: folder, metrics }
+        let database = EmbeddedDatabase::open(folder.path()).unwrap();
+        let last_seen = database.last_seen(Duration::from_secs(31 * 24 * 3600), &Clock::system(), &metrics).unwrap();
+        Self { last_seen, _folder: folder, metrics }
     }
 
     fn record(&self, users: &[UserId], second: u64) {

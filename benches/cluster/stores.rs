@@ -17,8 +17,8 @@ use hereabouts::presence::member_record::{NodeContext, RelationChange};
 use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
 use hereabouts::presence::time::Timestamp;
-use hereabouts::store::Store;
-use hereabouts::store::account::{Account, LoginKey};
+use hereabouts::store::accounts::AccountStore;
+use hereabouts::store::accounts::{Account, LoginKey};
 use hereabouts::store::last_seen::LastSeenStore;
 use hereabouts::store::redis::RedisStores;
 use hereabouts::store::relations::{RelationStore, RosterChange};
@@ -69,10 +69,10 @@ async fn measure_accounts(table: &mut Table, server: &Server, stores: &RedisStor
 async fn measure_members(table: &mut Table, server: &Server, stores: &RedisStores, users: &[UserId], now: Timestamp) {
     let relations = &stores.relations;
     let change = async |change: RelationChange| {
-        let changed = join_all(users.iter().map(|&user| relations.change(user, change.clone()))).await;
+        let changed = join_all(users.iter().map(|&user| relations.change_member(user, change.clone()))).await;
         assert!(changed.iter().all(Result::is_ok));
     };
-    let arrive = RelationChange::Arrive {
+    let arrive = RelationChange::LogIn {
         now,
         lifetime: DAY,
         node_context: NodeContext::default(),
@@ -84,7 +84,7 @@ async fn measure_members(table: &mut Table, server: &Server, stores: &RedisStore
     let one_more = vec![MemberName::new("bob").unwrap()];
     let subscribe = RelationChange::Subscribe { names: one_more.clone(), limit: 200 };
     measure(table, server, "subscription that lasts, after 50", ACCOUNTS, change(subscribe)).await;
-    let part = RelationChange::Part {
+    let part = RelationChange::LeaveNode {
         exit: Exit::LoggedOut,
         told: Vec::new(),
         login: 1,
@@ -94,7 +94,8 @@ async fn measure_members(table: &mut Table, server: &Server, stores: &RedisStore
     measure(table, server, "logout of a member with 51 subscriptions", ACCOUNTS, change(part)).await;
     measure(table, server, "first friend", ACCOUNTS, async {
         let add = || RosterChange::Add(one_more.clone(), Quota::new(9));
-        let altered = join_all(users.iter().map(|&user| relations.alter(RosterKind::Friends, user, add()))).await;
+        let altered =
+            join_all(users.iter().map(|&user| relations.change_roster(RosterKind::Friends, user, add()))).await;
         assert!(altered.iter().all(Result::is_ok));
     })
     .await;

@@ -13,8 +13,8 @@ use crate::auth::token::{Claims, TokenPair};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::presence::id::{UserId, Username};
-use crate::store::account::{Account, LoginKey, ProfileChange};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
+use crate::store::accounts::{Account, AccountStore, LoginKey, ProfileChange};
 
 /// What a user logs in with.
 pub enum Credentials {
@@ -60,7 +60,7 @@ pub struct AccountView {
 /// The operations on accounts.
 pub struct Accounts {
     /// Stores the accounts.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn AccountStore>,
     /// Issues and revokes tokens.
     pub auth: Arc<Auth>,
     /// Hashes and verifies passwords.

@@ -7,10 +7,10 @@ use futures_util::future::BoxFuture;
 
 use crate::presence::id::{UserId, Username};
 use crate::session::{Directory, LookupFailed};
-use crate::store::Store;
+use crate::store::accounts::AccountStore;
 
 /// The store of accounts as sessions see it.
-pub struct StoreDirectory(pub Arc<dyn Store>);
+pub struct StoreDirectory(pub Arc<dyn AccountStore>);
 
 impl Directory for StoreDirectory {
     fn user_ids(&self, usernames: Vec<Username>) -> BoxFuture<'_, Result<Vec<UserId>, LookupFailed>> {

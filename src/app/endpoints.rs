@@ -29,7 +29,7 @@ use crate::session::connection_listener::ConnectionListener;
 use crate::session::{
     ConnectionIds, DeadlineTimer, HandshakeRules, LingerTimes, MemberRules, PendingConnections, Services,
 };
-use crate::store::Store;
+use crate::store::accounts::AccountStore;
 
 /// What every HTTP worker serves. All workers share the parts.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ pub struct EndpointBuilder<'a> {
     /// The user actors.
     pub engine: &'a Engine,
     /// Nakama's accounts.
-    pub accounts: &'a Arc<dyn Store>,
+    pub accounts: &'a Arc<dyn AccountStore>,
     /// One timer for all sessions.
     pub deadline_timer: Arc<DeadlineTimer>,
     /// Hears of every client that comes and goes, or `None`.

@@ -8,19 +8,20 @@ use crate::clock::Clock;
 use crate::cluster::message::activity_message;
 use crate::config::{Config, StoreKind};
 use crate::metrics::Metrics;
-use crate::store::disk::DiskStore;
+use crate::store::StoreError;
+use crate::store::accounts::AccountStore;
+use crate::store::accounts::memory::MemoryAccounts;
+use crate::store::database::EmbeddedDatabase;
 use crate::store::last_seen::LastSeenStore;
 use crate::store::last_seen::memory::MemoryLastSeen;
-use crate::store::memory::MemoryStore;
 use crate::store::redis::RedisStores;
 use crate::store::relations::RelationStore;
 use crate::store::relations::memory::MemoryRelations;
-use crate::store::{Store, StoreError};
 
 /// Everything that the server stores.
 pub struct Stores {
     /// Nakama's accounts.
-    pub accounts: Arc<dyn Store>,
+    pub accounts: Arc<dyn AccountStore>,
     /// When users were last seen, or `None` when `user_status.enabled` is false.
     pub last_seen: Option<Arc<dyn LastSeenStore>>,
     /// Friends, blocked users, subscriptions and logins of members.
@@ -35,19 +36,20 @@ impl Stores {
         }
         let expire = config.user_status.expire_interval.0;
         let lifetime = config.tencent.subscription_ttl.0;
-        let (accounts, last_seen, relations): (Arc<dyn Store>, Arc<dyn LastSeenStore>, Arc<dyn RelationStore>) =
+        let (accounts, last_seen, relations): (Arc<dyn AccountStore>, Arc<dyn LastSeenStore>, Arc<dyn RelationStore>) =
             match config.store.kind {
                 StoreKind::Memory => {
                     let last_seen = MemoryLastSeen::new(expire, clock, metrics);
-                    (Arc::new(MemoryStore::new()), Arc::new(last_seen), Arc::new(MemoryRelations::new()))
+                    (Arc::new(MemoryAccounts::new()), Arc::new(last_seen), Arc::new(MemoryRelations::new()))
                 }
                 StoreKind::Disk => {
                     let path = &config.store.path;
                     let what = || format!("store.path = {:?}", path.display());
-                    let store = DiskStore::open(path).with_context(what)?;
-                    let last_seen = store.last_seen(expire, clock, metrics).with_context(what)?;
-                    let relations = store.relations(clock.time_of_day(), lifetime).with_context(what)?;
-                    (Arc::new(store), Arc::new(last_seen), Arc::new(relations))
+                    let database = EmbeddedDatabase::open(path).with_context(what)?;
+                    let accounts = database.accounts().with_context(what)?;
+                    let last_seen = database.last_seen(expire, clock, metrics).with_context(what)?;
+                    let relations = database.relations(clock.time_of_day(), lifetime).with_context(what)?;
+                    (Arc::new(accounts), Arc::new(last_seen), Arc::new(relations))
                 }
             };
         Ok(Self { accounts, last_seen: config.user_status.enabled.then_some(last_seen), relations })

@@ -17,7 +17,7 @@ use crate::presence::id::{UserId, Username};
 use crate::presence::last_seen::Activity;
 use crate::presence::member_record::{LoginState, NodeContext, RelationChange};
 use crate::presence::time::Timestamp;
-use crate::store::account::{Account, LoginKey};
+use crate::store::accounts::{Account, LoginKey};
 use crate::store::redis::tests::OnRedis;
 
 type Socket = Framed<BoxedSocket, Codec>;
@@ -124,9 +124,9 @@ async fn servers_on_one_redis_share_their_stores() {
     let lifetime = Duration::from_secs(3600);
     one.stores
         .relations
-        .change(
+        .change_member(
             alice.id,
-            RelationChange::Arrive {
+            RelationChange::LogIn {
                 now,
                 lifetime,
                 node_context: NodeContext::default(),

@@ -165,10 +165,10 @@ pub trait Backplane: Send + Sync {
     /// even if this node is gone by that time.
     fn linger(&self, user: UserId, span: Duration);
 
-    /// Starts to follow the other nodes' records of a user. [`Listener::changed`] is called when they are known.
+    /// Starts following the other nodes' records of a user. [`Listener::changed`] is called when they are known.
     fn watch(&self, user: UserId);
 
-    /// Stops to follow a user.
+    /// Stops following a user.
     fn unwatch(&self, user: UserId);
 
     /// Returns the other nodes' connections of a watched user, or `None` while they are not known.

@@ -74,7 +74,7 @@ struct OutgoingUser {
 
 /// The desired states for one configured Redis.
 #[derive(Default)]
-pub struct Outgoing {
+pub struct OutgoingRecords {
     queue: Mutex<OutgoingQueue>,
     /// Signals that there is something to write.
     pub changed: Notify,
@@ -87,15 +87,15 @@ struct OutgoingQueue {
     users: HashMap<UserId, OutgoingUser>,
     /// The dirty users, in the order in which they became dirty.
     dirty: VecDeque<UserId>,
-    /// The users that [`Outgoing::reassert`] has not reached yet.
+    /// The users that [`OutgoingRecords::reassert`] has not reached yet.
     to_reassert: Vec<UserId>,
-    /// Number of users for each call of [`Outgoing::reassert`].
+    /// Number of users for each call of [`OutgoingRecords::reassert`].
     stride: usize,
     /// Number of users that are being written.
     under_way: usize,
 }
 
-impl Outgoing {
+impl OutgoingRecords {
     /// Replaces the desired state of a user.
     pub fn set(&self, user: UserId, desired: DesiredState) {
         {
@@ -119,8 +119,8 @@ impl Outgoing {
         }
     }
 
-    /// Takes at most `max` writes out of the queue. They count as under way until [`Outgoing::written`] or
-    /// [`Outgoing::failed`].
+    /// Takes at most `max` writes out of the queue. They count as under way until [`OutgoingRecords::written`] or
+    /// [`OutgoingRecords::failed`].
     pub fn take(&self, max: usize) -> Vec<RecordWrite> {
         let mut queue = self.queue.lock();
         let count = max.min(queue.dirty.len());

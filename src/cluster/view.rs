@@ -90,7 +90,7 @@ impl RemoteView {
         &self.users[self.buckets.of(user).index()]
     }
 
-    /// Starts to watch a user. Returns false if it was already watched.
+    /// Starts watching a user. Returns false if it was already watched.
     pub fn watch(&self, user: UserId) -> bool {
         let mut users = self.bucket(user).lock();
         let is_new = !users.contains_key(&user);
@@ -100,7 +100,7 @@ impl RemoteView {
         is_new
     }
 
-    /// Stops to watch a user. Returns false if it was not watched.
+    /// Stops watching a user. Returns false if it was not watched.
     pub fn unwatch(&self, user: UserId) -> bool {
         self.refused.lock().remove(&user);
         self.bucket(user).lock().remove(&user).is_some()

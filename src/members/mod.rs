@@ -211,7 +211,7 @@ impl Members {
     async fn change_and_announce(&self, member: UserId, change: RelationChange) -> Result<MemberRecord, MemberError> {
         let members = self.clone();
         run_to_completion(async move {
-            let record = members.0.relations.change(member, change).await?.standing;
+            let record = members.0.relations.change_member(member, change).await?.member;
             members.0.engine.send_to_nodes(member, NodeCommand::Subscriptions { revision: record.revision }).await;
             Ok(record)
         })
@@ -297,7 +297,7 @@ impl Members {
         };
         // The lock keeps the order of the writes also for their effects in memory.
         let lock = self.0.list_lock(owner).lock().await;
-        let roster = relations.alter(kind, owner, change).await??;
+        let roster = relations.change_roster(kind, owner, change).await??;
         self.apply_roster(kind, owner, &roster).await?;
         drop(lock);
         engine.send_to_nodes(owner, NodeCommand::Roster(kind)).await;

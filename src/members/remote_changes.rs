@@ -47,7 +47,7 @@ impl Members {
         shard.offer(ToMemberShard::Revisions { member: Some(member), answer })?;
         let revisions = revisions.await.map_err(|_| EngineError::Stopped)?;
         if revisions.iter().any(|&(_, known)| known < revision) {
-            let record = self.0.relations.standing(member).await?;
+            let record = self.0.relations.member(member).await?;
             shard.deliver(ToMemberShard::SetSubscriptions { member, record, tickets: Vec::new(), answer: None });
         }
         Ok(())

@@ -139,8 +139,8 @@ impl MemberShard {
                 None => Timestamp::default(),
             };
             let node_context = node_context(cluster).await;
-            let change = RelationChange::Arrive { now, lifetime, node_context, last_seen };
-            let written = relations.change(member, change).await.map(|changed| changed.standing);
+            let change = RelationChange::LogIn { now, lifetime, node_context, last_seen };
+            let written = relations.change_member(member, change).await.map(|changed| changed.member);
             own.deliver(ToMemberShard::LoginWritten { member, device, written, answer });
         });
     }
@@ -220,8 +220,8 @@ impl MemberShard {
             }
             let node_context = node_context(cluster).await;
             let now = clock.time_of_day();
-            let change = RelationChange::Part { exit, told, login: ended.login, node_context, now };
-            if let Err(error) = relations.change(member, change).await {
+            let change = RelationChange::LeaveNode { exit, told, login: ended.login, node_context, now };
+            if let Err(error) = relations.change_member(member, change).await {
                 log::warn!("the end of a login could not be written: {error}");
             }
             // The asker may have gone.

@@ -20,8 +20,8 @@ use crate::presence::id::ConnectionId;
 use crate::presence::member_record::LoginState;
 use crate::presence::status::StatusText;
 use crate::session::listing::{CatchUp, Listing, ListingKind, ListingReply};
-use crate::store::Answer;
-use crate::store::relations::RelationChanged;
+use crate::store::StoreFuture;
+use crate::store::relations::ChangedMember;
 use crate::store::relations::memory::MemoryRelations;
 
 /// One node with the member "alice" and her friends.
@@ -38,37 +38,37 @@ struct GatedRelations {
 }
 
 impl RelationStore for GatedRelations {
-    fn change(&self, member: UserId, change: RelationChange) -> Answer<'_, RelationChanged> {
+    fn change_member(&self, member: UserId, change: RelationChange) -> StoreFuture<'_, ChangedMember> {
         async move {
             let _open = self.gate.acquire().await.unwrap();
-            self.relations.change(member, change).await
+            self.relations.change_member(member, change).await
         }
         .boxed()
     }
 
-    fn standing(&self, member: UserId) -> Answer<'_, MemberRecord> {
-        self.relations.standing(member)
+    fn member(&self, member: UserId) -> StoreFuture<'_, MemberRecord> {
+        self.relations.member(member)
     }
 
-    fn login_states(&self, members: Vec<UserId>) -> Answer<'_, Vec<LoginState>> {
+    fn login_states(&self, members: Vec<UserId>) -> StoreFuture<'_, Vec<LoginState>> {
         self.relations.login_states(members)
     }
 
-    fn alter(
+    fn change_roster(
         &self,
         kind: RosterKind,
         owner: UserId,
         change: RosterChange,
-    ) -> Answer<'_, Result<Roster, QuotaExceeded>> {
+    ) -> StoreFuture<'_, Result<Roster, QuotaExceeded>> {
         async move {
-            let altered = self.relations.alter(kind, owner, change).await;
+            let altered = self.relations.change_roster(kind, owner, change).await;
             let _open = self.gate.acquire().await.unwrap();
             altered
         }
         .boxed()
     }
 
-    fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster> {
+    fn roster(&self, kind: RosterKind, owner: UserId) -> StoreFuture<'_, Roster> {
         self.relations.roster(kind, owner)
     }
 
@@ -76,7 +76,7 @@ impl RelationStore for GatedRelations {
         self.relations.rosters(kind)
     }
 
-    fn close(&self) -> Answer<'_, ()> {
+    fn close(&self) -> StoreFuture<'_, ()> {
         self.relations.close()
     }
 }

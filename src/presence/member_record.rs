@@ -68,7 +68,7 @@ pub struct NodeContext {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RelationChange {
     /// A login. Deletes subscriptions if the member was away for `lifetime`.
-    Arrive {
+    LogIn {
         /// The time of day.
         now: Timestamp,
         /// How long subscriptions outlive the last connection.
@@ -79,7 +79,7 @@ pub enum RelationChange {
         last_seen: Timestamp,
     },
     /// The end of the last connection on a node.
-    Part {
+    LeaveNode {
         /// How it ended.
         exit: Exit,
         /// What the member received last of the users it subscribes to.
@@ -106,7 +106,7 @@ impl MemberRecord {
     /// Applies a change. Returns the users whose subscription ended.
     pub fn change(&mut self, change: RelationChange) -> Vec<UserId> {
         match change {
-            RelationChange::Arrive { now, lifetime, node_context, last_seen } => {
+            RelationChange::LogIn { now, lifetime, node_context, last_seen } => {
                 if self.login_states == LoginState::In
                     && self.is_deserted(&node_context)
                     && last_seen > Timestamp::default()
@@ -125,8 +125,10 @@ impl MemberRecord {
                 self.sites.push((node_context.node, self.logins));
                 dropped
             }
-            RelationChange::Part { login, ref node_context, .. } if !self.ends(node_context.node, login) => Vec::new(),
-            RelationChange::Part { exit, told, now, login: _, node_context } => {
+            RelationChange::LeaveNode { login, ref node_context, .. } if !self.ends(node_context.node, login) => {
+                Vec::new()
+            }
+            RelationChange::LeaveNode { exit, told, now, login: _, node_context } => {
                 self.leave(&node_context);
                 if !self.sites.is_empty() {
                     return Vec::new();
@@ -201,7 +203,7 @@ mod tests {
 
     fn subscribed(users: &[&str]) -> MemberRecord {
         let mut record = MemberRecord::default();
-        record.change(RelationChange::Arrive {
+        record.change(RelationChange::LogIn {
             now: at(0),
             lifetime: DAY,
             node_context: NodeContext::default(),
@@ -213,7 +215,7 @@ mod tests {
     }
 
     fn part(exit: Exit) -> RelationChange {
-        RelationChange::Part {
+        RelationChange::LeaveNode {
             exit,
             told: vec![(UserId::from_name("bob"), DeliveredStatus(7))],
             login: 1,
@@ -226,7 +228,7 @@ mod tests {
     fn a_lost_member_is_offline_and_a_logged_out_or_unknown_one_is_unlogined() {
         let mut record = MemberRecord::default();
         assert_eq!(record.login_states.general_status(), GeneralStatus::Unlogined);
-        record.change(RelationChange::Arrive {
+        record.change(RelationChange::LogIn {
             now: at(0),
             lifetime: DAY,
             node_context: NodeContext::default(),
@@ -246,7 +248,7 @@ mod tests {
             record.change(part(exit));
             let mut early = record.clone();
             assert_eq!(
-                early.change(RelationChange::Arrive {
+                early.change(RelationChange::LogIn {
                     now: at(24 * 3600 - 1),
                     lifetime: DAY,
                     node_context: NodeContext::default(),
@@ -255,7 +257,7 @@ mod tests {
                 []
             );
             assert_eq!(early.subscriptions.as_slice()[0].told, Some(DeliveredStatus(7)));
-            let late = record.change(RelationChange::Arrive {
+            let late = record.change(RelationChange::LogIn {
                 now: at(24 * 3600),
                 lifetime: DAY,
                 node_context: NodeContext::default(),
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn an_end_that_is_heard_of_after_the_next_login_is_none() {
         let mut record = subscribed(&["bob"]);
-        record.change(RelationChange::Arrive {
+        record.change(RelationChange::LogIn {
             now: at(1),
             lifetime: DAY,
             node_context: NodeContext::default(),
@@ -294,9 +296,8 @@ mod tests {
     #[test]
     fn an_account_is_in_until_it_has_left_every_node_that_is_alive() {
         let node_context = |node, alive: &[u64]| NodeContext { node, alive: Some(alive.to_vec()) };
-        let arrive =
-            |node_context| RelationChange::Arrive { now: at(0), lifetime: DAY, node_context, last_seen: at(0) };
-        let part = |login, node_context| RelationChange::Part {
+        let arrive = |node_context| RelationChange::LogIn { now: at(0), lifetime: DAY, node_context, last_seen: at(0) };
+        let part = |login, node_context| RelationChange::LeaveNode {
             exit: Exit::LoggedOut,
             told: Vec::new(),
             login,
@@ -321,7 +322,7 @@ mod tests {
     fn of_an_account_whose_node_died_the_day_counts_from_when_it_was_seen_last() {
         let node_context = |node, alive: &[u64]| NodeContext { node, alive: Some(alive.to_vec()) };
         let arrive =
-            |now, node_context, last_seen| RelationChange::Arrive { now, lifetime: DAY, node_context, last_seen };
+            |now, node_context, last_seen| RelationChange::LogIn { now, lifetime: DAY, node_context, last_seen };
         let mut record = MemberRecord::default();
         record.change(arrive(at(0), node_context(1, &[1, 2]), at(0)));
         record.change(RelationChange::Subscribe { names: vec![MemberName::new("bob").unwrap()], limit: 200 });

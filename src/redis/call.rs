@@ -5,14 +5,14 @@ use redis::{Cmd, FromRedisValue, Script, Value};
 use super::error::CallError;
 
 /// A script with its keys and arguments, or a plain command.
-pub struct Call<'a> {
+pub struct RedisCall<'a> {
     /// The script, to load it where the server does not know it.
     pub script: Option<&'a Script>,
     /// The command that is sent.
     pub command: Cmd,
 }
 
-impl<'a> Call<'a> {
+impl<'a> RedisCall<'a> {
     /// Calls a script by its hash.
     pub fn script(script: &'a Script, keys: &[String], arguments: &[&[u8]]) -> Self {
         let mut command = redis::cmd("EVALSHA");

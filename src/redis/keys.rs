@@ -29,12 +29,12 @@ const NODES_TAG: &str = "n";
 
 /// Makes the names of keys and channels.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub struct RedisKeys {
     prefix: String,
     buckets: Buckets,
 }
 
-impl Keys {
+impl RedisKeys {
     /// Makes names that begin with `prefix`.
     pub fn new(prefix: &str, buckets: Buckets) -> Self {
         Self { prefix: prefix.to_owned(), buckets }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn keys_of_one_bucket_share_a_hash_tag() {
-        let keys = Keys::new("pre", Buckets::new(256));
+        let keys = RedisKeys::new("pre", Buckets::new(256));
         let user = UserId::parse("f13ead91-7889-4f81-afd8-ab814be9a6d0").unwrap();
         let bucket = keys.buckets().of(user);
         let tag = format!("{{{}}}", keys.buckets().tag(bucket));

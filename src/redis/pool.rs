@@ -12,7 +12,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::call::Call;
+use super::call::RedisCall;
 use super::connector::{Connector, Host};
 use super::error::CallError;
 use super::slots::Slot;
@@ -98,7 +98,7 @@ impl Pool {
 
     /// Sends one call to the master of a slot and follows redirections.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors, most of which mean the same to us")]
-    pub async fn call(&self, slot: Slot, call: &Call<'_>) -> Result<Value, CallError> {
+    pub async fn call(&self, slot: Slot, call: &RedisCall<'_>) -> Result<Value, CallError> {
         let begin = self.clock.now();
         let mut failure = None;
         // The server that the last reply named, and whether it needs ASKING before the command.
@@ -138,7 +138,7 @@ impl Pool {
     }
 
     /// Sends many calls, each to its master, so that they share round trips. The replies are in the order of the calls.
-    pub async fn call_all(&self, calls: &[(Slot, Call<'_>)]) -> Vec<Result<Value, CallError>> {
+    pub async fn call_all(&self, calls: &[(Slot, RedisCall<'_>)]) -> Vec<Result<Value, CallError>> {
         let mut replies = Vec::with_capacity(calls.len());
         for chunk in calls.chunks(MAX_CONCURRENT_CALLS) {
             replies.extend(join_all(chunk.iter().map(|(slot, call)| self.call(*slot, call))).await);
@@ -146,7 +146,7 @@ impl Pool {
         replies
     }
 
-    async fn send_to_master(&self, slot: Slot, call: &Call<'_>) -> RedisResult<Value> {
+    async fn send_to_master(&self, slot: Slot, call: &RedisCall<'_>) -> RedisResult<Value> {
         let topology = self.topology().await?;
         let Some(host) = topology.host(slot) else {
             self.forget_topology().await;
@@ -155,7 +155,7 @@ impl Pool {
         self.send(host, call, false).await
     }
 
-    async fn send(&self, host: &Host, call: &Call<'_>, asking: bool) -> RedisResult<Value> {
+    async fn send(&self, host: &Host, call: &RedisCall<'_>, asking: bool) -> RedisResult<Value> {
         let mut connection = match self.connection(host).await {
             Ok(connection) => connection,
             Err(error) => {
@@ -230,7 +230,7 @@ fn redirection(error: &RedisError) -> Option<Host> {
     (!name.is_empty()).then_some((name.to_owned(), port.parse().ok()?))
 }
 
-async fn attempt(connection: &mut MultiplexedConnection, call: &Call<'_>, asking: bool) -> RedisResult<Value> {
+async fn attempt(connection: &mut MultiplexedConnection, call: &RedisCall<'_>, asking: bool) -> RedisResult<Value> {
     if asking {
         let mut pipeline = redis::pipe();
         pipeline.cmd("ASKING").ignore().add_command(call.command.clone());

@@ -2,10 +2,10 @@
 
 use redis::{RedisError, Value};
 
-use super::call::Call;
+use super::call::RedisCall;
 use super::connector::Host;
 use super::error::StartError;
-use super::keys::Keys;
+use super::keys::RedisKeys;
 use super::pool::Pool;
 use crate::config::RedisKind;
 
@@ -13,7 +13,7 @@ use crate::config::RedisKind;
 const MIN_MAJOR_VERSION: u32 = 7;
 
 /// Checks every master, and that this node divides users as the other nodes do.
-pub async fn check(pool: &Pool, keys: &Keys, names: &[String]) -> Result<(), StartError> {
+pub async fn check(pool: &Pool, keys: &RedisKeys, names: &[String]) -> Result<(), StartError> {
     let address = pool.connector().address();
     let unreachable = |error: &RedisError| unreachable(&address.name(), error);
     let topology = pool.topology().await.map_err(|error| unreachable(&error))?;
@@ -59,7 +59,7 @@ async fn check_server(pool: &Pool, host: &Host) -> Result<(), StartError> {
 
 /// Checks that the number of buckets and the names of all Redis are the same on every node. Otherwise nodes would look
 /// for a user in different places.
-async fn check_layout(pool: &Pool, keys: &Keys, names: &[String]) -> Result<(), StartError> {
+async fn check_layout(pool: &Pool, keys: &RedisKeys, names: &[String]) -> Result<(), StartError> {
     // A single Redis has everything under any name.
     let mut names = if names.len() > 1 { names.to_vec() } else { Vec::new() };
     names.sort();
@@ -68,7 +68,7 @@ async fn check_layout(pool: &Pool, keys: &Keys, names: &[String]) -> Result<(), 
     let mut set = redis::cmd("SET");
     set.arg(&key).arg(&layout).arg("NX").arg("GET");
     let failed = |error| StartError::Unusable { redis: pool.connector().address().name(), error };
-    let found = pool.call(Keys::nodes_slot(), &Call::plain(set)).await.map_err(failed)?;
+    let found = pool.call(RedisKeys::nodes_slot(), &RedisCall::plain(set)).await.map_err(failed)?;
     if let Value::BulkString(found) = found
         && found != layout.as_bytes()
     {

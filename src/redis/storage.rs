@@ -12,10 +12,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::call::Call;
+use super::call::RedisCall;
 use super::connector::Connector;
 use super::error::{CallError, StartError};
-use super::keys::Keys;
+use super::keys::RedisKeys;
 use super::pool::Pool;
 use super::slots::{Bucket, Buckets, Slot};
 use super::{spawn_thread, startup};
@@ -36,7 +36,7 @@ struct Pools {
     pools: Vec<Pool>,
     /// The index of each bucket's Redis.
     instances: Vec<usize>,
-    keys: Keys,
+    keys: RedisKeys,
 }
 
 impl Storage {
@@ -50,7 +50,7 @@ impl Storage {
             Ok(Pool::new(connector, clock, metrics.cluster()))
         };
         let pools = config.redis.iter().map(pool).collect::<Result<_, StartError>>()?;
-        let keys = Keys::new(config.prefix.as_str(), buckets);
+        let keys = RedisKeys::new(config.prefix.as_str(), buckets);
         let pools = Arc::new(Pools { pools, instances, keys });
 
         let (running, mut ended) = mpsc::channel::<Infallible>(1);
@@ -69,20 +69,20 @@ impl Storage {
     }
 
     /// Returns the names of keys.
-    pub fn keys(&self) -> &Keys {
+    pub fn keys(&self) -> &RedisKeys {
         &self.pools.keys
     }
 
     /// Sends one call to the Redis of the bucket. Must be awaited in work that was [spawned](Self::spawn) here.
-    pub async fn call(&self, bucket: Bucket, call: &Call<'_>) -> Result<Value, CallError> {
+    pub async fn call(&self, bucket: Bucket, call: &RedisCall<'_>) -> Result<Value, CallError> {
         let pool = &self.pools.pools[self.pools.instances[bucket.index()]];
         pool.call(self.keys().buckets().slot(bucket), call).await
     }
 
     /// Sends many calls, which share round trips. The replies are in the order of the calls. Must be awaited in work that
     /// was [spawned](Self::spawn) here.
-    pub async fn call_all(&self, calls: Vec<(Bucket, Call<'_>)>) -> Vec<Result<Value, CallError>> {
-        let mut by_instance: Vec<Vec<(Slot, Call<'_>)>> = self.pools.pools.iter().map(|_| Vec::new()).collect();
+    pub async fn call_all(&self, calls: Vec<(Bucket, RedisCall<'_>)>) -> Vec<Result<Value, CallError>> {
+        let mut by_instance: Vec<Vec<(Slot, RedisCall<'_>)>> = self.pools.pools.iter().map(|_| Vec::new()).collect();
         let instances: Vec<usize> = calls.iter().map(|(bucket, _)| self.pools.instances[bucket.index()]).collect();
         for ((bucket, call), &instance) in calls.into_iter().zip(&instances) {
             by_instance[instance].push((self.keys().buckets().slot(bucket), call));

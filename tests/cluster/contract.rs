@@ -1,4 +1,4 @@
-//! What every backplane does, run against each of them.
+//! The contract of the backplanes, run against each of them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use hereabouts::presence::remote::Remote;
 
 use super::world::{World, connection, eventually, texts};
 
-/// Time enough to look, also on a machine that has much else to do.
+/// Long enough to observe a state, even on a busy machine.
 const LINGER: Duration = Duration::from_secs(5);
 
 async fn with_every_backplane(contract: impl AsyncFn(&World)) {
@@ -21,7 +21,7 @@ async fn with_every_backplane(contract: impl AsyncFn(&World)) {
 }
 
 #[tokio::test]
-async fn what_a_node_announces_the_others_see_and_itself_not() {
+async fn the_other_nodes_see_an_announcement_and_the_node_itself_does_not() {
     with_every_backplane(async |world| {
         let (one, two) = (world.node("one").await, world.node("two").await);
         let (alice, bob) = (UserId::random(), UserId::random());
@@ -39,8 +39,8 @@ async fn what_a_node_announces_the_others_see_and_itself_not() {
         one.backplane.withdraw(alice, Exit::LoggedOut);
         two.sees(alice, &[]).await;
         assert_eq!(two.backplane.remote(alice).unwrap().last_exit, Some(Exit::LoggedOut));
-        assert!(two.told(alice) >= 3);
-        assert_eq!((two.told(bob), two.shows(bob)), (0, None), "nobody watches");
+        assert!(two.notices(alice) >= 3);
+        assert_eq!((two.notices(bob), two.shows(bob)), (0, None), "no node watches the user");
         two.backplane.watch(bob);
         two.sees(bob, &["unwatched"]).await;
         two.backplane.unwatch(bob);
@@ -51,7 +51,7 @@ async fn what_a_node_announces_the_others_see_and_itself_not() {
 }
 
 #[tokio::test]
-async fn a_view_only_goes_forward_and_ends_at_the_truth() {
+async fn a_view_only_moves_forward_and_ends_at_the_truth() {
     with_every_backplane(async |world| {
         let (one, two, three) = (world.node("one").await, world.node("two").await, world.node("three").await);
         let users: Vec<UserId> = (0..10).map(|_| UserId::random()).collect();
@@ -76,10 +76,10 @@ async fn a_view_only_goes_forward_and_ends_at_the_truth() {
 }
 
 #[tokio::test]
-async fn who_lingers_is_shown_until_the_deadline() {
+async fn a_lingering_record_is_visible_until_the_deadline() {
     with_every_backplane(async |world| {
         let (one, two) = (world.node("one").await, world.node("two").await);
-        // Many, so that announcing and lingering meet in every way they can.
+        // Many users, so that announcements and lingering meet in every possible order.
         let users: Vec<UserId> = (0..200).map(|_| UserId::random()).collect();
         for &user in &users {
             two.backplane.watch(user);
@@ -97,7 +97,7 @@ async fn who_lingers_is_shown_until_the_deadline() {
             two.sees(user, &[]).await;
         }
         let alice = users[0];
-        // What comes after it in the same bucket is seen, and still nobody is there.
+        // A later change of the same bucket is visible, and the user is still absent.
         one.announces(alice, &["again"]);
         two.sees(alice, &["again"]).await;
         one.backplane.withdraw(alice, Exit::Lost);
@@ -108,7 +108,7 @@ async fn who_lingers_is_shown_until_the_deadline() {
 }
 
 #[tokio::test]
-async fn who_is_back_elsewhere_before_the_deadline_was_never_gone() {
+async fn a_user_who_returns_on_another_node_before_the_deadline_was_never_gone() {
     with_every_backplane(async |world| {
         let (one, two, three) = (world.node("one").await, world.node("two").await, world.node("three").await);
         let alice = UserId::random();
@@ -164,7 +164,7 @@ async fn the_users_of_a_dead_node_leave() {
             two.sees(user, &[]).await;
         }
         assert_eq!(two.shows(lingers).unwrap(), ["lingers"], "until its own deadline");
-        // Who sweeps is told with the answer, the others may hear of it first.
+        // The sweeping node learns it from the reply. The other nodes may receive the event first.
         let mut lost = Vec::new();
         eventually("each is told of, by one", || {
             lost = [two.lost(), three.lost()].concat();
@@ -184,7 +184,7 @@ async fn the_users_of_a_dead_node_leave() {
 }
 
 #[tokio::test]
-async fn users_that_are_not_watched_can_be_looked_at() {
+async fn users_who_are_not_watched_can_be_queried() {
     with_every_backplane(async |world| {
         let (one, two) = (world.node("one").await, world.node("two").await);
         let users: Vec<UserId> = (0..20).map(|_| UserId::random()).collect();
@@ -199,17 +199,17 @@ async fn users_that_are_not_watched_can_be_looked_at() {
                 break found;
             }
         };
-        assert_eq!(found.len(), 10, "those of whom nothing is known are left out");
+        assert_eq!(found.len(), 10, "unknown users are left out");
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_order_reaches_every_node() {
+async fn a_command_reaches_every_node() {
     with_every_backplane(async |world| {
         let (one, two) = (world.node("one").await, world.node("two").await);
         let alice = UserId::random();
-        // Once something of the bucket has been heard, so is the order.
+        // A node that has received an event of the bucket also receives the command.
         for node in [&one, &two] {
             node.backplane.watch(alice);
         }
@@ -221,21 +221,21 @@ async fn an_order_reaches_every_node() {
         two.announces(alice, &["heard two"]);
         one.sees(alice, &["heard two"]).await;
         two.sees(alice, &["heard one"]).await;
-        let order = NodeCommand::Close {
+        let command = NodeCommand::Close {
             connection: Some(connection("x").id),
             except: Vec::new(),
             code: 3005,
             reason: "go".into(),
         };
-        one.backplane.send_command(alice, order.clone()).await.unwrap();
+        one.backplane.send_command(alice, command.clone()).await.unwrap();
         for node in [&one, &two] {
-            let mut orders = Vec::new();
-            eventually("ordered", || {
-                orders.extend(node.orders());
-                !orders.is_empty()
+            let mut commands = Vec::new();
+            eventually("the command arrives", || {
+                commands.extend(node.commands());
+                !commands.is_empty()
             })
             .await;
-            assert_eq!(orders, [(alice, order.clone())]);
+            assert_eq!(commands, [(alice, command.clone())]);
         }
     })
     .await;
@@ -260,7 +260,7 @@ async fn calls_are_counted_over_all_nodes() {
         };
         assert!(wait > Duration::ZERO && wait <= span, "{wait:?}");
         let other = CallWindow { name: "other", ..window };
-        assert_eq!(two.backplane.take_call(alice, other).await, Ok(Ok(())), "counted by itself");
+        assert_eq!(two.backplane.take_call(alice, other).await, Ok(Ok(())), "each window counts separately");
         assert_eq!(two.backplane.take_call(UserId::random(), window).await, Ok(Ok(())), "another user");
         world.pass(wait);
         let again = async { while two.backplane.take_call(alice, window).await.unwrap().is_err() {} };
@@ -270,7 +270,7 @@ async fn calls_are_counted_over_all_nodes() {
 }
 
 #[tokio::test]
-async fn nodes_know_each_other_and_one_that_leaves_is_held_for_its_time() {
+async fn nodes_know_each_other_and_the_records_of_a_leaving_node_are_held() {
     with_every_backplane(async |world| {
         let (one, two) = (world.node("one").await, world.node("two").await);
         one.backplane.describe(7, 5);

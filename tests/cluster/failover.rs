@@ -1,4 +1,4 @@
-//! Sentinel and Redis Cluster: masters that change.
+//! Failovers with Sentinel and Redis Cluster.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::server::RedisServer;
 use super::trouble::Town;
 use super::world::eventually;
 
-/// A master, a replica that has caught up, and a sentinel.
+/// A master, a synchronised replica, and a sentinel.
 struct Watched {
     master: RedisServer,
     replica: RedisServer,
@@ -15,7 +15,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// The sentinel takes over after so many milliseconds without the master.
+    /// Starts all. The sentinel replaces the master after `patience` milliseconds without it.
     async fn start(patience: u32) -> Self {
         let master = RedisServer::start();
         let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
@@ -49,8 +49,8 @@ async fn a_killed_master_is_replaced_by_sentinel() {
 }
 
 #[tokio::test]
-async fn a_master_that_steps_down_and_lives_on_as_a_replica_is_left() {
-    // Nothing but what it is told to do.
+async fn a_master_that_becomes_a_replica_is_left() {
+    // The sentinel acts on command only.
     let watched = Watched::start(30_000).await;
     let town = Town::new(&watched.url()).await;
     let () = watched.sentinel.command(&["SENTINEL", "FAILOVER", "main"]);
@@ -72,7 +72,7 @@ async fn users_are_spread_over_the_masters_of_a_cluster() {
 }
 
 #[tokio::test]
-async fn slots_that_move_between_masters_are_followed() {
+async fn moved_slots_are_followed() {
     let cluster = RedisCluster::start(3, 0);
     let town = Town::new(&cluster.url()).await;
     let slots = cluster.used_slots(0);
@@ -103,12 +103,12 @@ async fn a_graceful_failover_in_a_cluster_is_followed() {
     let town = Town::new(&cluster.url()).await;
     for (leads, _follows) in [(3, 0), (0, 3), (3, 0)] {
         town.announces(&format!("{leads}"));
-        // Given up by the servers themselves where it takes them too long.
+        // The servers abort the failover if it takes too long.
         let leads_at_last = || {
             let server = &cluster.servers[leads];
             let role = server.command::<String>(&["INFO", "replication"]);
             if role.contains("role:slave") {
-                // Refused where it has begun to lead meanwhile.
+                // The server refuses if it has become the master in the meantime.
                 let _begun = redis::cmd("CLUSTER").arg("FAILOVER").query::<()>(&mut server.connection());
             }
             role.contains("role:master")
@@ -122,7 +122,7 @@ async fn a_graceful_failover_in_a_cluster_is_followed() {
 async fn a_cluster_without_one_of_its_masters_serves_the_rest() {
     let mut cluster = RedisCluster::start(3, 0);
     let town = Town::new(&cluster.url()).await;
-    // Not the one with the nodes' own keys.
+    // Not the master with the keys of the nodes.
     let slot: u16 = cluster.servers[0].command(&["CLUSTER", "KEYSLOT", "{n}"]);
     let gone = if usize::from(slot) < 16_384 / 3 { 1 } else { 0 };
     let keys: Vec<String> = cluster.servers[gone].command(&["KEYS", "*:u:*"]);
@@ -134,6 +134,6 @@ async fn a_cluster_without_one_of_its_masters_serves_the_rest() {
         }
     }
     cluster.servers[gone].start_again();
-    // It comes back without its data, under its own name: its folder has the names of all.
+    // It comes back without its data, but with its own id: its folder has the ids of all servers.
     tokio::time::timeout(Duration::from_secs(30), town.sees("meanwhile")).await.unwrap();
 }

@@ -1,11 +1,11 @@
-//! A Redis Cluster of a test's own.
+//! A Redis Cluster for one test.
 
 use std::thread;
 use std::time::Duration;
 
 use super::server::RedisServer;
 
-/// Looks every ten milliseconds, for a minute at most.
+/// Checks every ten milliseconds, for a minute at most.
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let came = (0..6000).any(|_| {
         let came = holds();
@@ -23,9 +23,9 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Masters with equal ranges of slots, and as many replicas of them as given.
+    /// Starts masters with equal ranges of slots, and their replicas.
     pub fn start(masters: usize, replicas: usize) -> Self {
-        // Where nobody can take over, a pause of the machine is not to look like an end.
+        // Without replicas, a pause of the machine must not look like the end of a master.
         let patience = if replicas > 0 { "1000" } else { "6000" };
         let arguments =
             ["--cluster-enabled", "yes", "--cluster-node-timeout", patience, "--cluster-require-full-coverage", "no"];
@@ -74,13 +74,13 @@ impl RedisCluster {
         self.servers[index].command(&["CLUSTER", "MYID"])
     }
 
-    /// Moves a slot and what is in it.
+    /// Moves a slot with its keys.
     pub fn migrate(&self, slot: u16, from: usize, to: usize) {
         self.begin_migration(slot, from, to);
         self.end_migration(slot, from, to);
     }
 
-    /// Moves what is in a slot, which stays the first master's.
+    /// Moves the keys of a slot, which stays with the first master.
     pub fn begin_migration(&self, slot: u16, from: usize, to: usize) {
         let (slot, ids) = (slot.to_string(), [self.id(from), self.id(to)]);
         let () = self.servers[to].command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &ids[0]]);
@@ -97,7 +97,7 @@ impl RedisCluster {
         }
     }
 
-    /// Has everybody know that the slot has moved.
+    /// Tells every server that the slot has moved.
     pub fn end_migration(&self, slot: u16, from: usize, to: usize) {
         let (slot, id) = (slot.to_string(), self.id(to));
         for server in [to, from] {
@@ -105,7 +105,7 @@ impl RedisCluster {
         }
     }
 
-    /// The slots of the users' keys that a master has.
+    /// Returns the slots of a master that have keys of users.
     pub fn used_slots(&self, index: usize) -> Vec<u16> {
         let keys: Vec<String> = self.servers[index].command(&["KEYS", "*:g"]);
         let slot = |key: &String| self.servers[index].command::<u16>(&["CLUSTER", "KEYSLOT", key]);

@@ -1,4 +1,4 @@
-//! The backplane, on real Redis servers that the tests start on free loopback ports (Debian: redis-server,
+//! Tests of the backplane on real Redis servers, which the tests start on free loopback ports (Debian: redis-server,
 //! redis-sentinel).
 
 #![allow(clippy::unwrap_used, reason = "a test that does not find what it expects fails")]

@@ -1,4 +1,4 @@
-//! A line between a node and Redis that can go dead without a word, as when a network drops packets.
+//! A proxy between a node and Redis that can go silent without closing, as when a network drops packets.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -33,7 +33,7 @@ impl Proxy {
         Self { port: own, lines }
     }
 
-    /// From here on nothing comes back on the lines there are; new ones are whole.
+    /// From now on, existing connections receive nothing more. New connections work.
     pub fn silence(&self) {
         self.lines.lock().drain(..).for_each(|dead| dead.store(true, Ordering::Relaxed));
     }
@@ -46,6 +46,6 @@ fn forward(mut from: TcpStream, mut to: TcpStream, dead: &AtomicBool) {
             break;
         }
     }
-    // Either side may have gone already.
+    // Either side may be gone already.
     let _gone = to.shutdown(Shutdown::Both);
 }

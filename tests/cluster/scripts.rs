@@ -1,32 +1,32 @@
-//! The scripts by themselves.
+//! Tests of the scripts alone.
 
 use std::collections::BTreeMap;
 
-use hereabouts::cluster::redis::scripts::Scripts;
+use hereabouts::cluster::redis::scripts::BackplaneScripts;
 use redis::{Connection, FromRedisValue, RedisResult, Script, Value};
 
 use super::server::RedisServer;
 
 const USER: &str = "00000000000000000000000000000007";
 
-/// A bucket of a server, called by hand.
+/// A bucket of a server on which the tests call the scripts directly.
 struct Bucket {
     _server: RedisServer,
     connection: Connection,
-    scripts: Scripts,
-    /// Users that the dead had, and their records.
+    scripts: BackplaneScripts,
+    /// The users of dead incarnations, with their records.
     lost: Vec<(String, String)>,
 }
 
 impl Bucket {
     fn new() -> Self {
         let server = RedisServer::start();
-        Self { connection: server.connection(), _server: server, scripts: Scripts::new(), lost: Vec::new() }
+        Self { connection: server.connection(), _server: server, scripts: BackplaneScripts::new(), lost: Vec::new() }
     }
 
     fn run<T: FromRedisValue>(
         &mut self,
-        script: fn(&Scripts) -> &Script,
+        script: fn(&BackplaneScripts) -> &Script,
         keys: &[&str],
         words: &[&str],
     ) -> RedisResult<T> {
@@ -40,21 +40,21 @@ impl Bucket {
         call.invoke(&mut self.connection)
     }
 
-    /// What incarnation `of` has of the user; the new clock, 0 for no change.
+    /// Sets the user's record under the incarnation `of`. Returns the new clock, or 0 if nothing changed.
     fn set(&mut self, of: &str, value: &str, exit: &str, linger: &str) -> RedisResult<u64> {
         self.set_after("", of, value, exit, linger)
     }
 
-    /// Likewise, where `former` is the life before.
+    /// Sets the user's record under the incarnation `of`, after the incarnation `former`.
     fn set_after(&mut self, former: &str, of: &str, value: &str, exit: &str, linger: &str) -> RedisResult<u64> {
         let before: BTreeMap<String, String> = self.user();
-        let stood = !former.is_empty() && before.contains_key(&format!("n:{former}"));
+        let was_there = !former.is_empty() && before.contains_key(&format!("n:{former}"));
         let (user, index, before) = (format!("u:{USER}"), format!("x:{of}"), format!("x:{former}"));
         let words = [of, USER, value, exit, "100", "1000", "c", linger, former];
         let keys = [&user, &index, "f", "b", "g", "i", "l", &before];
         let answer: Value = self.run(|scripts| &scripts.set, &keys, &words)?;
         let redis::Value::Array(fields) = &answer else { return Ok(redis::from_redis_value(answer)?) };
-        assert_eq!((fields.len(), &fields[1]), (2, &Value::Int(i64::from(stood))), "the life before");
+        assert_eq!((fields.len(), &fields[1]), (2, &Value::Int(i64::from(was_there))), "the former incarnation");
         Ok(redis::from_redis_value(fields[0].clone())?)
     }
 
@@ -67,7 +67,7 @@ impl Bucket {
         redis::from_redis_value(answer.remove(0)).unwrap()
     }
 
-    /// Renews or takes a lease; what is live and what is dead.
+    /// Renews or takes a lease. Returns the live and the dead incarnations.
     fn lease(&mut self, of: &str, ttl: &str, first: bool, name: &str) -> RedisResult<(Vec<String>, Vec<String>)> {
         let words = [of, ttl, if first { "1" } else { "" }, "epoch", name, "{}", "50"];
         let keys = ["lease", "dead", "epoch", "clock", "retired", "names", "meta"];
@@ -88,7 +88,7 @@ impl Bucket {
         self.command(&["HGETALL", &format!("u:{USER}")])
     }
 
-    /// The log: each event's previous clock and its entries.
+    /// Returns the log: the previous clock, the clock and the entries of each event.
     fn log(&mut self) -> Vec<(u64, u64, String)> {
         let entries: Vec<(String, BTreeMap<String, String>)> = self.command(&["XRANGE", "g", "-", "+"]);
         let read = |(id, fields): (String, BTreeMap<String, String>)| {
@@ -97,7 +97,7 @@ impl Bucket {
         entries.into_iter().map(read).collect()
     }
 
-    /// Lets Redis's own time pass.
+    /// Waits for time to pass on the clock of Redis.
     fn wait(&mut self, milliseconds: u64) {
         let now = |bucket: &mut Self| -> u64 {
             let (seconds, micros): (u64, u64) = bucket.command(&["TIME"]);
@@ -109,7 +109,7 @@ impl Bucket {
 }
 
 #[test]
-fn a_change_is_one_event_and_the_same_again_is_none() {
+fn a_change_is_one_event_and_a_repetition_is_none() {
     let mut bucket = Bucket::new();
     let first = bucket.set("1", "here", "-", "").unwrap();
     assert_eq!(bucket.set("1", "here", "-", "").unwrap(), 0);
@@ -130,7 +130,7 @@ fn a_change_is_one_event_and_the_same_again_is_none() {
 }
 
 #[test]
-fn a_new_life_takes_the_place_of_the_one_before() {
+fn a_new_incarnation_replaces_the_former_one() {
     let mut bucket = Bucket::new();
     let entry = |of: &str, exit: &str, value: &str| format!("{USER} {of} {exit} {}\n{value}", value.len());
     bucket.set("1", "old", "-", "").unwrap();
@@ -143,7 +143,7 @@ fn a_new_life_takes_the_place_of_the_one_before() {
     assert!(bucket.set_after("1", "2", "", "o", "").unwrap() > second);
     assert_eq!(bucket.log()[2].2, entry("2", "o", ""));
 
-    // Who went before the new life said anything goes with the old one.
+    // A user who left before the new incarnation wrote anything leaves with the former one.
     bucket.set("3", "old", "-", "").unwrap();
     assert!(bucket.set_after("3", "4", "", "l", "").unwrap() > 0);
     assert_eq!(bucket.log().last().unwrap().2, entry("3", "l", ""));
@@ -154,7 +154,7 @@ fn a_new_life_takes_the_place_of_the_one_before() {
 }
 
 #[test]
-fn clocks_never_repeat_though_time_goes_back() {
+fn clocks_never_repeat_even_if_time_goes_back() {
     let mut bucket = Bucket::new();
     let ahead = u64::MAX >> 12;
     let () = bucket.command(&["SET", "b", &ahead.to_string()]);
@@ -163,7 +163,7 @@ fn clocks_never_repeat_though_time_goes_back() {
 }
 
 #[test]
-fn an_absent_user_is_forgotten_later_and_a_present_one_never() {
+fn an_absent_user_is_forgotten_after_a_time_and_a_present_one_never() {
     let mut bucket = Bucket::new();
     let ttl = |bucket: &mut Bucket| -> i64 { bucket.command(&["TTL", &format!("u:{USER}")]) };
     bucket.set("1", "a", "-", "").unwrap();
@@ -178,7 +178,7 @@ fn an_absent_user_is_forgotten_later_and_a_present_one_never() {
 }
 
 #[test]
-fn the_dead_are_swept_once_in_pieces_and_fenced() {
+fn dead_incarnations_are_swept_once_in_parts_and_fenced() {
     let mut bucket = Bucket::new();
     bucket.set("1", "a", "-", "").unwrap();
     bucket.set("2", "b", "-", "").unwrap();
@@ -196,7 +196,7 @@ fn the_dead_are_swept_once_in_pieces_and_fenced() {
     let others = (0..5).map(|number| (format!("other{number}"), "x".to_owned()));
     let lost: Vec<_> = [(USER.to_owned(), "a".to_owned())].into_iter().chain(others).collect();
     assert_eq!(bucket.lost, lost, "each with its record");
-    assert_eq!(bucket.user()["n:2"], "b", "the living stay");
+    assert_eq!(bucket.user()["n:2"], "b", "live incarnations stay");
     assert_eq!(incarnations(&mut bucket), ["2"]);
     let late = bucket.set("1", "ghost", "-", "").expect_err("the dead may not write");
     assert!(late.to_string().contains("FENCED"), "{late}");
@@ -204,7 +204,7 @@ fn the_dead_are_swept_once_in_pieces_and_fenced() {
 }
 
 #[test]
-fn who_lingers_goes_at_the_deadline_unless_back() {
+fn a_lingering_record_ends_at_the_deadline_unless_the_user_returns() {
     let mut bucket = Bucket::new();
     bucket.set("1", "here", "-", "").unwrap();
     bucket.set("1", "Lhere", "-", "60000").unwrap();
@@ -219,17 +219,17 @@ fn who_lingers_goes_at_the_deadline_unless_back() {
     assert_eq!(bucket.user()["x"], "l");
     assert!(!bucket.user().contains_key("n:1"));
     assert_eq!(bucket.sweep("10", &[]), 0);
-    assert_eq!(bucket.lost, [], "its own node has told of it");
+    assert_eq!(bucket.lost, [], "its own node reports the loss");
 }
 
 #[test]
-fn who_lingers_outlives_the_node() {
+fn a_lingering_record_outlives_its_node() {
     let mut bucket = Bucket::new();
     bucket.set("1", "here", "-", "").unwrap();
     bucket.set("1", "Lhere", "-", "60000").unwrap();
     assert_eq!((bucket.sweep("10", &["1"]), bucket.user()["n:1"].as_str()), (1, "Lhere"));
     assert_eq!(bucket.command::<i64>(&["EXISTS", "x:1", "i"]), 0, "nothing else is left of the node");
-    // Its deadline has passed.
+    // The deadline has passed.
     let moved: i64 = bucket.command(&["ZADD", "l", "XX", "CH", "1", &format!("1 {USER}")]);
     assert_eq!(moved, 1);
     assert_eq!(bucket.sweep("10", &["1"]), 1);
@@ -238,13 +238,13 @@ fn who_lingers_outlives_the_node() {
 }
 
 #[test]
-fn a_lease_that_ran_out_is_dead_for_good() {
+fn an_expired_lease_is_dead_for_good() {
     let mut bucket = Bucket::new();
     bucket.lease("1", "300", true, "one").unwrap();
     let both = bucket.lease("2", "300", true, "two").unwrap();
     assert_eq!(both, (vec!["1".to_owned(), "2".into()], vec![]));
     let mut after = both;
-    // A round that takes too long is an outage, which holds everybody for a while.
+    // A gap between renewals that is too long counts as an outage, which holds all leases for a while.
     for _ in 0..400 {
         bucket.wait(50);
         after = bucket.lease("2", "300", false, "two").unwrap();
@@ -260,26 +260,26 @@ fn a_lease_that_ran_out_is_dead_for_good() {
 }
 
 #[test]
-fn after_an_outage_nobody_is_declared_dead_before_all_could_come_back() {
+fn after_an_outage_no_node_is_declared_dead_before_all_could_return() {
     let mut bucket = Bucket::new();
     bucket.lease("1", "200", true, "one").unwrap();
     bucket.lease("2", "200", true, "two").unwrap();
     bucket.wait(400);
     let (_, dead) = bucket.lease("1", "200", false, "one").unwrap();
-    assert_eq!(dead, Vec::<String>::new(), "the first one back kills the rest");
+    assert_eq!(dead, Vec::<String>::new(), "the first node back declares the others dead");
     bucket.lease("2", "200", false, "two").unwrap();
-    let mut deadline_timer = 0;
-    // Two dies; after the hold it is found.
+    let mut attempts = 0;
+    // The second node dies. After the hold it is declared dead.
     while bucket.lease("1", "200", false, "one").unwrap().1 != ["2"] {
         bucket.wait(50);
-        deadline_timer += 1;
-        assert!(deadline_timer < 400, "a hold without an end");
+        attempts += 1;
+        assert!(attempts < 400, "a hold without an end");
     }
-    assert!(deadline_timer >= 4, "no hold at all");
+    assert!(attempts >= 4, "no hold at all");
 }
 
 #[test]
-fn a_node_that_starts_again_under_its_name_does_not_wait_for_its_earlier_life() {
+fn a_node_that_restarts_under_its_name_does_not_wait_for_its_former_incarnation() {
     let mut bucket = Bucket::new();
     bucket.lease("1", "5000", true, "one").unwrap();
     bucket.lease("2", "5000", true, "one").unwrap();
@@ -288,7 +288,7 @@ fn a_node_that_starts_again_under_its_name_does_not_wait_for_its_earlier_life() 
 }
 
 #[test]
-fn who_leaves_is_held_for_its_time_and_strangers_are_condemned() {
+fn a_leaving_node_is_held_for_its_time_and_unknown_incarnations_are_condemned() {
     let mut bucket = Bucket::new();
     bucket.lease("1", "5000", true, "one").unwrap();
     bucket.lease("2", "5000", true, "two").unwrap();
@@ -301,6 +301,6 @@ fn who_leaves_is_held_for_its_time_and_strangers_are_condemned() {
     bucket.wait(41);
     assert_eq!(bucket.lease("2", "5000", false, "two").unwrap().1, ["1"]);
     let condemned: u64 = bucket.run(|scripts| &scripts.condemn, &["lease", "dead", "clock"], &["1", "2", "7"]).unwrap();
-    assert_eq!(condemned, 1, "the living and the dead are known");
+    assert_eq!(condemned, 1, "live and dead incarnations are known");
     assert_eq!(bucket.lease("2", "5000", false, "two").unwrap().1, ["1", "7"]);
 }

@@ -1,4 +1,4 @@
-//! A Redis server of a test's own. It ends with the test.
+//! A Redis server for one test. It ends with the test.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::thread;
 use redis::{Client, Connection, FromRedisValue, ToRedisArgs};
 use tempfile::TempDir;
 
-/// A `redis-server` process and its folder.
+/// A `redis-server` process with its folder.
 pub struct RedisServer {
     process: Option<Child>,
     folder: TempDir,
@@ -18,14 +18,14 @@ pub struct RedisServer {
     password: Option<String>,
 }
 
-/// The bus of a cluster's server has the port this much above its own.
+/// Distance from a cluster server's port to the port of its bus.
 const BUS: u16 = 10_000;
 
-/// Below those that the kernel gives away by itself, buses included: what is free stays free.
+/// Ports below the kernel's ephemeral range, buses included, so that a free port stays free.
 const FIRST_PORT: u16 = 11_000;
 const PORTS: u16 = 11_000;
 
-/// A port that nobody has, nor the one of its bus; each is given once.
+/// Returns a port that is free, with the port of its bus. Each port is returned once.
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -38,12 +38,12 @@ pub fn free_port() -> u16 {
 }
 
 impl RedisServer {
-    /// Starts one that keeps nothing.
+    /// Starts a server without persistence.
     pub fn start() -> Self {
         Self::with(&[])
     }
 
-    /// Starts one with further arguments.
+    /// Starts a server with additional arguments.
     pub fn with(arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let password = arguments.iter().position(|argument| argument == "--requirepass");
@@ -54,14 +54,14 @@ impl RedisServer {
         server
     }
 
-    /// Starts the process, on the same port, with what its folder holds, and waits until it takes connections.
+    /// Starts the process again on the same port, with the data in its folder, and waits until it accepts connections.
     pub fn start_again(&mut self) {
         let fixed = ["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes"];
         self.launch(&fixed, "Ready to accept connections");
     }
 
     fn launch(&mut self, fixed: &[&str], ready: &str) {
-        // A file of settings comes before all others.
+        // The settings file must be the first argument.
         let (file, arguments) = match self.arguments.split_first() {
             Some((file, rest)) if file.ends_with(".conf") => (Some(file), rest),
             Some(_) | None => (None, &self.arguments[..]),
@@ -84,12 +84,12 @@ impl RedisServer {
                 break;
             }
         }
-        // What it says later is read, so that it never waits for a reader.
+        // Later output is read too, so that the server never waits for a reader.
         thread::spawn(move || lines.for_each(drop));
         self.process = Some(process);
     }
 
-    /// Starts a sentinel that watches this server as `main`, and takes over after as long without it.
+    /// Starts a sentinel that monitors this server as `main` and replaces it after `patience` milliseconds without it.
     pub fn sentinel(&self, patience: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sentinel.conf");
@@ -119,18 +119,18 @@ impl RedisServer {
         assert!(Command::new("kill").args([name, &process.id().to_string()]).status().unwrap().success());
     }
 
-    /// Its address for the configuration.
+    /// Returns the server's address for the configuration.
     pub fn url(&self) -> String {
         let login = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
         format!("redis://{login}127.0.0.1:{}", self.port)
     }
 
-    /// A connection of the test's own.
+    /// Opens a connection for the test.
     pub fn connection(&self) -> Connection {
         Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
-    /// One command. A server that changes its role drops its connections: the command is sent once more then.
+    /// Sends one command. A server that changes its role drops its connections; then the command is sent once more.
     pub fn command<T: FromRedisValue>(&self, words: &[impl ToRedisArgs]) -> T {
         let mut command = redis::Cmd::new();
         words.iter().for_each(|word| {

@@ -1,4 +1,4 @@
-//! What is refused at the start, and how.
+//! The refusals at the start, and their errors.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,14 +17,14 @@ async fn refusal(redis: &str) -> StartError {
 }
 
 #[tokio::test]
-async fn nobody_there() {
+async fn a_missing_server_is_refused() {
     let port = free_port();
     let error = refusal(&format!("redis://127.0.0.1:{port}")).await;
     assert!(matches!(&error, StartError::Unreachable { redis, .. } if redis.contains(&port.to_string())), "{error}");
 }
 
 #[tokio::test]
-async fn a_wrong_password_or_none() {
+async fn a_wrong_or_missing_password_is_refused() {
     let server = RedisServer::with(&["--requirepass", "right"]);
     for login in [":wrong@", "somebody:right@", ""] {
         let error = refusal(&format!("redis://{login}127.0.0.1:{}", server.port)).await;
@@ -35,7 +35,7 @@ async fn a_wrong_password_or_none() {
 }
 
 #[tokio::test]
-async fn a_user_of_an_access_list() {
+async fn a_user_of_an_access_list_is_accepted() {
     let server = RedisServer::start();
     let () = server.command(&["ACL", "SETUSER", "presence", "on", ">p@ss", "~hereabouts:*", "&hereabouts:*", "+@all"]);
     let url = format!("redis://presence:p%40ss@127.0.0.1:{}", server.port);
@@ -43,7 +43,7 @@ async fn a_user_of_an_access_list() {
 }
 
 #[tokio::test]
-async fn one_that_throws_keys_away() {
+async fn a_redis_with_eviction_is_refused() {
     let server = RedisServer::with(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
     let error = refusal(&server.url()).await;
     assert!(matches!(&error, StartError::Evicts { policy, .. } if policy == "allkeys-lru"), "{error}");
@@ -52,7 +52,7 @@ async fn one_that_throws_keys_away() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_called_one_and_the_other_way_round() {
+async fn a_cluster_under_the_wrong_kind_of_address_is_refused() {
     let server = RedisServer::start();
     let error = refusal(&format!("redis+cluster://127.0.0.1:{}", server.port)).await;
     assert!(matches!(error, StartError::NoCluster { .. } | StartError::Unreachable { .. }), "{error}");
@@ -62,7 +62,7 @@ async fn a_cluster_that_is_not_called_one_and_the_other_way_round() {
 }
 
 #[tokio::test]
-async fn another_division_of_users() {
+async fn another_number_of_buckets_is_refused() {
     let server = RedisServer::start();
     let (_node, _) = start_node(&config(&server.url()), "one").await.unwrap();
     let other = config_with(&[("REDIS", &server.url()), ("BUCKETS", "1024")]);

@@ -1,4 +1,4 @@
-//! The stores of several nodes on the same Redis. What one store does by itself is in the contract suites of `src/store`.
+//! The stores of several nodes on the same Redis. The contract suites of `src/store` test one store alone.
 
 mod names;
 mod trouble;
@@ -19,27 +19,28 @@ use hereabouts::presence::quota::Quota;
 use hereabouts::presence::roster::RosterKind;
 use hereabouts::presence::time::Timestamp;
 use hereabouts::redis::error::StartError;
-use hereabouts::store::account::{Account, LoginKey, ProfileChange};
+use hereabouts::store::StoreError;
+use hereabouts::store::accounts::AccountStore;
+use hereabouts::store::accounts::{Account, LoginKey, ProfileChange};
 use hereabouts::store::last_seen::LastSeenStore;
 use hereabouts::store::redis::RedisStores;
 use hereabouts::store::relations::{RelationStore, RosterChange};
-use hereabouts::store::{Store, StoreError};
 
 use super::grid::RedisCluster;
 use super::server::RedisServer;
 use super::world::{config, hasty_config};
 
-/// How long last-seen records are kept.
+/// Time after which last-seen records expire.
 const EXPIRE: Duration = Duration::from_secs(3600);
 
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// The stores of one node.
+/// Opens the stores of one node.
 fn open(config: &Config) -> Result<RedisStores, StartError> {
     RedisStores::open(&config.cluster, EXPIRE, &Clock::system(), &Metrics::new(), activity_message)
 }
 
-/// The stores of two nodes.
+/// Opens the stores of two nodes.
 fn two_nodes(redis: &str) -> [RedisStores; 2] {
     two_nodes_of(&config(redis))
 }
@@ -48,7 +49,7 @@ fn two_nodes_of(config: &Config) -> [RedisStores; 2] {
     [open(config).unwrap(), open(config).unwrap()]
 }
 
-/// Two Redis, users spread over them.
+/// Starts two Redis with the users spread over them.
 fn two_shards() -> ([RedisServer; 2], String) {
     let servers = [RedisServer::start(), RedisServer::start()];
     let urls = format!("{} {}", servers[0].url(), servers[1].url());
@@ -80,31 +81,33 @@ fn today() -> Timestamp {
     Clock::system().time_of_day()
 }
 
-/// What has been noted so far is in Redis.
+/// Waits until everything noted so far is in Redis.
 async fn settle(last_seen: &impl LastSeenStore) -> Result<(), StoreError> {
     last_seen.forget(vec![UserId::from_name("nobody")]).await
 }
 
 #[tokio::test]
-async fn of_changes_by_two_nodes_none_is_lost() {
+async fn of_concurrent_changes_by_two_nodes_none_is_lost() {
     let (_servers, urls) = two_shards();
     let [one, two] = two_nodes(&urls);
     let alice = UserId::from_name("alice");
     let changes = async |node: &RedisStores, label: &str| {
         let names: Vec<String> = (0..150).map(|number| format!("{label}-{number}")).collect();
-        let subscribed: Vec<_> = names.iter().map(|name| node.relations.change(alice, subscribe(name))).collect();
+        let subscribed: Vec<_> =
+            names.iter().map(|name| node.relations.change_member(alice, subscribe(name))).collect();
         let added: Vec<_> =
-            names.iter().map(|name| node.relations.alter(RosterKind::Friends, alice, add(name))).collect();
+            names.iter().map(|name| node.relations.change_roster(RosterKind::Friends, alice, add(name))).collect();
         for (subscribed, added) in subscribed.into_iter().zip(added) {
             subscribed.await.unwrap();
             added.await.unwrap().unwrap();
         }
     };
     tokio::join!(changes(&one, "one"), changes(&two, "two"));
-    let standing = one.relations.change(alice, RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap().standing;
-    assert_eq!((standing.subscriptions.as_slice().len(), standing.revision), (300, 301), "one revision a change");
+    let member =
+        one.relations.change_member(alice, RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap().member;
+    assert_eq!((member.subscriptions.as_slice().len(), member.revision), (300, 301), "one revision per change");
     let of = |label: &str| -> Vec<&str> {
-        let names = standing.subscriptions.as_slice().iter().map(|one| one.name.as_str());
+        let names = member.subscriptions.as_slice().iter().map(|one| one.name.as_str());
         names.filter(|name| name.starts_with(label)).collect()
     };
     let expected: Vec<String> = (0..150).map(|number| format!("one-{number}")).collect();
@@ -124,7 +127,7 @@ async fn a_quota_holds_over_two_nodes() {
         let add =
             |number| RosterChange::Add(vec![MemberName::new(&format!("{label}-{number}")).unwrap()], Quota::new(50));
         let added: Vec<_> =
-            (0..50).map(|number| node.relations.alter(RosterKind::Blocked, alice, add(number))).collect();
+            (0..50).map(|number| node.relations.change_roster(RosterKind::Blocked, alice, add(number))).collect();
         let mut count = 0;
         for added in added {
             count += usize::from(added.await.unwrap().is_ok());
@@ -137,15 +140,15 @@ async fn a_quota_holds_over_two_nodes() {
 }
 
 #[tokio::test]
-async fn who_logs_in_at_one_node_is_in_at_the_other() {
+async fn a_login_at_one_node_is_visible_at_the_other() {
     let server = RedisServer::start();
     let [one, two] = two_nodes(&server.url());
     let [alice, bob] = ["alice", "bob"].map(UserId::from_name);
     let first = one
         .relations
-        .change(
+        .change_member(
             alice,
-            RelationChange::Arrive {
+            RelationChange::LogIn {
                 now: today(),
                 lifetime: LIFETIME,
                 node_context: NodeContext::default(),
@@ -156,9 +159,9 @@ async fn who_logs_in_at_one_node_is_in_at_the_other() {
         .unwrap();
     assert_eq!(two.relations.login_states(vec![bob, alice]).await.unwrap(), [LoginState::Never, LoginState::In]);
     two.relations
-        .change(
+        .change_member(
             alice,
-            RelationChange::Arrive {
+            RelationChange::LogIn {
                 now: today(),
                 lifetime: LIFETIME,
                 node_context: NodeContext::default(),
@@ -167,26 +170,29 @@ async fn who_logs_in_at_one_node_is_in_at_the_other() {
         )
         .await
         .unwrap();
-    let (exit, told, login) = (Exit::Lost, Vec::new(), first.standing.logins);
+    let (exit, told, login) = (Exit::Lost, Vec::new(), first.member.logins);
     one.relations
-        .change(alice, RelationChange::Part { exit, told, login, now: today(), node_context: NodeContext::default() })
+        .change_member(
+            alice,
+            RelationChange::LeaveNode { exit, told, login, now: today(), node_context: NodeContext::default() },
+        )
         .await
         .unwrap();
     assert_eq!(
         two.relations.login_states(vec![alice]).await.unwrap(),
         [LoginState::In],
-        "it has logged in again elsewhere"
+        "the user has logged in again on another node"
     );
     let third = open(&config(&server.url())).unwrap();
     assert_eq!(
         third.relations.login_states(vec![alice]).await.unwrap(),
         [LoginState::In],
-        "a node more interrupts nobody"
+        "an additional node interrupts no login"
     );
 }
 
 #[tokio::test]
-async fn sightings_of_two_nodes_come_together_and_redis_forgets_them_in_time() {
+async fn activities_of_two_nodes_are_merged_and_redis_forgets_them_in_time() {
     let (servers, urls) = two_shards();
     let [one, two] = two_nodes(&urls);
     let users: Vec<UserId> = (0..1000).map(|_| UserId::random()).collect();
@@ -211,7 +217,7 @@ async fn sightings_of_two_nodes_come_together_and_redis_forgets_them_in_time() {
 }
 
 #[tokio::test]
-async fn a_second_of_sightings_is_one_command_a_bucket() {
+async fn a_second_of_activities_is_one_command_per_bucket() {
     let server = RedisServer::start();
     let node = open(&config(&server.url())).unwrap();
     settle(&node.last_seen).await.unwrap();
@@ -232,15 +238,15 @@ async fn a_second_of_sightings_is_one_command_a_bucket() {
 }
 
 #[tokio::test]
-async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
+async fn everything_is_found_in_a_redis_cluster_with_moving_slots() {
     let cluster = RedisCluster::start(3, 0);
     let [one, two] = two_nodes(&cluster.url());
     let accounts: Vec<Account> =
         (0..60).map(|number| account(&format!("user-{number}"), &format!("device-{number:06}"))).collect();
     for account in &accounts {
         one.accounts.create(account.clone()).await.unwrap();
-        one.relations.alter(RosterKind::Blocked, account.id, add("mallory")).await.unwrap().unwrap();
-        one.relations.change(account.id, subscribe("bob")).await.unwrap();
+        one.relations.change_roster(RosterKind::Blocked, account.id, add("mallory")).await.unwrap().unwrap();
+        one.relations.change_member(account.id, subscribe("bob")).await.unwrap();
     }
     one.last_seen.note(&mut accounts.iter().map(|account| (account.id, Activity::online(today())))).unwrap();
     settle(&one.last_seen).await.unwrap();
@@ -271,7 +277,7 @@ async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
         let _unloaded: String = cluster.servers[1].command(&["SCRIPT", "FLUSH"]);
         is_whole().await;
         for account in &accounts {
-            one.relations.change(account.id, subscribe(&format!("moved-{number}"))).await.unwrap();
+            one.relations.change_member(account.id, subscribe(&format!("moved-{number}"))).await.unwrap();
         }
         cluster.end_migration(slot, 0, 1);
         one.accounts.create(account(&format!("late-{number}"), &format!("device-late-{number}"))).await.unwrap();
@@ -280,10 +286,10 @@ async fn all_is_found_in_a_redis_cluster_whose_slots_move() {
     let taken = two.accounts.create(account("user-7", "device-new")).await;
     assert_eq!(taken, Err(StoreError::UsernameTaken));
     for account in &accounts {
-        let standing = two.relations.change(account.id, subscribe("carol")).await.unwrap().standing;
-        assert_eq!(standing.subscriptions.as_slice().len(), 2 + moves);
+        let member = two.relations.change_member(account.id, subscribe("carol")).await.unwrap().member;
+        assert_eq!(member.subscriptions.as_slice().len(), 2 + moves);
         two.relations
-            .alter(RosterKind::Blocked, account.id, RosterChange::Remove(vec![UserId::from_name("mallory")]))
+            .change_roster(RosterKind::Blocked, account.id, RosterChange::Remove(vec![UserId::from_name("mallory")]))
             .await
             .unwrap()
             .unwrap();

@@ -1,4 +1,4 @@
-//! Redis in trouble: nothing is lost that still holds, nobody is told a lie, everything converges by itself.
+//! Failures of Redis: no valid record is lost, no node shows a wrong one, and everything converges without intervention.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::proxy::Proxy;
 use super::server::RedisServer;
 use super::world::{Node, config_with, eventually, hasty_config, start_node};
 
-/// A request that writes.
+/// A request with a write.
 const WINDOW: CallWindow = CallWindow { name: "query", limit: 9, span: Duration::from_secs(60) };
 
-/// Two nodes with users of their own, each watching all.
+/// Two nodes with users of their own. Each watches all users.
 pub struct Town {
     pub one: Node,
     pub two: Node,
@@ -35,7 +35,7 @@ impl Town {
         town
     }
 
-    /// Everybody changes on both nodes; everybody sees it.
+    /// Changes every user on both nodes and waits until both nodes see it.
     pub async fn changes(&self, text: &str) {
         self.announces(text);
         self.sees(text).await;
@@ -55,31 +55,34 @@ impl Town {
         }
     }
 
-    pub async fn stands(&self, standing: NodeHealth) {
-        let both = || self.one.backplane.health() == standing && self.two.backplane.health() == standing;
-        eventually(&format!("both are {standing:?}"), both).await;
+    pub async fn are(&self, health: NodeHealth) {
+        let both = || self.one.backplane.health() == health && self.two.backplane.health() == health;
+        eventually(&format!("both are {health:?}"), both).await;
     }
 
-    /// Whether both nodes are in their first life.
+    /// Returns whether both nodes are in their first incarnation.
     pub fn is_unbroken(&self) -> bool {
         [&self.one, &self.two].iter().all(|node| node.metrics.cluster().incarnations.get() == 1)
     }
 }
 
 #[tokio::test]
-async fn a_restart_with_its_data_is_a_pause() {
+async fn a_restart_with_data_is_a_pause() {
     let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let town = Town::new(&server.url()).await;
     server.kill();
-    town.stands(NodeHealth::Isolated).await;
+    town.are(NodeHealth::Isolated).await;
     let gone = town.users[0];
     town.announces("meanwhile");
     town.one.backplane.withdraw(gone, Exit::LoggedOut);
     let call = town.one.backplane.take_call(gone, WINDOW).await;
-    assert!(matches!(call, Err(BackplaneError::Unavailable(_))), "taken while nobody can count: {call:?}");
-    assert_eq!(town.two.shows(town.users[1]).unwrap(), ["first on one"], "what is known stays");
+    assert!(
+        matches!(call, Err(BackplaneError::Unavailable(_))),
+        "a call was taken while nothing can count it: {call:?}"
+    );
+    assert_eq!(town.two.shows(town.users[1]).unwrap(), ["first on one"], "the known state stays");
     server.start_again();
-    town.stands(NodeHealth::Joined).await;
+    town.are(NodeHealth::Joined).await;
     town.two.sees(gone, &[]).await;
     town.one.announces(gone, &["meanwhile on one"]);
     town.sees("meanwhile").await;
@@ -87,19 +90,19 @@ async fn a_restart_with_its_data_is_a_pause() {
 }
 
 #[tokio::test]
-async fn a_restart_without_its_data_brings_everybody_back() {
+async fn after_a_restart_without_data_every_user_is_back() {
     let mut server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     server.kill();
-    town.stands(NodeHealth::Isolated).await;
+    town.are(NodeHealth::Isolated).await;
     server.start_again();
-    town.stands(NodeHealth::Joined).await;
+    town.are(NodeHealth::Joined).await;
     town.changes("afterwards").await;
     assert!(!town.is_unbroken(), "an emptied redis knows no lease");
 }
 
 #[tokio::test]
-async fn a_flush_is_noticed_and_made_good() {
+async fn a_flush_is_noticed_and_repaired() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     let () = server.command(&["FLUSHALL"]);
@@ -111,7 +114,7 @@ async fn a_flush_is_noticed_and_made_good() {
 }
 
 #[tokio::test]
-async fn what_a_redis_forgets_that_goes_back_a_moment_is_made_good() {
+async fn records_that_redis_lost_by_going_back_a_moment_are_restored() {
     let mut server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     let () = server.command(&["SAVE"]);
@@ -132,12 +135,12 @@ async fn what_a_redis_forgets_that_goes_back_a_moment_is_made_good() {
     server.kill();
     server.start_again();
     eventually("its other past is noticed", || town.two.metrics.cluster().resyncs.get() >= resyncs + 3).await;
-    // Not in ten minutes, when all is written again in any case.
+    // Not only after ten minutes, when every record is written again in any case.
     let soon = Duration::from_secs(20);
     tokio::time::timeout(soon, all_seen()).await.unwrap();
-    // What is only shown on is over by then.
+    // Lingering records have ended by then.
     tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(town.two.shows(comes).unwrap(), ["came"], "somebody who is there is gone");
+    assert_eq!(town.two.shows(comes).unwrap(), ["came"], "a user who is connected is gone");
     tokio::time::timeout(soon, all_seen()).await.unwrap();
     assert!(town.is_unbroken());
 }
@@ -189,17 +192,17 @@ async fn a_node_that_dies_after_another_has_left_is_swept_at_once() {
 }
 
 #[tokio::test]
-async fn a_stall_longer_than_a_lease_kills_nobody() {
+async fn a_stall_longer_than_a_lease_ends_no_node() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     server.signal("-STOP");
     town.announces("meanwhile");
-    town.stands(NodeHealth::Isolated).await;
+    town.are(NodeHealth::Isolated).await;
     server.signal("-CONT");
-    town.stands(NodeHealth::Joined).await;
+    town.are(NodeHealth::Joined).await;
     town.sees("meanwhile").await;
     town.changes("afterwards").await;
-    assert!(town.is_unbroken(), "a stalled redis cost a life");
+    assert!(town.is_unbroken(), "a stall of redis ended an incarnation");
 }
 
 #[tokio::test]
@@ -215,7 +218,7 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
     server.signal("-STOP");
     let stalled = tokio::time::sleep(Duration::from_secs(5));
     eventually("degraded", || one.backplane.health() == NodeHealth::Degraded).await;
-    // Some of these are given up, and reach a redis that wakes in no certain order.
+    // Some of these time out, and reach the waking redis in no certain order.
     for number in 0..20 {
         one.announces(alice, &[&format!("{number}")]);
         tokio::task::yield_now().await;
@@ -229,7 +232,7 @@ async fn a_stall_of_five_seconds_with_usual_leases_is_not_noticed_by_clients() {
 }
 
 #[tokio::test]
-async fn lost_connections_are_made_again() {
+async fn lost_connections_are_opened_again() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     for round in 0..3 {
@@ -242,7 +245,7 @@ async fn lost_connections_are_made_again() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_went_silent_is_found_by_its_missing_ticks() {
+async fn a_silent_subscription_is_detected_by_its_missing_ticks() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.port);
     let town = Town::new(&format!("redis://127.0.0.1:{}", proxy.port)).await;
@@ -254,7 +257,7 @@ async fn a_subscription_that_went_silent_is_found_by_its_missing_ticks() {
 }
 
 #[tokio::test]
-async fn messages_that_are_lost_are_read_from_the_log_or_anew() {
+async fn lost_messages_are_recovered_from_the_log_or_by_a_resync() {
     let server = RedisServer::start();
     let config = config_with(&[("REDIS", &server.url()), ("LOG_LENGTH", "10"), ("BUCKETS", "16")]);
     let (one, _) = start_node(&config, "one").await.unwrap();
@@ -278,7 +281,7 @@ async fn messages_that_are_lost_are_read_from_the_log_or_anew() {
 }
 
 #[tokio::test]
-async fn a_node_that_was_taken_for_dead_goes_on_under_another_life() {
+async fn a_node_that_was_declared_dead_continues_under_a_new_incarnation() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     let lives: Vec<(String, String)> = {
@@ -293,7 +296,7 @@ async fn a_node_that_was_taken_for_dead_goes_on_under_another_life() {
     let left = || -> bool { server.command::<Vec<String>>(&["KEYS", &format!("*:x:{life}")]).is_empty() };
     eventually("the old life is swept", left).await;
     town.sees("first").await;
-    // Whoever was told that a connection was lost is told that it is there: each has one end for each beginning.
+    // A listener that was told of a lost connection is told that it is there: each connection has one end per beginning.
     let pairs = |node: &Node, which: fn(&Node) -> Vec<(UserId, RemoteConnection)>| -> Vec<UserId> {
         let mut users: Vec<UserId> = which(node).into_iter().map(|(user, _)| user).collect();
         users.sort();
@@ -308,7 +311,7 @@ async fn a_node_that_was_taken_for_dead_goes_on_under_another_life() {
 }
 
 #[tokio::test]
-async fn a_password_that_changes_is_an_outage_and_no_more() {
+async fn a_changed_password_is_only_an_outage() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     let mut connection = server.connection();
@@ -323,14 +326,14 @@ async fn a_password_that_changes_is_an_outage_and_no_more() {
     command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     town.announces("meanwhile");
-    town.stands(NodeHealth::Isolated).await;
+    town.are(NodeHealth::Isolated).await;
     command(&["CONFIG", "SET", "requirepass", ""]);
-    town.stands(NodeHealth::Joined).await;
+    town.are(NodeHealth::Joined).await;
     town.sees("meanwhile").await;
 }
 
 #[tokio::test]
-async fn a_full_redis_refuses_and_takes_again_when_it_has_room() {
+async fn a_full_redis_refuses_writes_until_it_has_room() {
     let server = RedisServer::with(&["--maxmemory-policy", "noeviction"]);
     let town = Town::new(&server.url()).await;
     let () = server.command(&["CONFIG", "SET", "maxmemory", "1"]);
@@ -339,7 +342,7 @@ async fn a_full_redis_refuses_and_takes_again_when_it_has_room() {
     assert!(matches!(call, Err(BackplaneError::Full(_))), "{call:?}");
     eventually("writes wait", || town.one.metrics.cluster().waiting.get() > 0).await;
     let () = server.command(&["CONFIG", "SET", "maxmemory", "0"]);
-    town.stands(NodeHealth::Joined).await;
+    town.are(NodeHealth::Joined).await;
     town.sees("meanwhile").await;
 }
 
@@ -359,7 +362,7 @@ async fn of_two_redis_one_may_be_away() {
     assert!(!keys.is_empty() && keys.len() < town.users.len(), "{} of {}", keys.len(), town.users.len());
     let on_second = |user: &&UserId| keys.iter().any(|key| key.ends_with(&user.uuid().simple().to_string()));
     first.kill();
-    town.stands(NodeHealth::Isolated).await;
+    town.are(NodeHealth::Isolated).await;
     town.announces("meanwhile");
     for &user in town.users.iter().filter(on_second) {
         town.two.sees(user, &["meanwhile on one"]).await;

@@ -1,4 +1,4 @@
-//! Nodes, users and what they see.
+//! Nodes and users, and what the nodes see.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use uuid::Uuid;
 
 use super::server::RedisServer;
 
-/// How long something may take that comes by itself.
+/// Maximum time until an expected state.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
         let mut look = tokio::time::interval(Duration::from_millis(5));
@@ -35,11 +35,11 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
 }
 
-/// An engine that only notes what it is told.
+/// A listener that records its calls.
 #[derive(Default)]
 pub struct Recorder {
     changed: Mutex<HashMap<UserId, usize>>,
-    ordered: Mutex<Vec<(UserId, NodeCommand)>>,
+    commands: Mutex<Vec<(UserId, NodeCommand)>>,
     lost: Mutex<Vec<(UserId, RemoteConnection)>>,
     returned: Mutex<Vec<(UserId, RemoteConnection)>>,
 }
@@ -50,8 +50,8 @@ impl Listener for Recorder {
         true
     }
 
-    fn command_received(&self, user: UserId, order: NodeCommand) -> bool {
-        self.ordered.lock().push((user, order));
+    fn command_received(&self, user: UserId, command: NodeCommand) -> bool {
+        self.commands.lock().push((user, command));
         true
     }
 
@@ -74,56 +74,56 @@ pub struct Node {
 }
 
 impl Node {
-    /// Has `user` be connected here, once for each text.
+    /// Announces one connection of `user` per text.
     pub fn announces(&self, user: UserId, texts: &[&str]) {
         let connections = texts.iter().map(|text| connection(text)).collect();
         self.backplane.announce(user, Record { connections, ..Record::default() });
     }
 
-    /// What the other nodes show, by text, sorted; nothing while it is not known.
+    /// Returns the sorted texts of the user on the other nodes, or `None` while they are not known.
     pub fn shows(&self, user: UserId) -> Option<Vec<String>> {
         self.backplane.remote(user).map(|remote| texts(&remote))
     }
 
-    /// Waits until the other nodes show just this.
+    /// Waits until the user has exactly these texts on the other nodes.
     pub async fn sees(&self, user: UserId, expected: &[&str]) {
-        let mut last_seen = None;
+        let mut found = None;
         let waiting = async {
             let mut look = tokio::time::interval(Duration::from_millis(5));
             loop {
                 look.tick().await;
-                last_seen = self.shows(user);
-                if last_seen.as_ref().is_some_and(|last_seen| last_seen == expected) {
+                found = self.shows(user);
+                if found.as_ref().is_some_and(|found| found == expected) {
                     break;
                 }
             }
         };
         let in_time = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
-        assert!(in_time, "expected {expected:?}, at last there was {last_seen:?}");
+        assert!(in_time, "expected {expected:?}, found {found:?}");
     }
 
-    /// How often the engine was told of a user since the last time.
-    pub fn told(&self, user: UserId) -> usize {
+    /// Returns the number of notices about a user after the last call.
+    pub fn notices(&self, user: UserId) -> usize {
         self.recorder.changed.lock().remove(&user).unwrap_or(0)
     }
 
-    /// The connections that this node removed with their node, by user.
+    /// Returns the connections that this node removed with their dead node, by user.
     pub fn lost(&self) -> Vec<(UserId, RemoteConnection)> {
         self.recorder.lost.lock().clone()
     }
 
-    /// The connections here that others were told were lost.
+    /// Returns the connections of this node that other nodes were told were lost.
     pub fn returned(&self) -> Vec<(UserId, RemoteConnection)> {
         self.recorder.returned.lock().clone()
     }
 
-    /// The orders since the last time.
-    pub fn orders(&self) -> Vec<(UserId, NodeCommand)> {
-        std::mem::take(&mut self.recorder.ordered.lock())
+    /// Returns the commands that arrived after the last call.
+    pub fn commands(&self) -> Vec<(UserId, NodeCommand)> {
+        std::mem::take(&mut self.recorder.commands.lock())
     }
 }
 
-/// What a state shows.
+/// Returns the sorted texts of a state.
 pub fn texts(remote: &Remote) -> Vec<String> {
     let text = |connection: &RemoteConnection| connection.status.as_ref().map(|text| text.as_str().to_owned());
     let mut texts: Vec<String> = remote.connections.iter().filter_map(text).collect();
@@ -131,7 +131,7 @@ pub fn texts(remote: &Remote) -> Vec<String> {
     texts
 }
 
-/// A connection that says this; the same text is the same connection.
+/// Makes a connection with a text. The same text is the same connection.
 pub fn connection(text: &str) -> RemoteConnection {
     RemoteConnection {
         id: ConnectionId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())),
@@ -144,12 +144,12 @@ pub fn connection(text: &str) -> RemoteConnection {
     }
 }
 
-/// A configuration with short leases and few buckets. Answers are awaited for longer than a machine pauses.
+/// Makes a configuration with short leases and few buckets. The timeout of replies is longer than a pause of the machine.
 pub fn config(redis: &str) -> Config {
     config_of(redis, "20s")
 }
 
-/// Likewise, for where Redis does not answer.
+/// Makes the same configuration with a short timeout, for tests in which Redis does not reply.
 pub fn hasty_config(redis: &str) -> Config {
     config_of(redis, "1s")
 }
@@ -165,15 +165,15 @@ fn config_of(redis: &str, response_timeout: &str) -> Config {
     config_with(&settings)
 }
 
-/// A configuration with these settings of `cluster`.
+/// Makes a configuration with these settings of `cluster`.
 pub fn config_with(settings: &[(&str, &str)]) -> Config {
     let variable = |&(name, value): &(&str, &str)| (format!("HEREABOUTS_CLUSTER__{name}"), value.to_owned());
     load(&Overrides::default(), settings.iter().map(variable).collect()).unwrap()
 }
 
-/// A node on Redis.
+/// Starts a node on Redis.
 pub async fn start_node(config: &Config, name: &str) -> Result<(Node, Arc<RedisBackplane>), StartError> {
-    // `RUST_LOG=hereabouts=debug` shows what the nodes say.
+    // `RUST_LOG=hereabouts=debug` shows the logs of the nodes.
     let _once = env_logger::builder().is_test(true).try_init();
     let (recorder, metrics) = (Arc::<Recorder>::default(), Metrics::new());
     let clock = Clock::system();
@@ -182,7 +182,7 @@ pub async fn start_node(config: &Config, name: &str) -> Result<(Node, Arc<RedisB
     Ok((Node { backplane: started.clone(), recorder, metrics }, started))
 }
 
-/// Where nodes can be started, whatever connects them.
+/// A place for nodes, connected by memory or by Redis.
 pub enum World {
     Memory { hub: MemoryHub, clock: Clock, nodes: Mutex<HashMap<String, Arc<MemoryBackplane>>> },
     Redis { _servers: Vec<RedisServer>, config: Box<Config> },
@@ -194,7 +194,7 @@ impl World {
         Self::Memory { hub: MemoryHub::new(&clock), clock, nodes: Mutex::default() }
     }
 
-    /// So many Redis, users spread over them.
+    /// Starts several Redis with the users spread over them.
     pub fn redis(count: usize) -> Self {
         let servers: Vec<RedisServer> = (0..count).map(|_| RedisServer::start()).collect();
         let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
@@ -213,7 +213,7 @@ impl World {
         }
     }
 
-    /// The node is gone without a word.
+    /// Ends a node without a withdrawal.
     pub fn crash(&self, name: &str, node: Node) {
         drop(node);
         if let Self::Memory { nodes, .. } = self {
@@ -221,7 +221,7 @@ impl World {
         }
     }
 
-    /// Time passes, where it does not by itself.
+    /// Advances the clock, if the clock is a manual one.
     pub fn pass(&self, span: Duration) {
         if let Self::Memory { hub, clock, .. } = self {
             clock.advance(span);

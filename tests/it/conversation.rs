@@ -1,6 +1,6 @@
 //! Status as people use it (section 3.3 of the Nakama protocol).
 
-use hereabouts::store::account::{Account, LoginKey};
+use hereabouts::store::accounts::{Account, LoginKey};
 use serde_json::json;
 
 use crate::world::{World, change, shown, user};

@@ -1,7 +1,7 @@
 //! `POST /v2/account/authenticate/{custom,device,email}`.
 
 use hereabouts::presence::id::Username;
-use hereabouts::store::account::{Account, LoginKey};
+use hereabouts::store::accounts::{Account, LoginKey};
 use serde_json::{Value, json};
 
 use crate::world::{World, claims};

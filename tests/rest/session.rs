@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hereabouts::auth::token::Vars;
 use hereabouts::presence::id::{UserId, Username};
-use hereabouts::store::account::{Account, LoginKey};
+use hereabouts::store::accounts::{Account, LoginKey};
 use serde_json::{Value, json};
 
 use crate::world::{World, claims};

@@ -7,17 +7,17 @@ fn here(text: &'static str) -> DesiredState {
 }
 
 /// Acknowledges every write that waits.
-fn acknowledge(outgoing: &Outgoing, clock: Option<BucketClock>) {
+fn acknowledge(outgoing: &OutgoingRecords, clock: Option<BucketClock>) {
     outgoing.take(100).iter().for_each(|write| assert_eq!(outgoing.written(write, clock), None));
 }
 
-fn taken(outgoing: &Outgoing) -> Vec<(UserId, DesiredState)> {
+fn taken(outgoing: &OutgoingRecords) -> Vec<(UserId, DesiredState)> {
     outgoing.take(10).into_iter().map(|write| (write.user, write.desired)).collect()
 }
 
 #[test]
 fn only_the_latest_desired_state_waits() {
-    let (outgoing, user) = (Outgoing::default(), UserId::random());
+    let (outgoing, user) = (OutgoingRecords::default(), UserId::random());
     (0..1000).for_each(|_| outgoing.set(user, here("a")));
     outgoing.set(user, here("b"));
     assert_eq!(outgoing.waiting(), 1);
@@ -27,7 +27,7 @@ fn only_the_latest_desired_state_waits() {
 
 #[test]
 fn a_user_who_is_gone_is_forgotten_once_redis_knows() {
-    let (outgoing, user) = (Outgoing::default(), UserId::random());
+    let (outgoing, user) = (OutgoingRecords::default(), UserId::random());
     outgoing.set(user, DesiredState::Gone(Exit::LoggedOut));
     let write = outgoing.take(10).remove(0);
     outgoing.failed(&write);
@@ -52,7 +52,7 @@ fn a_user_who_is_gone_is_forgotten_once_redis_knows() {
 
 #[test]
 fn an_event_that_arrives_after_later_acknowledgements_ends_no_lingering() {
-    let (outgoing, user) = (Outgoing::default(), UserId::random());
+    let (outgoing, user) = (OutgoingRecords::default(), UserId::random());
     outgoing.set(user, here("a"));
     acknowledge(&outgoing, Some(1));
     outgoing.set(user, DesiredState::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
@@ -65,7 +65,7 @@ fn an_event_that_arrives_after_later_acknowledgements_ends_no_lingering() {
 
 #[test]
 fn lost_acknowledgements_of_a_lingering_record_do_not_let_its_events_end_it() {
-    let (outgoing, user) = (Outgoing::default(), UserId::random());
+    let (outgoing, user) = (OutgoingRecords::default(), UserId::random());
     outgoing.set(user, here("a"));
     outgoing.take(10).iter().for_each(|write| outgoing.failed(write));
     outgoing.set(user, DesiredState::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
@@ -78,7 +78,7 @@ fn lost_acknowledgements_of_a_lingering_record_do_not_let_its_events_end_it() {
 
 #[test]
 fn a_late_write_does_not_end_lingering_either() {
-    let (outgoing, user) = (Outgoing::default(), UserId::random());
+    let (outgoing, user) = (OutgoingRecords::default(), UserId::random());
     let lingering = DesiredState::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1));
     outgoing.set(user, here("a"));
     acknowledge(&outgoing, Some(1));
@@ -90,7 +90,7 @@ fn a_late_write_does_not_end_lingering_either() {
 
 #[test]
 fn a_user_who_is_done_is_forgotten_in_turn_if_its_event_was_missed() {
-    let outgoing = Outgoing::default();
+    let outgoing = OutgoingRecords::default();
     for _ in 0..20 {
         outgoing.set(UserId::random(), here("x"));
     }
@@ -105,7 +105,7 @@ fn a_user_who_is_done_is_forgotten_in_turn_if_its_event_was_missed() {
 
 #[test]
 fn a_lingering_record_is_left_to_redis() {
-    let (outgoing, user) = (Outgoing::default(), UserId::random());
+    let (outgoing, user) = (OutgoingRecords::default(), UserId::random());
     outgoing.set(user, here("a"));
     acknowledge(&outgoing, Some(1));
     outgoing.set(user, DesiredState::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1)));
@@ -118,7 +118,7 @@ fn a_lingering_record_is_left_to_redis() {
 
 #[test]
 fn a_late_write_is_corrected() {
-    let (outgoing, user) = (Outgoing::default(), UserId::random());
+    let (outgoing, user) = (OutgoingRecords::default(), UserId::random());
     outgoing.set(user, here("new"));
     let write = outgoing.take(10).remove(0);
     outgoing.event_received(user, 4, b"old");
@@ -137,7 +137,7 @@ fn a_late_write_is_corrected() {
 
 #[test]
 fn records_that_redis_lost_by_going_back_are_written_again() {
-    let outgoing = Outgoing::default();
+    let outgoing = OutgoingRecords::default();
     let [here, lingers, gone] = [(); 3].map(|()| UserId::random());
     let lingering = DesiredState::Lingering(Bytes::from_static(b"La"), Duration::from_secs(1));
     let desired = [(here, self::here("a")), (lingers, lingering.clone()), (gone, DesiredState::Gone(Exit::Lost))];
@@ -160,7 +160,7 @@ fn records_that_redis_lost_by_going_back_are_written_again() {
 
 #[test]
 fn the_records_of_a_dead_incarnation_are_reported_once_with_the_next_write() {
-    let outgoing = Outgoing::default();
+    let outgoing = OutgoingRecords::default();
     let [known, left, fresh] = [(); 3].map(|()| UserId::random());
     outgoing.set(known, here("a"));
     acknowledge(&outgoing, Some(1));
@@ -183,7 +183,7 @@ fn the_records_of_a_dead_incarnation_are_reported_once_with_the_next_write() {
 
 #[test]
 fn every_user_is_written_again_in_turn() {
-    let outgoing = Outgoing::default();
+    let outgoing = OutgoingRecords::default();
     for _ in 0..25 {
         outgoing.set(UserId::random(), here("x"));
     }

@@ -7,14 +7,14 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::lease::Lease;
-use super::scripts::Scripts;
+use super::scripts::BackplaneScripts;
 use crate::clock::Clock;
 use crate::cluster::Listener;
-use crate::cluster::outgoing::Outgoing;
+use crate::cluster::outgoing::OutgoingRecords;
 use crate::cluster::view::RemoteView;
 use crate::metrics::ClusterMetrics;
 use crate::presence::id::UserId;
-use crate::redis::keys::Keys;
+use crate::redis::keys::RedisKeys;
 use crate::redis::pool::Pool;
 use crate::redis::slots::{Bucket, Slot};
 
@@ -24,12 +24,12 @@ pub const ABSENT_USER_TTL: &str = "2678400";
 /// One configured Redis: a server, a Sentinel group or a Cluster.
 pub struct RedisInstance {
     pub pool: Pool,
-    pub keys: Keys,
-    pub scripts: Scripts,
+    pub keys: RedisKeys,
+    pub scripts: BackplaneScripts,
     /// The buckets of this Redis.
     pub buckets: Vec<Bucket>,
     /// The desired records of this node's users.
-    pub outgoing: Outgoing,
+    pub outgoing: OutgoingRecords,
     /// The other nodes' records; all configured Redis share it.
     pub view: Arc<RemoteView>,
     /// Receives losses and commands.

@@ -11,16 +11,16 @@ use std::time::Duration;
 use redis::Value;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::scripts::Scripts;
+use super::scripts::BackplaneScripts;
 use crate::clock::Clock;
 use crate::cluster::NodeHealth;
 use crate::cluster::node::{Incarnation, NodeInfo};
 use crate::cluster::view::RemoteView;
 use crate::metrics::ClusterMetrics;
 use crate::presence::time::Timestamp;
-use crate::redis::call::Call;
+use crate::redis::call::RedisCall;
 use crate::redis::error::CallError;
-use crate::redis::keys::Keys;
+use crate::redis::keys::RedisKeys;
 use crate::redis::pool::Pool;
 
 /// The state of the lease at one Redis.
@@ -45,7 +45,7 @@ pub struct Lease {
 /// Renews the lease at one Redis.
 pub struct LeaseKeeper {
     pub pool: Pool,
-    pub keys: Keys,
+    pub keys: RedisKeys,
     pub clock: Clock,
     pub metrics: ClusterMetrics,
     pub view: Arc<RemoteView>,
@@ -76,9 +76,9 @@ enum Renewal {
 
 impl LeaseKeeper {
     /// Begins the first incarnation.
-    pub async fn begin(&self, scripts: &Scripts) -> Result<Lease, CallError> {
-        let next = Call::script(&scripts.begin, &[self.keys.nodes("inc")], &[]);
-        let reply = self.pool.call(Keys::nodes_slot(), &next).await?;
+    pub async fn begin(&self, scripts: &BackplaneScripts) -> Result<Lease, CallError> {
+        let next = RedisCall::script(&scripts.begin, &[self.keys.nodes("inc")], &[]);
+        let reply = self.pool.call(RedisKeys::nodes_slot(), &next).await?;
         let Value::Int(number) = reply else {
             return Err(CallError::Refused(format!("no incarnation but {reply:?}")));
         };
@@ -98,7 +98,7 @@ impl LeaseKeeper {
     /// Renews the lease until a request to leave arrives.
     pub async fn run(
         &self,
-        scripts: Scripts,
+        scripts: BackplaneScripts,
         state: watch::Sender<Arc<Lease>>,
         mut leave: mpsc::Receiver<LeaveRequest>,
     ) {
@@ -122,7 +122,12 @@ impl LeaseKeeper {
 
     /// Renews once. Returns the time at which the last successful renewal began: if a stalled Redis renews a lease late, the
     /// lease counts from the request, not from the reply.
-    async fn heartbeat(&self, scripts: &Scripts, state: &watch::Sender<Arc<Lease>>, renewed: Timestamp) -> Timestamp {
+    async fn heartbeat(
+        &self,
+        scripts: &BackplaneScripts,
+        state: &watch::Sender<Arc<Lease>>,
+        renewed: Timestamp,
+    ) -> Timestamp {
         let begin = self.clock.now();
         let known = state.borrow().clone();
         let mut renewal = pin!(self.renew_or_begin(scripts, &known));
@@ -148,7 +153,7 @@ impl LeaseKeeper {
         }
     }
 
-    async fn renew_or_begin(&self, scripts: &Scripts, known: &Lease) -> Result<Lease, CallError> {
+    async fn renew_or_begin(&self, scripts: &BackplaneScripts, known: &Lease) -> Result<Lease, CallError> {
         match self.renew(scripts, known.incarnation, false).await? {
             Renewal::Renewed { live, dead, retired } => {
                 Ok(Lease { health: NodeHealth::Joined, live, dead, retired, ..known.clone() })
@@ -174,7 +179,12 @@ impl LeaseKeeper {
         }
     }
 
-    async fn renew(&self, scripts: &Scripts, incarnation: Incarnation, first: bool) -> Result<Renewal, CallError> {
+    async fn renew(
+        &self,
+        scripts: &BackplaneScripts,
+        incarnation: Incarnation,
+        first: bool,
+    ) -> Result<Renewal, CallError> {
         let keys = ["lease", "dead", "epoch", "clock", "retired", "names", "meta"].map(|name| self.keys.nodes(name));
         let info = self.info.borrow().clone();
         let meta = serde_json::to_string(&info).expect("plain fields");
@@ -182,8 +192,8 @@ impl LeaseKeeper {
         let epoch = uuid::Uuid::new_v4().simple().to_string();
         let (name, own) = (info.name.as_str(), incarnation.to_string());
         let arguments = [own.as_str(), &ttl, if first { "1" } else { "" }, &epoch, name, &meta, &ttl];
-        let call = Call::script(&scripts.lease, &keys, &arguments.map(str::as_bytes));
-        match self.pool.call(Keys::nodes_slot(), &call).await {
+        let call = RedisCall::script(&scripts.lease, &keys, &arguments.map(str::as_bytes));
+        match self.pool.call(RedisKeys::nodes_slot(), &call).await {
             Ok(Value::Array(fields)) => match &fields[..] {
                 [Value::Array(live), Value::Array(dead), _, _, Value::Array(retired)] => {
                     let (live, dead) = (incarnations(live), incarnations(dead));
@@ -199,11 +209,16 @@ impl LeaseKeeper {
         }
     }
 
-    async fn leave(&self, scripts: &Scripts, incarnation: Incarnation, hold: Duration) -> Result<(), CallError> {
+    async fn leave(
+        &self,
+        scripts: &BackplaneScripts,
+        incarnation: Incarnation,
+        hold: Duration,
+    ) -> Result<(), CallError> {
         let keys = [self.keys.nodes("lease"), self.keys.nodes("retired")];
         let (incarnation, hold) = (incarnation.to_string(), hold.as_millis().to_string());
-        let call = Call::script(&scripts.leave, &keys, &[incarnation.as_bytes(), hold.as_bytes()]);
-        self.pool.call(Keys::nodes_slot(), &call).await.map(drop)
+        let call = RedisCall::script(&scripts.leave, &keys, &[incarnation.as_bytes(), hold.as_bytes()]);
+        self.pool.call(RedisKeys::nodes_slot(), &call).await.map(drop)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cluster::message::{BucketClock, BucketEvent, read_changes, read_exit,
 use crate::cluster::node::Incarnation;
 use crate::cluster::view::StoredUser;
 use crate::presence::id::UserId;
-use crate::redis::call::{Call, parse_reply};
+use crate::redis::call::{RedisCall, parse_reply};
 use crate::redis::error::CallError;
 use crate::redis::slots::{Bucket, Slot};
 
@@ -56,9 +56,9 @@ pub async fn read_users(instance: &RedisInstance, users: &[UserId]) -> Vec<Resul
     let call = |user: &UserId| {
         let mut command = redis::cmd("HGETALL");
         command.arg(instance.keys.user(*user));
-        (instance.slot(*user), Call::plain(command))
+        (instance.slot(*user), RedisCall::plain(command))
     };
-    let calls: Vec<(Slot, Call<'_>)> = users.iter().map(call).collect();
+    let calls: Vec<(Slot, RedisCall<'_>)> = users.iter().map(call).collect();
     let replies = instance.pool.call_all(&calls).await;
     replies.into_iter().map(|reply| reply.and_then(read_stored)).collect()
 }
@@ -88,11 +88,11 @@ pub async fn read(instance: &RedisInstance, bucket: Bucket, read: FeedRead) -> R
     let slot = instance.keys.buckets().slot(bucket);
     let mut get = redis::cmd("GET");
     get.arg(instance.keys.of_bucket(bucket, "b"));
-    let clock: Option<BucketClock> = parse_reply(instance.pool.call(slot, &Call::plain(get)).await?)?;
+    let clock: Option<BucketClock> = parse_reply(instance.pool.call(slot, &RedisCall::plain(get)).await?)?;
     let clock = clock.unwrap_or(0);
     match read {
         FeedRead::Log(after) => {
-            let reply = instance.pool.call(slot, &Call::plain(log_range(instance, bucket, after))).await?;
+            let reply = instance.pool.call(slot, &RedisCall::plain(log_range(instance, bucket, after))).await?;
             Ok(BucketContents::Log(clock, read_log(reply)?))
         }
         FeedRead::Everything => {
@@ -115,7 +115,7 @@ async fn unwatched_own_users(instance: &RedisInstance, bucket: Bucket) -> Result
     let mut command = redis::cmd("HKEYS");
     command.arg(instance.keys.index(bucket, instance.lease().incarnation));
     let users: Vec<Vec<u8>> =
-        parse_reply(instance.pool.call(instance.keys.buckets().slot(bucket), &Call::plain(command)).await?)?;
+        parse_reply(instance.pool.call(instance.keys.buckets().slot(bucket), &RedisCall::plain(command)).await?)?;
     Ok(users.iter().filter_map(|text| read_user(text)).filter(|user| !instance.view.has(*user)).collect())
 }
 

@@ -4,7 +4,7 @@
 use redis::Script;
 
 /// The scripts of the backplane.
-pub struct Scripts {
+pub struct BackplaneScripts {
     /// Changes the record of a user under an incarnation.
     pub set: Script,
     /// Removes the records of dead incarnations and the expired lingering ones, or ticks.
@@ -21,7 +21,7 @@ pub struct Scripts {
     pub window: Script,
 }
 
-impl Scripts {
+impl BackplaneScripts {
     /// Computes the hashes of the scripts.
     pub fn new() -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Scripts {
     }
 }
 
-impl Default for Scripts {
+impl Default for BackplaneScripts {
     fn default() -> Self {
         Self::new()
     }

@@ -51,7 +51,7 @@ struct BucketSubscription {
     suspected: bool,
 }
 
-struct Subscriber {
+struct BucketSubscriber {
     instance: Arc<RedisInstance>,
     subscriptions: Vec<BucketSubscription>,
     /// Indexes into `subscriptions`.
@@ -84,7 +84,7 @@ pub async fn run(instance: Arc<RedisInstance>) {
         (instance.keys.channel(subscription.bucket).into_bytes(), index)
     };
     let by_channel = subscriptions.iter().enumerate().map(channel).collect();
-    let mut subscriber = Subscriber {
+    let mut subscriber = BucketSubscriber {
         instance,
         subscriptions,
         by_channel,
@@ -106,7 +106,7 @@ pub async fn run(instance: Arc<RedisInstance>) {
     }
 }
 
-impl Subscriber {
+impl BucketSubscriber {
     fn handle(&mut self, event: SubscriberEvent) {
         match event {
             SubscriberEvent::Push(id, push) => self.pushed(id, push),

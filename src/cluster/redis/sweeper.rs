@@ -15,8 +15,8 @@ use crate::cluster::message::read_user;
 use crate::cluster::node::Incarnation;
 use crate::cluster::record::Record;
 use crate::presence::id::UserId;
-use crate::redis::call::Call;
-use crate::redis::keys::Keys;
+use crate::redis::call::RedisCall;
+use crate::redis::keys::RedisKeys;
 use crate::redis::slots::{Bucket, Slot, rank};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ async fn sweep_all(instance: &RedisInstance, lease: &Lease, own: &[Bucket], done
             dead.collect::<Vec<Incarnation>>()
         };
         let dead: Vec<Vec<Incarnation>> = left.iter().map(|&bucket| dead_in(bucket)).collect();
-        let calls: Vec<(Slot, Call<'_>)> =
+        let calls: Vec<(Slot, RedisCall<'_>)> =
             left.iter().zip(&dead).map(|(&bucket, dead)| sweep_call(instance, bucket, dead)).collect();
         let replies = instance.pool.call_all(&calls).await;
         drop(calls);
@@ -117,7 +117,7 @@ fn read_swept(reply: Value) -> Option<(usize, Vec<(UserId, Record)>)> {
 }
 
 /// Returns the call that sweeps the records of these dead incarnations from one bucket, or ticks.
-pub fn sweep_call<'a>(instance: &'a RedisInstance, bucket: Bucket, dead: &[Incarnation]) -> (Slot, Call<'a>) {
+pub fn sweep_call<'a>(instance: &'a RedisInstance, bucket: Bucket, dead: &[Incarnation]) -> (Slot, RedisCall<'a>) {
     let keys = &instance.keys;
     let names = ["l", "f", "b", "g", "i"].map(|name| keys.of_bucket(bucket, name));
     let mut arguments = vec![
@@ -130,7 +130,7 @@ pub fn sweep_call<'a>(instance: &'a RedisInstance, bucket: Bucket, dead: &[Incar
     ];
     arguments.extend(dead.iter().map(Incarnation::to_string));
     let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
-    (keys.buckets().slot(bucket), Call::script(&instance.scripts.sweep, &names, &arguments))
+    (keys.buckets().slot(bucket), RedisCall::script(&instance.scripts.sweep, &names, &arguments))
 }
 
 /// Declares the incarnations dead that have records and are neither alive nor dead: Redis lost their state. Dead
@@ -144,9 +144,9 @@ async fn condemn_unknown(
     let members = |bucket: &Bucket| {
         let mut command = redis::cmd("SMEMBERS");
         command.arg(instance.keys.of_bucket(*bucket, "i"));
-        (instance.keys.buckets().slot(*bucket), Call::plain(command))
+        (instance.keys.buckets().slot(*bucket), RedisCall::plain(command))
     };
-    let calls: Vec<(Slot, Call<'_>)> = own.iter().map(members).collect();
+    let calls: Vec<(Slot, RedisCall<'_>)> = own.iter().map(members).collect();
     let mut unknown: HashSet<Incarnation> = HashSet::new();
     for (bucket, reply) in own.iter().zip(instance.pool.call_all(&calls).await) {
         let Ok(reply) = reply else { continue };
@@ -163,7 +163,11 @@ async fn condemn_unknown(
     let keys = ["lease", "dead", "clock"].map(|name| instance.keys.nodes(name));
     let names: Vec<String> = unknown.iter().map(Incarnation::to_string).collect();
     let arguments: Vec<&[u8]> = names.iter().map(String::as_bytes).collect();
-    match instance.pool.call(Keys::nodes_slot(), &Call::script(&instance.scripts.condemn, &keys, &arguments)).await {
+    match instance
+        .pool
+        .call(RedisKeys::nodes_slot(), &RedisCall::script(&instance.scripts.condemn, &keys, &arguments))
+        .await
+    {
         Ok(condemned) => log::info!(condemned:? = condemned; "records of unknown nodes are removed"),
         Err(error) => log::debug!("records of unknown nodes are not removed yet: {error}"),
     }

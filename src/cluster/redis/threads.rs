@@ -8,18 +8,18 @@ use tokio::task::JoinSet;
 
 use super::instance::{RedisInstance, UnreadUsers};
 use super::lease::{Lease, LeaseKeeper, LeaveRequest};
-use super::scripts::Scripts;
+use super::scripts::BackplaneScripts;
 use super::{RedisBackplane, reader, subscriber, sweeper, writer};
 use crate::clock::Clock;
 use crate::cluster::node::NodeInfo;
-use crate::cluster::outgoing::Outgoing;
+use crate::cluster::outgoing::OutgoingRecords;
 use crate::cluster::view::RemoteView;
 use crate::cluster::{Listener, MAX_REQUESTS};
 use crate::config::{ClusterConfig, RedisAddress};
 use crate::metrics::Metrics;
 use crate::redis::connector::Connector;
 use crate::redis::error::StartError;
-use crate::redis::keys::Keys;
+use crate::redis::keys::RedisKeys;
 use crate::redis::pool::Pool;
 use crate::redis::slots::{Bucket, Buckets};
 use crate::redis::{spawn_thread, startup};
@@ -56,7 +56,8 @@ pub async fn start(
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let (uid, started) = (uuid::Uuid::new_v4().to_string(), clock.time_of_day().as_secs());
     let (info, _) = watch::channel(NodeInfo { uid, name: node.to_owned(), version, started, ..NodeInfo::default() });
-    let parts = Parts { config, clock, metrics, view: &view, listener: &listener, buckets: &buckets, info: &info };
+    let parts =
+        SharedParts { config, clock, metrics, view: &view, listener: &listener, buckets: &buckets, info: &info };
 
     let mut tasks = Vec::new();
     let mut handles = Vec::new();
@@ -87,7 +88,7 @@ pub async fn start(
 }
 
 /// The shared parts from which everything is made.
-struct Parts<'a> {
+struct SharedParts<'a> {
     config: &'a ClusterConfig,
     clock: &'a Clock,
     metrics: &'a Metrics,
@@ -97,13 +98,13 @@ struct Parts<'a> {
     info: &'a watch::Sender<NodeInfo>,
 }
 
-impl Parts<'_> {
+impl SharedParts<'_> {
     fn pool(&self, address: &RedisAddress, timeout: Duration) -> Result<Pool, StartError> {
         Ok(Pool::new(Connector::new(address, self.config, timeout)?, self.clock, self.metrics.cluster()))
     }
 
-    fn keys(&self) -> Keys {
-        Keys::new(self.config.prefix.as_str(), self.buckets.clone())
+    fn keys(&self) -> RedisKeys {
+        RedisKeys::new(self.config.prefix.as_str(), self.buckets.clone())
     }
 
     fn lease(&self, address: &RedisAddress) -> Result<(LeaseTask, LeaseHandle), StartError> {
@@ -137,9 +138,9 @@ impl Parts<'_> {
         Ok(Arc::new(RedisInstance {
             pool: self.pool(address, self.config.response_timeout.0)?,
             keys: self.keys(),
-            scripts: Scripts::new(),
+            scripts: BackplaneScripts::new(),
             buckets,
-            outgoing: Outgoing::default(),
+            outgoing: OutgoingRecords::default(),
             view: self.view.clone(),
             listener: self.listener.clone(),
             lease,
@@ -158,7 +159,7 @@ async fn keep_leases(leases: Vec<LeaseTask>, names: Vec<String>) {
     for LeaseTask { keeper, started, leave } in leases {
         let names = names.clone();
         tasks.spawn(async move {
-            let scripts = Scripts::new();
+            let scripts = BackplaneScripts::new();
             let begun = async {
                 startup::check(&keeper.pool, &keeper.keys, &names).await?;
                 let redis = keeper.pool.connector().address().name();

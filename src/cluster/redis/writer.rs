@@ -12,7 +12,7 @@ use crate::cluster::NodeHealth;
 use crate::cluster::message::{BucketClock, exit_letter};
 use crate::cluster::outgoing::{DesiredState, RecordWrite};
 use crate::cluster::record::Record;
-use crate::redis::call::Call;
+use crate::redis::call::RedisCall;
 use crate::redis::error::CallError;
 use crate::redis::slots::Slot;
 
@@ -67,7 +67,7 @@ async fn wait(instance: &RedisInstance, lease: &mut watch::Receiver<Arc<Lease>>)
 
 /// Writes a batch. Returns whether all of it was acknowledged.
 async fn write(instance: &RedisInstance, lease: &Lease, batch: &[RecordWrite]) -> bool {
-    let calls: Vec<(Slot, Call<'_>)> = batch.iter().map(|write| call(instance, lease, write)).collect();
+    let calls: Vec<(Slot, RedisCall<'_>)> = batch.iter().map(|write| call(instance, lease, write)).collect();
     let replies = instance.pool.call_all(&calls).await;
     let mut failure = None;
     for (write, reply) in batch.iter().zip(replies) {
@@ -109,7 +109,7 @@ fn read_change(reply: &Value) -> Option<(BucketClock, bool)> {
     Some((std::str::from_utf8(clock).ok()?.parse().ok()?, *is_there != 0))
 }
 
-fn call<'a>(instance: &'a RedisInstance, lease: &Lease, write: &RecordWrite) -> (Slot, Call<'a>) {
+fn call<'a>(instance: &'a RedisInstance, lease: &Lease, write: &RecordWrite) -> (Slot, RedisCall<'a>) {
     let incarnation = lease.incarnation;
     let keys = &instance.keys;
     let bucket = keys.buckets().of(write.user);
@@ -142,5 +142,5 @@ fn call<'a>(instance: &'a RedisInstance, lease: &Lease, write: &RecordWrite) -> 
         linger.as_bytes(),
         former.as_bytes(),
     ];
-    (keys.buckets().slot(bucket), Call::script(&instance.scripts.set, &names, &arguments))
+    (keys.buckets().slot(bucket), RedisCall::script(&instance.scripts.set, &names, &arguments))
 }

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::presence::last_seen::{Activity, LastSeen};
 use crate::presence::time::Timestamp;
-use crate::store::Answer;
+use crate::store::StoreFuture;
 use crate::store::last_seen::memory::MemoryLastSeen;
 use crate::store::last_seen::{LastSeenStore, TooManyWaiting};
 
@@ -122,7 +122,7 @@ impl LastSeenStore for GatedLastSeen {
         self.last_seen.note(activities)
     }
 
-    fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
+    fn read(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LastSeen>> {
         async {
             let answer = self.last_seen.read(users).await;
             self.reads.send(()).unwrap();
@@ -132,11 +132,11 @@ impl LastSeenStore for GatedLastSeen {
         .boxed()
     }
 
-    fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
+    fn forget(&self, users: Vec<UserId>) -> StoreFuture<'_, ()> {
         self.last_seen.forget(users)
     }
 
-    fn close(&self) -> Answer<'_, ()> {
+    fn close(&self) -> StoreFuture<'_, ()> {
         self.last_seen.close()
     }
 }

@@ -51,7 +51,7 @@ impl Fixture {
 
     /// Writes a login and returns its number.
     fn writes_login(&mut self) -> u64 {
-        self.record.change(RelationChange::Arrive {
+        self.record.change(RelationChange::LogIn {
             now: now(),
             lifetime: self.registry.limits().lifetime,
             node_context: NodeContext::default(),

@@ -131,7 +131,7 @@ async fn a_block_hides_on_every_node_at_once_and_after_lost_messages() {
     assert_eq!(tablet.hears().await, "bob=1:hi");
     // Changed without a command to this node.
     let add = RosterChange::Add(names(&["alice"]), crate::presence::quota::Quota::new(9));
-    two.relations.alter(RosterKind::Blocked, bob, add).await.unwrap().unwrap();
+    two.relations.change_roster(RosterKind::Blocked, bob, add).await.unwrap().unwrap();
     pair.listeners[1].missed();
     assert_eq!(tablet.hears().await, "bob=2:");
 }

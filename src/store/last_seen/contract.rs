@@ -1,4 +1,4 @@
-//! What every store of last-seen records does, run against each of them.
+//! The contract of the last-seen stores, run against each of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::presence::id::UserId;
 use crate::presence::last_seen::{Activity, LastSeen};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
-use crate::store::disk::DiskStore;
+use crate::store::StoreError;
+use crate::store::database::EmbeddedDatabase;
 use crate::store::redis::tests::every_redis;
-use crate::store::{Store, StoreError};
 
 const EXPIRE: Duration = Duration::from_secs(100);
 
@@ -29,8 +29,8 @@ fn with_state(second: u64, state: &str) -> Activity {
     Activity::active(at(second), Some(StatusText::new(state).unwrap()))
 }
 
-fn note(store: &dyn LastSeenStore, name: &str, sighting: Activity) -> Result<(), TooManyWaiting> {
-    store.note(&mut std::iter::once((user(name), sighting)))
+fn note(store: &dyn LastSeenStore, name: &str, activity: Activity) -> Result<(), TooManyWaiting> {
+    store.note(&mut std::iter::once((user(name), activity)))
 }
 
 /// (active, online, state) of each.
@@ -49,21 +49,21 @@ async fn with_every_store(contract: impl AsyncFn(Arc<dyn LastSeenStore>, Clock))
     contract(Arc::new(MemoryLastSeen::new(EXPIRE, &clock, &metrics)), clock).await;
     let clock = Clock::manual(at(1000));
     let folder = tempfile::tempdir().unwrap();
-    let accounts = DiskStore::open(folder.path()).unwrap();
-    contract(Arc::new(accounts.last_seen(EXPIRE, &clock, &metrics).unwrap()), clock).await;
+    let database = EmbeddedDatabase::open(folder.path()).unwrap();
+    contract(Arc::new(database.last_seen(EXPIRE, &clock, &metrics).unwrap()), clock).await;
     for shared in every_redis() {
         let clock = Clock::manual(at(1000));
         contract(Arc::new(shared.open_with(EXPIRE, &clock, &metrics).last_seen), clock).await;
     }
 }
 
-/// Everything noted so far is written: forgetting somebody waits for that.
+/// Waits until everything noted so far is written: forgetting a user waits for that.
 async fn settle(store: &dyn LastSeenStore) {
     store.forget(vec![user("nobody")]).await.unwrap();
 }
 
 #[actix_web::test]
-async fn what_is_noted_is_read_at_once_and_after_it_was_written() {
+async fn an_activity_is_read_at_once_and_after_it_was_written() {
     with_every_store(async |store, _| {
         note(&*store, "alice", Activity::online(at(1001))).unwrap();
         note(&*store, "alice", with_state(1000, "dnd")).unwrap();
@@ -98,7 +98,7 @@ async fn times_only_grow_and_the_state_stays_until_another_comes() {
 }
 
 #[actix_web::test]
-async fn a_forgotten_user_was_never_seen() {
+async fn a_forgotten_user_has_an_empty_record() {
     with_every_store(async |store, _| {
         note(&*store, "alice", with_state(1005, "dnd")).unwrap();
         settle(&*store).await;
@@ -123,7 +123,7 @@ async fn a_record_lives_until_its_time_after_the_last_update() {
         clock.advance(Duration::from_secs(1));
         assert_eq!(read(&*store, &["alice"]).await, [(0, 0, None)]);
         note(&*store, "alice", Activity::online(clock.now())).unwrap();
-        assert_eq!(read(&*store, &["alice"]).await, [(0, 1160, None)], "what has expired does not come back");
+        assert_eq!(read(&*store, &["alice"]).await, [(0, 1160, None)], "an expired state does not come back");
         settle(&*store).await;
         assert_eq!(read(&*store, &["alice"]).await, [(0, 1160, None)]);
     })
@@ -131,7 +131,7 @@ async fn a_record_lives_until_its_time_after_the_last_update() {
 }
 
 #[actix_web::test]
-async fn a_closed_store_takes_no_more() {
+async fn a_closed_store_refuses_activities() {
     with_every_store(async |store, _| {
         note(&*store, "alice", Activity::online(at(1000))).unwrap();
         store.close().await.unwrap();
@@ -147,8 +147,8 @@ async fn a_closed_store_takes_no_more() {
 async fn a_hundred_thousand_users_of_a_second_are_one_commit() {
     let (metrics, clock) = (Metrics::new(), Clock::manual(at(1000)));
     let folder = tempfile::tempdir().unwrap();
-    let accounts = DiskStore::open(folder.path()).unwrap();
-    let store = accounts.last_seen(EXPIRE, &clock, &metrics).unwrap();
+    let database = EmbeddedDatabase::open(folder.path()).unwrap();
+    let store = database.last_seen(EXPIRE, &clock, &metrics).unwrap();
     settle(&store).await;
     let before = (metrics.last_seen().commits.get(), metrics.last_seen().written.get());
     let user = |number: u128| UserId::from_uuid(uuid::Uuid::from_u128(number));
@@ -163,33 +163,32 @@ async fn a_hundred_thousand_users_of_a_second_are_one_commit() {
 }
 
 #[actix_web::test]
-async fn the_expired_leave_the_disk_and_the_others_are_there_when_it_is_opened_again() {
+async fn expired_records_leave_the_disk_and_the_others_are_there_after_the_next_start() {
     let (metrics, clock) = (Metrics::new(), Clock::manual(at(1000)));
     let folder = tempfile::tempdir().unwrap();
     {
-        let accounts = DiskStore::open(folder.path()).unwrap();
-        let store = accounts.last_seen(EXPIRE, &clock, &metrics).unwrap();
+        let database = EmbeddedDatabase::open(folder.path()).unwrap();
+        let store = database.last_seen(EXPIRE, &clock, &metrics).unwrap();
         let crowd = (0..2500).map(|number| (user(&format!("guest-{number}")), Activity::online(at(1000))));
         store.note(&mut crowd.into_iter()).unwrap();
         settle(&store).await;
-        assert_eq!(accounts.last_seen_on_disk(), 2500);
+        assert_eq!(store.records_on_disk(), 2500);
         clock.advance(Duration::from_secs(150));
         note(&store, "alice", Activity::online(clock.now())).unwrap();
-        // Each commit looks at a part of them.
-        while accounts.last_seen_on_disk() > 1 {
+        // Each commit examines a part of the records.
+        while store.records_on_disk() > 1 {
             settle(&store).await;
         }
         note(&store, "bob", with_state(1150, "dnd")).unwrap();
         store.close().await.unwrap();
-        accounts.close().await.unwrap();
     }
-    let accounts = loop {
-        match DiskStore::open(folder.path()) {
-            // The writers' threads let go a moment after the store is dropped.
+    let database = loop {
+        match EmbeddedDatabase::open(folder.path()) {
+            // The writer's thread releases the database a moment after the store is dropped.
             Err(StoreError::InUse) => actix_web::rt::task::yield_now().await,
             other => break other.unwrap(),
         }
     };
-    let store = accounts.last_seen(EXPIRE, &clock, &metrics).unwrap();
+    let store = database.last_seen(EXPIRE, &clock, &metrics).unwrap();
     assert_eq!(read(&store, &["alice", "bob"]).await, [(0, 1150, None), (1150, 0, Some("dnd".into()))]);
 }

@@ -1,114 +1,114 @@
-//! Last-seen records in the embedded database, beside the accounts.
+//! Last-seen records in the embedded database.
 //!
-//! One thread owns the writes. It commits whatever has been noted since the last time, as one batch, each
-//! [`COMMIT_EVERY`]: a second's worth of sightings is one commit, and a crash costs at most that second. What cannot be
-//! written stays in line, up to its bound. Between commits the thread looks through a part of the records for expired
-//! ones, and takes those out with the next commit.
+//! The writer ([`crate::store::group_commit`]) commits the activities that were noted after the last commit, as one batch,
+//! each [`COMMIT_INTERVAL`]: the activities of a second are one commit, and a crash costs at most that second. What cannot
+//! be written stays in the [inbox](super::inbox), up to its bound. Each commit also examines a part of the records and
+//! removes the expired ones.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
+use fjall::{Database, Keyspace, OwnedWriteBatch};
 use futures_util::FutureExt;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::inbox::{self, Batch, Inbox};
+use super::inbox::{self, ActivityBatch, ActivityInbox};
+use super::port::{LastSeenStore, TooManyWaiting};
 use super::record::{decode, encode};
 use super::waiting::Activities;
-use super::{LastSeenStore, TooManyWaiting};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::presence::last_seen::{Activity, LastSeen};
 use crate::presence::time::Timestamp;
-use crate::store::{Answer, StoreError};
+use crate::store::database::{keyspace, read, synced_batch};
+use crate::store::group_commit::{GroupStore, GroupWriter};
+use crate::store::{StoreError, StoreFuture};
 
-/// Less than a second, so that with the time a commit takes no more than a second's sightings can be lost.
-const COMMIT_EVERY: Duration = Duration::from_millis(750);
+/// Less than a second, so that together with the duration of a commit at most a second's activities can be lost.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(750);
 
-/// Records looked at for expiry between two commits: a million are gone through in a quarter of an hour.
+/// Records that one commit examines for expiry: a million records take a quarter of an hour.
 const SWEEP_STRIDE: usize = 1000;
 
 /// Last-seen records on disk.
 pub struct DiskLastSeen {
-    shared: Arc<Shared>,
+    shared: Arc<DiskShared>,
+    writer: GroupWriter<ActivityBatch>,
 }
 
-struct Shared {
+struct DiskShared {
     database: Database,
-    table: Keyspace,
-    inbox: Mutex<Inbox>,
-    /// Wakes the writer before its time.
-    hurry: Condvar,
+    records: Keyspace,
+    inbox: Mutex<ActivityInbox>,
     expire: Duration,
     clock: Clock,
     metrics: Metrics,
 }
 
 impl DiskLastSeen {
-    /// Starts the writer. A record is forgotten `expire` after its last update.
+    /// Opens the keyspace and starts the writer. A record is forgotten `expire` after its last update.
     pub(in crate::store) fn start(
         database: Database,
-        table: Keyspace,
         expire: Duration,
         clock: &Clock,
         metrics: &Metrics,
     ) -> Result<Self, StoreError> {
-        let (clock, metrics) = (clock.clone(), metrics.clone());
-        let inbox = Mutex::default();
-        let shared = Arc::new(Shared { database, table, inbox, hurry: Condvar::new(), expire, clock, metrics });
-        let owned = shared.clone();
-        std::thread::Builder::new()
-            .name("seen".into())
-            .spawn(move || Writer { shared: owned, cursor: None, failing: false }.run())
-            .map_err(|error| StoreError::Database(error.to_string()))?;
-        Ok(Self { shared })
+        let shared = Arc::new(DiskShared {
+            records: keyspace(&database, "seen")?,
+            database,
+            inbox: Mutex::default(),
+            expire,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        });
+        let writer = LastSeenWriter { shared: shared.clone(), cursor: None, failing: false };
+        let writer = GroupWriter::start("last-seen", Some(COMMIT_INTERVAL), writer)?;
+        Ok(Self { shared, writer })
+    }
+
+    /// Returns the number of records on disk, expired ones included.
+    #[cfg(test)]
+    pub fn records_on_disk(&self) -> usize {
+        self.shared.records.len().unwrap()
     }
 }
 
 impl LastSeenStore for DiskLastSeen {
-    fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
-        self.shared.inbox.lock().note(sightings, self.shared.metrics.last_seen())
+    fn note(&self, activities: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
+        self.shared.inbox.lock().note(activities, self.shared.metrics.last_seen())
     }
 
-    fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
+    fn read(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LastSeen>> {
         let shared = self.shared.clone();
-        let reading = tokio::task::spawn_blocking(move || shared.read(&users));
-        async move { reading.await.map_err(|error| StoreError::Database(error.to_string()))? }.boxed()
+        read(move || shared.read(&users))
     }
 
-    fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
-        let asked = self.shared.inbox.lock().forget(users);
-        self.shared.hurry.notify_one();
-        async { inbox::written(asked?).await }.boxed()
+    fn forget(&self, users: Vec<UserId>) -> StoreFuture<'_, ()> {
+        let written = self.shared.inbox.lock().forget(users);
+        self.writer.wake();
+        async { inbox::written(written?).await }.boxed()
     }
 
-    fn close(&self) -> Answer<'_, ()> {
-        let asked = self.shared.inbox.lock().close();
-        self.shared.hurry.notify_one();
-        async {
-            match asked {
-                Some(asked) => inbox::written(asked).await,
-                None => Ok(()),
-            }
-        }
-        .boxed()
+    fn close(&self) -> StoreFuture<'_, ()> {
+        // The writer's close has the result of the last write.
+        drop(self.shared.inbox.lock().close());
+        self.writer.close()
     }
 }
 
-/// Dropped without a close, the writer writes once more and ends.
+/// Without a close before, the writer commits once more and ends.
 impl Drop for DiskLastSeen {
     fn drop(&mut self) {
         drop(self.shared.inbox.lock().close());
-        self.shared.hurry.notify_one();
     }
 }
 
-impl Shared {
+impl DiskShared {
     fn read(&self, users: &[UserId]) -> Result<Vec<LastSeen>, StoreError> {
         let now = self.clock.time_of_day();
-        // What waits is looked up first: if it reaches the disk meanwhile, taking it in twice changes nothing.
+        // The inbox is read first. If an activity reaches the disk in the meantime, applying it twice changes nothing.
         let waiting: Vec<_> = {
             let inbox = self.inbox.lock();
             users.iter().map(|&user| inbox.of(user)).collect()
@@ -116,15 +116,15 @@ impl Shared {
         let mut records = Vec::with_capacity(users.len());
         for (&user, (writing, filling)) in users.iter().zip(waiting) {
             let mut record = self.current(user, now)?;
-            writing.iter().chain(&filling).for_each(|sighting| sighting.apply(&mut record));
+            writing.iter().chain(&filling).for_each(|activity| activity.apply(&mut record));
             records.push(record);
         }
         Ok(records)
     }
 
-    /// What is on disk of a user and has not expired.
+    /// Reads a user's record from disk. An expired record counts as none.
     fn current(&self, user: UserId, now: Timestamp) -> Result<LastSeen, StoreError> {
-        let record = match self.table.get(user.uuid().as_bytes())? {
+        let record = match self.records.get(user.uuid().as_bytes())? {
             Some(bytes) => decode(user, &bytes)?,
             None => LastSeen::default(),
         };
@@ -132,95 +132,95 @@ impl Shared {
     }
 }
 
-/// The thread that writes.
-struct Writer {
-    shared: Arc<Shared>,
-    /// Where the search for expired records goes on.
+/// The store on the writer's thread.
+struct LastSeenWriter {
+    shared: Arc<DiskShared>,
+    /// The record at which the search for expired records continues.
     cursor: Option<Uuid>,
-    /// The last commit failed, which has been said.
+    /// The last commit failed, and the failure was logged.
     failing: bool,
 }
 
-impl Writer {
-    fn run(mut self) {
-        loop {
-            let Batch { sightings, asking, closed } = self.wait();
-            let result = self.commit(&sightings, closed);
-            drop(sightings);
-            match &result {
-                Ok(()) => self.shared.inbox.lock().end(self.shared.metrics.last_seen()),
-                Err(error) if !self.failing => log::error!("user statuses could not be written, trying on: {error}"),
-                Err(_) => {}
-            }
-            self.failing = result.is_err();
-            inbox::answer(asking, &result);
-            if closed {
-                return;
-            }
-        }
+impl GroupStore for LastSeenWriter {
+    type Group = ActivityBatch;
+
+    fn begin(&mut self) -> ActivityBatch {
+        self.shared.inbox.lock().begin()
     }
 
-    /// Until it is time to write, or somebody wants it written now.
-    fn wait(&self) -> Batch {
-        let mut inbox = self.shared.inbox.lock();
-        if !inbox.is_urgent() {
-            self.shared.hurry.wait_for(&mut inbox, COMMIT_EVERY);
+    fn commit(&mut self, group: ActivityBatch) -> Result<(), StoreError> {
+        let ActivityBatch { activities, waiters, is_last } = group;
+        let result = self.write(&activities, is_last);
+        drop(activities);
+        match &result {
+            Ok(()) => self.shared.inbox.lock().end(self.shared.metrics.last_seen()),
+            Err(error) if !self.failing => log::error!("last-seen records could not be written, trying again: {error}"),
+            Err(_) => {}
         }
-        inbox.begin()
+        self.failing = result.is_err();
+        inbox::notify(waiters, &result);
+        result
     }
+}
 
-    fn commit(&mut self, sightings: &Activities, closed: bool) -> Result<(), StoreError> {
+impl LastSeenWriter {
+    fn write(&mut self, activities: &Activities, is_last: bool) -> Result<(), StoreError> {
         let shared = self.shared.clone();
         let now = shared.clock.time_of_day();
-        let mut batch = shared.database.batch().durability(Some(PersistMode::SyncData));
-        // In the order in which they lie on disk, neighbours are read together.
-        let mut ordered: Vec<(&UserId, &Activity)> = sightings.iter().collect();
+        let mut batch = synced_batch(&shared.database);
+        // In the order of the keys on disk, neighbours are read together.
+        let mut ordered: Vec<(&UserId, &Activity)> = activities.iter().collect();
         ordered.sort_unstable_by_key(|(user, _)| **user);
-        for (user, sighting) in ordered {
-            // A record that cannot be read is replaced: the times in it are lost anyhow.
+        for (user, activity) in ordered {
+            // An unreadable record is replaced: its times are lost anyhow.
             let mut record = match shared.current(*user, now) {
                 Err(StoreError::Damaged(what)) => {
-                    log::error!("the record of {what} is damaged; starting it anew");
+                    log::error!("the record of {what} is damaged; it starts empty");
                     LastSeen::default()
                 }
                 record => record?,
             };
-            sighting.apply(&mut record);
+            activity.apply(&mut record);
             let key = *user.uuid().as_bytes();
             if record == LastSeen::default() {
-                batch.remove(&shared.table, key);
+                batch.remove(&shared.records, key);
             } else {
-                batch.insert(&shared.table, key, encode(&record));
+                batch.insert(&shared.records, key, encode(&record));
             }
         }
-        if !closed {
-            self.sweep(sightings, now, &mut batch)?;
+        if !is_last {
+            self.sweep(activities, now, &mut batch)?;
         }
         if !batch.is_empty() {
             batch.commit()?;
             let last_seen = shared.metrics.last_seen();
             last_seen.commits.inc();
-            last_seen.written.inc_by(sightings.len() as u64);
+            last_seen.written.inc_by(activities.len() as u64);
         }
         Ok(())
     }
 
-    /// Takes out the expired among the next records.
-    fn sweep(&mut self, sightings: &Activities, now: Timestamp, batch: &mut OwnedWriteBatch) -> Result<(), StoreError> {
+    /// Removes the expired ones of the next [`SWEEP_STRIDE`] records.
+    fn sweep(
+        &mut self,
+        activities: &Activities,
+        now: Timestamp,
+        batch: &mut OwnedWriteBatch,
+    ) -> Result<(), StoreError> {
         let from = self.cursor.unwrap_or_default();
-        let mut last_seen = 0;
-        for entry in self.shared.table.range(from.into_bytes()..).take(SWEEP_STRIDE) {
-            last_seen += 1;
+        let mut examined = 0;
+        for entry in self.shared.records.range(from.into_bytes()..).take(SWEEP_STRIDE) {
+            examined += 1;
             let (key, value) = entry.into_inner()?;
             let Ok(uuid) = Uuid::from_slice(&key) else { continue };
             let user = UserId::from_uuid(uuid);
             self.cursor = Some(uuid);
             let expired = decode(user, &value).map_or(true, |record| record.is_expired(now, self.shared.expire));
-            if expired && !sightings.contains_key(&user) {
-                batch.remove(&self.shared.table, key);
+            if expired && !activities.contains_key(&user) {
+                batch.remove(&self.shared.records, key);
             }
         }
-        if last_seen < SWEEP_STRIDE {
+        if examined < SWEEP_STRIDE {
             self.cursor = None;
         }
         Ok(())

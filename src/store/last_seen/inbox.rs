@@ -1,45 +1,45 @@
-//! Sightings on their way to a writer, and who waits until they have arrived.
+//! The activities that wait for a writer, and the callers that wait until they are written.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::TooManyWaiting;
-use super::waiting::{Activities, Waiting};
+use super::waiting::{Activities, WaitingActivities};
 use crate::metrics::LastSeenMetrics;
 use crate::presence::id::UserId;
 use crate::presence::last_seen::Activity;
 use crate::store::StoreError;
 
-/// Who wants to know how a write went.
-pub type Asker = oneshot::Sender<Result<(), StoreError>>;
+/// A caller that waits for the result of a write.
+pub type Waiter = oneshot::Sender<Result<(), StoreError>>;
 
-/// What a writer is to write.
+/// The activities that wait to be written. [`super::waiting`] has the bounds.
 #[derive(Debug, Default)]
-pub struct Inbox {
-    waiting: Waiting,
-    /// Who wants to know when what waits is written.
-    asking: Vec<Asker>,
+pub struct ActivityInbox {
+    waiting: WaitingActivities,
+    /// The callers to notify after the next write.
+    waiters: Vec<Waiter>,
     closed: bool,
 }
 
-/// What is to be written in one go.
-pub struct Batch {
-    pub sightings: Arc<Activities>,
-    pub asking: Vec<Asker>,
-    /// It is the last one.
-    pub closed: bool,
+/// The activities of one write.
+pub struct ActivityBatch {
+    pub activities: Arc<Activities>,
+    pub waiters: Vec<Waiter>,
+    /// The inbox is closed, so this is the last batch.
+    pub is_last: bool,
 }
 
-impl Inbox {
-    /// Takes sightings in, unless it is closed or full; refusals are counted.
+impl ActivityInbox {
+    /// Takes in activities, unless the inbox is closed or full. Refused activities are counted.
     pub fn note(
         &mut self,
-        sightings: &mut dyn Iterator<Item = (UserId, Activity)>,
+        activities: &mut dyn Iterator<Item = (UserId, Activity)>,
         metrics: &LastSeenMetrics,
     ) -> Result<(), TooManyWaiting> {
-        let refused = sightings.filter_map(|(user, sighting)| {
-            let taken = !self.closed && self.waiting.add(user, sighting);
+        let refused = activities.filter_map(|(user, activity)| {
+            let taken = !self.closed && self.waiting.add(user, activity);
             (!taken).then_some(())
         });
         let refused = refused.count() as u64;
@@ -48,7 +48,7 @@ impl Inbox {
         if refused > 0 { Err(TooManyWaiting) } else { Ok(()) }
     }
 
-    /// Has these users forgotten; the answer comes when that is written.
+    /// Takes in that these users are forgotten. The receiver gets the result of the write.
     pub fn forget(&mut self, users: Vec<UserId>) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         if self.closed {
             return Err(StoreError::Closed);
@@ -56,37 +56,39 @@ impl Inbox {
         if !users.into_iter().all(|user| self.waiting.add(user, Activity::forgotten())) {
             return Err(StoreError::Busy);
         }
-        Ok(self.ask())
+        Ok(self.wait())
     }
 
-    /// Takes nothing more; the answer comes when all is written. None: it was closed before.
+    /// Refuses everything from now on. The receiver gets the result of the last write. `None` means that the inbox was
+    /// already closed.
     pub fn close(&mut self) -> Option<oneshot::Receiver<Result<(), StoreError>>> {
         let first = !std::mem::replace(&mut self.closed, true);
-        first.then(|| self.ask())
+        first.then(|| self.wait())
     }
 
-    fn ask(&mut self) -> oneshot::Receiver<Result<(), StoreError>> {
-        let (answer, answered) = oneshot::channel();
-        self.asking.push(answer);
-        answered
+    fn wait(&mut self) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (waiter, result) = oneshot::channel();
+        self.waiters.push(waiter);
+        result
     }
 
-    /// What waits of a user: (what is being written, what comes after it).
+    /// Returns the waiting activity of a user: (the one being written, the one after it).
     pub fn of(&self, user: UserId) -> (Option<Activity>, Option<Activity>) {
         self.waiting.of(user)
     }
 
-    /// Somebody waits for the next write.
+    /// Returns whether a caller waits for the next write.
     pub fn is_urgent(&self) -> bool {
-        self.closed || !self.asking.is_empty()
+        self.closed || !self.waiters.is_empty()
     }
 
-    /// What is to be written next.
-    pub fn begin(&mut self) -> Batch {
-        Batch { sightings: self.waiting.begin(), asking: std::mem::take(&mut self.asking), closed: self.closed }
+    /// Begins a write of everything that waits.
+    pub fn begin(&mut self) -> ActivityBatch {
+        let waiters = std::mem::take(&mut self.waiters);
+        ActivityBatch { activities: self.waiting.begin(), waiters, is_last: self.closed }
     }
 
-    /// It has been written.
+    /// Ends a successful write.
     pub fn end(&mut self, metrics: &LastSeenMetrics) {
         self.waiting.end();
         self.count(metrics);
@@ -97,15 +99,15 @@ impl Inbox {
     }
 }
 
-/// Waits until what was asked for is written.
-pub async fn written(asked: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
-    asked.await.map_err(|_| StoreError::Closed)?
+/// Waits for the result of a write.
+pub async fn written(result: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
+    result.await.map_err(|_| StoreError::Closed)?
 }
 
-/// Tells who waits how it went.
-pub fn answer(asking: Vec<Asker>, result: &Result<(), StoreError>) {
-    for asker in asking {
-        // Who asked may be gone; it is done all the same.
-        let _asker_gone = asker.send(result.clone());
+/// Sends the result of a write to the callers that wait for it.
+pub fn notify(waiters: Vec<Waiter>, result: &Result<(), StoreError>) {
+    for waiter in waiters {
+        // The caller may be gone. The write stays.
+        let _caller_gone = waiter.send(result.clone());
     }
 }

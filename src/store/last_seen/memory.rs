@@ -1,4 +1,4 @@
-//! Last-seen records in memory: the reference that the other stores are held against. Gone at exit.
+//! Last-seen records in memory: the reference for the other stores. They are gone at exit.
 
 use std::time::Duration;
 
@@ -13,47 +13,47 @@ use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::presence::last_seen::{Activity, LastSeen};
 use crate::presence::time::Timestamp;
-use crate::store::{Answer, StoreError};
+use crate::store::{StoreError, StoreFuture};
 
-/// Users remembered at most; further ones are refused until others expire.
+/// Maximum number of records. Further users are refused until other records expire.
 const MAX_RECORDS: usize = 10_000_000;
 
-/// How often the expired ones are taken out; they are not shown meanwhile.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Interval at which expired records are removed. Until then they count as removed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Last-seen records in memory.
 pub struct MemoryLastSeen {
-    records: Mutex<Records>,
+    records: Mutex<LastSeenRecords>,
     expire: Duration,
     clock: Clock,
     metrics: Metrics,
 }
 
 #[derive(Default)]
-struct Records {
+struct LastSeenRecords {
     users: HashMap<UserId, LastSeen>,
-    /// When the expired ones were last taken out.
+    /// Time of the last removal of expired records.
     swept: Timestamp,
     closed: bool,
 }
 
 impl MemoryLastSeen {
-    /// Nobody has been seen yet. A record is forgotten `expire` after its last update.
+    /// Makes an empty store. A record is forgotten `expire` after its last update.
     pub fn new(expire: Duration, clock: &Clock, metrics: &Metrics) -> Self {
         Self { records: Mutex::default(), expire, clock: clock.clone(), metrics: metrics.clone() }
     }
 }
 
 impl LastSeenStore for MemoryLastSeen {
-    fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
+    fn note(&self, activities: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
         let mut records = self.records.lock();
         let now = self.clock.time_of_day();
         let mut result = Ok(());
-        if now.since(records.swept) >= SWEEP_EVERY {
+        if now.since(records.swept) >= SWEEP_INTERVAL {
             records.users.retain(|_, record| !record.is_expired(now, self.expire));
             records.swept = now;
         }
-        for (user, sighting) in sightings {
+        for (user, activity) in activities {
             if records.closed || (records.users.len() >= MAX_RECORDS && !records.users.contains_key(&user)) {
                 self.metrics.last_seen().refused.inc();
                 result = Err(TooManyWaiting);
@@ -63,19 +63,19 @@ impl LastSeenStore for MemoryLastSeen {
             if record.is_expired(now, self.expire) {
                 *record = LastSeen::default();
             }
-            sighting.apply(record);
+            activity.apply(record);
         }
         result
     }
 
-    fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
+    fn read(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LastSeen>> {
         let records = self.records.lock();
         let now = self.clock.time_of_day();
         let record = |user| records.users.get(user).filter(|record| !record.is_expired(now, self.expire));
         ready(Ok(users.iter().map(|user| record(user).cloned().unwrap_or_default()).collect())).boxed()
     }
 
-    fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
+    fn forget(&self, users: Vec<UserId>) -> StoreFuture<'_, ()> {
         let mut records = self.records.lock();
         if records.closed {
             return ready(Err(StoreError::Closed)).boxed();
@@ -84,7 +84,7 @@ impl LastSeenStore for MemoryLastSeen {
         ready(Ok(())).boxed()
     }
 
-    fn close(&self) -> Answer<'_, ()> {
+    fn close(&self) -> StoreFuture<'_, ()> {
         self.records.lock().closed = true;
         ready(Ok(())).boxed()
     }

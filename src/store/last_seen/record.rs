@@ -1,6 +1,6 @@
-//! A last-seen record as bytes: version, CRC-32 of the rest, two times in seconds, the state.
+//! The form of a last-seen record on disk: version, CRC-32 of the rest, two times in seconds, the state.
 //!
-//! The checksum is our own because the database reads a damaged journal as one that was cut off.
+//! The record has its own checksum because the database treats a damaged journal as one that was cut off.
 
 use crate::presence::id::UserId;
 use crate::presence::last_seen::LastSeen;
@@ -8,13 +8,13 @@ use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 use crate::store::StoreError;
 
-/// Without a state.
+/// Version of a record without a state.
 const PLAIN: u8 = 1;
 
-/// With a state, which may be empty.
+/// Version of a record with a state, which may be empty.
 const WITH_STATE: u8 = 2;
 
-/// Writes a record.
+/// Encodes a record.
 pub fn encode(record: &LastSeen) -> Vec<u8> {
     let state = record.state.as_ref().map(StatusText::as_str);
     let mut bytes = Vec::with_capacity(21 + state.map_or(0, str::len));
@@ -28,7 +28,7 @@ pub fn encode(record: &LastSeen) -> Vec<u8> {
     bytes
 }
 
-/// Reads the record of a user.
+/// Decodes the record of a user.
 pub fn decode(user: UserId, record: &[u8]) -> Result<LastSeen, StoreError> {
     read(record).ok_or_else(|| StoreError::Damaged(format!("user status {user}")))
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_read_back_and_one_flipped_bit_is_seen() {
+    fn a_record_is_read_back_and_a_flipped_bit_is_detected() {
         let user = UserId::random();
         let times = |state| LastSeen {
             active: Timestamp::from_secs(1_795_220_273),

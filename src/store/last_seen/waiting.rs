@@ -1,7 +1,7 @@
-//! Sightings that wait to be written, merged by user.
+//! Activities that wait to be written, merged by user.
 //!
-//! Bounded in users and in bytes of text; past that further users are refused (and counted), while those that wait
-//! already go on merging. Two maps: one fills while the other is being written, and a reader looks through both.
+//! Bounded in users and in bytes of text. When full, further users are refused (and counted), while activities of users that
+//! wait already are merged. There are two maps: one fills while the other is being written. A reader looks into both.
 
 use std::sync::Arc;
 
@@ -10,36 +10,36 @@ use hashbrown::HashMap;
 use crate::presence::id::UserId;
 use crate::presence::last_seen::Activity;
 
-/// Users that wait at most, the ones being written among them.
+/// Maximum number of users that wait, including those being written.
 const MAX_USERS: usize = 2_000_000;
 
-/// Bytes of text that wait at most.
+/// Maximum number of bytes of text that wait.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Sightings, one a user.
+/// Activities, one per user.
 pub type Activities = HashMap<UserId, Activity>;
 
-/// What waits.
+/// The activities that wait.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub struct WaitingActivities {
     filling: Activities,
     writing: Arc<Activities>,
-    /// Of the text in `filling`.
+    /// Bytes of text in `filling`.
     bytes: usize,
-    /// Of the text in `writing`.
+    /// Bytes of text in `writing`.
     writing_bytes: usize,
 }
 
-impl Waiting {
-    /// Takes a sighting in. False: it was refused.
-    pub fn add(&mut self, user: UserId, sighting: Activity) -> bool {
-        let added = sighting.text_bytes();
+impl WaitingActivities {
+    /// Takes in an activity. Returns false if it was refused.
+    pub fn add(&mut self, user: UserId, activity: Activity) -> bool {
+        let added = activity.text_bytes();
         if added > 0 && self.bytes + self.writing_bytes + added > MAX_BYTES {
             return false;
         }
         if let Some(waiting) = self.filling.get_mut(&user) {
             let before = waiting.text_bytes();
-            waiting.then(sighting);
+            waiting.then(activity);
             self.bytes = self.bytes - before + waiting.text_bytes();
             return true;
         }
@@ -47,19 +47,19 @@ impl Waiting {
             return false;
         }
         self.bytes += added;
-        self.filling.insert(user, sighting);
+        self.filling.insert(user, activity);
         true
     }
 
-    /// What is to be written: everything that has filled up, after what could not be written before.
+    /// Begins a write of everything that waits, after what could not be written before.
     pub fn begin(&mut self) -> Arc<Activities> {
         if self.writing.is_empty() {
             self.writing = Arc::new(std::mem::take(&mut self.filling));
             self.writing_bytes = self.bytes;
         } else {
             let writing = Arc::make_mut(&mut self.writing);
-            for (user, sighting) in self.filling.drain() {
-                writing.entry(user).or_default().then(sighting);
+            for (user, activity) in self.filling.drain() {
+                writing.entry(user).or_default().then(activity);
             }
             self.writing_bytes = writing.values().map(Activity::text_bytes).sum();
         }
@@ -67,18 +67,18 @@ impl Waiting {
         self.writing.clone()
     }
 
-    /// It has been written.
+    /// Ends a successful write.
     pub fn end(&mut self) {
         self.writing = Arc::default();
         self.writing_bytes = 0;
     }
 
-    /// What waits of a user: (what is being written, what comes after it).
+    /// Returns the waiting activity of a user: (the one being written, the one after it).
     pub fn of(&self, user: UserId) -> (Option<Activity>, Option<Activity>) {
         (self.writing.get(&user).cloned(), self.filling.get(&user).cloned())
     }
 
-    /// Users of whom something waits.
+    /// Returns the number of users with a waiting activity.
     pub fn len(&self) -> usize {
         self.filling.len() + self.writing.len()
     }
@@ -97,8 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn past_the_bound_new_users_are_refused_and_known_ones_merge() {
-        let mut waiting = Waiting::default();
+    fn when_full_new_users_are_refused_and_known_ones_are_merged() {
+        let mut waiting = WaitingActivities::default();
         let at = Activity::online(Timestamp::from_secs(1));
         for number in 0..MAX_USERS {
             assert!(waiting.add(user(number), at.clone()));
@@ -106,34 +106,34 @@ mod tests {
         assert!(!waiting.add(user(MAX_USERS), at.clone()));
         assert!(waiting.add(user(7), at.clone()));
         waiting.begin();
-        assert!(!waiting.add(user(7), at.clone()), "what is being written still takes its place");
+        assert!(!waiting.add(user(7), at.clone()), "users that are being written count");
         waiting.end();
         assert!(waiting.add(user(MAX_USERS), at));
         assert_eq!(waiting.len(), 1);
     }
 
     #[test]
-    fn past_the_bound_of_text_no_more_text_is_taken_but_ticks_are() {
-        let mut waiting = Waiting::default();
+    fn when_full_of_text_more_text_is_refused_but_online_times_are_taken() {
+        let mut waiting = WaitingActivities::default();
         let text = StatusText::new(&"x".repeat(StatusText::MAX_BYTES)).unwrap();
         let state = |text: &StatusText| Activity::active(Timestamp::from_secs(1), Some(text.clone()));
-        let most = MAX_BYTES / StatusText::MAX_BYTES;
-        for number in 0..most {
+        let count = MAX_BYTES / StatusText::MAX_BYTES;
+        for number in 0..count {
             assert!(waiting.add(user(number), state(&text)));
         }
-        assert!(!waiting.add(user(most), state(&text)));
-        assert!(waiting.add(user(most), Activity::online(Timestamp::from_secs(1))));
+        assert!(!waiting.add(user(count), state(&text)));
+        assert!(waiting.add(user(count), Activity::online(Timestamp::from_secs(1))));
         waiting.begin();
-        assert!(!waiting.add(user(most), state(&text)), "what is being written counts");
+        assert!(!waiting.add(user(count), state(&text)), "text that is being written counts");
         waiting.begin();
-        assert!(!waiting.add(user(most), state(&text)), "what could not be written counts");
+        assert!(!waiting.add(user(count), state(&text)), "text that could not be written counts");
         waiting.end();
-        assert!(waiting.add(user(most), state(&text)));
+        assert!(waiting.add(user(count), state(&text)));
     }
 
     #[test]
-    fn what_could_not_be_written_is_written_with_what_came_after_it() {
-        let mut waiting = Waiting::default();
+    fn activities_that_could_not_be_written_are_written_with_the_later_ones() {
+        let mut waiting = WaitingActivities::default();
         waiting.add(user(1), Activity::active(Timestamp::from_secs(5), None));
         waiting.begin();
         waiting.add(user(1), Activity::online(Timestamp::from_secs(7)));

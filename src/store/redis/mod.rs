@@ -1,26 +1,22 @@
-//! Accounts, ties and last-seen records in Redis, where all nodes have the same.
+//! What the stores in Redis share. The stores are in [`super::accounts::redis`], [`super::last_seen::redis`] and
+//! [`super::relations::redis`].
 //!
-//! | file | |
+//! | file | holds |
 //! |---|---|
-//! | [`accounts`], [`names`] | accounts, and the usernames and logins that only one of them has |
-//! | [`relations`] | standings and lists |
-//! | [`last_seen`] | when users were last seen |
-//! | [`records`] | reads records; writes those that are still what they were |
-//! | [`gate`] | how much may be under way |
+//! | [`records`] | reads records, and swaps a record that has not changed in the meantime |
+//! | [`request_limiter`] | the limit of the requests that are under way |
+//! | `scripts/*.lua` | the scripts |
 //!
-//! The rules are those of the other stores. A write reads the record, changes it, and has a script write it if nobody has
-//! meanwhile; else it changes what that one has written. The records are in the form in which they are on disk. Keys are
-//! in [`crate::redis::keys`], connections in [`crate::redis::storage`].
+//! The rules are those of the other stores. A write reads the record, changes it, and calls a script that writes it if no
+//! other node has written it in the meantime; otherwise the write starts over with the other node's record. Records have
+//! the same form as on disk. RedisKeys are in [`crate::redis::keys`], connections in [`crate::redis::storage`].
 //!
-//! What is answered is in Redis's memory; how Redis is configured (`appendonly`, `appendfsync`, replicas) says what a crash
-//! of Redis costs. A failover that loses writes may lose an account or what was claimed for it: then the name is free.
+//! A reply means that the write is in Redis's memory. The configuration of Redis (`appendonly`, `appendfsync`, replicas)
+//! decides what a crash of Redis costs. A failover that loses writes may lose an account or its claims: then the name is
+//! free.
 
-pub mod accounts;
-mod gate;
-pub mod last_seen;
-mod names;
-mod records;
-pub mod relations;
+pub(super) mod records;
+pub(super) mod request_limiter;
 #[cfg(test)]
 pub mod tests;
 
@@ -35,22 +31,23 @@ use crate::redis::error::CallError;
 use crate::redis::error::StartError;
 use crate::redis::storage::Storage;
 use crate::store::StoreError;
-use accounts::RedisStore;
-use last_seen::{ActivityEncoder, RedisLastSeen};
-use relations::RedisRelations;
+use crate::store::accounts::redis::RedisAccounts;
+use crate::store::last_seen::redis::{ActivityEncoder, RedisLastSeen};
+use crate::store::relations::redis::RedisRelations;
 
-/// All that is kept in Redis.
+/// All stores in Redis.
 pub struct RedisStores {
     /// Accounts.
-    pub accounts: RedisStore,
-    /// Ties.
+    pub accounts: RedisAccounts,
+    /// Relations.
     pub relations: RedisRelations,
     /// Last-seen records.
     pub last_seen: RedisLastSeen,
 }
 
 impl RedisStores {
-    /// Connects and checks; blocks. A last-seen record is forgotten `expire` after its last update.
+    /// Connects to every Redis and checks it. Blocks the caller. A last-seen record is forgotten `expire` after its last
+    /// update. `encode` builds the messages that tell other nodes about activities.
     pub fn open(
         config: &ClusterConfig,
         expire: Duration,
@@ -60,7 +57,7 @@ impl RedisStores {
     ) -> Result<Self, StartError> {
         let storage = Storage::open(config, clock, metrics)?;
         Ok(Self {
-            accounts: RedisStore::new(storage.clone()),
+            accounts: RedisAccounts::new(storage.clone()),
             relations: RedisRelations::new(storage.clone()),
             last_seen: RedisLastSeen::start(storage, expire, clock, metrics, encode),
         })
@@ -76,22 +73,23 @@ impl From<CallError> for StoreError {
     }
 }
 
-/// The scripts. Each is one atomic change; they are named by their content, so versions can run side by side.
-struct Scripts {
-    /// Writes a record that is still what it was.
-    swap: Script,
-    /// Takes a name.
-    claim: Script,
-    /// Frees a name.
-    release: Script,
-    /// Takes a sighting in.
-    last_seen: Script,
-    /// Takes in that many are online.
-    online: Script,
+/// The scripts of the stores. Each is one atomic change. Redis names a script by its content, so that several versions of
+/// this program can run side by side.
+pub(super) struct StoreScripts {
+    /// Writes a record that has not changed in the meantime.
+    pub swap: Script,
+    /// Claims a name.
+    pub claim: Script,
+    /// Releases a claim.
+    pub release: Script,
+    /// Takes in an activity.
+    pub last_seen: Script,
+    /// Takes in that many users are online.
+    pub online: Script,
 }
 
-impl Scripts {
-    fn new() -> Self {
+impl StoreScripts {
+    pub fn new() -> Self {
         Self {
             swap: Script::new(include_str!("scripts/swap.lua")),
             claim: Script::new(include_str!("scripts/claim.lua")),

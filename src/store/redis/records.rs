@@ -1,79 +1,79 @@
-//! Records of users: read, and written where they are still what they were.
+//! Records of users: reads, and swaps of records that have not changed in the meantime.
 
 use redis::Value;
 
-use super::Scripts;
+use super::StoreScripts;
 use crate::presence::id::UserId;
-use crate::redis::call::Call;
-use crate::redis::call::parse_reply;
+use crate::redis::call::{RedisCall, parse_reply};
 use crate::redis::slots::Bucket;
 use crate::redis::storage::Storage;
 use crate::store::StoreError;
 
-/// How often a change is made anew after another node was faster. Of those that collide one always succeeds.
-const TRIES: usize = 100;
+/// Maximum number of attempts of a change while other nodes change the record at the same time. Of several concurrent
+/// changes, one always succeeds.
+const MAX_ATTEMPTS: usize = 100;
 
-/// Calls made ready at a time.
+/// Maximum number of calls in one batch.
 const BATCH: usize = 4096;
 
-/// Where a record is.
+/// The key of a record, with its bucket and index.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct RecordKey {
     bucket: Bucket,
     key: String,
-    /// The set of those that there are, and what stands for this one in it.
+    /// The set that lists the existing records of the kind, and the entry of this one.
     index: Option<(String, UserId)>,
 }
 
-impl Place {
-    /// A user's record of some kind (see [`crate::redis::keys`]).
+impl RecordKey {
+    /// Returns the key of a user's record. [`crate::redis::keys`] lists the kinds.
     pub fn new(storage: &Storage, user: UserId, kind: &str) -> Self {
         let keys = storage.keys();
         Self { bucket: keys.buckets().of(user), key: keys.of_user(user, kind), index: None }
     }
 
-    /// Likewise, listed among those of its kind.
+    /// Returns the key of a record that is listed in the index of its kind.
     pub fn listed(storage: &Storage, user: UserId, kind: &str) -> Self {
-        let place = Self::new(storage, user, kind);
-        let index = storage.keys().of_bucket(place.bucket, kind);
-        Self { index: Some((index, user)), ..place }
+        let record_key = Self::new(storage, user, kind);
+        let index = storage.keys().of_bucket(record_key.bucket, kind);
+        Self { index: Some((index, user)), ..record_key }
     }
 }
 
-/// How a write went.
+/// The result of a swap.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Swapped {
-    /// It is written.
+pub enum SwapResult {
+    /// The record is written.
     Done,
-    /// It was not what it was thought to be, but this.
+    /// The record was another one, this one.
     Other(Option<Vec<u8>>),
-    /// The time for it is over.
+    /// The deadline has passed.
     Late,
 }
 
-/// The records.
+/// The records in a storage.
 pub struct Records {
     pub storage: Storage,
-    pub scripts: Scripts,
+    pub scripts: StoreScripts,
 }
 
 impl Records {
-    /// In this storage.
+    /// Accesses the records of a storage.
     pub fn new(storage: Storage) -> Self {
-        Self { storage, scripts: Scripts::new() }
+        Self { storage, scripts: StoreScripts::new() }
     }
 
-    /// A record.
-    pub async fn get(&self, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
-        let call = get(&place.key);
-        Ok(parse_reply(self.storage.call(place.bucket, &call).await?)?)
+    /// Reads a record.
+    pub async fn get(&self, record_key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let call = get(&record_key.key);
+        Ok(parse_reply(self.storage.call(record_key.bucket, &call).await?)?)
     }
 
-    /// Records, in the order asked.
-    pub async fn get_all(&self, places: &[Place]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let mut found = Vec::with_capacity(places.len());
-        for some in places.chunks(BATCH) {
-            let calls = some.iter().map(|place| (place.bucket, get(&place.key))).collect();
+    /// Reads records, in the order of the request.
+    pub async fn get_all(&self, record_keys: &[RecordKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut found = Vec::with_capacity(record_keys.len());
+        for chunk in record_keys.chunks(BATCH) {
+            let calls = chunk.iter().map(|record_key| (record_key.bucket, get(&record_key.key))).collect();
             for answer in self.storage.call_all(calls).await {
                 found.push(parse_reply(answer?)?);
             }
@@ -81,13 +81,13 @@ impl Records {
         Ok(found)
     }
 
-    /// The users of a bucket that have a listed record of a kind.
+    /// Reads the users with a listed record of a kind.
     pub async fn listed(&self, kind: &str) -> Result<Vec<UserId>, StoreError> {
         let keys = self.storage.keys();
         let call = |bucket| {
             let mut command = redis::cmd("SMEMBERS");
             command.arg(keys.of_bucket(bucket, kind));
-            (bucket, Call::plain(command))
+            (bucket, RedisCall::plain(command))
         };
         let mut users = Vec::new();
         for answer in self.storage.call_all(keys.buckets().all().map(call).collect()).await {
@@ -99,59 +99,61 @@ impl Records {
         Ok(users)
     }
 
-    /// Writes a record that is still `held`; not after `deadline`, ms since the Unix epoch by Redis's clock.
+    /// Writes `wanted` in record_key of `held`, if the record still is `held`. Not after `deadline`, ms since the Unix epoch by
+    /// Redis's clock.
     pub async fn swap(
         &self,
-        place: &Place,
+        record_key: &RecordKey,
         held: Option<&[u8]>,
         wanted: Option<&[u8]>,
         deadline: Option<u64>,
-    ) -> Result<Swapped, StoreError> {
+    ) -> Result<SwapResult, StoreError> {
         let deadline = deadline.map(|deadline| deadline.to_string()).unwrap_or_default();
-        let mut keys = vec![place.key.clone()];
+        let mut keys = vec![record_key.key.clone()];
         let mut words = vec![held.unwrap_or_default(), wanted.unwrap_or_default(), deadline.as_bytes()];
-        if let Some((index, user)) = &place.index {
+        if let Some((index, user)) = &record_key.index {
             keys.push(index.clone());
             words.push(user.uuid_bytes());
         }
-        let call = Call::script(&self.scripts.swap, &keys, &words);
-        let answer: Vec<Value> = parse_reply(self.storage.call(place.bucket, &call).await?)?;
+        let call = RedisCall::script(&self.scripts.swap, &keys, &words);
+        let answer: Vec<Value> = parse_reply(self.storage.call(record_key.bucket, &call).await?)?;
         let mut fields = answer.into_iter();
         let outcome: u8 = parse_reply(fields.next().unwrap_or_default())?;
         match outcome {
-            0 => Ok(Swapped::Done),
+            0 => Ok(SwapResult::Done),
             1 => {
                 let held: Vec<u8> = parse_reply(fields.next().unwrap_or_default())?;
-                Ok(Swapped::Other((!held.is_empty()).then_some(held)))
+                Ok(SwapResult::Other((!held.is_empty()).then_some(held)))
             }
-            _ => Ok(Swapped::Late),
+            _ => Ok(SwapResult::Late),
         }
     }
 
-    /// Changes a record by a rule, which sees what there is and says what there is to be, until nobody was faster.
+    /// Changes a record by a rule, which gets the current record and returns the new one. Starts over if another node
+    /// changed the record in the meantime.
     pub async fn edit<T>(
         &self,
-        place: &Place,
+        record_key: &RecordKey,
         mut rule: impl FnMut(Option<&[u8]>) -> Result<(Option<Vec<u8>>, T), StoreError>,
     ) -> Result<T, StoreError> {
-        let mut held = self.get(place).await?;
-        for _ in 0..TRIES {
+        let mut held = self.get(record_key).await?;
+        for _ in 0..MAX_ATTEMPTS {
             let (wanted, answer) = rule(held.as_deref())?;
             if wanted == held {
                 return Ok(answer);
             }
-            match self.swap(place, held.as_deref(), wanted.as_deref(), None).await? {
-                Swapped::Done => return Ok(answer),
-                Swapped::Other(other) => held = other,
-                Swapped::Late => break,
+            match self.swap(record_key, held.as_deref(), wanted.as_deref(), None).await? {
+                SwapResult::Done => return Ok(answer),
+                SwapResult::Other(other) => held = other,
+                SwapResult::Late => break,
             }
         }
         Err(StoreError::Busy)
     }
 }
 
-fn get(key: &str) -> Call<'static> {
+fn get(key: &str) -> RedisCall<'static> {
     let mut command = redis::cmd("GET");
     command.arg(key);
-    Call::plain(command)
+    RedisCall::plain(command)
 }

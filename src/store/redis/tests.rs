@@ -1,9 +1,9 @@
-//! Redis servers for the contract suites of the stores. What only several nodes can do is in `tests/cluster/stores`.
+//! Redis servers for the contract suites of the stores. Tests of several nodes are in `tests/cluster/stores`.
 
 use std::time::Duration;
 
 use super::RedisStores;
-use super::records::{Place, Records, Swapped};
+use super::records::{RecordKey, Records, SwapResult};
 use crate::clock::Clock;
 use crate::cluster::message::activity_message;
 use crate::config::{Config, Overrides, load};
@@ -21,40 +21,40 @@ mod server;
 #[expect(dead_code, reason = "the tests of the cluster use the rest")]
 mod grid;
 
-/// Every way that Redis is run.
+/// Starts Redis in each of the supported ways.
 pub fn every_redis() -> impl Iterator<Item = OnRedis> {
     let ways: [fn() -> OnRedis; 3] = [|| OnRedis::start(1), || OnRedis::start(2), OnRedis::cluster];
     ways.into_iter().map(|start| start())
 }
 
-/// Servers of a test's own.
+/// Redis servers of one test.
 pub struct OnRedis {
     _servers: Vec<RedisServer>,
     _cluster: Option<RedisCluster>,
-    /// Of a node.
+    /// The configuration of a node.
     pub config: Config,
 }
 
 impl OnRedis {
-    /// So many Redis, records spread over them.
+    /// Starts several Redis with the records spread over them.
     pub fn start(count: usize) -> Self {
         let servers: Vec<RedisServer> = (0..count).map(|_| RedisServer::start()).collect();
         let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
         Self { config: config(&urls.join(" ")), _servers: servers, _cluster: None }
     }
 
-    /// A Redis Cluster of three masters.
+    /// Starts a Redis Cluster of three masters.
     fn cluster() -> Self {
         let cluster = RedisCluster::start(3, 0);
         Self { config: config(&cluster.url()), _servers: Vec::new(), _cluster: Some(cluster) }
     }
 
-    /// The stores of one node.
+    /// Opens the stores of one node.
     pub fn open(&self) -> RedisStores {
         self.open_with(Duration::from_secs(100), &Clock::system(), &Metrics::new())
     }
 
-    /// Likewise; last-seen records expire by this clock.
+    /// Opens the stores of one node, with this clock for the expiry of last-seen records.
     pub fn open_with(&self, expire: Duration, clock: &Clock, metrics: &Metrics) -> RedisStores {
         RedisStores::open(&self.config.cluster, expire, clock, metrics, activity_message).unwrap()
     }
@@ -66,24 +66,24 @@ fn config(redis: &str) -> Config {
 }
 
 #[actix_web::test]
-async fn a_record_is_written_where_it_is_what_it_was_and_not_after_its_time() {
+async fn a_record_is_swapped_if_it_has_not_changed_and_not_after_the_deadline() {
     let shared = OnRedis::start(1);
     let storage = Storage::open(&shared.config.cluster, &Clock::system(), &Metrics::new()).unwrap();
     let records = Records::new(storage.clone());
     let work = async move {
-        let place = Place::listed(&records.storage, UserId::from_name("alice"), "x");
+        let key = RecordKey::listed(&records.storage, UserId::from_name("alice"), "x");
         let now = Clock::system().time_of_day().as_micros() / 1000;
         let swap = async |held: Option<&str>, wanted: Option<&str>, deadline| {
             let [held, wanted] = [held, wanted].map(|text| text.map(str::as_bytes));
-            records.swap(&place, held, wanted, deadline).await.unwrap()
+            records.swap(&key, held, wanted, deadline).await.unwrap()
         };
-        assert_eq!(swap(None, Some("a"), Some(now - 1)).await, Swapped::Late);
-        assert_eq!(records.get(&place).await, Ok(None));
-        assert_eq!(swap(None, Some("a"), Some(now + 60_000)).await, Swapped::Done);
-        assert_eq!(swap(None, Some("b"), None).await, Swapped::Other(Some(b"a".to_vec())));
+        assert_eq!(swap(None, Some("a"), Some(now - 1)).await, SwapResult::Late);
+        assert_eq!(records.get(&key).await, Ok(None));
+        assert_eq!(swap(None, Some("a"), Some(now + 60_000)).await, SwapResult::Done);
+        assert_eq!(swap(None, Some("b"), None).await, SwapResult::Other(Some(b"a".to_vec())));
         assert_eq!(records.listed("x").await.unwrap(), [UserId::from_name("alice")]);
-        assert_eq!(swap(Some("a"), None, None).await, Swapped::Done);
-        assert_eq!(swap(Some("a"), Some("b"), None).await, Swapped::Other(None));
+        assert_eq!(swap(Some("a"), None, None).await, SwapResult::Done);
+        assert_eq!(swap(Some("a"), Some("b"), None).await, SwapResult::Other(None));
         assert_eq!(records.listed("x").await.unwrap(), []);
     };
     storage.spawn(work).await.unwrap();

@@ -1,4 +1,4 @@
-//! What every store of ties does, run against each of them.
+//! The contract of the relation stores, run against each of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,17 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::memory::MemoryRelations;
-use super::*;
+use super::{ChangedMember, RelationStore, RosterChange};
 use crate::presence::general_status::Exit;
-use crate::presence::member_record::NodeContext;
+use crate::presence::id::UserId;
+use crate::presence::member_name::MemberName;
+use crate::presence::member_record::{LoginState, NodeContext, RelationChange};
+use crate::presence::quota::{Quota, QuotaExceeded};
+use crate::presence::roster::{Roster, RosterKind};
 use crate::presence::subscriptions::DeliveredStatus;
 use crate::presence::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::disk::DiskStore;
+use crate::store::database::EmbeddedDatabase;
 use crate::store::redis::tests::every_redis;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -34,38 +38,34 @@ fn subscribe(to: &[&str], limit: usize) -> RelationChange {
 }
 
 fn arrive(now: Timestamp) -> RelationChange {
-    RelationChange::Arrive { now, lifetime: DAY, node_context: NodeContext::default(), last_seen: Timestamp::default() }
+    RelationChange::LogIn { now, lifetime: DAY, node_context: NodeContext::default(), last_seen: Timestamp::default() }
 }
 
 fn part(exit: Exit, told: &[(&str, u64)], login: u64, now: Timestamp) -> RelationChange {
     let told = told.iter().map(|&(name, digest)| (user(name), DeliveredStatus(digest))).collect();
-    RelationChange::Part { exit, told, login, now, node_context: NodeContext::default() }
+    RelationChange::LeaveNode { exit, told, login, now, node_context: NodeContext::default() }
 }
 
-fn listed(changed: &RelationChanged) -> Vec<&str> {
-    changed.standing.subscriptions.as_slice().iter().map(|one| one.name.as_str()).collect()
+fn listed(changed: &ChangedMember) -> Vec<&str> {
+    changed.member.subscriptions.as_slice().iter().map(|one| one.name.as_str()).collect()
 }
 
 async fn with_every_store(contract: impl AsyncFn(Arc<dyn RelationStore>)) {
     contract(Arc::new(MemoryRelations::new())).await;
     let folder = tempfile::tempdir().unwrap();
-    let store = DiskStore::open(folder.path()).unwrap();
-    contract(Arc::new(store.relations(at(0), DAY).unwrap())).await;
+    let database = EmbeddedDatabase::open(folder.path()).unwrap();
+    contract(Arc::new(database.relations(at(0), DAY).unwrap())).await;
     for shared in every_redis() {
         contract(Arc::new(shared.open().relations)).await;
     }
 }
 
-/// Opens what another store has written, once its threads have let go of it.
-async fn reopened(folder: &std::path::Path, now: Timestamp) -> (DiskStore, Arc<dyn RelationStore>) {
+/// Opens the database of another store, once the threads of that store have released it.
+async fn reopened(folder: &std::path::Path, now: Timestamp) -> Arc<dyn RelationStore> {
     loop {
-        match DiskStore::open(folder) {
+        match EmbeddedDatabase::open(folder) {
             Err(StoreError::InUse) => actix_web::rt::task::yield_now().await,
-            other => {
-                let store = other.unwrap();
-                let relations = store.relations(now, DAY).unwrap();
-                return (store, Arc::new(relations));
-            }
+            other => return Arc::new(other.unwrap().relations(now, DAY).unwrap()),
         }
     }
 }
@@ -74,125 +74,129 @@ async fn reopened(folder: &std::path::Path, now: Timestamp) -> (DiskStore, Arc<d
 async fn subscriptions_are_kept_in_order_and_the_earliest_is_dropped() {
     with_every_store(async |relations| {
         let alice = user("alice");
-        let first = relations.change(alice, subscribe(&["bob", "carol"], 3)).await.unwrap();
+        let first = relations.change_member(alice, subscribe(&["bob", "carol"], 3)).await.unwrap();
         assert_eq!((listed(&first), &first.dropped), (vec!["bob", "carol"], &vec![]));
-        let second = relations.change(alice, subscribe(&["dave", "eve"], 3)).await.unwrap();
+        let second = relations.change_member(alice, subscribe(&["dave", "eve"], 3)).await.unwrap();
         assert_eq!((listed(&second), &second.dropped), (vec!["carol", "dave", "eve"], &vec![user("bob")]));
-        assert!(second.standing.revision > first.standing.revision);
-        let third =
-            relations.change(alice, RelationChange::Unsubscribe(Some(vec![user("dave"), user("zoe")]))).await.unwrap();
+        assert!(second.member.revision > first.member.revision);
+        let third = relations
+            .change_member(alice, RelationChange::Unsubscribe(Some(vec![user("dave"), user("zoe")])))
+            .await
+            .unwrap();
         assert_eq!((listed(&third), &third.dropped), (vec!["carol", "eve"], &vec![user("dave")]));
-        let all = relations.change(alice, RelationChange::Unsubscribe(None)).await.unwrap();
+        let all = relations.change_member(alice, RelationChange::Unsubscribe(None)).await.unwrap();
         assert_eq!((listed(&all), all.dropped.len()), (vec![], 2));
-        let other = relations.change(user("bob"), subscribe(&["alice"], 3)).await.unwrap();
-        assert_eq!(listed(&other), ["alice"], "each account has its own");
+        let other = relations.change_member(user("bob"), subscribe(&["alice"], 3)).await.unwrap();
+        assert_eq!(listed(&other), ["alice"], "each member has its own");
     })
     .await;
 }
 
 #[actix_web::test]
-async fn of_many_at_once_none_is_lost() {
+async fn of_many_concurrent_changes_none_is_lost() {
     with_every_store(async |relations| {
         let changes = (0..600).map(|number| {
             let (relations, name) = (relations.clone(), format!("friend-{}", number / 3));
             let account = format!("account-{}", number % 3);
-            async move { relations.change(user(&account), subscribe(&[&name], 1000)).await.unwrap() }
+            async move { relations.change_member(user(&account), subscribe(&[&name], 1000)).await.unwrap() }
         });
         join_all(changes).await;
         for account in ["account-0", "account-1", "account-2"] {
-            let changed = relations.change(user(account), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
+            let changed =
+                relations.change_member(user(account), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
             assert_eq!(listed(&changed).len(), 200);
-            assert_eq!(changed.standing.revision, 201, "one for each change");
-            assert_eq!(relations.standing(user(account)).await.unwrap(), changed.standing);
+            assert_eq!(changed.member.revision, 201, "one for each change");
+            assert_eq!(relations.member(user(account)).await.unwrap(), changed.member);
         }
     })
     .await;
 }
 
 #[actix_web::test]
-async fn logins_say_who_is_lost_and_who_left() {
+async fn logins_tell_lost_members_from_those_who_left() {
     with_every_store(async |relations| {
         let login_states = async |name: &str| relations.login_states(vec![user("x"), user(name)]).await.unwrap()[1];
         assert_eq!(login_states("alice").await, LoginState::Never);
-        relations.change(user("alice"), arrive(at(1))).await.unwrap();
+        relations.change_member(user("alice"), arrive(at(1))).await.unwrap();
         assert_eq!(login_states("alice").await, LoginState::In);
-        relations.change(user("alice"), part(Exit::Lost, &[], 1, at(2))).await.unwrap();
+        relations.change_member(user("alice"), part(Exit::Lost, &[], 1, at(2))).await.unwrap();
         assert_eq!(login_states("alice").await, LoginState::Lost(at(2)));
-        relations.change(user("alice"), part(Exit::LoggedOut, &[], 1, at(3))).await.unwrap();
+        relations.change_member(user("alice"), part(Exit::LoggedOut, &[], 1, at(3))).await.unwrap();
         assert_eq!(login_states("alice").await, LoginState::LoggedOut(at(3)));
     })
     .await;
 }
 
 #[actix_web::test]
-async fn what_an_account_was_told_is_remembered_and_after_a_day_all_is_forgotten() {
+async fn delivered_statuses_are_remembered_and_forgotten_after_a_day() {
     with_every_store(async |relations| {
         let alice = user("alice");
-        relations.change(alice, subscribe(&["bob", "carol"], 9)).await.unwrap();
-        relations.change(alice, part(Exit::Lost, &[("bob", 5)], 0, at(10))).await.unwrap();
-        let early = relations.change(alice, arrive(at(9 + 24 * 3600))).await.unwrap();
+        relations.change_member(alice, subscribe(&["bob", "carol"], 9)).await.unwrap();
+        relations.change_member(alice, part(Exit::Lost, &[("bob", 5)], 0, at(10))).await.unwrap();
+        let early = relations.change_member(alice, arrive(at(9 + 24 * 3600))).await.unwrap();
         let told: Vec<Option<DeliveredStatus>> =
-            early.standing.subscriptions.as_slice().iter().map(|one| one.told).collect();
+            early.member.subscriptions.as_slice().iter().map(|one| one.told).collect();
         assert_eq!(told, [Some(DeliveredStatus(5)), None]);
-        relations.change(alice, part(Exit::LoggedOut, &[], 1, at(100_000))).await.unwrap();
-        let late = relations.change(alice, arrive(at(100_000 + 24 * 3600))).await.unwrap();
+        relations.change_member(alice, part(Exit::LoggedOut, &[], 1, at(100_000))).await.unwrap();
+        let late = relations.change_member(alice, arrive(at(100_000 + 24 * 3600))).await.unwrap();
         assert_eq!((listed(&late), late.dropped.len()), (vec![], 2));
     })
     .await;
 }
 
 #[actix_web::test]
-async fn lists_are_kept_by_kind_within_their_quota() {
+async fn lists_are_stored_by_kind_within_their_quota() {
     with_every_store(async |relations| {
         let (alice, quota) = (user("alice"), Quota::new(3));
         let add = |to: &[&str]| RosterChange::Add(names(to), quota);
-        let friends = relations.alter(RosterKind::Friends, alice, add(&["bob", "carol"])).await.unwrap().unwrap();
+        let friends =
+            relations.change_roster(RosterKind::Friends, alice, add(&["bob", "carol"])).await.unwrap().unwrap();
         assert_eq!(friends.names(), names(&["bob", "carol"]));
-        let refused = relations.alter(RosterKind::Friends, alice, add(&["bob", "dave", "eve"])).await.unwrap();
+        let refused = relations.change_roster(RosterKind::Friends, alice, add(&["bob", "dave", "eve"])).await.unwrap();
         assert_eq!(refused, Err(QuotaExceeded { limit: 3, held: 2, asked: 2 }));
         assert_eq!(relations.roster(RosterKind::Friends, alice).await.unwrap(), friends);
         assert_eq!(relations.roster(RosterKind::Blocked, alice).await.unwrap(), Roster::default());
-        relations.alter(RosterKind::Blocked, alice, add(&["mallory"])).await.unwrap().unwrap();
+        relations.change_roster(RosterKind::Blocked, alice, add(&["mallory"])).await.unwrap().unwrap();
         let all = relations.rosters(RosterKind::Blocked).unwrap();
         assert_eq!(all, [(alice, Roster::new(names(&["mallory"])))]);
         let gone = RosterChange::Remove(vec![user("mallory")]);
-        relations.alter(RosterKind::Blocked, alice, gone).await.unwrap().unwrap();
-        assert_eq!(relations.rosters(RosterKind::Blocked).unwrap(), [], "an empty list is none");
+        relations.change_roster(RosterKind::Blocked, alice, gone).await.unwrap().unwrap();
+        assert_eq!(relations.rosters(RosterKind::Blocked).unwrap(), [], "an empty list does not count");
     })
     .await;
 }
 
 #[actix_web::test]
-async fn a_closed_store_takes_no_more() {
+async fn a_closed_store_refuses_changes() {
     with_every_store(async |relations| {
         relations.close().await.unwrap();
-        assert_eq!(relations.change(user("alice"), arrive(at(0))).await, Err(StoreError::Closed));
+        assert_eq!(relations.change_member(user("alice"), arrive(at(0))).await, Err(StoreError::Closed));
         assert_eq!(relations.close().await, Ok(()), "closed twice");
     })
     .await;
 }
 
 #[actix_web::test]
-async fn what_was_answered_is_there_when_it_is_opened_again_and_who_was_in_is_lost() {
+async fn changes_are_there_after_the_next_start_and_logged_in_members_are_lost() {
     let folder = tempfile::tempdir().unwrap();
     {
-        let store = DiskStore::open(folder.path()).unwrap();
-        let relations = store.relations(at(0), DAY).unwrap();
+        let database = EmbeddedDatabase::open(folder.path()).unwrap();
+        let relations = database.relations(at(0), DAY).unwrap();
         for name in ["alice", "bob"] {
-            relations.change(user(name), arrive(at(0))).await.unwrap();
-            relations.change(user(name), subscribe(&["carol"], 9)).await.unwrap();
+            relations.change_member(user(name), arrive(at(0))).await.unwrap();
+            relations.change_member(user(name), subscribe(&["carol"], 9)).await.unwrap();
         }
-        relations.change(user("bob"), part(Exit::LoggedOut, &[("carol", 1)], 1, at(5))).await.unwrap();
+        relations.change_member(user("bob"), part(Exit::LoggedOut, &[("carol", 1)], 1, at(5))).await.unwrap();
     }
     {
-        let (_store, relations) = reopened(folder.path(), at(100)).await;
-        let kept = relations.change(user("alice"), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
-        assert_eq!((listed(&kept), kept.standing.login_states), (vec!["carol"], LoginState::Lost(at(100))));
+        let relations = reopened(folder.path(), at(100)).await;
+        let kept = relations.change_member(user("alice"), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
+        assert_eq!((listed(&kept), kept.member.login_states), (vec!["carol"], LoginState::Lost(at(100))));
         assert_eq!(relations.login_states(vec![user("bob")]).await.unwrap(), [LoginState::LoggedOut(at(5))]);
     }
-    let (_store, relations) = reopened(folder.path(), at(10 + 24 * 3600)).await;
-    let bob = relations.change(user("bob"), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
+    let relations = reopened(folder.path(), at(10 + 24 * 3600)).await;
+    let bob = relations.change_member(user("bob"), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
     assert_eq!(listed(&bob), Vec::<&str>::new(), "expired while the server was down");
-    let alice = relations.change(user("alice"), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
+    let alice = relations.change_member(user("alice"), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
     assert_eq!(listed(&alice), ["carol"]);
 }

@@ -1,132 +1,94 @@
-//! Ties in the embedded database, beside the accounts.
+//! Relations in the embedded database. [`crate::store::group_commit`] says how writes are committed.
 //!
-//! One thread owns all writes: it takes whatever waits, up to [`GROUP`], commits it as one batch, syncs, and only then
-//! answers. At most [`WAITING`] writes wait; further callers wait for a place. Before its first write it notes of every
-//! account that was in when the server ended that its connections are lost, and forgets what has expired.
+//! Before its first group, the writer marks every member that was logged in when the server ended as lost, and forgets
+//! what has expired.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{Database, Keyspace, OwnedWriteBatch};
 use futures_util::FutureExt;
-use tokio::sync::{mpsc, oneshot};
 
-use super::record::{decode_roster, decode_standing, encode_roster, encode_standing};
-use super::writer::{Tables, alter, change};
-use super::{RelationChanged, RelationStore, RosterChange};
+use super::port::RelationStore;
+use super::record::{decode_member, decode_roster, encode_member, encode_roster};
+use super::rules::{RelationTables, change_member, change_roster};
+use super::{ChangedMember, RosterChange};
 use crate::presence::id::UserId;
 use crate::presence::member_record::{LoginState, MemberRecord, RelationChange};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::roster::{Roster, RosterKind};
 use crate::presence::time::Timestamp;
-use crate::store::{Answer, StoreError};
+use crate::store::database::{keyspace, read, synced_batch};
+use crate::store::group_commit::{GroupStore, GroupWriter, MAX_GROUP};
+use crate::store::{StoreError, StoreFuture};
 
-/// Writes committed together at most.
-const GROUP: usize = 512;
-
-/// Writes that wait at most.
-const WAITING: usize = 1024;
-
-/// Ties on disk.
+/// Relations on disk.
 pub struct DiskRelations {
-    tables: Arc<OnDisk>,
-    writer: mpsc::Sender<Job>,
+    keyspaces: Arc<RelationKeyspaces>,
+    writer: GroupWriter<RelationGroup>,
 }
 
-type Asker<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// A write and who waits for it; or the end.
-enum Job {
-    RelationChange(UserId, RelationChange, Asker<RelationChanged>),
-    Alter(RosterKind, UserId, RosterChange, Asker<Result<Roster, QuotaExceeded>>),
-    Close(Asker<()>),
-}
-
-/// Tells who waits how it went, given how the commit went.
-type Reply = Box<dyn FnOnce(&Result<(), StoreError>)>;
-
-struct OnDisk {
+struct RelationKeyspaces {
     database: Database,
-    standings: Keyspace,
+    members: Keyspace,
     friends: Keyspace,
     blocked: Keyspace,
 }
 
 impl DiskRelations {
-    /// Starts the writer. What it does first it dates `now`; subscriptions live for `lifetime` past a last connection.
+    /// Opens the keyspaces and starts the writer. `now` is the time at which members count as lost that were logged in.
+    /// Subscriptions live for `lifetime` after a member's last connection.
     pub(in crate::store) fn start(database: Database, now: Timestamp, lifetime: Duration) -> Result<Self, StoreError> {
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(4 * 1024 * 1024);
-        let tables = Arc::new(OnDisk {
-            standings: database.keyspace("standings", options)?,
-            friends: database.keyspace("friends", options)?,
-            blocked: database.keyspace("blocked", options)?,
+        let keyspaces = Arc::new(RelationKeyspaces {
+            members: keyspace(&database, "standings")?,
+            friends: keyspace(&database, "friends")?,
+            blocked: keyspace(&database, "blocked")?,
             database,
         });
-        let (writer, jobs) = mpsc::channel(WAITING);
-        let owned = tables.clone();
-        std::thread::Builder::new()
-            .name("ties".into())
-            .spawn(move || {
-                owned
-                    .interrupt(now, lifetime)
-                    .unwrap_or_else(|error| log::error!("standings could not be read: {error}"));
-                write_all(&owned, jobs);
-            })
-            .map_err(|error| StoreError::Database(error.to_string()))?;
-        Ok(Self { tables, writer })
-    }
-
-    fn write<T: Send + 'static>(&self, job: impl FnOnce(Asker<T>) -> Job) -> Answer<'_, T> {
-        let (answer, answered) = oneshot::channel();
-        let job = job(answer);
-        async move {
-            self.writer.send(job).await.map_err(|_| StoreError::Closed)?;
-            answered.await.map_err(|_| StoreError::Closed)?
-        }
-        .boxed()
+        let writer = RelationWriter { keyspaces: keyspaces.clone(), now, lifetime };
+        Ok(Self { keyspaces, writer: GroupWriter::start("relations", None, writer)? })
     }
 
     fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&OnDisk) -> Result<T, StoreError> + Send + 'static,
-    ) -> Answer<'_, T> {
-        let tables = self.tables.clone();
-        let reading = tokio::task::spawn_blocking(move || read(&tables));
-        async move { reading.await.map_err(|error| StoreError::Database(error.to_string()))? }.boxed()
+        look_up: impl FnOnce(&RelationKeyspaces) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        let keyspaces = self.keyspaces.clone();
+        read(move || look_up(&keyspaces))
     }
 }
 
 impl RelationStore for DiskRelations {
-    fn change(&self, account: UserId, change: RelationChange) -> Answer<'_, RelationChanged> {
-        self.write(|answer| Job::RelationChange(account, change, answer))
+    fn change_member(&self, user: UserId, change: RelationChange) -> StoreFuture<'_, ChangedMember> {
+        self.writer.write(move |group| change_member(group, user, change))
     }
 
-    fn standing(&self, account: UserId) -> Answer<'_, MemberRecord> {
-        self.read(move |tables| tables.standing(account))
+    fn member(&self, user: UserId) -> StoreFuture<'_, MemberRecord> {
+        self.read(move |keyspaces| keyspaces.member(user))
     }
 
-    fn login_states(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<LoginState>> {
-        self.read(move |tables| {
-            accounts.into_iter().map(|account| tables.standing(account).map(|standing| standing.login_states)).collect()
+    fn login_states(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LoginState>> {
+        self.read(move |keyspaces| {
+            users.into_iter().map(|user| keyspaces.member(user).map(|member| member.login_states)).collect()
         })
     }
 
-    fn alter(
+    fn change_roster(
         &self,
         kind: RosterKind,
         owner: UserId,
         change: RosterChange,
-    ) -> Answer<'_, Result<Roster, QuotaExceeded>> {
-        self.write(|answer| Job::Alter(kind, owner, change, answer))
+    ) -> StoreFuture<'_, Result<Roster, QuotaExceeded>> {
+        self.writer.write(move |group| change_roster(group, kind, owner, change))
     }
 
-    fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster> {
-        self.read(move |tables| tables.roster(kind, owner))
+    fn roster(&self, kind: RosterKind, owner: UserId) -> StoreFuture<'_, Roster> {
+        self.read(move |keyspaces| keyspaces.roster(kind, owner))
     }
 
     fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
-        let read = self.tables.rosters(kind).iter().map(|entry| {
+        let read = self.keyspaces.of_kind(kind).iter().map(|entry| {
             let (key, value) = entry.into_inner()?;
             let owner = owner(&key)?;
             Ok((owner, decode_roster(owner, &value)?))
@@ -134,50 +96,9 @@ impl RelationStore for DiskRelations {
         read.collect()
     }
 
-    fn close(&self) -> Answer<'_, ()> {
-        let closing = self.write(Job::Close);
-        async move {
-            match closing.await {
-                Err(StoreError::Closed) => Ok(()),
-                result => result,
-            }
-        }
-        .boxed()
+    fn close(&self) -> StoreFuture<'_, ()> {
+        self.writer.close().boxed()
     }
-}
-
-/// The writer's thread: until the store is closed or dropped.
-fn write_all(tables: &OnDisk, mut jobs: mpsc::Receiver<Job>) {
-    let mut group = Vec::with_capacity(GROUP);
-    while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
-        let mut pending = Pending::new(tables);
-        let mut replies: Vec<Reply> = Vec::new();
-        for job in group.drain(..) {
-            match job {
-                Job::RelationChange(account, what, asker) => {
-                    let result = change(&mut pending, account, what);
-                    replies.push(reply(asker, result));
-                }
-                Job::Alter(kind, owner, change, asker) => {
-                    let result = alter(&mut pending, kind, owner, change);
-                    replies.push(reply(asker, result));
-                }
-                Job::Close(asker) => {
-                    jobs.close();
-                    replies.push(reply(asker, Ok(())));
-                }
-            }
-        }
-        let committed = pending.commit();
-        replies.into_iter().for_each(|reply| reply(&committed));
-    }
-}
-
-fn reply<T: 'static>(asker: Asker<T>, result: Result<T, StoreError>) -> Reply {
-    Box::new(move |committed| {
-        // Who asked may be gone; the write stays.
-        let _asker_gone = asker.send(committed.clone().and(result));
-    })
 }
 
 fn owner(key: &[u8]) -> Result<UserId, StoreError> {
@@ -185,100 +106,123 @@ fn owner(key: &[u8]) -> Result<UserId, StoreError> {
     Ok(UserId::from_uuid(uuid))
 }
 
-impl OnDisk {
-    fn standing(&self, account: UserId) -> Result<MemberRecord, StoreError> {
-        let record = self.standings.get(account.uuid().as_bytes())?;
-        record.map_or(Ok(MemberRecord::default()), |record| decode_standing(account, &record))
+impl RelationKeyspaces {
+    fn member(&self, user: UserId) -> Result<MemberRecord, StoreError> {
+        let record = self.members.get(user.uuid().as_bytes())?;
+        record.map_or(Ok(MemberRecord::default()), |record| decode_member(user, &record))
     }
 
     fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError> {
-        let record = self.rosters(kind).get(owner.uuid().as_bytes())?;
+        let record = self.of_kind(kind).get(owner.uuid().as_bytes())?;
         record.map_or(Ok(Roster::default()), |record| decode_roster(owner, &record))
     }
 
-    fn rosters(&self, kind: RosterKind) -> &Keyspace {
+    fn of_kind(&self, kind: RosterKind) -> &Keyspace {
         match kind {
             RosterKind::Friends => &self.friends,
             RosterKind::Blocked => &self.blocked,
         }
     }
+}
 
-    /// Whoever was in when the server ended has lost its connections.
-    fn interrupt(&self, now: Timestamp, lifetime: Duration) -> Result<(), StoreError> {
-        let mut pending = Pending::new(self);
-        for entry in self.standings.iter() {
-            let (key, value) = entry.into_inner()?;
-            let account = owner(&key)?;
-            let Ok(before) = decode_standing(account, &value) else {
-                log::error!("the standing of {account} is damaged; starting it anew");
-                pending.batch.remove(&self.standings, key);
-                continue;
-            };
-            let mut standing = before.clone();
-            standing.interrupt(now);
-            standing.expire(now, lifetime);
-            if standing != before {
-                pending.write_standing(account, &standing);
-            }
-            if pending.batch.len() >= GROUP {
-                std::mem::replace(&mut pending, Pending::new(self)).commit()?;
-            }
+/// The store on the writer's thread.
+struct RelationWriter {
+    keyspaces: Arc<RelationKeyspaces>,
+    now: Timestamp,
+    lifetime: Duration,
+}
+
+impl GroupStore for RelationWriter {
+    type Group = RelationGroup;
+
+    fn prepare(&mut self) {
+        self.interrupt().unwrap_or_else(|error| log::error!("member records could not be read: {error}"));
+    }
+
+    fn begin(&mut self) -> RelationGroup {
+        RelationGroup {
+            batch: synced_batch(&self.keyspaces.database),
+            keyspaces: self.keyspaces.clone(),
+            members: HashMap::new(),
+            rosters: HashMap::new(),
         }
-        pending.commit()
-    }
-}
-
-/// The tables with the writes of a group on top that are not committed yet.
-struct Pending<'a> {
-    tables: &'a OnDisk,
-    batch: OwnedWriteBatch,
-    standings: HashMap<UserId, MemberRecord>,
-    rosters: HashMap<(RosterKind, UserId), Roster>,
-}
-
-impl<'a> Pending<'a> {
-    fn new(tables: &'a OnDisk) -> Self {
-        let batch = tables.database.batch().durability(Some(PersistMode::SyncData));
-        Self { tables, batch, standings: HashMap::new(), rosters: HashMap::new() }
     }
 
-    fn write_standing(&mut self, account: UserId, standing: &MemberRecord) {
-        self.batch.insert(&self.tables.standings, *account.uuid().as_bytes(), encode_standing(standing));
-    }
-
-    fn commit(self) -> Result<(), StoreError> {
-        if self.batch.is_empty() {
+    fn commit(&mut self, group: RelationGroup) -> Result<(), StoreError> {
+        if group.batch.is_empty() {
             return Ok(());
         }
-        self.batch.commit().map_err(|error| {
-            log::error!("ties between users could not be written: {error}");
+        group.batch.commit().map_err(|error| {
+            log::error!("relations between users could not be written: {error}");
             StoreError::from(error)
         })
     }
 }
 
-impl Tables for Pending<'_> {
-    fn standing(&self, account: UserId) -> Result<MemberRecord, StoreError> {
-        match self.standings.get(&account) {
-            Some(standing) => Ok(standing.clone()),
-            None => self.tables.standing(account),
+impl RelationWriter {
+    /// Marks every member that was logged in when the server ended as lost.
+    fn interrupt(&mut self) -> Result<(), StoreError> {
+        let keyspaces = self.keyspaces.clone();
+        let mut group = self.begin();
+        for entry in keyspaces.members.iter() {
+            let (key, value) = entry.into_inner()?;
+            let user = owner(&key)?;
+            let Ok(before) = decode_member(user, &value) else {
+                log::error!("the member record of {user} is damaged; it starts empty");
+                group.batch.remove(&keyspaces.members, key);
+                continue;
+            };
+            let mut member = before.clone();
+            member.interrupt(self.now);
+            member.expire(self.now, self.lifetime);
+            if member != before {
+                group.write_member(user, &member);
+            }
+            if group.batch.len() >= MAX_GROUP {
+                let full = std::mem::replace(&mut group, self.begin());
+                self.commit(full)?;
+            }
+        }
+        self.commit(group)
+    }
+}
+
+/// The keyspaces with the uncommitted writes of a group on top.
+struct RelationGroup {
+    keyspaces: Arc<RelationKeyspaces>,
+    batch: OwnedWriteBatch,
+    members: HashMap<UserId, MemberRecord>,
+    rosters: HashMap<(RosterKind, UserId), Roster>,
+}
+
+impl RelationGroup {
+    fn write_member(&mut self, user: UserId, member: &MemberRecord) {
+        self.batch.insert(&self.keyspaces.members, *user.uuid().as_bytes(), encode_member(member));
+    }
+}
+
+impl RelationTables for RelationGroup {
+    fn member(&self, user: UserId) -> Result<MemberRecord, StoreError> {
+        match self.members.get(&user) {
+            Some(member) => Ok(member.clone()),
+            None => self.keyspaces.member(user),
         }
     }
 
-    fn put_standing(&mut self, account: UserId, standing: &MemberRecord) {
-        self.write_standing(account, standing);
-        self.standings.insert(account, standing.clone());
+    fn put_member(&mut self, user: UserId, member: &MemberRecord) {
+        self.write_member(user, member);
+        self.members.insert(user, member.clone());
     }
 
     fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError> {
         match self.rosters.get(&(kind, owner)) {
             Some(roster) => Ok(roster.clone()),
-            None => self.tables.roster(kind, owner),
+            None => self.keyspaces.roster(kind, owner),
         }
     }
 
     fn put_roster(&mut self, kind: RosterKind, owner: UserId, roster: &Roster) {
-        let (table, key) = (self.tables.rosters(kind), *owner.uuid().as_bytes());
+        let (table, key) = (self.keyspaces.of_kind(kind), *owner.uuid().as_bytes());
         if roster.names().is_empty() {
             self.batch.remove(table, key);
         } else {

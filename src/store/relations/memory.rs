@@ -1,36 +1,39 @@
-//! Ties in memory: the reference that the other store is held against. Gone at exit.
+//! Relations in memory: the reference for the other stores. They are gone at exit.
 
 use futures_util::FutureExt;
 use futures_util::future::ready;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::writer::{Tables, alter, change};
-use super::{RelationChanged, RelationStore, RosterChange};
+use super::rules::{RelationTables, change_member, change_roster};
+use super::{ChangedMember, RelationStore, RosterChange};
 use crate::presence::id::UserId;
 use crate::presence::member_record::{LoginState, MemberRecord, RelationChange};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::roster::{Roster, RosterKind};
-use crate::store::{Answer, StoreError};
+use crate::store::{StoreError, StoreFuture};
 
-/// Ties in memory.
+/// Relations in memory.
 #[derive(Default)]
-pub struct MemoryRelations(Mutex<Maps>);
+pub struct MemoryRelations(Mutex<RelationMaps>);
 
 #[derive(Default)]
-struct Maps {
-    standings: HashMap<UserId, MemberRecord>,
+struct RelationMaps {
+    members: HashMap<UserId, MemberRecord>,
     rosters: HashMap<(RosterKind, UserId), Roster>,
     closed: bool,
 }
 
 impl MemoryRelations {
-    /// None yet.
+    /// Makes an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn write<T: Send + 'static>(&self, write: impl FnOnce(&mut Maps) -> Result<T, StoreError>) -> Answer<'_, T> {
+    fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut RelationMaps) -> Result<T, StoreError>,
+    ) -> StoreFuture<'_, T> {
         let mut maps = self.0.lock();
         let result = if maps.closed { Err(StoreError::Closed) } else { write(&mut maps) };
         ready(result).boxed()
@@ -38,31 +41,31 @@ impl MemoryRelations {
 }
 
 impl RelationStore for MemoryRelations {
-    fn change(&self, account: UserId, what: RelationChange) -> Answer<'_, RelationChanged> {
-        self.write(|maps| change(maps, account, what))
+    fn change_member(&self, user: UserId, change: RelationChange) -> StoreFuture<'_, ChangedMember> {
+        self.write(|maps| change_member(maps, user, change))
     }
 
-    fn standing(&self, account: UserId) -> Answer<'_, MemberRecord> {
-        ready(Tables::standing(&*self.0.lock(), account)).boxed()
+    fn member(&self, user: UserId) -> StoreFuture<'_, MemberRecord> {
+        ready(RelationTables::member(&*self.0.lock(), user)).boxed()
     }
 
-    fn login_states(&self, accounts: Vec<UserId>) -> Answer<'_, Vec<LoginState>> {
+    fn login_states(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LoginState>> {
         let maps = self.0.lock();
-        let of = |account| maps.standings.get(account).map_or(LoginState::Never, |standing| standing.login_states);
-        ready(Ok(accounts.iter().map(of).collect())).boxed()
+        let of = |user| maps.members.get(user).map_or(LoginState::Never, |member| member.login_states);
+        ready(Ok(users.iter().map(of).collect())).boxed()
     }
 
-    fn alter(
+    fn change_roster(
         &self,
         kind: RosterKind,
         owner: UserId,
         change: RosterChange,
-    ) -> Answer<'_, Result<Roster, QuotaExceeded>> {
-        self.write(|maps| alter(maps, kind, owner, change))
+    ) -> StoreFuture<'_, Result<Roster, QuotaExceeded>> {
+        self.write(|maps| change_roster(maps, kind, owner, change))
     }
 
-    fn roster(&self, kind: RosterKind, owner: UserId) -> Answer<'_, Roster> {
-        ready(Tables::roster(&*self.0.lock(), kind, owner)).boxed()
+    fn roster(&self, kind: RosterKind, owner: UserId) -> StoreFuture<'_, Roster> {
+        ready(RelationTables::roster(&*self.0.lock(), kind, owner)).boxed()
     }
 
     fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
@@ -71,19 +74,19 @@ impl RelationStore for MemoryRelations {
         Ok(of_kind.map(|((_, owner), roster)| (*owner, roster.clone())).collect())
     }
 
-    fn close(&self) -> Answer<'_, ()> {
+    fn close(&self) -> StoreFuture<'_, ()> {
         self.0.lock().closed = true;
         ready(Ok(())).boxed()
     }
 }
 
-impl Tables for Maps {
-    fn standing(&self, account: UserId) -> Result<MemberRecord, StoreError> {
-        Ok(self.standings.get(&account).cloned().unwrap_or_default())
+impl RelationTables for RelationMaps {
+    fn member(&self, user: UserId) -> Result<MemberRecord, StoreError> {
+        Ok(self.members.get(&user).cloned().unwrap_or_default())
     }
 
-    fn put_standing(&mut self, account: UserId, standing: &MemberRecord) {
-        self.standings.insert(account, standing.clone());
+    fn put_member(&mut self, user: UserId, member: &MemberRecord) {
+        self.members.insert(user, member.clone());
     }
 
     fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError> {

@@ -1,6 +1,6 @@
-//! Standings and lists as bytes: version, CRC-32 of the rest, JSON.
+//! The stored form of member records and lists: version, CRC-32 of the rest, JSON.
 //!
-//! The checksum is our own because the database reads a damaged journal as one that was cut off.
+//! The record has its own checksum because the database treats a damaged journal as one that was cut off.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ use crate::store::StoreError;
 
 const VERSION: u8 = 1;
 
-/// A standing as it is written down. The names of the fields and of their variants are part of the format.
+/// The stored form of a member record. The names of the fields and variants are part of the format.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct StoredMember {
     #[serde(rename = "attendance")]
-    login_states: Where,
+    login_states: StoredLoginState,
     subscriptions: Vec<(String, Option<u64>)>,
     revision: u64,
     logins: u64,
@@ -27,42 +27,42 @@ struct Written {
     sites: Vec<(u64, u64)>,
 }
 
-/// Whole seconds.
+/// The stored form of a login state. Times in whole seconds.
 #[derive(Serialize, Deserialize)]
-enum Where {
+enum StoredLoginState {
     Never,
     In,
     Lost(u64),
     LoggedOut(u64),
 }
 
-pub fn encode_standing(standing: &MemberRecord) -> Vec<u8> {
-    let login_states = match standing.login_states {
-        LoginState::Never => Where::Never,
-        LoginState::In => Where::In,
-        LoginState::Lost(since) => Where::Lost(since.as_secs()),
-        LoginState::LoggedOut(since) => Where::LoggedOut(since.as_secs()),
+pub fn encode_member(member: &MemberRecord) -> Vec<u8> {
+    let login_states = match member.login_states {
+        LoginState::Never => StoredLoginState::Never,
+        LoginState::In => StoredLoginState::In,
+        LoginState::Lost(since) => StoredLoginState::Lost(since.as_secs()),
+        LoginState::LoggedOut(since) => StoredLoginState::LoggedOut(since.as_secs()),
     };
-    let subscriptions = standing.subscriptions.as_slice().iter();
-    encode(&Written {
+    let subscriptions = member.subscriptions.as_slice().iter();
+    encode(&StoredMember {
         login_states,
         subscriptions: subscriptions
             .map(|one| (one.name.as_str().into(), one.told.map(|DeliveredStatus(digest)| digest)))
             .collect(),
-        revision: standing.revision,
-        logins: standing.logins,
-        sites: standing.sites.clone(),
+        revision: member.revision,
+        logins: member.logins,
+        sites: member.sites.clone(),
     })
 }
 
-pub fn decode_standing(account: UserId, record: &[u8]) -> Result<MemberRecord, StoreError> {
-    let damaged = || StoreError::Damaged(format!("the standing of {account}"));
-    let Written { login_states, subscriptions, revision, logins, sites } = decode(record).ok_or_else(damaged)?;
+pub fn decode_member(user: UserId, record: &[u8]) -> Result<MemberRecord, StoreError> {
+    let damaged = || StoreError::Damaged(format!("the member record of {user}"));
+    let StoredMember { login_states, subscriptions, revision, logins, sites } = decode(record).ok_or_else(damaged)?;
     let login_states = match login_states {
-        Where::Never => LoginState::Never,
-        Where::In => LoginState::In,
-        Where::Lost(since) => LoginState::Lost(Timestamp::from_secs(since)),
-        Where::LoggedOut(since) => LoginState::LoggedOut(Timestamp::from_secs(since)),
+        StoredLoginState::Never => LoginState::Never,
+        StoredLoginState::In => LoginState::In,
+        StoredLoginState::Lost(since) => LoginState::Lost(Timestamp::from_secs(since)),
+        StoredLoginState::LoggedOut(since) => LoginState::LoggedOut(Timestamp::from_secs(since)),
     };
     let subscriptions: Option<Vec<Subscription>> = subscriptions
         .into_iter()
@@ -118,34 +118,34 @@ mod tests {
             Subscription { name: name("carol"), told: None },
         ]);
         let login_states = LoginState::Lost(Timestamp::from_secs(1_795_220_273));
-        let standing = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
+        let member = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
         let json = r#"{"attendance":{"Lost":1795220273},"subscriptions":[["bob",5],["carol",null]],"revision":3,"logins":4,"sites":[[7,4]]}"#;
-        let record = encode_standing(&standing);
+        let record = encode_member(&member);
         assert_eq!((record[0], std::str::from_utf8(&record[5..])), (1, Ok(json)));
         assert_eq!(&encode_roster(&Roster::new(vec![name("bob")]))[5..], br#"["bob"]"#);
     }
 
     #[test]
-    fn records_are_read_back_and_one_flipped_bit_is_seen() {
+    fn records_are_read_back_and_a_flipped_bit_is_detected() {
         let user = UserId::from_name("alice");
         let subscription = |text, told| Subscription { name: name(text), told };
         let subscriptions = vec![subscription("bob", Some(DeliveredStatus(u64::MAX))), subscription("c \"d\\", None)];
         let since = Timestamp::from_secs(1_795_220_273);
         for login_states in [LoginState::Never, LoginState::In, LoginState::Lost(since), LoginState::LoggedOut(since)] {
             let subscriptions = Subscriptions::new(subscriptions.clone());
-            let standing = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
-            let record = encode_standing(&standing);
-            assert_eq!(decode_standing(user, &record), Ok(standing));
+            let member = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
+            let record = encode_member(&member);
+            assert_eq!(decode_member(user, &record), Ok(member));
             for position in 0..record.len() {
                 let mut damaged = record.clone();
                 damaged[position] ^= 1;
-                assert!(matches!(decode_standing(user, &damaged), Err(StoreError::Damaged(_))), "at {position}");
+                assert!(matches!(decode_member(user, &damaged), Err(StoreError::Damaged(_))), "at {position}");
             }
         }
         let record =
             br#"{"attendance":{"Lost":7},"subscriptions":[["bob",9]],"revision":3,"logins":4,"sites":[[7,4]]}"#;
         assert!(
-            encode_standing(&decode_standing(user, &recorded(record)).unwrap()).ends_with(record),
+            encode_member(&decode_member(user, &recorded(record)).unwrap()).ends_with(record),
             "the format on disk"
         );
         let roster = Roster::new(vec![name("bob"), name("carol")]);

@@ -1,7 +1,7 @@
-//! Names that two nodes want at once, and those that a node which ended has claimed.
+//! Names that two nodes want at the same time, and claims of a node that has ended.
 
 use futures_util::future::join_all;
-use hereabouts::redis::keys::Keys;
+use hereabouts::redis::keys::RedisKeys;
 use hereabouts::redis::slots::Buckets;
 
 use super::*;
@@ -11,16 +11,16 @@ fn milliseconds() -> u64 {
     today().as_micros() / 1000
 }
 
-/// Has a name be claimed by somebody who has no account, whose time to make one ends then.
+/// Claims a name for a user without an account. `deadline` is the deadline for the account's record.
 fn claim(server: &RedisServer, name: &str, deadline: u64) -> String {
-    let keys = Keys::new("hereabouts", Buckets::new(32));
+    let keys = RedisKeys::new("hereabouts", Buckets::new(32));
     let (_, key) = keys.name(name);
     let () = server.command(&["SET", &key, &format!("{} {deadline}", UserId::random().uuid().simple())]);
     key
 }
 
 #[tokio::test]
-async fn of_two_nodes_one_gets_a_name() {
+async fn one_of_two_nodes_gets_a_name() {
     let (_servers, urls) = two_shards();
     let nodes = two_nodes(&urls);
     let attempts = (0..300).flat_map(|number| {
@@ -34,7 +34,7 @@ async fn of_two_nodes_one_gets_a_name() {
         let mut outcomes = pair.to_vec();
         outcomes.sort_by_key(Result::is_err);
         assert_eq!(outcomes, [Ok(()), Err(StoreError::UsernameTaken)], "user-{number}");
-        // Whoever lost has left nothing behind: its login is free for another name.
+        // The loser leaves nothing behind: its login is free for another name.
         let loser = usize::from(pair[0].is_ok());
         let login = LoginKey::Device(format!("device-{number}-{loser}"));
         assert_eq!(nodes[1 - loser].accounts.find(login).await, Ok(None));
@@ -44,7 +44,7 @@ async fn of_two_nodes_one_gets_a_name() {
 }
 
 #[tokio::test]
-async fn who_loses_the_race_for_a_login_finds_it_made() {
+async fn the_loser_of_a_race_for_a_login_finds_the_account() {
     let (_servers, urls) = two_shards();
     let nodes = two_nodes(&urls);
     let attempts: Vec<_> = (0..200)
@@ -74,7 +74,7 @@ async fn who_loses_the_race_for_a_login_finds_it_made() {
 }
 
 #[tokio::test]
-async fn an_account_that_two_nodes_rename_has_one_name_and_the_others_are_free() {
+async fn an_account_that_two_nodes_rename_has_one_name_and_the_other_names_are_free() {
     let (_servers, urls) = two_shards();
     let [one, two] = two_nodes(&urls);
     let alice = account("alice", "device-alice");
@@ -99,7 +99,7 @@ async fn an_account_that_two_nodes_rename_has_one_name_and_the_others_are_free()
 }
 
 #[tokio::test]
-async fn a_name_goes_back_and_forth_between_two_accounts_and_is_never_of_both() {
+async fn a_name_that_two_accounts_take_in_turn_never_belongs_to_both() {
     let (_servers, urls) = two_shards();
     let [one, two] = two_nodes(&urls);
     let accounts = [account("alice", "device-alice"), account("bob", "device-bob")];
@@ -125,17 +125,17 @@ async fn a_name_goes_back_and_forth_between_two_accounts_and_is_never_of_both() 
 }
 
 #[tokio::test]
-async fn what_a_node_that_ended_has_claimed_is_taken_over_once_it_is_proved() {
+async fn a_claim_of_a_node_that_ended_is_taken_over_after_its_deadline() {
     let server = RedisServer::start();
     let [one, _] = two_nodes(&server.url());
-    // Long ago, but Redis's clocks may differ; and a moment that is yet to come.
+    // A deadline in the past, within the difference of clocks; and one in the future.
     for deadline in [milliseconds() - 1000, milliseconds() + 60_000] {
         claim(&server, "ualice", deadline);
         let early = one.accounts.create(account("alice", "device-alice")).await;
-        assert!(matches!(early, Err(StoreError::Unavailable(_))), "somebody may be about to write: {early:?}");
-        assert_eq!(one.accounts.user_ids(vec![name("alice")]).await.unwrap(), [], "nobody has it yet");
+        assert!(matches!(early, Err(StoreError::Unavailable(_))), "the claimant may be about to write: {early:?}");
+        assert_eq!(one.accounts.user_ids(vec![name("alice")]).await.unwrap(), [], "no account has it yet");
     }
-    // The login that the refused had claimed is free.
+    // The login that the refused account had claimed is free.
     one.accounts.create(account("alicia", "device-alice")).await.unwrap();
     for claimed in ["ualice", "ddevice-2"] {
         claim(&server, claimed, milliseconds() - 11_000);
@@ -144,7 +144,7 @@ async fn what_a_node_that_ended_has_claimed_is_taken_over_once_it_is_proved() {
     let found = one.accounts.find(LoginKey::Device("device-2".into())).await.unwrap().unwrap();
     assert_eq!(one.accounts.user_ids(vec![name("alice")]).await.unwrap(), [found.id]);
     let taken = one.accounts.create(account("alice", "device-3")).await;
-    assert_eq!(taken, Err(StoreError::UsernameTaken), "however old its claim");
+    assert_eq!(taken, Err(StoreError::UsernameTaken), "no matter how old the claim is");
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn an_account_whose_claim_is_old_keeps_its_name() {
     let [one, two] = two_nodes(&server.url());
     let alice = account("alice", "device-alice");
     one.accounts.create(alice.clone()).await.unwrap();
-    let keys = Keys::new("hereabouts", Buckets::new(32));
+    let keys = RedisKeys::new("hereabouts", Buckets::new(32));
     for claimed in ["ualice", "ddevice-alice"] {
         let (_, key) = keys.name(claimed);
         let old = format!("{} {}", alice.id.uuid().simple(), milliseconds() - 1_000_000);

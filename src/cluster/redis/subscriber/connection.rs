@@ -49,7 +49,7 @@ struct MessageQueue {
 }
 
 impl SubscriptionConnection {
-    /// Starts to connect. The result arrives as [`SubscriberEvent::Connected`].
+    /// Starts connecting. The result arrives as [`SubscriberEvent::Connected`].
     pub fn connect(
         id: SubscriptionConnectionId,
         host: Host,

@@ -1,16 +1,16 @@
-//! What every store does, run against each of them.
+//! The contract of the account stores, run against each of them.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::account::{Account, LoginKey, ProfileChange};
-use super::disk::DiskStore;
-use super::memory::MemoryStore;
-use super::redis::tests::every_redis;
-use super::{Store, StoreError};
+use super::memory::MemoryAccounts;
+use super::{Account, AccountStore, LoginKey, ProfileChange};
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::database::EmbeddedDatabase;
+use crate::store::redis::tests::every_redis;
 
 fn name(text: &str) -> Username {
     Username::new(text).unwrap()
@@ -24,10 +24,11 @@ fn account(username: &str, key: LoginKey) -> Account {
     Account::new(name(username), key, None, Timestamp::from_secs(1_795_220_273))
 }
 
-async fn with_every_store(contract: impl AsyncFn(Arc<dyn Store>)) {
-    contract(Arc::new(MemoryStore::new())).await;
+async fn with_every_store(contract: impl AsyncFn(Arc<dyn AccountStore>)) {
+    contract(Arc::new(MemoryAccounts::new())).await;
     let folder = tempfile::tempdir().unwrap();
-    contract(Arc::new(DiskStore::open(folder.path()).unwrap())).await;
+    let database = EmbeddedDatabase::open(folder.path()).unwrap();
+    contract(Arc::new(database.accounts().unwrap())).await;
     for shared in every_redis() {
         contract(Arc::new(shared.open().accounts)).await;
     }
@@ -40,7 +41,7 @@ async fn an_account_is_found_by_id_login_and_username() {
         store.create(alice.clone()).await.unwrap();
         assert_eq!(store.account(alice.id).await.unwrap().as_ref(), Some(&alice));
         assert_eq!(store.find(custom("custom-alice")).await.unwrap().as_ref(), Some(&alice));
-        assert_eq!(store.find(LoginKey::Device("custom-alice".into())).await, Ok(None), "another kind of login");
+        assert_eq!(store.find(LoginKey::Device("custom-alice".into())).await, Ok(None), "a login of another kind");
         assert_eq!(store.find(custom("custom")).await, Ok(None));
         assert_eq!(store.account(UserId::random()).await, Ok(None));
         let ids = store.user_ids(vec![name("nobody"), name("alice"), name("ALICE")]).await;
@@ -84,7 +85,7 @@ async fn a_profile_changes_and_a_rename_frees_the_old_name() {
 }
 
 #[actix_web::test]
-async fn of_many_at_once_each_name_is_given_once() {
+async fn of_many_concurrent_creations_each_name_is_given_once() {
     with_every_store(async |store| {
         let creations = (0..1000).map(|number| {
             let account = account(&format!("user-{}", number % 500), custom(&format!("custom-{number}")));
@@ -99,7 +100,7 @@ async fn of_many_at_once_each_name_is_given_once() {
 }
 
 #[actix_web::test]
-async fn a_closed_store_takes_no_more() {
+async fn a_closed_store_refuses_writes() {
     with_every_store(async |store| {
         store.close().await.unwrap();
         assert_eq!(store.create(account("alice", custom("one"))).await, Err(StoreError::Closed));
@@ -109,20 +110,21 @@ async fn a_closed_store_takes_no_more() {
 }
 
 #[actix_web::test]
-async fn what_is_on_disk_is_there_when_it_is_opened_again() {
+async fn accounts_on_disk_are_there_after_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let alice = account("alice", LoginKey::Email("alice@example.com".into()));
     {
-        let store = DiskStore::open(folder.path()).unwrap();
+        let database = EmbeddedDatabase::open(folder.path()).unwrap();
+        let store = database.accounts().unwrap();
         store.create(alice.clone()).await.unwrap();
-        assert_eq!(DiskStore::open(folder.path()).err(), Some(StoreError::InUse));
+        assert_eq!(EmbeddedDatabase::open(folder.path()).err(), Some(StoreError::InUse));
         store.close().await.unwrap();
     }
     let reopened = loop {
-        match DiskStore::open(folder.path()) {
-            // The writer's thread lets go a moment after the store is dropped.
+        match EmbeddedDatabase::open(folder.path()) {
+            // The writer's thread releases the database a moment after the store is dropped.
             Err(StoreError::InUse) => actix_web::rt::task::yield_now().await,
-            other => break other.unwrap(),
+            other => break other.unwrap().accounts().unwrap(),
         }
     };
     assert_eq!(reopened.find(LoginKey::Email("alice@example.com".into())).await.unwrap(), Some(alice));

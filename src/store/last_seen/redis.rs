@@ -1,8 +1,8 @@
-//! Last-seen records in Redis.
+//! Last-seen records in Redis, shared by all nodes.
 //!
-//! What is noted is gathered and written each [`WRITE_EVERY`], in calls that share round trips; of those who are still there
-//! and did nothing, which is most of it, all of a bucket are one call. What cannot be written stays in line, up to its
-//! bound. Redis itself forgets what has expired.
+//! Activities are collected and written each [`WRITE_INTERVAL`], in calls that share round trips. Most of them only say that
+//! a user is still online: all of these of one bucket are one call. What cannot be written stays in the
+//! [inbox](super::inbox), up to its bound. Redis itself removes expired records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,55 +12,54 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::Scripts;
-use super::gate::RequestLimiter;
+use super::inbox::{self, ActivityBatch, ActivityInbox};
+use super::port::{LastSeenStore, TooManyWaiting};
+use super::waiting::Activities;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::presence::last_seen::{Activity, LastSeen};
 use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
-use crate::redis::call::Call;
-use crate::redis::call::parse_reply;
+use crate::redis::call::{RedisCall, parse_reply};
 use crate::redis::slots::Bucket;
 use crate::redis::storage::Storage;
-use crate::store::last_seen::inbox::{self, Batch, Inbox};
-use crate::store::last_seen::waiting::Activities;
-use crate::store::last_seen::{LastSeenStore, TooManyWaiting};
-use crate::store::{Answer, StoreError};
+use crate::store::redis::StoreScripts;
+use crate::store::redis::request_limiter::RequestLimiter;
+use crate::store::{StoreError, StoreFuture};
 
 /// The kind of a last-seen record.
 const KIND: &str = "t";
 
-/// As on disk: with the time that a write takes, no more than a second's sightings can be lost.
-const WRITE_EVERY: Duration = Duration::from_millis(750);
+/// As on disk: together with the duration of a write, at most a second's activities can be lost.
+const WRITE_INTERVAL: Duration = Duration::from_millis(750);
 
-/// Calls made ready at a time.
+/// Maximum number of calls in one batch.
 const BATCH: usize = 4096;
 
-/// Users in one call, where they are online and nothing else: Redis is busy with it for a millisecond.
-const TICKS: usize = 200;
+/// Maximum number of users in one call that only says they are online. Redis needs a millisecond for it.
+const ONLINE_USERS: usize = 200;
 
-/// Such calls made ready at a time.
-const TICK_BATCH: usize = 256;
+/// Maximum number of such calls in one batch.
+const ONLINE_BATCH: usize = 256;
 
 /// Encodes the message that tells the other nodes about an activity: the user, whether the earlier record is forgotten
 /// first, and the new values. The store publishes the message in the call that writes the record. `app` passes the encoder
 /// of the cluster, which this module does not import.
 pub type ActivityEncoder = fn(user: UserId, forget: bool, activity: &LastSeen) -> Vec<u8>;
 
-/// Last-seen records in Redis, the same for all nodes.
+/// Last-seen records in Redis, shared by all nodes.
 pub struct RedisLastSeen {
-    shared: Arc<Shared>,
+    shared: Arc<RedisShared>,
     reading: RequestLimiter,
 }
 
-struct Shared {
+struct RedisShared {
     storage: Storage,
-    scripts: Scripts,
-    inbox: Mutex<Inbox>,
+    scripts: StoreScripts,
+    inbox: Mutex<ActivityInbox>,
     /// Wakes the writer before its time.
-    hurry: Notify,
+    wake: Notify,
     expire: Duration,
     clock: Clock,
     metrics: Metrics,
@@ -69,7 +68,7 @@ struct Shared {
 
 impl RedisLastSeen {
     /// Starts the writer. A record is forgotten `expire` after its last update.
-    pub(super) fn start(
+    pub(in crate::store) fn start(
         storage: Storage,
         expire: Duration,
         clock: &Clock,
@@ -77,42 +76,42 @@ impl RedisLastSeen {
         encode: ActivityEncoder,
     ) -> Self {
         let (clock, metrics) = (clock.clone(), metrics.clone());
-        let (scripts, inbox, hurry) = (Scripts::new(), Mutex::default(), Notify::new());
-        let shared = Arc::new(Shared { storage, scripts, inbox, hurry, expire, clock, metrics, encode });
+        let (scripts, inbox, wake) = (StoreScripts::new(), Mutex::default(), Notify::new());
+        let shared = Arc::new(RedisShared { storage, scripts, inbox, wake, expire, clock, metrics, encode });
         drop(shared.storage.spawn(write_all(shared.clone())));
         Self { shared, reading: RequestLimiter::new() }
     }
 }
 
 impl LastSeenStore for RedisLastSeen {
-    fn note(&self, sightings: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
-        let mut says = false;
-        let mut watched = sightings.inspect(|(_, sighting)| says |= sighting.text_bytes() > 0);
-        let noted = self.shared.inbox.lock().note(&mut watched, self.shared.metrics.last_seen());
-        if says {
-            // The user's next connection, on whichever node, begins with what it said last.
-            self.shared.hurry.notify_one();
+    fn note(&self, activities: &mut dyn Iterator<Item = (UserId, Activity)>) -> Result<(), TooManyWaiting> {
+        let mut has_state = false;
+        let mut inspected = activities.inspect(|(_, activity)| has_state |= activity.text_bytes() > 0);
+        let noted = self.shared.inbox.lock().note(&mut inspected, self.shared.metrics.last_seen());
+        if has_state {
+            // The user's next connection, on any node, begins with the last state.
+            self.shared.wake.notify_one();
         }
         noted
     }
 
-    fn read(&self, users: Vec<UserId>) -> Answer<'_, Vec<LastSeen>> {
+    fn read(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LastSeen>> {
         let shared = self.shared.clone();
         self.reading.run(&self.shared.storage, async move { shared.read(users).await })
     }
 
-    fn forget(&self, users: Vec<UserId>) -> Answer<'_, ()> {
-        let asked = self.shared.inbox.lock().forget(users);
-        self.shared.hurry.notify_one();
-        async { inbox::written(asked?).await }.boxed()
+    fn forget(&self, users: Vec<UserId>) -> StoreFuture<'_, ()> {
+        let written = self.shared.inbox.lock().forget(users);
+        self.shared.wake.notify_one();
+        async { inbox::written(written?).await }.boxed()
     }
 
-    fn close(&self) -> Answer<'_, ()> {
-        let asked = self.shared.inbox.lock().close();
-        self.shared.hurry.notify_one();
+    fn close(&self) -> StoreFuture<'_, ()> {
+        let written = self.shared.inbox.lock().close();
+        self.shared.wake.notify_one();
         async {
-            match asked {
-                Some(asked) => inbox::written(asked).await,
+            match written {
+                Some(written) => inbox::written(written).await,
                 None => Ok(()),
             }
         }
@@ -120,51 +119,51 @@ impl LastSeenStore for RedisLastSeen {
     }
 }
 
-/// Dropped without a close, the writer writes once more and ends.
+/// Without a close before, the writer writes once more and ends.
 impl Drop for RedisLastSeen {
     fn drop(&mut self) {
         drop(self.shared.inbox.lock().close());
-        self.shared.hurry.notify_one();
+        self.shared.wake.notify_one();
     }
 }
 
-/// The writer: until the store is closed or dropped.
-async fn write_all(shared: Arc<Shared>) {
+/// Writes until the store is closed or dropped.
+async fn write_all(shared: Arc<RedisShared>) {
     let mut failing = false;
     loop {
         if !shared.inbox.lock().is_urgent() {
-            // Either way it is time to write.
-            let _hurried = tokio::time::timeout(WRITE_EVERY, shared.hurry.notified()).await;
+            // It is time to write, woken or not.
+            let _woken = tokio::time::timeout(WRITE_INTERVAL, shared.wake.notified()).await;
         }
-        let Batch { sightings, asking, closed } = shared.inbox.lock().begin();
-        let result = shared.write(&sightings).await;
-        drop(sightings);
+        let ActivityBatch { activities, waiters, is_last } = shared.inbox.lock().begin();
+        let result = shared.write(&activities).await;
+        drop(activities);
         match &result {
             Ok(()) => shared.inbox.lock().end(shared.metrics.last_seen()),
             Err(error) if !failing => log::error!("user statuses could not be written, trying on: {error}"),
             Err(_) => {}
         }
         failing = result.is_err();
-        inbox::answer(asking, &result);
-        if closed {
+        inbox::notify(waiters, &result);
+        if is_last {
             return;
         }
     }
 }
 
-impl Shared {
-    async fn write(&self, sightings: &Activities) -> Result<(), StoreError> {
-        if sightings.is_empty() {
+impl RedisShared {
+    async fn write(&self, activities: &Activities) -> Result<(), StoreError> {
+        if activities.is_empty() {
             return Ok(());
         }
         let now = self.clock.time_of_day();
         let buckets = self.storage.keys().buckets();
         let mut online: Vec<Vec<(UserId, Timestamp)>> = vec![Vec::new(); buckets.count()];
         let mut calls = Vec::new();
-        for (&user, sighting) in sightings {
-            match sighting.only_online() {
+        for (&user, activity) in activities {
+            match activity.only_online() {
                 Some(at) => online[buckets.of(user).index()].push((user, at)),
-                None => calls.push(self.take_in(user, sighting, now)),
+                None => calls.push(self.activity_call(user, activity, now)),
             }
             if calls.len() == BATCH {
                 self.call_all(std::mem::take(&mut calls)).await?;
@@ -173,37 +172,37 @@ impl Shared {
         self.call_all(calls).await?;
         let mut calls = Vec::new();
         for (bucket, users) in buckets.all().zip(&online) {
-            calls.extend(users.chunks(TICKS).map(|users| self.take_in_online(bucket, users, now)));
-            if calls.len() >= TICK_BATCH {
+            calls.extend(users.chunks(ONLINE_USERS).map(|users| self.online_call(bucket, users, now)));
+            if calls.len() >= ONLINE_BATCH {
                 self.call_all(std::mem::take(&mut calls)).await?;
             }
         }
         self.call_all(calls).await?;
         let last_seen = self.metrics.last_seen();
         last_seen.commits.inc();
-        last_seen.written.inc_by(sightings.len() as u64);
+        last_seen.written.inc_by(activities.len() as u64);
         Ok(())
     }
 
-    async fn call_all(&self, calls: Vec<(Bucket, Call<'_>)>) -> Result<(), StoreError> {
+    async fn call_all(&self, calls: Vec<(Bucket, RedisCall<'_>)>) -> Result<(), StoreError> {
         for answer in self.storage.call_all(calls).await {
             answer?;
         }
         Ok(())
     }
 
-    fn take_in_online(&self, bucket: Bucket, users: &[(UserId, Timestamp)], now: Timestamp) -> (Bucket, Call<'_>) {
+    fn online_call(&self, bucket: Bucket, users: &[(UserId, Timestamp)], now: Timestamp) -> (Bucket, RedisCall<'_>) {
         let keys: Vec<String> = users.iter().map(|(user, _)| self.storage.keys().of_user(*user, KIND)).collect();
         let head = [self.expire.as_secs().max(1), now.as_secs().saturating_sub(self.expire.as_secs())];
         let seconds = head.into_iter().chain(users.iter().map(|(_, online)| online.as_secs()));
         let words: Vec<String> = seconds.map(|seconds| seconds.to_string()).collect();
         let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
-        (bucket, Call::script(&self.scripts.online, &keys, &words))
+        (bucket, RedisCall::script(&self.scripts.online, &keys, &words))
     }
 
-    fn take_in(&self, user: UserId, sighting: &Activity, now: Timestamp) -> (Bucket, Call<'_>) {
+    fn activity_call(&self, user: UserId, activity: &Activity, now: Timestamp) -> (Bucket, RedisCall<'_>) {
         let mut last_seen = LastSeen::default();
-        sighting.apply(&mut last_seen);
+        activity.apply(&mut last_seen);
         let flag = |set: bool| if set { "1" } else { "" };
         let state = last_seen.state.as_ref().map_or("", StatusText::as_str);
         let [active, online, remember, gone] = [
@@ -213,16 +212,16 @@ impl Shared {
             now.as_secs().saturating_sub(self.expire.as_secs()),
         ]
         .map(|seconds| seconds.to_string());
-        let (keys, forget) = (self.storage.keys(), sighting.forgets());
+        let (keys, forget) = (self.storage.keys(), activity.forgets());
         let bucket = keys.buckets().of(user);
         // That a user is still there is no news to anybody.
         let is_news = forget || last_seen.active > Timestamp::default();
-        let told = if is_news { (self.encode)(user, forget, &last_seen) } else { Vec::new() };
+        let message = if is_news { (self.encode)(user, forget, &last_seen) } else { Vec::new() };
         let channel = if is_news { keys.channel(bucket) } else { String::new() };
         let words =
             [flag(forget), &active, &online, flag(last_seen.state.is_some()), state, &remember, &gone, &channel];
-        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).chain([&told[..]]).collect();
-        (bucket, Call::script(&self.scripts.last_seen, &[keys.of_user(user, KIND)], &words))
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).chain([&message[..]]).collect();
+        (bucket, RedisCall::script(&self.scripts.last_seen, &[keys.of_user(user, KIND)], &words))
     }
 
     async fn read(&self, users: Vec<UserId>) -> Result<Vec<LastSeen>, StoreError> {
@@ -244,17 +243,17 @@ impl Shared {
                     record = LastSeen::default();
                 }
                 let (writing, filling) = &waiting[user];
-                writing.iter().chain(filling).for_each(|sighting| sighting.apply(&mut record));
+                writing.iter().chain(filling).for_each(|activity| activity.apply(&mut record));
                 records.push(record);
             }
         }
         Ok(records)
     }
 
-    fn fetch(&self, user: UserId) -> (Bucket, Call<'static>) {
+    fn fetch(&self, user: UserId) -> (Bucket, RedisCall<'static>) {
         let keys = self.storage.keys();
         let mut command = redis::cmd("HMGET");
         command.arg(keys.of_user(user, KIND)).arg(&["a", "o", "s"]);
-        (keys.buckets().of(user), Call::plain(command))
+        (keys.buckets().of(user), RedisCall::plain(command))
     }
 }

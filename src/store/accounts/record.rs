@@ -1,14 +1,14 @@
-//! An account as bytes: version, CRC-32 of the rest, JSON.
+//! The stored form of an account: version, CRC-32 of the rest, JSON.
 //!
-//! The checksum is our own because the database reads a damaged journal as one that was cut off.
+//! The record has its own checksum because the database treats a damaged journal as one that was cut off.
 
+use super::Account;
 use crate::presence::id::UserId;
 use crate::store::StoreError;
-use crate::store::account::Account;
 
 const VERSION: u8 = 1;
 
-/// Writes a record.
+/// Encodes an account.
 pub fn encode(account: &Account) -> Vec<u8> {
     let json = serde_json::to_vec(account).expect("an account always serializes");
     let mut record = vec![VERSION];
@@ -17,7 +17,7 @@ pub fn encode(account: &Account) -> Vec<u8> {
     record
 }
 
-/// Reads the record of a user.
+/// Decodes the account of a user.
 pub fn decode(user: UserId, record: &[u8]) -> Result<Account, StoreError> {
     let damaged = || StoreError::Damaged(format!("account {user}"));
     let (&[version, a, b, c, d], json) = record.split_first_chunk().ok_or_else(damaged)?;
@@ -32,10 +32,10 @@ mod tests {
     use super::*;
     use crate::presence::id::Username;
     use crate::presence::time::Timestamp;
-    use crate::store::account::LoginKey;
+    use crate::store::accounts::LoginKey;
 
     #[test]
-    fn a_record_is_read_back_and_one_flipped_bit_is_seen() {
+    fn a_record_is_read_back_and_a_flipped_bit_is_detected() {
         let name = Username::new("alice").unwrap();
         let account =
             Account::new(name, LoginKey::Device("device-one".into()), None, Timestamp::from_secs(1_795_220_273));

@@ -1,35 +1,35 @@
-//! What a write does to the tables, whatever they are kept in.
+//! The effect of a write on the tables, for every store.
 
-use super::{RelationChanged, RosterChange};
+use super::{ChangedMember, RosterChange};
 use crate::presence::id::UserId;
 use crate::presence::member_record::{MemberRecord, RelationChange};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::roster::{Roster, RosterKind};
 use crate::store::StoreError;
 
-/// The tables: what is not there is the default.
-pub trait Tables {
-    fn standing(&self, account: UserId) -> Result<MemberRecord, StoreError>;
-    fn put_standing(&mut self, account: UserId, standing: &MemberRecord);
+/// The tables. A record that does not exist is the default.
+pub trait RelationTables {
+    fn member(&self, user: UserId) -> Result<MemberRecord, StoreError>;
+    fn put_member(&mut self, user: UserId, member: &MemberRecord);
     fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError>;
     fn put_roster(&mut self, kind: RosterKind, owner: UserId, roster: &Roster);
 }
 
-/// Changes a standing.
-pub fn change(
-    tables: &mut impl Tables,
-    account: UserId,
+/// Changes a member record.
+pub fn change_member(
+    tables: &mut impl RelationTables,
+    user: UserId,
     change: RelationChange,
-) -> Result<RelationChanged, StoreError> {
-    let mut standing = tables.standing(account)?;
-    let dropped = standing.change(change);
-    tables.put_standing(account, &standing);
-    Ok(RelationChanged { standing, dropped })
+) -> Result<ChangedMember, StoreError> {
+    let mut member = tables.member(user)?;
+    let dropped = member.change(change);
+    tables.put_member(user, &member);
+    Ok(ChangedMember { member, dropped })
 }
 
 /// Changes a list.
-pub fn alter(
-    tables: &mut impl Tables,
+pub fn change_roster(
+    tables: &mut impl RelationTables,
     kind: RosterKind,
     owner: UserId,
     change: RosterChange,

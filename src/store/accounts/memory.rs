@@ -1,74 +1,78 @@
-//! Accounts in memory: the reference that the other stores are held against. Gone at exit.
+//! Accounts in memory: the reference for the other stores. They are gone at exit.
 
 use futures_util::FutureExt;
 use futures_util::future::ready;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::account::{Account, LoginKey, ProfileChange};
-use super::rules::{Tables, Write, apply};
-use super::{Answer, Store, StoreError};
+use super::port::AccountStore;
+use super::rules::{self, AccountTables};
+use super::{Account, LoginKey, ProfileChange};
 use crate::presence::id::{UserId, Username};
+use crate::store::{StoreError, StoreFuture};
 
 /// Accounts in memory.
 #[derive(Default)]
-pub struct MemoryStore(Mutex<Maps>);
+pub struct MemoryAccounts(Mutex<AccountMaps>);
 
 #[derive(Default)]
-struct Maps {
+struct AccountMaps {
     accounts: HashMap<UserId, Account>,
     logins: HashMap<LoginKey, UserId>,
     usernames: HashMap<Username, UserId>,
     closed: bool,
 }
 
-impl MemoryStore {
-    /// No accounts yet.
+impl MemoryAccounts {
+    /// Makes an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn write(&self, write: Write) -> Result<Account, StoreError> {
+    fn write<T: Send + 'static>(
+        &self,
+        rule: impl FnOnce(&mut AccountMaps) -> Result<T, StoreError>,
+    ) -> StoreFuture<'_, T> {
         let mut maps = self.0.lock();
-        if maps.closed { Err(StoreError::Closed) } else { apply(write, &mut *maps) }
+        at_once(if maps.closed { Err(StoreError::Closed) } else { rule(&mut maps) })
     }
 }
 
-fn now<'a, T: Send + 'a>(result: Result<T, StoreError>) -> Answer<'a, T> {
+fn at_once<'a, T: Send + 'a>(result: Result<T, StoreError>) -> StoreFuture<'a, T> {
     ready(result).boxed()
 }
 
-impl Store for MemoryStore {
-    fn account(&self, user: UserId) -> Answer<'_, Option<Account>> {
-        now(self.0.lock().account(user))
+impl AccountStore for MemoryAccounts {
+    fn account(&self, user: UserId) -> StoreFuture<'_, Option<Account>> {
+        at_once(self.0.lock().account(user))
     }
 
-    fn find(&self, key: LoginKey) -> Answer<'_, Option<Account>> {
+    fn find(&self, key: LoginKey) -> StoreFuture<'_, Option<Account>> {
         let maps = self.0.lock();
         let user = maps.logins.get(&key);
-        now(Ok(user.and_then(|user| maps.accounts.get(user)).cloned()))
+        at_once(Ok(user.and_then(|user| maps.accounts.get(user)).cloned()))
     }
 
-    fn user_ids(&self, usernames: Vec<Username>) -> Answer<'_, Vec<UserId>> {
+    fn user_ids(&self, usernames: Vec<Username>) -> StoreFuture<'_, Vec<UserId>> {
         let maps = self.0.lock();
-        now(Ok(usernames.iter().filter_map(|name| maps.usernames.get(name).copied()).collect()))
+        at_once(Ok(usernames.iter().filter_map(|name| maps.usernames.get(name).copied()).collect()))
     }
 
-    fn create(&self, account: Account) -> Answer<'_, ()> {
-        now(self.write(Write::Create(Box::new(account))).map(|_| ()))
+    fn create(&self, account: Account) -> StoreFuture<'_, ()> {
+        self.write(|maps| rules::create(maps, &account))
     }
 
-    fn update(&self, user: UserId, change: ProfileChange) -> Answer<'_, Account> {
-        now(self.write(Write::Update(user, Box::new(change))))
+    fn update(&self, user: UserId, change: ProfileChange) -> StoreFuture<'_, Account> {
+        self.write(|maps| rules::update(maps, user, change))
     }
 
-    fn close(&self) -> Answer<'_, ()> {
+    fn close(&self) -> StoreFuture<'_, ()> {
         self.0.lock().closed = true;
-        now(Ok(()))
+        at_once(Ok(()))
     }
 }
 
-impl Tables for Maps {
+impl AccountTables for AccountMaps {
     fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         Ok(self.accounts.get(&user).cloned())
     }

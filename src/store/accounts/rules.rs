@@ -1,20 +1,12 @@
-//! What a write does to the tables, whatever they are kept in. All is checked before anything is put.
+//! The effect of a write on the tables, for every store that can change them in one step. Everything is checked before
+//! anything is changed.
 
-use super::StoreError;
-use super::account::{Account, LoginKey, ProfileChange};
+use super::{Account, LoginKey, ProfileChange};
 use crate::presence::id::{UserId, Username};
-
-/// A write that waits for its turn.
-#[derive(Clone, Debug)]
-pub enum Write {
-    /// Add an account.
-    Create(Box<Account>),
-    /// Change a profile.
-    Update(UserId, Box<ProfileChange>),
-}
+use crate::store::StoreError;
 
 /// The three tables: accounts by id, and ids by login and by username.
-pub trait Tables {
+pub trait AccountTables {
     fn account(&self, user: UserId) -> Result<Option<Account>, StoreError>;
     fn by_login(&self, key: &LoginKey) -> Result<Option<UserId>, StoreError>;
     fn by_username(&self, username: &Username) -> Result<Option<UserId>, StoreError>;
@@ -24,15 +16,8 @@ pub trait Tables {
     fn remove_username(&mut self, username: &Username);
 }
 
-/// Carries out one write; returns the account after it.
-pub fn apply(write: Write, tables: &mut impl Tables) -> Result<Account, StoreError> {
-    match write {
-        Write::Create(account) => create(*account, tables),
-        Write::Update(user, change) => update(user, *change, tables),
-    }
-}
-
-fn create(account: Account, tables: &mut impl Tables) -> Result<Account, StoreError> {
+/// Adds an account.
+pub fn create(tables: &mut impl AccountTables, account: &Account) -> Result<(), StoreError> {
     let keys = account.login_keys();
     for key in &keys {
         if tables.by_login(key)?.is_some() {
@@ -44,11 +29,12 @@ fn create(account: Account, tables: &mut impl Tables) -> Result<Account, StoreEr
     }
     keys.iter().for_each(|key| tables.put_login(key, account.id));
     tables.put_username(&account.username, account.id);
-    tables.put_account(&account);
-    Ok(account)
+    tables.put_account(account);
+    Ok(())
 }
 
-fn update(user: UserId, change: ProfileChange, tables: &mut impl Tables) -> Result<Account, StoreError> {
+/// Changes a profile. Returns the account after the change.
+pub fn update(tables: &mut impl AccountTables, user: UserId, change: ProfileChange) -> Result<Account, StoreError> {
     let mut account = tables.account(user)?.ok_or(StoreError::NoAccount)?;
     let before = account.username.clone();
     account.change(change);

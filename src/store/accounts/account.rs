@@ -1,23 +1,23 @@
-//! The record of an account.
+//! The data of an account: logins, profile, and their changes.
 
 use serde::{Deserialize, Serialize};
 
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 
-/// What an account logs in with. Each kind is a name space of its own.
+/// A login of an account. Each kind is a namespace of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LoginKey {
-    /// An id of the application's own.
+    /// An id that the application chose.
     Custom(String),
-    /// A device.
+    /// A device id.
     Device(String),
-    /// An address, in lower case.
+    /// An e-mail address, in lower case.
     Email(String),
 }
 
 impl LoginKey {
-    /// A letter for its kind, then its text: what it is called in a table of all kinds.
+    /// Returns a letter for the kind, then the text: the key in a table of all kinds.
     pub fn tagged(&self) -> String {
         let (kind, text) = match self {
             Self::Custom(text) => ('c', text),
@@ -28,13 +28,13 @@ impl LoginKey {
     }
 }
 
-/// One account.
+/// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Names the account for ever.
+    /// Identifies the account. Never changes.
     #[serde(with = "user_id")]
     pub id: UserId,
-    /// Unique; case matters.
+    /// Unique. Case matters.
     #[serde(with = "username")]
     pub username: Username,
     /// Login by custom id.
@@ -43,36 +43,36 @@ pub struct Account {
     /// Login by e-mail address, in lower case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Argon2id in PHC string format; with an e-mail address only.
+    /// Argon2id in PHC string format. Only accounts with an e-mail address have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<String>,
     /// Login by device id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
-    /// What others are shown.
+    /// What other users see.
     #[serde(default)]
     pub profile: Profile,
-    /// May not log in.
+    /// The account may not log in.
     #[serde(default)]
     pub disabled: bool,
-    /// Whole seconds.
+    /// Time of the creation, whole seconds.
     #[serde(with = "seconds")]
     pub created: Timestamp,
-    /// Of the last change, whole seconds.
+    /// Time of the last change, whole seconds.
     #[serde(with = "seconds")]
     pub updated: Timestamp,
 }
 
-/// The optional texts of a profile; empty is unset.
+/// The optional texts of a profile. Empty means unset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// A name for display; need not be unique.
+    /// A name for display. Need not be unique.
     pub display_name: String,
-    /// Where a picture is.
+    /// The address of a picture.
     pub avatar_url: String,
     /// The language.
     pub lang_tag: String,
-    /// Where the user says to be.
+    /// The location that the user entered.
     pub location: String,
     /// The time zone.
     pub timezone: String,
@@ -85,27 +85,27 @@ impl Default for Profile {
     }
 }
 
-/// A change of a profile; what is none stays.
+/// A change of a profile. `None` leaves a value as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange {
-    /// Must be free.
+    /// The new username. Must be free.
     pub username: Option<Username>,
-    /// See [`Profile::display_name`].
+    /// The new [`Profile::display_name`].
     pub display_name: Option<String>,
-    /// See [`Profile::avatar_url`].
+    /// The new [`Profile::avatar_url`].
     pub avatar_url: Option<String>,
-    /// See [`Profile::lang_tag`].
+    /// The new [`Profile::lang_tag`].
     pub lang_tag: Option<String>,
-    /// See [`Profile::location`].
+    /// The new [`Profile::location`].
     pub location: Option<String>,
-    /// See [`Profile::timezone`].
+    /// The new [`Profile::timezone`].
     pub timezone: Option<String>,
-    /// When it happens.
+    /// Time of the change.
     pub at: Timestamp,
 }
 
 impl Account {
-    /// A new account that logs in with one key; an e-mail address needs a password's hash.
+    /// Makes a new account with one login. An e-mail address needs the hash of a password.
     pub fn new(username: Username, key: LoginKey, password_hash: Option<String>, now: Timestamp) -> Self {
         let mut account = Self {
             id: UserId::random(),
@@ -127,14 +127,14 @@ impl Account {
         account
     }
 
-    /// Everything it logs in with.
+    /// Returns all logins of the account.
     pub fn login_keys(&self) -> Vec<LoginKey> {
         let custom = self.custom_id.iter().cloned().map(LoginKey::Custom);
         let email = self.email.iter().cloned().map(LoginKey::Email);
         custom.chain(email).chain(self.devices.iter().cloned().map(LoginKey::Device)).collect()
     }
 
-    /// Applies a change.
+    /// Applies a change to the account.
     pub fn change(&mut self, change: ProfileChange) {
         let profile = &mut self.profile;
         let texts = [
