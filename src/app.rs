@@ -58,12 +58,21 @@ pub struct App {
 impl App {
     /// Assembles everything and binds the addresses. Needs a running actix system.
     pub async fn build(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
+        Self::build_with(config, clock, None).await
+    }
+
+    /// Does the same with a listener that hears of clients in place of the webhooks.
+    pub async fn build_with(
+        config: &Config,
+        clock: &Clock,
+        listener: Option<Arc<dyn ConnectionListener>>,
+    ) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
         let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
         let bridge = WebhookBridge::new(&webhook, clock);
         let losses = bridge.clone().map(|bridge| bridge as Arc<dyn RemoteConnectionListener>);
         let cluster = cluster::join(config, clock, &metrics, losses).await?;
-        let listener = bridge.map(|bridge| bridge as Arc<dyn ConnectionListener>);
+        let listener = listener.or(bridge.map(|bridge| bridge as Arc<dyn ConnectionListener>));
         let components = Components::assemble_in(cluster, config, clock, metrics, webhook, listener)?;
         Ok(Self {
             grpc: bind_grpc(config, &components)?,

@@ -24,7 +24,8 @@ use crate::store::relations::RelationStore;
 use crate::webhook::Webhook;
 
 /// What the server is made of, apart from its listeners. The app owns it from its start to the end of its drain; a test
-/// server serves it, too.
+/// server serves it, too. Clones share everything.
+#[derive(Clone)]
 pub struct Components {
     /// What every HTTP worker serves.
     pub endpoints: Endpoints,
@@ -45,19 +46,10 @@ pub struct Components {
 impl Components {
     /// Opens the stores and starts the shards, without a cluster. Needs a running actix system.
     pub fn assemble(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        Self::assemble_with(config, clock, None)
-    }
-
-    /// Does the same with a listener that hears of clients in place of the webhooks.
-    pub fn assemble_with(
-        config: &Config,
-        clock: &Clock,
-        listener: Option<Arc<dyn ConnectionListener>>,
-    ) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
         let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
         let bridge = WebhookBridge::new(&webhook, clock).map(|bridge| bridge as Arc<dyn ConnectionListener>);
-        Self::assemble_in(None, config, clock, metrics, webhook, listener.or(bridge))
+        Self::assemble_in(None, config, clock, metrics, webhook, bridge)
     }
 
     /// Opens the stores and starts the shards of a node of this cluster.

@@ -18,7 +18,8 @@ use crate::store::redis::RedisStores;
 use crate::store::relations::RelationStore;
 use crate::store::relations::memory::MemoryRelations;
 
-/// Everything that the server stores.
+/// Everything that the server stores. Clones share it.
+#[derive(Clone)]
 pub struct Stores {
     /// Nakama's accounts.
     pub accounts: Arc<dyn AccountStore>,

@@ -38,7 +38,7 @@ impl Server {
         Self::start_in(tempfile::tempdir().unwrap(), variables)
     }
 
-    /// Likewise, in a folder where another may have left its data.
+    /// Starts it in a folder that may hold the data of an earlier server.
     pub fn start_in(folder: tempfile::TempDir, variables: &[(&str, &str)]) -> Self {
         let mut child = command()
             .args(["--address", "127.0.0.1:0"])
@@ -102,7 +102,7 @@ impl Server {
         self.terminate()
     }
 
-    /// Likewise, and returns what it leaves behind.
+    /// Sends SIGTERM, waits, and returns the folder with its data.
     pub fn stop_and_leave(mut self) -> tempfile::TempDir {
         assert_eq!(self.terminate(), (Some(0), vec![]));
         std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())

@@ -24,7 +24,7 @@ fn world(heartbeat: Duration) -> (World, Receiver<ConnectionEvent>) {
     let (sender, events) = channel();
     let mut config = config();
     config.tencent.heartbeat_timeout = Period(heartbeat);
-    (World::of(&config, Clock::system(), Some(Arc::new(Book(sender)))), events)
+    (World::of(config, Clock::system(), Some(Arc::new(Book(sender)))), events)
 }
 
 async fn next(events: &Receiver<ConnectionEvent>) -> (String, ConnectionChange, Option<String>) {

@@ -71,7 +71,7 @@ async fn two_devices_are_two_presences() {
     drop(tablet);
     assert_eq!(alice.sees().await, change(&[], &["bob:two"]));
     assert_eq!(
-        world.parts.engine.online(None, vec![user("bob")]).await.unwrap().len(),
+        world.components.engine.online(None, vec![user("bob")]).await.unwrap().len(),
         1,
         "still here with the other device"
     );
@@ -132,7 +132,7 @@ async fn a_user_is_followed_by_name() {
     let key = LoginKey::Custom("custom-bob".into());
     let username = hereabouts::presence::id::Username::new("bob").unwrap();
     let account = Account { id: user("bob"), ..Account::new(username, key, None, world.clock.now()) };
-    world.parts.stores.accounts.create(account).await.unwrap();
+    world.components.stores.accounts.create(account).await.unwrap();
     let mut alice = world.hidden("alice").await;
     let mut bob = world.online("bob").await;
     let ask = json!({"status_follow": {"user_ids": [bob.id()], "usernames": ["bob", "nobody", "BOB"]}});
@@ -192,7 +192,7 @@ async fn an_invisible_user_looks_like_an_absent_one() {
     let mut alice = world.hidden("alice").await;
     let hidden = world.hidden("bob").await;
     assert_eq!(alice.follows(&[&hidden]).await["status"], json!({"presences": []}));
-    assert!(world.parts.engine.online(None, vec![user("bob")]).await.unwrap().is_empty());
+    assert!(world.components.engine.online(None, vec![user("bob")]).await.unwrap().is_empty());
     drop(hidden);
     alice.hears_nothing_more().await;
 }

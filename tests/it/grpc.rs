@@ -100,7 +100,7 @@ async fn statuses_are_updated_read_and_forgotten_alone_and_in_a_batch() {
 }
 
 #[actix_web::test]
-async fn the_key_is_the_metadata_to_the_letter() {
+async fn the_key_must_equal_the_metadata_exactly() {
     let server = Server::start(|config| config.grpc_api.key = Some(Secret::new("secret"))).await;
     let answer: InfoResponse =
         server.call("Info", with(InfoRequest {}, "authorization", "apikey secret")).await.unwrap();

@@ -16,7 +16,7 @@ async fn handshake(world: &World, path: &str, authorization: Option<&str>) -> (u
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
          Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n{authorization}\r\n"
     );
-    let mut stream = TcpStream::connect(world.server.addr()).await.unwrap();
+    let mut stream = TcpStream::connect(world.server.address()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let (head, mut body) = loop {
@@ -81,7 +81,7 @@ async fn an_authorization_header_wins_over_the_query() {
 async fn a_revoked_token_is_refused() {
     let world = World::start();
     let token = world.token("alice");
-    let auth = &world.parts.endpoints.nakama.auth;
+    let auth = &world.components.endpoints.nakama.auth;
     auth.revoke_session(&auth.verify_session(&token).unwrap()).unwrap();
     assert_eq!(handshake(&world, &format!("/ws?token={token}"), None).await.0, 401);
 }
@@ -126,7 +126,7 @@ async fn a_user_is_seen_as_soon_as_the_handshake_is_answered() {
 #[actix_web::test]
 async fn nobody_is_let_in_during_a_drain() {
     let world = World::start();
-    world.parts.engine.refuse_new();
+    world.components.engine.refuse_new();
     let (status, _, body) = handshake(&world, &format!("/ws?token={}", world.token("alice")), None).await;
     assert_eq!((status, body.as_str()), (503, "the server is stopping\n"));
 }

@@ -1,4 +1,4 @@
-//! The whole server but for its listener, spoken to over real sockets: one binary, one file a subject.
+//! The whole server in the test process, and the built binary, over real sockets: one file per subject.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,6 +6,7 @@
     reason = "a test that does not find what it expects fails"
 )]
 
+mod actix_test_server;
 mod binary;
 mod centrifugo;
 mod command_line;
@@ -19,6 +20,7 @@ mod hostile;
 mod operation;
 mod raw;
 mod server_api;
+mod serving;
 mod tencent;
 mod trouble;
 mod webhook;

@@ -44,10 +44,11 @@ async fn the_metrics_count_what_happens() {
 
 #[actix_web::test]
 async fn health_and_readiness_are_told_apart() {
-    let world = World::start();
+    // The app itself says that it is ready as soon as it runs.
+    let world = World::on_actix_test_server();
     assert_eq!(world.server.get("/health").send().await.unwrap().status(), 200);
     assert_eq!(world.server.get("/ready").send().await.unwrap().status(), 503, "not told to serve yet");
-    world.parts.endpoints.readiness.set(true);
+    world.components.endpoints.readiness.set(true);
     assert_eq!(world.server.get("/ready").send().await.unwrap().status(), 200);
 }
 

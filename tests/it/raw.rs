@@ -53,7 +53,7 @@ impl RawClient {
         self.stream.write_all(bytes).await.unwrap();
     }
 
-    /// The close frame, after whatever comes before it; none: the connection ended without one.
+    /// Skips frames up to the close frame. `None` means that the connection ended without one.
     pub async fn hears_close(&mut self) -> Option<(u16, String)> {
         loop {
             while let Some((opcode, payload)) = self.take_frame() {

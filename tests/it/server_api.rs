@@ -13,7 +13,7 @@ fn world() -> World {
 
 /// The result of a call.
 async fn asks(world: &World, method: &str, body: Value) -> Value {
-    let request = world.server.post(format!("/api/{method}")).insert_header(("X-API-Key", KEY));
+    let request = world.server.post(&format!("/api/{method}")).insert_header(("X-API-Key", KEY));
     let mut response = request.send_json(&body).await.unwrap();
     assert_eq!(response.status(), 200);
     let answer: Value = response.json().limit(1 << 20).await.unwrap();

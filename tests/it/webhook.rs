@@ -76,7 +76,7 @@ fn event(kind: &str, user: &str, reason: &str, platform: &str) -> (String, Value
 #[actix_web::test]
 async fn logins_logouts_and_losses_of_each_world_are_told() {
     let mut receiver = Receiver::start();
-    let world = World::of(&receiver.config(0), Clock::system(), None);
+    let world = World::of(receiver.config(0), Clock::system(), None);
     let nora = user("nora").to_string();
     let nakama = world.hidden("nora").await;
     assert_eq!(receiver.hears().await, event("user.login", &nora, "register", ""));
@@ -96,7 +96,7 @@ async fn logins_logouts_and_losses_of_each_world_are_told() {
 #[actix_web::test]
 async fn whoever_comes_back_within_the_grace_was_never_gone() {
     let mut receiver = Receiver::start();
-    let world = World::of(&receiver.config(3600), Clock::system(), None);
+    let world = World::of(receiver.config(3600), Clock::system(), None);
     let device = Device::logs_in(&world, "ian").await;
     assert_eq!(receiver.hears().await.0, "user.login");
     drop(device);
@@ -112,7 +112,7 @@ async fn tencents_shape_names_the_app_the_platform_and_the_account() {
     let mut receiver = Receiver::start();
     let mut config = receiver.config(0);
     config.webhook.shape = WebhookShape::Tencent;
-    let world = World::of(&config, Clock::system(), None);
+    let world = World::of(config, Clock::system(), None);
     let device = Device::logs_in(&world, "ian").await;
     let (query, body) = receiver.takes().await;
     let expected =

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_codec::Framed;
-use actix_web::App;
 use actix_web::web::Bytes;
 use awc::BoxedSocket;
 use awc::ws::{self, Codec, Frame, Message};
@@ -18,14 +17,16 @@ use hereabouts::presence::id::{UserId, Username};
 use hereabouts::session::connection_listener::ConnectionListener;
 use serde_json::{Value, json};
 
+use crate::serving::Serving;
+
 /// How long anything may take before a test fails: generous, because it is never reached when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running server.
+/// A running server, and the people who connect to it.
 pub struct World {
-    pub server: actix_test::TestServer,
+    pub server: Serving,
     pub clock: Clock,
-    pub parts: Components,
+    pub components: Components,
 }
 
 /// The configuration of a test: defaults, accounts in memory.
@@ -45,32 +46,34 @@ impl World {
         Self::at(Clock::system(), change)
     }
 
-    /// By this clock.
+    /// Starts a server with this clock.
     pub fn at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config();
         change(&mut config);
-        Self::of(&config, clock, None)
+        Self::of(config, clock, None)
     }
 
-    /// Where this one is told who comes and goes.
-    pub fn of(config: &Config, clock: Clock, connection_listener: Option<Arc<dyn ConnectionListener>>) -> Self {
-        let parts = Components::assemble_with(config, &clock, connection_listener).unwrap();
-        let served = parts.endpoints.clone();
-        let server = actix_test::start(move || {
-            let served = served.clone();
-            App::new().configure(move |config| served.configure(config))
-        });
-        Self { server, clock, parts }
+    /// Starts a server that tells this listener of its clients.
+    pub fn of(config: Config, clock: Clock, listener: Option<Arc<dyn ConnectionListener>>) -> Self {
+        let (server, components) = Serving::app(config, &clock, listener);
+        Self { server, clock, components }
+    }
+
+    /// Starts the same server on actix's test server, in place of its own listener.
+    pub fn on_actix_test_server() -> Self {
+        let clock = Clock::system();
+        let (server, components) = Serving::actix_test_server(&config(), &clock);
+        Self { server, clock, components }
     }
 
     /// Until that many users are in memory.
     pub async fn until_users(&self, count: i64) {
-        self.until(count, || self.parts.metrics.engine().users.get()).await;
+        self.until(count, || self.components.metrics.engine().users.get()).await;
     }
 
     /// Until that many connections are open.
     pub async fn until_connections(&self, count: i64) {
-        self.until(count, || self.parts.metrics.connections()).await;
+        self.until(count, || self.components.metrics.connections()).await;
     }
 
     async fn until(&self, count: i64, counted: impl Fn() -> i64) {
@@ -85,7 +88,7 @@ impl World {
 
     /// A session token of this name, as a login would give it.
     pub fn token(&self, name: &str) -> String {
-        self.parts.endpoints.nakama.auth.issue(user(name), &Username::new(name).unwrap(), Vars::new()).session
+        self.components.endpoints.nakama.auth.issue(user(name), &Username::new(name).unwrap(), Vars::new()).session
     }
 
     /// A connection that is visible from the start, once it has heard of itself.
@@ -113,12 +116,6 @@ impl World {
         let opened = client.ws(self.server.url(path)).max_frame_size(1 << 20).connect().await;
         let (_, socket) = opened.unwrap_or_else(|error| panic!("{name} cannot connect: {error}"));
         Person::on(name, socket)
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        self.parts.engine.stop();
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Client {
 }
 
 impl World {
-    /// A connection whose client has not said yet who it is.
+    /// Opens a connection that is not authenticated yet.
     pub async fn dials(&self, query: &str) -> Client {
         let client = awc::Client::builder().max_http_version(actix_web::http::Version::HTTP_11).finish();
         let url = self.server.url(&format!("/connection/websocket?{query}"));

@@ -1,4 +1,4 @@
-//! What is written down of users, and what subscribers are told of it.
+//! Last-seen records of users, and what subscribers receive of them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::world::World;
 
 const KEY: &str = "a key";
 
-/// A world whose users are written down as online ten times a second.
+/// A world that records ten times a second which users are online.
 fn world() -> World {
     World::with(|config| {
         config.http_api.key = Some(Secret::new(KEY));
@@ -19,7 +19,7 @@ fn world() -> World {
 
 /// The backend's call; its result.
 async fn calls(world: &World, method: &str, body: Value) -> Value {
-    let request = world.server.post(format!("/api/{method}")).insert_header(("X-API-Key", KEY));
+    let request = world.server.post(&format!("/api/{method}")).insert_header(("X-API-Key", KEY));
     let mut answer = request.send_json(&body).await.unwrap().json::<Value>().await.unwrap();
     assert!(answer["error"].is_null(), "{answer}");
     answer["result"].take()
@@ -53,7 +53,7 @@ async fn a_subscription_begins_with_what_was_written_down_of_somebody_long_gone(
     let mut bob = world.centrifugo("42").await;
     bob.updates(json!({"state": "dnd"})).await;
     drop(bob);
-    while world.parts.metrics.engine().users.get() > 0 {
+    while world.components.metrics.engine().users.get() > 0 {
         actix_web::rt::time::sleep(Duration::from_millis(1)).await;
     }
     let known = record(&world).await;

@@ -194,9 +194,9 @@ async fn a_stop_reaches_whoever_is_in_and_whoever_waits_at_the_door() {
     let world = World::start();
     let (mut bob, mut stranger) = (world.centrifugo("42").await, world.dials("").await);
     // There and back: the stranger's session has started.
-    world.parts.engine.close_all(CloseRequest::Drain);
+    world.components.engine.close_all(CloseRequest::Drain);
     assert_eq!(bob.hears_close().await, (3001, "shutdown".to_owned()));
-    let pending_connections = &world.parts.endpoints.centrifugo.services.pending_connections;
+    let pending_connections = &world.components.endpoints.centrifugo.services.pending_connections;
     let closed = async {
         loop {
             pending_connections.close_all(CloseRequest::Drain);
@@ -212,7 +212,7 @@ async fn a_stop_reaches_whoever_is_in_and_whoever_waits_at_the_door() {
 async fn nobody_is_let_in_during_a_drain() {
     let world = World::start();
     let mut client = world.dials("").await;
-    world.parts.engine.refuse_new();
+    world.components.engine.refuse_new();
     client.says(&json!({"id": 1, "connect": {"token": token(&json!({"sub": "42"}))}}).to_string()).await;
     assert_eq!(client.hears_close().await, (3001, "shutdown".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! Who sees what of whom, in one world and across two.
+//! What subscribers see of users, within one dialect and across two.
 
 use hereabouts::config::Config;
 use hereabouts::config::value::Pattern;

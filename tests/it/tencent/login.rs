@@ -106,7 +106,7 @@ async fn without_a_secret_there_is_no_such_socket() {
 async fn a_server_that_stops_says_so_before_it_closes() {
     let world = World::start();
     let mut alice = Device::logs_in(&world, "alice").await;
-    world.parts.engine.close_all(hereabouts::outbox::CloseRequest::Drain);
+    world.components.engine.close_all(hereabouts::outbox::CloseRequest::Drain);
     let told = alice.person.hears().await;
     assert_eq!(told, json!({"jsonrpc": "2.0", "method": "onServerShutdown", "params": {"reconnect": true}}));
     assert_eq!(alice.person.hears_close().await, (1001, "server shutting down".into()));
@@ -116,7 +116,7 @@ async fn a_server_that_stops_says_so_before_it_closes() {
 async fn a_login_at_a_draining_server_is_told_to_come_later() {
     let world = World::start();
     let mut device = Device::connects(&world, "alice").await;
-    world.parts.engine.refuse_new();
+    world.components.engine.refuse_new();
     assert_eq!(device.code("login", credentials(&world, "alice")).await, -32000);
     assert_eq!(device.person.hears().await["method"], "onServerShutdown");
     assert_eq!(device.person.hears_close().await.0, 1001);
@@ -128,7 +128,7 @@ async fn a_login_that_cannot_follow_all_that_it_lists_is_none_and_ends_the_conne
         (config.engine.shards, config.engine.max_users_per_shard) = (1, 10);
         config.tencent.friend_status_notification = true;
     });
-    let users = &world.parts.users;
+    let users = &world.components.users;
     let alice = MemberName::new("alice").unwrap();
     let friends: Vec<MemberName> =
         (0..12).map(|number| MemberName::new(&format!("friend-{number}")).unwrap()).collect();

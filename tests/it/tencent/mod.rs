@@ -23,9 +23,9 @@ const APP: u64 = 1_400_000_000;
 const SECRET: &str = "development-secret";
 
 /// What somebody is told of somebody: (userID, statusType, customStatus).
-type Status = (String, u64, String);
+pub type Status = (String, u64, String);
 
-fn status(user: &str, kind: u64, text: &str) -> Status {
+pub fn status(user: &str, kind: u64, text: &str) -> Status {
     (user.to_owned(), kind, text.to_owned())
 }
 
@@ -80,7 +80,7 @@ impl Device {
     }
 
     /// The answer to a call, whole.
-    async fn asks(&mut self, method: &str, params: Value) -> Value {
+    pub async fn asks(&mut self, method: &str, params: Value) -> Value {
         self.requests += 1;
         let id = self.requests;
         self.person.says(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()).await;
@@ -94,44 +94,44 @@ impl Device {
     }
 
     /// The result of a call.
-    async fn calls(&mut self, method: &str, params: Value) -> Value {
+    pub async fn calls(&mut self, method: &str, params: Value) -> Value {
         let answer = self.asks(method, params).await;
         assert!(answer["result"].is_object(), "{method}: {answer}");
         answer["result"].clone()
     }
 
     /// The error of a call.
-    async fn is_refused(&mut self, method: &str, params: Value) -> Value {
+    pub async fn is_refused(&mut self, method: &str, params: Value) -> Value {
         let answer = self.asks(method, params).await;
         assert!(answer["error"]["code"].is_i64(), "{method}: {answer}");
         answer["error"].clone()
     }
 
     /// The error's code.
-    async fn code(&mut self, method: &str, params: Value) -> i64 {
+    pub async fn code(&mut self, method: &str, params: Value) -> i64 {
         self.is_refused(method, params).await["code"].as_i64().unwrap()
     }
 
-    async fn subscribes(&mut self, users: &[&str]) -> Vec<Status> {
+    pub async fn subscribes(&mut self, users: &[&str]) -> Vec<Status> {
         statuses(&self.calls("subscribeUserStatus", json!({"userIDList": users})).await["successUserList"])
     }
 
-    async fn unsubscribes(&mut self, users: &[&str]) {
+    pub async fn unsubscribes(&mut self, users: &[&str]) {
         let result = self.calls("unsubscribeUserStatus", json!({"userIDList": users})).await;
         assert_eq!(result, json!({"failureUserList": []}));
     }
 
-    async fn queries(&mut self, users: &[&str]) -> Vec<Status> {
+    pub async fn queries(&mut self, users: &[&str]) -> Vec<Status> {
         statuses(&self.calls("getUserStatus", json!({"userIDList": users})).await["successUserList"])
     }
 
-    async fn sets(&mut self, text: &str) {
+    pub async fn sets(&mut self, text: &str) {
         let result = self.calls("setSelfStatus", json!({"customStatus": text})).await;
         assert_eq!((&result["statusType"], &result["customStatus"]), (&json!(1), &json!(text)));
     }
 
     /// The next status that is told.
-    async fn hears(&mut self) -> Status {
+    pub async fn hears(&mut self) -> Status {
         while self.news.is_empty() {
             let frame = self.person.hears().await;
             assert!(self.keeps(&frame), "{} heard no news but {frame}", self.person.name);
@@ -140,7 +140,7 @@ impl Device {
     }
 
     /// Everything that is told until the connection ends.
-    async fn hears_to_the_end(mut self) -> Vec<Status> {
+    pub async fn hears_to_the_end(mut self) -> Vec<Status> {
         while let Some(Ok(frame)) = futures_util::StreamExt::next(&mut self.person.socket).await {
             if let awc::ws::Frame::Text(text) = frame {
                 self.keeps(&serde_json::from_slice(&text).unwrap());
@@ -150,7 +150,7 @@ impl Device {
     }
 
     /// Nothing that this user's actor has told so far is under way or unheard.
-    async fn has_heard_all_of(&mut self, user: &str) {
+    pub async fn has_heard_all_of(&mut self, user: &str) {
         // The question passes through the user's actor behind all that it has told.
         self.queries(&[user]).await;
         assert_eq!(self.news, [], "{} heard more", self.person.name);

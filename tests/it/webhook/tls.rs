@@ -21,7 +21,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// A receiver whose certificate an authority has signed that is in a file of the folder.
+    /// A receiver with a certificate that an authority signed. The authority is in a file of the folder.
     async fn start() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -49,7 +49,7 @@ impl Receiver {
         self.folder.path().join("authority.pem").to_str().unwrap().to_owned()
     }
 
-    /// A server that tells this receiver, and trusts whom this file has.
+    /// A server that tells this receiver, and trusts the authorities in this file.
     fn server(&self, trusted: &str) -> Server {
         Server::start(&[("HEREABOUTS_WEBHOOK__URLS", &self.url()), ("SSL_CERT_FILE", trusted)])
     }
