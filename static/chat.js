@@ -1,7 +1,7 @@
 // User status with the API of Tencent's Web SDK (@tencentcloud/chat), over this server's `/im` socket: JSON-RPC 2.0, one
 // object per frame. An app that uses that SDK changes one import.
 //
-// A `Chat` keeps one connection. When it is lost, `Chat` opens another one after a random delay whose bound doubles (full
+// A `Chat` keeps one connection. When it is lost, `Chat` opens another one after a random delay with a bound that doubles (full
 // jitter), and logs in again by itself. Calls made meanwhile wait; at most `MAX_CALLS` may wait. Every method of this server
 // is idempotent, so a call without a reply on the lost connection is sent again on the next one. The server clears the
 // custom status when the user goes offline, as Tencent's server does; the app must set it again.

@@ -29,7 +29,7 @@ export function write(element, text) {
 }
 
 /**
- * Removes the elements whose keys are not wanted.
+ * Removes the elements with keys that are not wanted.
  * @template K @param {Map<K, Element>} elements @param {{has(key: K): boolean}} wanted
  */
 export function keepOnly(elements, wanted) {

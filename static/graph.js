@@ -1,4 +1,4 @@
-// Draws who follows whom: a circle of users, with an arrow from each follower to each followed user. When an event arrives
+// Draws which user follows which: a circle of users, with an arrow from each follower to each followed user. When an event arrives
 // at a follower, a light runs back along the arrow.
 
 import { list } from './describe.js';

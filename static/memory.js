@@ -18,7 +18,7 @@ const PREFIX = 'hereabouts.';
 export function browserId() {
   const known = recall('browser');
   if (typeof known === 'string') return known;
-  return remember('browser', randomLetters(8));
+  return remember('browser', randomText(8));
 }
 
 /** @returns {RememberedUser[] | undefined} */
@@ -63,7 +63,7 @@ export function rememberTheme(theme) {
 }
 
 /** Returns random letters and digits, without those that are easy to misread. @param {number} length */
-export function randomLetters(length) {
+export function randomText(length) {
   const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
   const bytes = crypto.getRandomValues(new Uint8Array(length));
   return Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join('');

@@ -1,4 +1,4 @@
-// The people on this page: which users there are, who follows whom by name, and what the browser remembers of it.
+// The people on this page: which users there are, which names follow which, and what the browser remembers of it.
 
 import { browserId, recallPeople, rememberPeople } from './memory.js';
 import { User, toIdentifier } from './user.js';
@@ -81,7 +81,7 @@ export class People extends EventTarget {
     return this.users.find((user) => user.userId === userId);
   }
 
-  /** Connects every device whose key was refused. */
+  /** Connects every device with a key that was refused. */
   reconnect() {
     for (const { devices } of this.users) {
       for (const device of devices) if (device.connection === 'refused') device.connect();

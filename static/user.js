@@ -1,9 +1,9 @@
-// One user: an identity on the server, whom they follow, and their devices. What a device sees and shows is in device.js;
+// One user: an identity on the server, the users that they follow, and their devices. What a device sees and shows is in device.js;
 // which other users there are to follow is in people.js.
 
 import { Device } from './device.js';
 import { dialectOf } from './dialects.js';
-import { randomLetters, recallServerKey } from './memory.js';
+import { randomText, recallServerKey } from './memory.js';
 import { RefusedError } from './nakama.js';
 
 /** @typedef {import('./memory.js').RememberedUser} RememberedUser */
@@ -137,7 +137,7 @@ export class User extends EventTarget {
       } catch (error) {
         const taken = error instanceof RefusedError && error.http === 409;
         if (!taken || attempts === MAX_SIGN_INS) throw error;
-        this.#username = `${toIdentifier(this.name)}.${randomLetters(8)}`;
+        this.#username = `${toIdentifier(this.name)}.${randomText(8)}`;
       }
     }
   }

@@ -25,7 +25,7 @@ static ALLOCATOR: &StatsAlloc<alloc::System> = &INSTRUMENTED_SYSTEM;
 
 /// Updates of which the one with the fewest allocations counts: queues of the runtimes grow now and then, and the
 /// first update finds everything cold.
-const ROUNDS: usize = 10;
+const UPDATES: usize = 10;
 
 /// What the counts may differ by: a fan-out beyond one stride is put on the heap, and each rest between two strides
 /// takes one or two.
@@ -55,7 +55,7 @@ fn outbox(number: usize, metrics: &Metrics) -> OutboxReceiver {
 }
 
 impl World {
-    /// Alice, whom that many follow in either of Nakama's formats.
+    /// Alice, with that many followers in either of Nakama's formats.
     async fn new(count: usize) -> Self {
         let metrics = Metrics::new();
         let config = EngineConfig { shards: 1, max_users_per_shard: 10 };
@@ -102,7 +102,7 @@ impl World {
 async fn allocations(followers: usize) -> usize {
     let world = World::new(followers).await;
     let mut fewest = usize::MAX;
-    for round in 0..ROUNDS {
+    for round in 0..UPDATES {
         fewest = fewest.min(world.update(round).await);
     }
     world.engine.stop();

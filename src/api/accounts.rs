@@ -304,8 +304,8 @@ fn refuse_disabled(account: &Account) -> Result<(), ApiError> {
 
 /// Returns ten random letters, as Nakama's random usernames are.
 fn random_username() -> Username {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut random = rand::rng();
-    let text: String = (0..10).map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())])).collect();
+    let text: String = (0..10).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
     Username::new(&text).expect("ten letters are a username")
 }

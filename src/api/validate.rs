@@ -41,7 +41,8 @@ pub fn email(address: &str) -> Result<(), ApiError> {
         return Err(ApiError::invalid("Invalid email address, no spaces or control characters allowed."));
     }
     let has_form = address.split_once('@').is_some_and(|(local, domain)| {
-        let dot_inside = domain.char_indices().any(|(at, letter)| letter == '.' && at > 0 && at + 1 < domain.len());
+        let dot_inside =
+            domain.char_indices().any(|(at, character)| character == '.' && at > 0 && at + 1 < domain.len());
         !local.is_empty() && dot_inside
     });
     if !has_form {
@@ -98,5 +99,5 @@ pub fn profile_text(what: &str, text: &str) -> Result<(), ApiError> {
 }
 
 fn has_space_or_control(text: &str) -> bool {
-    text.chars().any(|letter| letter.is_whitespace() || letter.is_control())
+    text.chars().any(|character| character.is_whitespace() || character.is_control())
 }

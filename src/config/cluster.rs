@@ -254,7 +254,7 @@ impl TryFrom<String> for KeyPrefix {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
+        let allowed = |character: char| character.is_ascii_alphanumeric() || "-_.:".contains(character);
         if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) {
             return Err("expected 1 to 64 letters, digits, \"-\", \"_\", \".\", \":\"");
         }

@@ -158,7 +158,7 @@ impl fmt::Display for Imported {
 
 /// Removes control characters from a name of the file, so that it cannot end the comment that contains it.
 fn comment(key: &str) -> String {
-    key.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    key.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct ConnectionHandle {
 }
 
 impl ConnectionHandle {
-    /// A handle whose attachment is pending. Dropping it takes the attachment back.
+    /// A handle with a pending attachment. Dropping it takes the attachment back.
     pub(super) fn pending(engine: Engine, user: UserId, address: Address) -> Self {
         Self { engine, user, address, actor: None, exit: Exit::Lost, linger: Duration::ZERO, guard: None }
     }

@@ -155,7 +155,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts another actor for a user whose actor was lost.
+    /// Starts another actor for a user after the loss of its actor.
     fn replace(&mut self, lost: LostActor) {
         let user = lost.published.user;
         log::error!(user:% = user; "a user actor panicked; another one starts from what the connections show");

@@ -88,7 +88,7 @@ pub struct FollowChange {
     pub removed: Vec<UserId>,
 }
 
-/// A login whose last device is gone.
+/// A login that has lost its last device.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EndedLogin {
     /// The number of the login.
@@ -178,7 +178,7 @@ impl MemberRegistry {
         self.member(member).calls.take(call, now)
     }
 
-    /// Registers a device whose login begins.
+    /// Registers a device at the start of its login.
     pub fn register(&mut self, member: UserId, device: Address) {
         let member = self.member(member);
         let friends_changes = member.followed.friends_changes;
@@ -196,7 +196,7 @@ impl MemberRegistry {
         }
     }
 
-    /// Activates a device whose login is complete. It follows the `requested` users by itself. `None` means that the
+    /// Activates a device after its login. It follows the `requested` users by itself. `None` means that the
     /// device has left.
     pub fn activate(
         &mut self,
@@ -271,7 +271,7 @@ impl MemberRegistry {
         }
     }
 
-    /// Forgets members without devices whose calls no longer count.
+    /// Forgets members without devices when their calls no longer count.
     fn forget_idle(&mut self, now: Timestamp) {
         while let Some(&(until, member)) = self.without_devices.front().filter(|(until, _)| *until <= now) {
             self.without_devices.pop_front();

@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    fn sighting() -> impl Strategy<Value = Activity> {
+    fn any_activity() -> impl Strategy<Value = Activity> {
         let at = (1..50_u64).prop_map(Timestamp::from_secs);
         let state = prop::option::of("[ab]?").prop_map(|text| text.map(|text| StatusText::new(&text).unwrap()));
         prop_oneof![
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn record() -> impl Strategy<Value = LastSeen> {
-        prop::collection::vec(sighting(), 0..4).prop_map(|last_seen| {
+        prop::collection::vec(any_activity(), 0..4).prop_map(|last_seen| {
             let mut record = LastSeen::default();
             last_seen.iter().for_each(|last_seen| last_seen.apply(&mut record));
             record
@@ -130,7 +130,7 @@ mod tests {
         #[test]
         fn several_taken_in_as_one_are_the_same_and_twice_changes_nothing(
             before in record(),
-            last_seen in prop::collection::vec(sighting(), 1..6),
+            last_seen in prop::collection::vec(any_activity(), 1..6),
         ) {
             let mut one_by_one = before.clone();
             last_seen.iter().for_each(|last_seen| last_seen.apply(&mut one_by_one));

@@ -77,7 +77,7 @@ impl Detached {
         self.forget_takeovers();
     }
 
-    /// Forgets takeovers whose two connections are both gone.
+    /// Forgets takeovers that have lost both connections.
     fn forget_takeovers(&mut self) {
         let lingering = &self.remote.lingering;
         self.takeovers.retain(|takeover| takeover.connection.is_some() || lingering.contains(&takeover.shown));
@@ -143,7 +143,7 @@ impl Detached {
         self.lingering.push(Lingering { connection, until });
     }
 
-    /// Ends the lingering of connections whose deadline is not after `now`, or of all for `None`.
+    /// Ends the lingering of connections with a deadline not after `now`, or of all for `None`.
     pub fn expire(&mut self, now: Option<Timestamp>) {
         let is_over = |one: &mut Lingering| now.is_none_or(|now| one.until <= now);
         let gone: Vec<RemoteConnection> = self.lingering.extract_if(.., is_over).map(|one| one.connection).collect();

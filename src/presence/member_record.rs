@@ -103,7 +103,7 @@ pub enum RelationChange {
 }
 
 impl MemberRecord {
-    /// Applies a change. Returns the users whose subscription ended.
+    /// Applies a change. Returns the users that are no longer subscribed to.
     pub fn change(&mut self, change: RelationChange) -> Vec<UserId> {
         match change {
             RelationChange::LogIn { now, lifetime, node_context, last_seen } => {

@@ -13,7 +13,7 @@
 //! | [`user`], [`followers`] | the state machine of one user and its followers |
 //! | [`remote`], [`linger`] | connections without a socket on this node |
 //! | [`follows`], [`quota`], [`rate`] | what one session follows, and limits |
-//! | [`privacy`], [`roster`] | friends, blocks, and who sees whom |
+//! | [`privacy`], [`roster`] | friends, blocks, and which users see each other |
 //! | [`last_seen`] | what outlives the connections of every user |
 //! | [`member_record`], [`subscriptions`], [`calls`] | what outlives the connections of a Tencent member, and its call rates |
 

@@ -45,7 +45,7 @@ impl Privacy {
         }
     }
 
-    /// Returns the users on a list, as far as it affects who sees whom.
+    /// Returns the users on a list, as far as it affects which users see each other.
     pub fn listed(&self, kind: RosterKind, owner: UserId) -> HashSet<UserId> {
         self.lists(kind).get(&owner).cloned().unwrap_or_default()
     }

@@ -147,7 +147,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         }
     }
 
-    /// Recreates a user whose actor was lost, from the last published snapshot and the state of its connections. The effects
+    /// Recreates a user after the loss of its actor, from the last published snapshot and the state of its connections. The effects
     /// tell followers the difference, if there is one.
     pub fn recover(
         published: Snapshot,

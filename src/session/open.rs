@@ -56,7 +56,7 @@ pub async fn open_known_user(
     Ok(response.streaming(output))
 }
 
-/// Opens a session whose client has yet to authenticate by its first message.
+/// Opens a session of a client that has yet to authenticate by its first message.
 pub fn open_in_band(
     request: &HttpRequest,
     payload: web::Payload,

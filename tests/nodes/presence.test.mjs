@@ -25,7 +25,7 @@ after(async () => {
   await redis?.stop();
 });
 
-/** Returns a function that makes Centrifugo users whose ids are UUIDs. */
+/** Returns a function that makes Centrifugo users with UUIDs as their ids. */
 function centrifugoPeopleIn(t) {
   const person = peopleIn(t, one, { dialect: 'centrifugo' });
   return (name, options) => person(name, { userId: randomUUID(), ...options });

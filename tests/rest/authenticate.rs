@@ -29,11 +29,11 @@ async fn an_account_is_made_once_and_found_again() {
 }
 
 #[actix_web::test]
-async fn a_name_that_is_not_given_is_ten_letters() {
+async fn a_missing_name_becomes_ten_characters() {
     let world = World::start();
     let claims = claims(&world.token("custom-1").await);
     let name = claims["usn"].as_str().unwrap();
-    assert!(name.len() == 10 && name.bytes().all(|letter| letter.is_ascii_alphabetic()), "{name}");
+    assert!(name.len() == 10 && name.bytes().all(|byte| byte.is_ascii_alphabetic()), "{name}");
     let id = claims["uid"].as_str().unwrap();
     assert_eq!((id.len(), id.as_bytes()[14], id.to_lowercase()), (36, b'4', id.to_owned()));
 }

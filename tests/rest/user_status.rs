@@ -24,7 +24,7 @@ async fn says(world: &World, method: &str, body: &str) -> (u16, String) {
 }
 
 #[actix_web::test]
-async fn the_frames_of_the_original_are_answered_to_the_letter() {
+async fn the_requests_of_the_original_get_its_exact_replies() {
     let world = world();
     let done = (200, r#"{"result":{}}"#.to_owned());
     assert_eq!(says(&world, "update_user_status", r#"{"users":["42","44"],"state":"dnd"}"#).await, done);

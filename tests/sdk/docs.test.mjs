@@ -114,7 +114,7 @@ async function notification({ code }, stage) {
   assert.deepEqual(told, JSON.parse(code));
 }
 
-/** A page in Chromium whose console shows these. */
+/** A page in Chromium with these messages in its console. */
 function inChromium(...expected) {
   return async ({ code }, stage) => {
     const userSig = (await runBinary(['user-sig', 'alice'], {})).trim();

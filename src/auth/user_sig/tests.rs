@@ -109,7 +109,7 @@ proptest! {
         name in "[ -~]{1,32}",
         lifetime in 1..10_000_000_u64,
         position in any::<prop::sample::Index>(),
-        letter in "[A-Za-z0-9*-]",
+        character in "[A-Za-z0-9*-]",
     ) {
         let member = MemberName::new(&name).unwrap();
         let text = sigs().make(&member, Duration::from_secs(lifetime), at(0));
@@ -118,7 +118,7 @@ proptest! {
         prop_assert_eq!(sigs().verify(APP, &member, &text, at(lifetime)), Err(UserSigError::Expired));
         let position = position.index(text.len());
         let mut flipped = text.clone();
-        flipped.replace_range(position..=position, &letter);
+        flipped.replace_range(position..=position, &character);
         // A changed text that decodes to the same document is still valid.
         let same = read(&flipped).is_some_and(|document| {
             let original = read(&text).unwrap();

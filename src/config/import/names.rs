@@ -111,8 +111,9 @@ pub fn duration(target: &str, value: Value) -> Value {
 fn go_millis(text: &str) -> Option<u64> {
     let (mut rest, mut millis) = (text, 0.0);
     while !rest.is_empty() {
-        let number = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
-        let unit = rest[number..].find(|letter: char| letter.is_ascii_digit()).map_or(rest.len(), |unit| number + unit);
+        let number = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
+        let unit =
+            rest[number..].find(|character: char| character.is_ascii_digit()).map_or(rest.len(), |unit| number + unit);
         let factor = match &rest[number..unit] {
             "h" => 3_600_000.0,
             "m" => 60_000.0,

@@ -242,7 +242,7 @@ struct Packer<'a> {
 const ENVELOPE_BYTES: usize = 128;
 
 impl<'a> Packer<'a> {
-    /// Creates a packer whose first event already uses `taken` bytes.
+    /// Creates a packer with `taken` bytes already used in its first event.
     fn new(taken: usize) -> Self {
         let room = (FRAME_LIMIT - ENVELOPE_BYTES).saturating_sub(taken);
         Self { events: vec![PresenceEvent::default()], room }

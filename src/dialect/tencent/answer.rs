@@ -114,7 +114,7 @@ fn written(status: &MemberStatus) -> String {
     self::status(status.name.as_str(), &body(status.general, &status.text))
 }
 
-/// The answer to a login or a subscription, and what a login is told besides.
+/// The answer to a login or a subscription, and the notifications that follow a login.
 pub(super) fn listed(tag: &RequestTag, listing: &Listing, snapshots: &[Snapshot]) -> Frames {
     let shown = listing.names.iter().zip(snapshots);
     let statuses = shown.map(|(name, shown)| status(name.as_str(), &body(shown.general_status(), shown.text())));

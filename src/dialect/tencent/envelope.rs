@@ -25,7 +25,7 @@ pub(super) struct Message<'a> {
     pub params: Option<&'a str>,
 }
 
-/// An invalid request whose id is not known.
+/// An invalid request with an unknown id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InvalidRequest(pub Code);
 

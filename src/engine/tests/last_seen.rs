@@ -110,7 +110,7 @@ async fn a_visible_user_is_recorded_every_interval_also_after_its_actor_was_repl
     assert!(fixture.online("person-0").await < 1005, "recorded after it had disappeared");
 }
 
-/// A store whose reads wait for a permit.
+/// A store that lets a read wait for a permit.
 struct GatedLastSeen {
     last_seen: MemoryLastSeen,
     reads: UnboundedSender<()>,

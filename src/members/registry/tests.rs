@@ -39,7 +39,7 @@ impl Fixture {
         Self { registry: MemberRegistry::new(limits), record: MemberRecord::default(), metrics: Metrics::new() }
     }
 
-    /// Registers a device whose login is not written yet.
+    /// Registers a device before its login is written.
     fn registers(&mut self) -> Address {
         let connection = ConnectionId::from_uuid(Uuid::nil());
         let opening = Opening { connection, username: None, status: None };

@@ -17,7 +17,7 @@ use crate::presence::status::StatusText;
 use crate::presence::time::Timestamp;
 
 impl<F> Connection<F> {
-    /// Converts a connection whose socket is gone.
+    /// Converts a connection that has lost its socket.
     fn into_detached(self, shown_as: Option<ConnectionId>, info: Option<ByteString>) -> RemoteConnection {
         let Self { id, username, status, since, dialect, address: _ } = self;
         RemoteConnection { id, shown_as, username, status, since, dialect: Some(dialect), info }
@@ -98,7 +98,7 @@ impl<F: Clone + Eq + Hash> UserPresence<F> {
         self.changed_from(&before, exit, now)
     }
 
-    /// Ends the lingering of connections whose deadline is not after `until`, or of all for `None`.
+    /// Ends the lingering of connections with a deadline not after `until`, or of all for `None`.
     pub(super) fn expire(&mut self, until: Option<Timestamp>, now: Timestamp) -> Effects {
         let before = self.timed_presences();
         let Some(detached) = &mut self.detached else { return self.no_effects() };

@@ -34,7 +34,7 @@ export class History {
   /** By connection of a follower, and user. @type {Map<string, View>} */ #views = new Map();
   /** Open views that differ from the truth. */ #differing = new Set();
   /** Times with longer bounds. */ #failures = [];
-  /** Users whom a failure may make leave. */ #excuses = [];
+  /** Users that a failure may make leave. */ #excuses = [];
   /** Numbers that may appear more than once, as `user number`. */ #uncertain = new Set();
   /** Faults that followers reported. */ #reported = [];
   #waiters = new Set();

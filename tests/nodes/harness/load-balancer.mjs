@@ -1,4 +1,4 @@
-// A load balancer in front of the nodes: one permanent address, whose connections go to an available node. Each balancer
+// A load balancer in front of the nodes: one permanent address, with connections to an available node. Each balancer
 // prefers one node. While that one is unavailable, the others get its clients.
 
 import { once } from 'node:events';

@@ -30,7 +30,7 @@ export function setUpPage() {
     return visitor;
   }
 
-  /** Visits for the first time, and waits until Ada, Ben and Cleo see the users whom they follow. @param {Parameters<typeof visit>[0]} [options] */
+  /** Visits for the first time, and waits until Ada, Ben and Cleo see the users that they follow. @param {Parameters<typeof visit>[0]} [options] */
   async function visitFirstTime(options) {
     const visitor = await visit(options);
     const [ada, ben, cleo] = ['Ada', 'Ben', 'Cleo'].map((name) => visitor.user(name));

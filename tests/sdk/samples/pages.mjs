@@ -45,7 +45,7 @@ export function valuesOf(text) {
   return values;
 }
 
-/** Members whose value differs from run to run; the type stays. */
+/** Members with a value that differs from run to run; the type stays. */
 const VARIABLE = new Set(['id', 'uid', 'name', 'uptime', 'client_ip', 'timestamp', 'active', 'last_online', 'EventTime']);
 /** Members that may be missing. */
 const OPTIONAL = new Set(['uptime']);

@@ -37,7 +37,7 @@ pub struct Harness {
     selection: NodeSelection,
     /// Number of accepted handshakes.
     opened: usize,
-    /// Clients whose handshake was accepted after the last [`Harness::take_newly_open`].
+    /// Clients that were accepted after the last [`Harness::take_newly_open`].
     newly_open: Vec<usize>,
     /// Requests without a reply so far.
     unanswered: u64,
@@ -197,7 +197,7 @@ impl Harness {
         self.clients.resume(client);
     }
 
-    /// Returns the clients whose handshake was accepted after the last call.
+    /// Returns the clients that were accepted after the last call.
     pub fn take_newly_open(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.newly_open)
     }

@@ -148,11 +148,11 @@ impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Lenient<T> {
 /// Converts a name to snake_case: `statusFollow` becomes `status_follow`.
 fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
             snake.push('_');
         }
-        snake.push(letter.to_ascii_lowercase());
+        snake.push(character.to_ascii_lowercase());
     }
     snake
 }

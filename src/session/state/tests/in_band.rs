@@ -203,7 +203,7 @@ fn a_pong_does_not_wait_for_the_command_in_flight() {
 }
 
 #[test]
-fn websocket_pings_replace_the_dialects_pings_at_the_clients_wish() {
+fn websocket_pings_replace_the_dialects_pings_when_the_client_asks() {
     let mut state = unauthenticated(|rules| rules.dialect_pings = false);
     says(&mut state, "connect bob");
     let welcome = format!("{:?}", state.attached(Ok(connection()), at(0)));

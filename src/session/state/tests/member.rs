@@ -17,7 +17,7 @@ fn name() -> MemberName {
     MemberName::new("alice").unwrap()
 }
 
-/// A session whose member is logging in.
+/// A session during the login of its member.
 fn logging_in() -> SessionState {
     let config = load(&Overrides::default(), HashMap::new()).unwrap();
     let user_sigs = Arc::new(UserSigs::new(7, &Secret::new("secret")));
