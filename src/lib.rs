@@ -1,7 +1,7 @@
 //! hereabouts is a presence engine: which users are online, on which device, with what status, pushed at once to their
 //! followers.
 //!
-//! The modules, from the bottom up. A module imports only modules below it (`tests/architecture.rs` has the table):
+//! The modules, from the bottom up. A module imports only modules below it (`tests/architecture/` has the table):
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,7 +1,11 @@
-//! The house rules that a compiler does not check: imports run downward, files and functions stay small, actor types
-//! stay where they belong.
+//! The house rules that a compiler does not check: imports run downward, files stay small, actor types stay where they
+//! belong. `language` has the rules for words, `documents` those for the documents.
 
 #![allow(clippy::unwrap_used, reason = "a test that does not find what it expects fails")]
+
+mod documents;
+mod language;
+mod source_text;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,29 +43,42 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Only these name an actor type.
 const ACTORS: &[&str] = &["engine", "members", "session"];
 
-const LONGEST_FILE: usize = 500;
+const DIALECTS: [&str; 3] = ["nakama", "centrifugo", "tencent"];
 
-fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {
+const MAX_FILE_LINES: usize = 500;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns every file below this folder, except installed modules.
+fn files(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("node_modules") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == ending) {
+            if path.is_file() {
                 found.push(path);
+            } else if !path.ends_with("node_modules") {
+                folders.push(path);
             }
         }
     }
     found.sort();
+    found
+}
+
+fn sources(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = files(folder);
+    found.retain(|path| path.extension().is_some_and(|extension| extension == ending));
     assert!(!found.is_empty(), "no .{ending} files in {folder}");
     found
 }
 
 /// The top module that a file belongs to: `src/engine/user.rs` is `engine`.
 fn module(path: &Path) -> String {
-    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    let inside = path.strip_prefix(root().join("src")).unwrap();
     let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
@@ -88,7 +105,7 @@ fn imports_run_downward() {
         let may = allowed.get(from.as_str()).unwrap_or_else(|| panic!("the table does not know the module {from}"));
         for (number, line) in code(&path).lines().enumerate() {
             let Some((_, after)) = line.split_once("crate::") else { continue };
-            let to: String = after.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            let to: String = after.chars().take_while(|next| next.is_alphanumeric() || *next == '_').collect();
             if to != from && !may.contains(&to.as_str()) && !line.trim_start().starts_with("//") {
                 wrong.push(format!("{}:{}: {from} may not import {to}", path.display(), number + 1));
             }
@@ -120,13 +137,47 @@ fn presence_is_pure() {
     }
 }
 
+/// The words after which `::` leads into another dialect, or to what no dialect may use.
+fn forbidden_paths(dialect: &str, code: &str) -> Vec<String> {
+    const BELOW: [&str; 3] = ["engine", "members", "store"];
+    let others = DIALECTS.iter().filter(|&&other| other != dialect).copied();
+    let in_name = |character: char| character.is_alphanumeric() || character == '_';
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let names: Vec<&str> = lines.flat_map(|line| line.split(move |character| !in_name(character))).collect();
+    let used = |word: &&str| names.contains(word) && code.contains(&format!("{word}::"));
+    others.chain(BELOW).filter(used).map(str::to_owned).collect()
+}
+
 #[test]
-fn no_dialect_sees_the_engine_and_nobody_reads_the_environment_but_the_start() {
-    for path in sources("src", "rs") {
-        let text = code(&path);
-        let module = module(&path);
-        assert!(!text.contains("std::env::") || module == "main", "{} reads the environment", path.display());
+fn no_dialect_sees_another_or_the_engine() {
+    for dialect in DIALECTS {
+        for path in sources(&format!("src/dialect/{dialect}"), "rs") {
+            let found = forbidden_paths(dialect, &fs::read_to_string(&path).unwrap());
+            assert!(found.is_empty(), "{} uses {}", path.display(), found.join(", "));
+        }
     }
+}
+
+#[test]
+fn the_guard_finds_a_dialect_that_sees_another_or_the_engine() {
+    assert_eq!(forbidden_paths("nakama", "use super::tencent::Call;"), ["tencent"]);
+    assert_eq!(forbidden_paths("tencent", "let x = crate::engine::Engine::new();"), ["engine"]);
+    assert_eq!(forbidden_paths("centrifugo", "use crate::{members::Members, outbox};"), ["members"]);
+    assert!(forbidden_paths("nakama", "// tencent::Call\nuse crate::dialect::nakama::Call;").is_empty());
+}
+
+#[test]
+fn only_the_start_reads_the_environment() {
+    for path in sources("src", "rs") {
+        let reads = reads_environment(&code(&path));
+        assert!(!reads || module(&path) == "main", "{} reads the environment", path.display());
+    }
+    assert!(reads_environment("use std::env;") && reads_environment("std::env::vars()"));
+    assert!(!reads_environment("env!(\"CARGO_PKG_VERSION\")"));
+}
+
+fn reads_environment(code: &str) -> bool {
+    code.contains("std::env")
 }
 
 #[test]
@@ -136,79 +187,9 @@ fn files_fit_two_screens() {
     let mut long = Vec::new();
     for path in rust.into_iter().chain(page.concat()) {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
-        if lines > LONGEST_FILE {
+        if lines > MAX_FILE_LINES {
             long.push(format!("{}: {lines} lines", path.display()));
         }
     }
     assert!(long.is_empty(), "{}", long.join("\n"));
-}
-
-/// Generates docs/configuration.md below its marker from the defaults. With `UPDATE_DOCS` in the environment it writes the page.
-#[test]
-fn the_page_of_settings_is_generated_from_the_defaults() {
-    const MARKER: &str = "cargo test --test architecture -->\n";
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("docs/configuration.md");
-    let page = fs::read_to_string(&path).unwrap();
-    let (above, written) = page.split_once(MARKER).unwrap();
-    let defaults = fs::read_to_string(root.join("src/config/default.toml")).unwrap();
-    let (mut generated, mut section, mut meaning) = (String::new(), "", Vec::new());
-    for line in defaults.lines().skip_while(|line| !line.starts_with('[')) {
-        if let Some(comment) = line.strip_prefix("# ") {
-            meaning.push(comment);
-        } else if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_end_matches(']');
-            generated += &format!("\n## `{section}`\n\n| key | default | meaning |\n|---|---|---|\n");
-        } else if let Some((key, value)) = line.split_once(" = ") {
-            assert!(!meaning.is_empty(), "{section}.{key} has no comment of its own in default.toml");
-            let (value, meaning) =
-                (value.trim_matches('"'), std::mem::take(&mut meaning).join(" ").replace('|', r"\|"));
-            let value = if value.is_empty() { String::new() } else { format!("`{value}`") };
-            generated += &format!("| `{section}.{key}` | {value} | {meaning} |\n");
-        }
-    }
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{above}{MARKER}{generated}")).unwrap();
-    } else {
-        assert!(
-            written == generated,
-            "docs/configuration.md is out of step: UPDATE_DOCS=1 cargo test --test architecture"
-        );
-    }
-}
-
-/// Checks that every path that the documents name exists, and that the map names every folder.
-#[test]
-fn the_documents_name_paths_that_exist_and_the_map_is_whole() {
-    const FOLDERS: [&str; 7] = ["src/", "tests/", "docs/", "static/", "proto/", "tools/", "benches/"];
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let is_path = |letter: char| letter.is_alphanumeric() || "._-/".contains(letter);
-    let mut wrong = Vec::new();
-    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|page| root.join(page));
-    for path in pages.into_iter().chain(sources("docs", "md")) {
-        let page = path.strip_prefix(root).unwrap().display();
-        let text = fs::read_to_string(&path).unwrap();
-        let words = text.split(|letter| !is_path(letter)).map(|word| word.trim_end_matches('.'));
-        let missing = words
-            .filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)) && !root.join(word).exists())
-            .map(|word| format!("{page}: {word} does not exist"));
-        wrong.extend(missing);
-    }
-    let map = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    for path in fs::read_dir(root.join("src")).unwrap().map(|entry| entry.unwrap().path()) {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !map.contains(&format!("`src/{name}/`")) {
-            wrong.push(format!("ARCHITECTURE.md: the map lacks src/{name}/"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn the_readme_names_the_rust_version_that_cargo_requires() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    assert!(readme.contains(&format!("Rust {version} or newer")), "README.md does not ask for Rust {version}");
 }
