@@ -206,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_all_gives_first_state_to_last_state(states in walk()) {
+        fn folding_all_diffs_gives_the_change_from_first_to_last_state(states in walk()) {
             let all = folded(&diffs(&states));
             let (first, last) = (presences(&states[0]), presences(&states[states.len() - 1]));
             prop_assert_eq!(sorted(Diff::between(all.user, all.version, &first, &last)), all);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_status_set_again_is_told_alone_and_folds_to_nothing() {
+    fn the_same_status_again_is_a_diff_and_folds_to_nothing() {
         let (user, version) = (UserId::from_name("bob"), Version::default());
         let again = Diff { user, version, joins: vec![presence(1, "hi")], leaves: vec![presence(1, "hi")] };
         let mut all = again.clone();

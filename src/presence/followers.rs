@@ -86,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_set_and_its_pieces_are_the_whole(steps in prop::collection::vec((any::<bool>(), 0..60_u8), 0..300)) {
+        fn it_is_a_set_and_its_slices_cover_it(steps in prop::collection::vec((any::<bool>(), 0..60_u8), 0..300)) {
             let mut followers = Followers::default();
             let mut model = BTreeSet::new();
             for (add, address) in steps {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_given_back() {
+    fn memory_is_released() {
         let mut followers = Followers::default();
         followers.extend(0..10_000);
         (0..9_990).for_each(|address| assert!(followers.remove(&address)));

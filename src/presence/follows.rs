@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_asked_for_once_and_oneself_and_nil_never() {
+    fn each_user_is_asked_once_and_the_own_and_nil_user_never() {
         let mut follows = Follows::new(user(9), Quota::new(10));
         let Added { asked, fresh } = follows.add([user(2), user(9), user(1), user(2), user(0)]).unwrap();
         assert_eq!((&asked, &fresh), (&vec![user(2), user(1)], &asked));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_quota_nobody_is_added() {
+    fn beyond_the_quota_no_user_is_added() {
         let mut follows = Follows::new(user(9), Quota::new(2));
         follows.add([user(1)]).unwrap();
         assert!(follows.add([user(2), user(3)]).is_err());
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_followed_are_unfollowed() {
+    fn only_followed_users_are_unfollowed() {
         let mut follows = Follows::new(user(9), Quota::new(5));
         follows.add([user(1), user(2)]).unwrap();
         assert_eq!(follows.remove([user(2), user(7), user(2)]), [user(2)]);

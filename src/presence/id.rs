@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_id_is_read_in_every_spelling_of_nakama() {
+    fn a_user_id_parses_in_every_spelling_of_nakama() {
         let canonical = "f13ead91-7889-4f81-afd8-ab814be9a6d0";
         let id = UserId::parse(canonical).unwrap();
         for spelling in [
@@ -161,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_uuid_is_no_user_id() {
+    fn text_that_is_not_a_uuid_does_not_parse() {
         for text in ["", "notauuid", "f13ead91-7889-4f81-afd8", &"f".repeat(64)] {
             assert_eq!(UserId::parse(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_name_of_another_world_has_one_lasting_id() {
+    fn a_foreign_name_always_has_the_same_id() {
         assert_eq!(UserId::from_name("alice"), UserId::from_name("alice"));
         assert_ne!(UserId::from_name("alice"), UserId::from_name("Alice"));
         let uuid = "f13ead91-7889-4f81-afd8-ab814be9a6d0";

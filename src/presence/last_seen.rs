@@ -128,7 +128,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn several_taken_in_as_one_are_the_same_and_twice_changes_nothing(
+        fn merged_updates_equal_single_ones_and_repeating_changes_nothing(
             before in record(),
             last_seen in prop::collection::vec(any_activity(), 1..6),
         ) {

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_names_the_user_of_the_other_worlds() {
+    fn a_uuid_names_the_same_user_in_every_dialect() {
         let uuid = "f13ead91-7889-4f81-afd8-ab814be9a6d0";
         assert_eq!(Some(MemberName::new(uuid).unwrap().user()), UserId::parse(uuid));
         assert_eq!(MemberName::new("alice").unwrap().user(), UserId::from_name("alice"));

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_heard_of_after_the_next_login_is_none() {
+    fn the_end_of_an_earlier_login_has_no_effect() {
         let mut record = subscribed(&["bob"]);
         record.change(RelationChange::LogIn {
             now: at(1),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_in_until_it_has_left_every_node_that_is_alive() {
+    fn a_member_is_logged_in_until_it_left_every_live_node() {
         let node_context = |node, alive: &[u64]| NodeContext { node, alive: Some(alive.to_vec()) };
         let arrive = |node_context| RelationChange::LogIn { now: at(0), lifetime: DAY, node_context, last_seen: at(0) };
         let part = |login, node_context| RelationChange::LeaveNode {
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_account_whose_node_died_the_day_counts_from_when_it_was_seen_last() {
+    fn after_the_death_of_a_node_the_day_counts_from_the_last_seen_time() {
         let node_context = |node, alive: &[u64]| NodeContext { node, alive: Some(alive.to_vec()) };
         let arrive =
             |now, node_context, last_seen| RelationChange::LogIn { now, lifetime: DAY, node_context, last_seen };

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_user_blocks_it_hides_from_and_from_nobody_else() {
+    fn a_user_hides_only_from_users_that_it_blocks() {
         let mut privacy = Privacy::new(Audience::Anyone);
         assert!(privacy.is_open());
         privacy.set(RosterKind::Blocked, user("alice"), &roster(&["mallory", "alice"]));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn where_only_friends_see_all_others_do_not() {
+    fn with_the_friends_policy_only_friends_see_a_user() {
         let mut privacy = Privacy::new(Audience::Friends);
         assert!(privacy.hides(user("alice"), user("bob")) && !privacy.is_open());
         privacy.set(RosterKind::Friends, user("alice"), &roster(&["bob"]));

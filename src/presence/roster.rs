@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_there_once_and_past_the_quota_nobody_is_added() {
+    fn each_user_is_listed_once_and_beyond_the_quota_none_is_added() {
         let (mut roster, quota) = (Roster::default(), Quota::new(3));
         assert_eq!(roster.add(&names(&["bob", "carol", "bob"]), quota), Ok(()));
         let refused = roster.add(&names(&["bob", "dave", "eve"]), quota);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_of_two_names_is_there_once() {
+    fn a_user_with_two_names_is_listed_once() {
         let mut roster = Roster::default();
         let uuid = "f13ead91-7889-4f81-afd8-ab814be9a6d0";
         roster.add(&names(&[uuid, &uuid.replace('-', "")]), Quota::new(9)).unwrap();

@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_a_naive_list_is(steps in prop::collection::vec(step(), 0..60), limit in 1..9_usize) {
+        fn it_equals_a_naive_list(steps in prop::collection::vec(step(), 0..60), limit in 1..9_usize) {
             let (mut subscriptions, mut naive) = (Subscriptions::default(), Naive::default());
             for step in steps {
                 match step {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_is_dropped_and_who_is_asked_for_again_is_the_latest() {
+    fn the_earliest_is_dropped_and_a_repeated_one_becomes_the_latest() {
         let mut subscriptions = Subscriptions::default();
         assert_eq!(subscriptions.add(&names(&[1, 2, 3]), 3), []);
         assert_eq!(subscriptions.add(&names(&[1]), 3), []);

@@ -1,4 +1,4 @@
-//! Recorded frames of unmodified clients decode, and the replies they understand are written to the letter.
+//! Recorded frames of unmodified clients decode, and replies are encoded exactly as those clients expect them.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn text(status: &str) -> StatusText {
     StatusText::new(status).unwrap()
 }
 
-/// The commands of a message; the test is over when there is anything else in it.
+/// Returns the commands of a message. Panics if it contains anything else.
 fn commands(decoded: Decoded) -> Vec<Command> {
     match decoded {
         Decoded::Command(TaggedCommand { command, .. }) => vec![command],
@@ -65,7 +65,7 @@ fn snapshot(statuses: &[&str]) -> Snapshot {
     }
 }
 
-/// The tag of the only request in a message.
+/// Returns the tag of the only request in a message.
 fn tag(decoded: Decoded) -> RequestTag {
     match decoded {
         Decoded::Command(request) => request.tag,
@@ -73,7 +73,7 @@ fn tag(decoded: Decoded) -> RequestTag {
     }
 }
 
-/// Every reply, as the session gives it to a request of this id, with what it is called.
+/// Returns every reply of the session to a request with this id, with its name.
 fn replies() -> Vec<(&'static str, Reply)> {
     let refused = |refusal| ("error", Reply::Refused(refusal));
     vec![
@@ -89,7 +89,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
 }
 
 #[test]
-fn closes_have_codes_that_say_whether_to_come_back_and_reasons() {
+fn close_frames_have_reasons_and_codes_that_say_whether_to_reconnect() {
     let cases = [
         (CloseReason::Drain, 3001, "shutdown"),
         (CloseReason::Busy, 3004, "internal server error"),
@@ -113,7 +113,7 @@ fn closes_have_codes_that_say_whether_to_come_back_and_reasons() {
 }
 
 #[test]
-fn the_format_goes_by_the_subprotocol() {
+fn the_subprotocol_selects_the_format() {
     assert_eq!(Format::of_subprotocol("centrifuge-json"), Some(("centrifuge-json", Format::Json)));
     assert_eq!(Format::of_subprotocol("centrifuge-protobuf"), Some(("centrifuge-protobuf", Format::Protobuf)));
     assert_eq!(Format::of_subprotocol("chat"), None);

@@ -87,7 +87,7 @@ fn crowd(count: u32, status: &str) -> Vec<Snapshot> {
 }
 
 #[test]
-fn the_format_is_json_unless_said() {
+fn json_is_the_default_format() {
     assert_eq!(Format::parse(""), Some(Format::Json));
     assert_eq!(Format::parse("json"), Some(Format::Json));
     assert_eq!(Format::parse("protobuf"), Some(Format::Protobuf));

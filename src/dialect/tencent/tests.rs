@@ -1,4 +1,4 @@
-//! Frames as clients of Tencent Chat's API over JSON-RPC send them, and what they are answered.
+//! Frames that clients of Tencent Chat's API send over JSON-RPC, and the replies.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ fn shown(user: &str, statuses: &[&str], exit: Option<Exit>, custom: Option<&str>
 }
 
 #[test]
-fn every_method_is_read() {
+fn every_method_decodes() {
     let login = r#"{"jsonrpc":"2.0","id":1,"method":"login","params":{"SDKAppID":1400000000,"userID":"alice","userSig":"eJw","platform":"Web"}}"#;
     let command = MemberCommand::Login {
         app: 1_400_000_000,
@@ -131,7 +131,7 @@ fn broken_envelopes_get_the_standard_codes() {
 }
 
 #[test]
-fn a_batch_is_gathered_and_who_wants_no_answer_gets_none() {
+fn a_batch_gets_one_reply_and_a_notification_gets_none() {
     let text = r#"[{"jsonrpc":"2.0","id":1,"method":"heartbeat"},{"jsonrpc":"2.0","method":"heartbeat"},7,{"jsonrpc":"2.0","method":"no"}]"#;
     let Decoded::Batch(parts) = decode(text) else { panic!("no batch") };
     assert_eq!(parts[0], Decoded::BatchReplies(2));
@@ -146,7 +146,7 @@ fn a_batch_is_gathered_and_who_wants_no_answer_gets_none() {
 }
 
 #[test]
-fn results_are_written_as_the_api_names_them() {
+fn results_have_the_names_of_the_api() {
     assert_eq!(reply(MemberReply::Alive), r#"{"jsonrpc":"2.0","id":7,"result":{}}"#);
     let status = |user: &str, general, text: &str| MemberStatus { name: name(user), general, text: text.into() };
     let online = status("alice", GeneralStatus::Online, "\"hi\"");
@@ -196,7 +196,7 @@ fn refusals_have_tencents_codes() {
 }
 
 #[test]
-fn a_subscription_is_answered_by_the_names_that_were_given() {
+fn a_subscription_reply_uses_the_names_of_the_request() {
     let listing = Listing {
         kind: ListingKind::Subscription,
         names: vec![name("bob"), name("carol")],
@@ -215,7 +215,7 @@ fn a_subscription_is_answered_by_the_names_that_were_given() {
 }
 
 #[test]
-fn a_login_is_told_in_one_notification_what_changed() {
+fn a_login_gets_one_notification_of_all_changes() {
     let told = |general, text| CatchUp::UnlessTold(Some(DeliveredStatus::of(general, text)));
     let people = [
         ("alice", CatchUp::Nothing, shown("alice", &[""], None, None)),
@@ -249,7 +249,7 @@ fn a_login_is_told_in_one_notification_what_changed() {
 }
 
 #[test]
-fn a_change_is_told_only_where_it_shows() {
+fn a_change_without_a_visible_difference_is_not_sent() {
     let (absent, lost) = (shown("bob", &[], None, None), shown("bob", &[], Some(Exit::Lost), None));
     let (here, two) = (shown("bob", &[""], None, None), shown("bob", &["", ""], None, None));
     let (says, own) = (shown("bob", &["hi", ""], None, None), shown("bob", &[""], None, Some("hi")));

@@ -1,4 +1,4 @@
-//! The machine of a user against a naive reference.
+//! The state machine of a user against a naive reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,10 +34,10 @@ fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
-/// Statuses by connection, as a follower pieces them together.
+/// Statuses by connection, as a follower assembles them.
 type View = BTreeMap<ConnectionId, StatusText>;
 
-/// A follower that believes what it is told, and checks that it is told consistently.
+/// A follower that applies every diff and checks that the diffs are consistent.
 #[derive(Debug, Default)]
 struct Follower {
     view: View,
@@ -88,7 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The machine beside the naive truth: a map of statuses, and followers who believe what they are told.
+/// The state machine next to a naive reference: a map of statuses, and followers that apply every diff.
 struct World {
     machine: UserPresence<u8>,
     truth: BTreeMap<ConnectionId, Option<StatusText>>,
@@ -122,7 +122,7 @@ impl World {
                 Event::Unfollowed(*follower)
             }
         };
-        // A clock that sometimes goes back must not hurt.
+        // A clock that sometimes goes back must do no harm.
         self.now = if self.now % 7 == 6 { self.now - 5 } else { self.now + 1 };
         let effects = self.machine.handle(event, at(self.now));
         if let (Step::Follow(follower), Some(followed)) = (step, &effects.snapshot) {
@@ -161,7 +161,7 @@ proptest! {
     }
 
     #[test]
-    fn a_recovered_user_tells_just_the_difference(steps in prop::collection::vec(step(), 0..60), lost in 0..4_u8, later in prop::option::of(0..3_u8)) {
+    fn a_recovered_user_publishes_only_the_difference(steps in prop::collection::vec(step(), 0..60), lost in 0..4_u8, later in prop::option::of(0..3_u8)) {
         let mut world = World::new();
         steps.iter().for_each(|step| world.takes(step));
         let told = world.machine.snapshot();
@@ -192,7 +192,7 @@ proptest! {
 }
 
 #[test]
-fn an_update_is_one_diff_and_the_same_text_again_is_told_too() {
+fn an_update_is_one_diff_and_the_same_text_again_is_published() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, text(""))), at(1));
     for (before, after) in [("", "hi"), ("hi", "hi")] {
@@ -203,7 +203,7 @@ fn an_update_is_one_diff_and_the_same_text_again_is_told_too() {
 }
 
 #[test]
-fn clearing_a_status_that_is_not_set_is_told_to_nobody() {
+fn clearing_an_unset_status_publishes_nothing() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, None)), at(1));
     let effects = user.handle(Event::StatusSet { connection: id(0), status: None }, at(2));
@@ -211,7 +211,7 @@ fn clearing_a_status_that_is_not_set_is_told_to_nobody() {
 }
 
 #[test]
-fn a_connection_is_told_of_its_own_user_until_it_ends() {
+fn a_connection_follows_its_own_user_until_it_ends() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, None)), at(1));
     user.handle(Event::Connected(connection(1, text("two"))), at(2));
@@ -222,7 +222,7 @@ fn a_connection_is_told_of_its_own_user_until_it_ends() {
 }
 
 #[test]
-fn the_general_status_tells_loss_from_logout_and_nothing_of_the_invisible() {
+fn the_general_status_distinguishes_loss_and_logout_and_hides_the_invisible() {
     let mut user = UserPresence::new(bob());
     assert_eq!(user.general_status(), GeneralStatus::Unlogined);
     user.handle(Event::Connected(connection(0, None)), at(1));
@@ -237,7 +237,7 @@ fn the_general_status_tells_loss_from_logout_and_nothing_of_the_invisible() {
 }
 
 #[test]
-fn activity_is_told_once_a_second_and_changes_no_connection() {
+fn activity_is_published_once_per_second_and_changes_no_connection() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, text("hi"))), at(1));
     let acts = |at| Event::Active { at, by: None, state: None };
@@ -252,7 +252,7 @@ fn activity_is_told_once_a_second_and_changes_no_connection() {
 }
 
 #[test]
-fn what_a_user_says_of_itself_is_one_change_with_its_text_and_is_kept() {
+fn a_state_text_is_one_change_and_is_kept() {
     let mut user = UserPresence::new(bob());
     user.handle(Event::Connected(connection(0, text(""))), at(1));
     let state = |by, state| Event::Active { at: at(7), by, state: text(state) };
@@ -272,7 +272,7 @@ fn what_a_user_says_of_itself_is_one_change_with_its_text_and_is_kept() {
 }
 
 #[test]
-fn what_was_known_before_gives_way_to_what_has_been_seen_since() {
+fn a_stored_record_does_not_replace_newer_values() {
     let mut user = UserPresence::<u8>::new(bob());
     let record = |active, online, state| LastSeen { active: at(active), online: at(online), state: text(state) };
     let quiet = user.handle(Event::LastSeenRead(record(5, 9, "old")), at(1));

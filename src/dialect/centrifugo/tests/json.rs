@@ -30,7 +30,7 @@ fn refused(command: &str) -> String {
 }
 
 #[test]
-fn what_centrifuge_js_says_is_understood() {
+fn frames_of_centrifuge_js_decode() {
     let first = "{\"connect\":{\"token\":\"tok1\",\"name\":\"js\",\"version\":\"1.2.3\"},\"id\":1}\n\
                  {\"subscribe\":{\"channel\":\"status:42\",\"flag\":1},\"id\":2}";
     assert_eq!(commands(decode(first)), [connect("tok1"), subscribe("42")]);
@@ -46,14 +46,14 @@ fn what_centrifuge_js_says_is_understood() {
 }
 
 #[test]
-fn what_centrifuge_python_says_is_understood() {
+fn frames_of_centrifuge_python_decode() {
     assert_eq!(commands(decode(r#"{"id": 1, "connect": {"token": "t", "name": "python"}}"#)), [connect("t")]);
     let rpc = r#"{"id": 2, "rpc": {"method": "update_user_status", "data": {}}}"#;
     assert_eq!(commands(decode(rpc)), [Command::MarkActive(None)]);
 }
 
 #[test]
-fn replies_are_written_as_the_clients_read_them() {
+fn replies_are_encoded_as_clients_expect_them() {
     let connect = CommandReply::Connect { client: "c-1".into(), version: "0.1 fake", ttl: Some(3), ping: Some(2) };
     let cases = [
         (
@@ -151,7 +151,7 @@ fn refusals_are_errors_of_the_request() {
 }
 
 #[test]
-fn a_subscription_and_its_publications_say_what_the_user_shows() {
+fn a_subscription_and_its_publications_contain_the_presence() {
     let tag = tag(decode(r#"{"id":2,"subscribe":{"channel":"status:4\"2"}}"#));
     let reply = json().followed(&tag, &[snapshot(&["dnd", ""])]);
     let shown = r#"{"user":"4\"2","online":true,"statuses":["dnd",""],"active":1627107289,"state":"dnd"}"#;
@@ -164,7 +164,7 @@ fn a_subscription_and_its_publications_say_what_the_user_shows() {
 }
 
 #[test]
-fn order_blanks_and_unknown_fields_do_not_matter() {
+fn order_white_space_and_unknown_fields_do_not_matter() {
     let cases = [
         (r#" { "surprise" : [ { } ] , "id" : 1 , "connect" : { "x" : 1 } } "#, connect("")),
         ("{\"id\":1,\n\"connect\":{\"token\":\"t\"}}\n", connect("t")),

@@ -1,4 +1,4 @@
-//! What is wrong with a message decides whether its command is refused or the connection ends; nothing panics.
+//! Malformed messages: some are refused, some end the connection, none causes a panic.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ fn is_fatal(decoded: &Decoded) -> bool {
 }
 
 #[test]
-fn what_cannot_be_read_ends_the_connection() {
+fn a_message_that_cannot_be_decoded_ends_the_connection() {
     for message in [
         "",
         " \n ",
@@ -55,7 +55,7 @@ fn what_cannot_be_read_ends_the_connection() {
 }
 
 #[test]
-fn what_was_read_before_it_counts() {
+fn commands_before_a_malformed_one_count() {
     let Decoded::Batch(batch) = decode("{\"id\":1,\"connect\":{}}\n{\n{\"id\":2,\"connect\":{}}") else {
         panic!("no batch")
     };
@@ -63,7 +63,7 @@ fn what_was_read_before_it_counts() {
 }
 
 #[test]
-fn what_is_not_served_is_refused() {
+fn commands_that_are_not_served_are_refused() {
     let error = |code: u32, message: &str| format!(r#"{{"id":1,"error":{{"code":{code},"message":"{message}"}}}}"#);
     let long = format!(r#"{{"id":1,"subscribe":{{"channel":"status:{}"}}}}"#, "x".repeat(249));
     let state =
@@ -90,7 +90,7 @@ fn what_is_not_served_is_refused() {
     }
 }
 
-/// Pieces of commands, put together without sense.
+/// Fragments of commands in random combinations.
 fn nonsense() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "{",
@@ -138,13 +138,13 @@ const PROTOBUF: &[&[u8]] = &[
     b"\x00",
 ];
 
-/// What happens to a message on a broken way.
+/// Damage to a message.
 #[derive(Clone, Debug)]
 enum Harm {
     Change(usize, u8),
     Insert(usize, u8),
     Cut(usize),
-    /// A part comes twice: from, to, at.
+    /// A part is repeated: from, to, at.
     Repeat(usize, usize, usize),
 }
 
@@ -158,7 +158,7 @@ fn harm() -> impl Strategy<Value = Harm> {
     ]
 }
 
-/// A message that has come to some harm. Each harm is done at a place of the message, whatever its length.
+/// A damaged message. The positions of the damage are relative to its length.
 fn broken(messages: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
     (prop::sample::select(messages), prop::collection::vec(harm(), 1..5)).prop_map(|(message, harms)| {
         let mut bytes = message.to_vec();
@@ -186,14 +186,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn nothing_that_comes_in_json_panics(message in nonsense(), bytes in broken(JSON)) {
+    fn no_json_input_panics(message in nonsense(), bytes in broken(JSON)) {
         decode(&message);
         decode(&String::from_utf8_lossy(&bytes));
         Format::Json.protocol().decode(Incoming::Binary(&bytes));
     }
 
     #[test]
-    fn nothing_that_comes_in_protobuf_panics(bytes in prop::collection::vec(any::<u8>(), 0..60), other in broken(PROTOBUF)) {
+    fn no_protobuf_input_panics(bytes in prop::collection::vec(any::<u8>(), 0..60), other in broken(PROTOBUF)) {
         Format::Protobuf.protocol().decode(Incoming::Binary(&bytes));
         Format::Protobuf.protocol().decode(Incoming::Binary(&other));
     }

@@ -20,14 +20,14 @@ const CONNECT_AND_SUBSCRIBE: &[u8] =
 const RPC: &[u8] = b"\x1c\x08\x03\x6a\x18\x0a\x02{}\x12\x12update_user_status";
 
 #[test]
-fn what_centrifuge_js_says_is_understood() {
+fn frames_of_centrifuge_js_decode() {
     assert_eq!(commands(decode(CONNECT_AND_SUBSCRIBE)), [connect(""), subscribe("42")]);
     assert_eq!(commands(decode(RPC)), [Command::MarkActive(None)]);
     assert_eq!(decode(&[0]), Decoded::Pong);
 }
 
 #[test]
-fn replies_are_written_as_the_clients_read_them() {
+fn replies_are_encoded_as_clients_expect_them() {
     let connect = CommandReply::Connect { client: "c-1".into(), version: "0.1", ttl: None, ping: Some(2) };
     let reply = |id, answer: &CommandReply| Protobuf::reply(id, answer);
     assert_eq!(bytes(&reply(1, &connect)), b"\x12\x08\x01\x2a\x0e\x0a\x03c-1\x12\x030.1\x38\x02\x40\x01");
@@ -55,7 +55,7 @@ fn replies_are_written_as_the_clients_read_them() {
 }
 
 #[test]
-fn a_subscription_and_its_publications_say_what_the_user_shows() {
+fn a_subscription_and_its_publications_contain_the_presence() {
     let tag = tag(decode(b"\x11\x08\x02\x2a\x0d\x0a\x09status:42\x70\x01"));
     let reply = protobuf().followed(&tag, &[snapshot(&["dnd"])]);
     let shown = r#"{"user":"42","online":true,"statuses":["dnd"],"active":1627107289,"state":"dnd"}"#;

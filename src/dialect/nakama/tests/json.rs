@@ -52,7 +52,7 @@ fn requests_are_read() {
 }
 
 #[test]
-fn what_nakama_closes_for_is_ignored_where_that_is_safe() {
+fn malformed_fields_that_are_safe_to_ignore_are_ignored() {
     let cases = [
         (r#"{"cid":"1","ping":{},"surprise":{"a":[1]}}"#, request(Some("1"), Command::Ping)),
         (r#"{"ping":{"surprise":1}}"#, request(None, Command::Ping)),
@@ -66,7 +66,7 @@ fn what_nakama_closes_for_is_ignored_where_that_is_safe() {
 }
 
 #[test]
-fn a_malformed_payload_gets_an_error_and_then_the_close_of_nakama() {
+fn a_malformed_payload_gets_an_error_and_then_nakamas_close_frame() {
     let frames = [
         "",
         "null",
@@ -103,7 +103,7 @@ fn a_malformed_payload_gets_an_error_and_then_the_close_of_nakama() {
 }
 
 #[test]
-fn an_envelope_without_a_message_and_one_of_a_servers_get_an_error_and_a_close() {
+fn an_empty_envelope_and_a_server_message_get_an_error_and_a_close_frame() {
     for frame in ["{}", r#"{"cid":"1"}"#, r#"{"cid":"1","ping":null}"#, r#"{"surprise":{}}"#] {
         let (error, code, reason) = closing(decode(frame));
         assert_eq!((code, reason.as_str()), (1000, "error processing message"), "{frame}");
@@ -123,7 +123,7 @@ fn a_binary_frame_on_a_json_socket_closes_it() {
 }
 
 #[test]
-fn what_is_out_of_scope_gets_an_error_with_its_cid_and_the_socket_stays() {
+fn messages_out_of_scope_get_an_error_with_their_cid_and_the_socket_stays() {
     let names = ["match_join", "matchJoin", "rpc", "channel_join", "party_create", "matchmaker_add", "match_data_send"];
     for name in names {
         let error = refused(&format!(r#"{{"cid":"9","{name}":{{"id":"x"}}}}"#));
@@ -158,7 +158,7 @@ fn bad_values_are_refused_and_the_socket_stays() {
 }
 
 #[test]
-fn replies_are_those_of_the_recorded_frames() {
+fn replies_equal_the_recorded_frames() {
     assert_eq!(text(&json().reply(&tag("1"), &Reply::Pong)), r#"{"cid":"1","pong":{}}"#);
     assert_eq!(text(&json().reply(&RequestTag(None), &Reply::Pong)), r#"{"pong":{}}"#);
     assert_eq!(text(&json().reply(&tag("20"), &Reply::Done)), r#"{"cid":"20"}"#);
@@ -178,7 +178,7 @@ fn replies_are_those_of_the_recorded_frames() {
 }
 
 #[test]
-fn events_are_those_of_the_recorded_frames_with_their_empty_lists() {
+fn events_equal_the_recorded_frames_and_have_empty_lists() {
     let bob = |status: &str| {
         format!(r#"{{"user_id":"{BOB}","session_id":"{SESSION}","username":"bob_9qi9xb7d","status":"{status}"}}"#)
     };
@@ -197,13 +197,13 @@ fn events_are_those_of_the_recorded_frames_with_their_empty_lists() {
 }
 
 #[test]
-fn strings_are_escaped_as_proto3_json_does() {
+fn strings_are_escaped_as_in_proto3_json() {
     let frames = json().diff(&bob_diff(None, Some("<&\u{2028}\u{7f}\"\\\n\0")));
     assert!(text(&frames).contains("\"status\":\"<&\u{2028}\u{7f}\\\"\\\\\\n\\u0000\""), "{frames:?}");
 }
 
 #[test]
-fn no_frame_passes_sixty_kib_and_none_of_the_presences_is_lost() {
+fn no_frame_is_larger_than_sixty_kib_and_no_presence_is_lost() {
     for (count, status) in [(4096, "hi"), (40, &*"\u{1}".repeat(2048)), (100, &*"\"".repeat(2048))] {
         let cid = "c".repeat(1000);
         let frames = json().followed(&tag(&cid), &crowd(count, status));
@@ -247,7 +247,7 @@ fn a_large_diff_is_split_and_updates_stay_whole() {
 }
 
 #[test]
-fn refusals_say_the_limit_and_what_to_do() {
+fn refusals_name_the_limit_and_the_remedy() {
     let quota = Refusal::TooManyFollows(QuotaExceeded { limit: 4096, held: 4090, asked: 10 });
     assert_eq!(
         text(&json().reply(&tag("1"), &Reply::Refused(quota))),
@@ -263,7 +263,7 @@ fn refusals_say_the_limit_and_what_to_do() {
 }
 
 #[test]
-fn every_close_has_a_code_and_fits_its_frame() {
+fn every_close_frame_has_a_code_and_fits() {
     let causes = [
         (CloseReason::Drain, 1000),
         (CloseReason::Disconnected, 1000),

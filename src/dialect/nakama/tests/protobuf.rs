@@ -17,7 +17,7 @@ fn bytes(frames: &[Frame]) -> &[u8] {
     }
 }
 
-/// Hexadecimal digits, with texts between quotes: `0a01 "1"`.
+/// Parses hexadecimal digits with quoted text between them: `0a01 "1"`.
 fn hex(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for (index, part) in text.split('"').enumerate() {
@@ -34,7 +34,7 @@ fn hex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_recorded_requests_are_read() {
+fn the_recorded_requests_decode() {
     let follow_one = hex(&format!("0a0132 d20126 0a24 \"{BOB}\""));
     let unfollow_one = hex(&format!("0a0136 e20126 0a24 \"{BOB}\""));
     let cases = [
@@ -56,7 +56,7 @@ fn the_recorded_requests_are_read() {
 }
 
 #[test]
-fn the_recorded_replies_are_written() {
+fn the_recorded_replies_are_encoded_byte_for_byte() {
     assert_eq!(bytes(&protobuf().reply(&tag("1"), &Reply::Pong)), hex("0a0131 8a0200"));
     assert_eq!(bytes(&protobuf().reply(&tag("2"), &Reply::Done)), hex("0a0132"));
     assert_eq!(bytes(&protobuf().followed(&tag("2"), &[])), hex("0a0132 ca0100"));
@@ -70,7 +70,7 @@ fn the_recorded_replies_are_written() {
 }
 
 #[test]
-fn the_recorded_events_are_written() {
+fn the_recorded_events_are_encoded_byte_for_byte() {
     let bob = |before: Option<&str>, after: Option<&str>| {
         let shown =
             |status: Option<&str>| status.map(|status| presence(SESSION, "abcdefghijk", status)).into_iter().collect();
@@ -92,7 +92,7 @@ fn unknown_fields_are_ignored_and_the_last_message_counts() {
 }
 
 #[test]
-fn garbage_gets_an_error_and_then_the_close_of_nakama() {
+fn garbage_gets_an_error_and_then_nakamas_close_frame() {
     for frame in [hex("ff"), hex("0a05 31"), hex("0a02 c328 820200"), hex("0a0131 ea0105 0a03 0a01 ff"), hex("0800")] {
         let (error, code, reason) = closing(decode(&frame));
         assert_eq!((code, reason.as_str()), (1000, "received malformed payload"), "{frame:02x?}");
@@ -101,7 +101,7 @@ fn garbage_gets_an_error_and_then_the_close_of_nakama() {
 }
 
 #[test]
-fn an_envelope_without_a_message_and_one_of_a_servers_get_an_error_and_a_close() {
+fn an_empty_envelope_and_a_server_message_get_an_error_and_a_close_frame() {
     for frame in [hex(""), hex("0a0131"), hex("0a0131 ca3e03 \"abc\"")] {
         let (error, code, reason) = closing(decode(&frame));
         assert_eq!((code, reason.as_str()), (1000, "error processing message"), "{frame:02x?}");
@@ -121,7 +121,7 @@ fn a_text_frame_on_a_protobuf_socket_closes_it() {
 }
 
 #[test]
-fn what_is_out_of_scope_gets_an_error_with_its_cid_and_the_socket_stays() {
+fn messages_out_of_scope_get_an_error_with_their_cid_and_the_socket_stays() {
     // match_join is 16, rpc is 24.
     for frame in [hex("0a0139 820105 0a03 \"abc\""), hex("0a0139 c20105 0a03 \"abc\"")] {
         let Decoded::Refused(error) = decode(&frame) else { panic!("not refused: {frame:02x?}") };
@@ -130,7 +130,7 @@ fn what_is_out_of_scope_gets_an_error_with_its_cid_and_the_socket_stays() {
 }
 
 #[test]
-fn no_frame_passes_sixty_kib() {
+fn no_frame_is_larger_than_sixty_kib() {
     let frames = protobuf().followed(&tag("1"), &crowd(4096, "hi"));
     assert!(frames.len() > 1);
     assert!(frames.iter().all(|frame| frame.size() <= 60 * 1024));

@@ -1,4 +1,4 @@
-//! One user on three nodes: each has its own machine, and hears of the others when it likes.
+//! One user on three nodes. Each node has its own state machine and receives the reports of the others at any time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn text(status: &str) -> StatusText {
     StatusText::new(status).unwrap()
 }
 
-/// What a node has told the others of the user.
+/// What a node reports of the user.
 #[derive(Clone, Debug, Default)]
 struct Record {
     connections: Vec<RemoteConnection>,
@@ -36,14 +36,14 @@ struct Record {
     custom: CustomStatus,
 }
 
-/// One node: the machine, and a follower that believes what it is told.
+/// One node: the state machine, and a follower that applies every diff.
 struct Node {
     machine: UserPresence<u8>,
     view: BTreeMap<ConnectionId, StatusText>,
     told: Snapshot,
-    /// Its clients are about to be sent away: others take its connections for lingering.
+    /// The node drains: the other nodes treat its connections as lingering.
     drains: bool,
-    /// Everything that was told, for tests that want nothing told.
+    /// All published diffs, for tests that expect none.
     diffs: Vec<Diff>,
 }
 
@@ -89,7 +89,7 @@ impl Node {
 
 struct Cluster {
     nodes: Vec<Node>,
-    /// What each node told last.
+    /// The last report of each node.
     records: Vec<Record>,
     now: Timestamp,
 }
@@ -106,7 +106,7 @@ impl Cluster {
         self.records[node] = self.nodes[node].record();
     }
 
-    /// As the table of other nodes' records merges them.
+    /// Merges reports like the table of remote records.
     fn remote(&self, node: usize) -> Remote {
         let others = || self.records.iter().enumerate().filter(|(other, _)| *other != node).map(|(_, record)| record);
         let superseded: Vec<ConnectionId> = others().flat_map(|record| record.superseded.clone()).collect();
@@ -142,7 +142,7 @@ impl Cluster {
     }
 
     fn all_hear(&mut self) {
-        // A text is passed on by who hears it.
+        // A custom status is passed on by each node that receives it.
         for _ in 0..4 {
             (0..NODES).for_each(|node| self.hears(node));
         }
@@ -164,7 +164,7 @@ impl Cluster {
         self.on(node, Event::Disconnected { connection: id(number), exit: Exit::LoggedOut, linger: None });
     }
 
-    fn nobody_was_told_since(&self, counts: &[usize]) {
+    fn no_follower_was_notified_after(&self, counts: &[usize]) {
         for (node, count) in self.nodes.iter().zip(counts) {
             assert_eq!(node.diffs[*count..], []);
         }
@@ -179,7 +179,7 @@ const PHONE: Dialect = Dialect::Nakama;
 const DEVICE: Dialect = Dialect::Tencent;
 
 #[test]
-fn who_comes_back_in_time_on_another_node_was_never_gone() {
+fn a_client_that_returns_in_time_on_another_node_was_never_absent() {
     let mut cluster = Cluster::new();
     cluster.connects(0, 1, PHONE, Some("away"));
     cluster.all_hear();
@@ -192,7 +192,7 @@ fn who_comes_back_in_time_on_another_node_was_never_gone() {
     cluster.now = cluster.now + LINGER;
     cluster.on(0, Event::LingerExpired);
     cluster.all_hear();
-    cluster.nobody_was_told_since(&counts);
+    cluster.no_follower_was_notified_after(&counts);
     assert_eq!(cluster.nodes[2].shows(), [(id(1), "away".to_owned())], "under the id it was known by");
     cluster.on(1, Event::StatusSet { connection: id(2), status: Some(text("back")) });
     cluster.all_hear();
@@ -202,7 +202,7 @@ fn who_comes_back_in_time_on_another_node_was_never_gone() {
 }
 
 #[test]
-fn who_came_back_and_says_goodbye_is_gone_though_the_old_line_lingers() {
+fn a_returned_client_that_logs_out_is_gone_although_its_old_connection_lingers() {
     let mut cluster = Cluster::new();
     cluster.connects(0, 1, PHONE, Some("away"));
     cluster.all_hear();
@@ -225,7 +225,7 @@ fn who_came_back_and_says_goodbye_is_gone_though_the_old_line_lingers() {
 }
 
 #[test]
-fn a_line_that_broke_is_gone_at_its_deadline() {
+fn a_lost_connection_is_gone_at_its_deadline() {
     let mut cluster = Cluster::new();
     cluster.connects(0, 1, PHONE, Some("away"));
     cluster.breaks(0, 1);
@@ -238,7 +238,7 @@ fn a_line_that_broke_is_gone_at_its_deadline() {
 }
 
 #[test]
-fn another_kind_of_client_does_not_take_the_place() {
+fn a_client_of_another_dialect_does_not_take_over() {
     let mut cluster = Cluster::new();
     cluster.connects(0, 1, PHONE, Some("away"));
     cluster.breaks(0, 1);
@@ -247,7 +247,7 @@ fn another_kind_of_client_does_not_take_the_place() {
 }
 
 #[test]
-fn a_text_of_the_user_shows_on_its_devices_everywhere() {
+fn a_custom_status_shows_on_all_devices_on_all_nodes() {
     let mut cluster = Cluster::new();
     cluster.connects(0, 1, DEVICE, Some(""));
     cluster.connects(1, 2, DEVICE, Some(""));
@@ -301,9 +301,9 @@ impl Cluster {
     fn runs(&mut self, step: &Step, next: &mut u8) {
         let word = |number: &Option<u8>| number.map(|number| text(&number.to_string()));
         match step {
-            // A node that stops takes none.
+            // A draining node accepts no connection.
             Step::Connect(node, ..) if self.nodes[*node].drains => {}
-            // An id belongs to one line, once.
+            // Each connection has its own id.
             Step::Connect(node, device, status) => {
                 let dialect = if *device { DEVICE } else { PHONE };
                 let status = status.map(|number| number.to_string());
@@ -356,9 +356,9 @@ impl Cluster {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Whatever happens in which order: views are consistent on each node, and in the end the same on all.
+    /// For any order of events, the view on each node is consistent, and in the end all nodes have the same view.
     #[test]
-    fn all_nodes_come_to_the_same_view(steps in prop::collection::vec(step(), 0..40)) {
+    fn all_nodes_converge_to_the_same_view(steps in prop::collection::vec(step(), 0..40)) {
         let mut cluster = Cluster::new();
         let mut next = 0;
         for step in &steps {
@@ -371,7 +371,7 @@ proptest! {
             }
         }
         cluster.all_hear();
-        // Those that linger are shown by all, or taken by one.
+        // All nodes show a lingering connection, or one node has taken it over.
         let shown = cluster.nodes[0].shows();
         for node in &cluster.nodes {
             prop_assert_eq!(&node.shows(), &shown);
