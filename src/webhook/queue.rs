@@ -2,8 +2,7 @@
 //! do next.
 //!
 //! * The events of one user form a queue of their own: one is under way at a time, and none overtakes another.
-//! * A lost connection waits for the grace period first. A login of the same user on the same platform within it
-//! removes
+//! * A lost connection waits for the grace period first. A login of the same user on the same platform within it removes
 //!   both.
 //! * While the receiver fails, one request is under way at a time, after a random delay with a bound that doubles (full
 //!   jitter). An event that failed waits by its own count of failures, so that an event that the receiver never takes
