@@ -57,17 +57,17 @@ pub enum BucketMessage {
     Command(UserId, Bytes),
 }
 
-/// Returns the letter of an exit.
-pub fn exit_letter(exit: Exit) -> &'static str {
+/// Returns the code of an exit.
+pub fn exit_code(exit: Exit) -> &'static str {
     match exit {
         Exit::Lost => "l",
         Exit::LoggedOut => "o",
     }
 }
 
-/// Reads the letter of an exit. Anything else is `None`.
-pub fn read_exit(letter: &[u8]) -> Option<Exit> {
-    match letter {
+/// Reads the code of an exit. Anything else is `None`.
+pub fn read_exit(code: &[u8]) -> Option<Exit> {
+    match code {
         b"l" => Some(Exit::Lost),
         b"o" => Some(Exit::LoggedOut),
         _ => None,
@@ -149,7 +149,7 @@ mod tests {
     fn write(event: &BucketEvent) -> Bytes {
         let mut bytes = format!("e {} {}\n", event.previous, event.clock).into_bytes();
         for change in &event.changes {
-            let exit = change.exit.map_or("-", exit_letter);
+            let exit = change.exit.map_or("-", exit_code);
             let (user, length) = (change.user.uuid().simple(), change.value.len());
             bytes.extend(format!("{user} {} {exit} {length}\n", change.incarnation).into_bytes());
             bytes.extend(&change.value);

@@ -174,7 +174,7 @@ pub trait Backplane: Send + Sync {
     /// Returns the other nodes' connections of a watched user, or `None` while they are not known.
     fn remote(&self, user: UserId) -> Option<Remote>;
 
-    /// Reads the other nodes' connections of users, watched or not. Users of whom nothing is known are left out.
+    /// Reads the other nodes' connections of users, watched or not. Leaves out users without a known connection.
     fn query(&self, users: Vec<UserId>) -> BackplaneFuture<'_, HashMap<UserId, Remote>>;
 
     /// Sends a command to every node, this one included. Delivered at most once.

@@ -62,7 +62,7 @@ pub struct RemoteView {
     /// The incarnations of this node. Their records are not remote.
     own: RwLock<HashSet<Incarnation>>,
     listener: Arc<dyn Listener>,
-    /// Users whose notices the engine had no room for.
+    /// Users with notices that the engine had no room for.
     refused: Mutex<HashSet<UserId>>,
     /// Users with records that Redis has lost, and the end of their grace period. `None` means that the period starts at the
     /// next call of [`RemoteView::release`].

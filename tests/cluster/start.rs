@@ -68,8 +68,8 @@ async fn another_number_of_buckets_is_refused() {
     let other = config_with(&[("REDIS", &server.url()), ("BUCKETS", "1024")]);
     let Err(error) = start_node(&other, "two").await else { panic!("users would be looked for elsewhere") };
     assert!(matches!(error, StartError::OtherLayout { .. }) && error.to_string().contains("buckets=32"), "{error}");
-    let elsewhere = config_with(&[("REDIS", &server.url()), ("BUCKETS", "1024"), ("PREFIX", "another")]);
-    assert!(start_node(&elsewhere, "two").await.is_ok());
+    let other_prefix = config_with(&[("REDIS", &server.url()), ("BUCKETS", "1024"), ("PREFIX", "another")]);
+    assert!(start_node(&other_prefix, "two").await.is_ok());
 }
 
 #[tokio::test]

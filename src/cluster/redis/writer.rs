@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::instance::{ABSENT_USER_TTL, RedisInstance};
 use super::lease::Lease;
 use crate::cluster::NodeHealth;
-use crate::cluster::message::{BucketClock, exit_letter};
+use crate::cluster::message::{BucketClock, exit_code};
 use crate::cluster::outgoing::{DesiredState, RecordWrite};
 use crate::cluster::record::Record;
 use crate::redis::call::RedisCall;
@@ -126,7 +126,7 @@ fn call<'a>(instance: &'a RedisInstance, lease: &Lease, write: &RecordWrite) -> 
     let (exit, linger) = match &write.desired {
         DesiredState::Here(_) => ("-", String::new()),
         DesiredState::Lingering(_, span) => ("-", span.as_millis().to_string()),
-        DesiredState::Gone(exit) => (exit_letter(*exit), String::new()),
+        DesiredState::Gone(exit) => (exit_code(*exit), String::new()),
     };
     let former = lease.former.map(|former| former.to_string()).unwrap_or_default();
     let (incarnation, user) = (incarnation.to_string(), write.user.uuid().simple().to_string());

@@ -48,9 +48,9 @@ async fn after_a_restart_with_data_everything_is_there() {
     };
     assert_eq!(found, Some(alice.clone()));
     assert_eq!(two.accounts.user_ids(vec![name("alice"), name("new"), name("other")]).await.unwrap(), [alice.id]);
-    let standing =
+    let record =
         two.relations.change_member(alice.id, RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap().member;
-    assert_eq!((standing.subscriptions.as_slice().len(), standing.revision), (1, 2));
+    assert_eq!((record.subscriptions.as_slice().len(), record.revision), (1, 2));
     assert_eq!(two.relations.rosters(RosterKind::Friends).unwrap().len(), 1);
     settle(&two.last_seen).await.unwrap();
     let expected = LastSeen { active: early, online: late, state: None };
