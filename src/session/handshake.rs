@@ -1,6 +1,6 @@
 //! In-band handshake: authentication by the client's first message, and the expiry of its token.
 //!
-//! The commands that drive it are in [`state::in_band`](super::state::in_band), the tokens in
+//! The commands that drive it are in `state/in_band.rs`, the tokens in
 //! [`authenticator`](super::authenticator).
 
 use std::sync::Arc;

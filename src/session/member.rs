@@ -1,7 +1,7 @@
 //! The vocabulary of Tencent members: what a member can ask of its session, the replies, and the actions that follow.
 //!
 //! Elsewhere: the commands of all dialects are in [`command`](super::command), the rules in
-//! [`state::member`](super::state::member), the work in [`actor::member`](super::actor::member), the login in
+//! `state/member.rs`, the work in `actor/member.rs`, the login in
 //! [`member_login`](super::member_login).
 
 use std::time::Duration;

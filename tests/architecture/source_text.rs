@@ -53,7 +53,7 @@ impl SourceText {
             at += taken;
         }
         // The second and third sign of a doc comment.
-        let prose = prose.replace("\n///", "\n   ").replace('/', " ").replace('*', " ");
+        let prose = prose.replace("\n///", "\n   ").replace(['/', '*'], " ");
         Self { code, prose: without_quotes(&without_fences(&prose)) }
     }
 }

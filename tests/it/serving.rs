@@ -26,7 +26,7 @@ enum Host {
     /// The app, on a thread of its own. The sender starts its drain.
     App(Option<oneshot::Sender<()>>),
     /// The components of the app, on actix's test server.
-    ActixTestServer { _server: actix_test::TestServer, components: Components },
+    ActixTestServer { _server: actix_test::TestServer, components: Box<Components> },
 }
 
 impl Serving {
@@ -60,7 +60,13 @@ impl Serving {
             let endpoints = endpoints.clone();
             actix_web::App::new().configure(move |config| endpoints.configure(config))
         });
-        (Self::at(server.addr(), Host::ActixTestServer { _server: server, components: components.clone() }), components)
+        (
+            Self::at(
+                server.addr(),
+                Host::ActixTestServer { _server: server, components: Box::new(components.clone()) },
+            ),
+            components,
+        )
     }
 
     fn at(address: SocketAddr, host: Host) -> Self {

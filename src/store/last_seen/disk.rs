@@ -2,7 +2,7 @@
 //!
 //! The writer ([`crate::store::group_commit`]) commits the activities that were noted after the last commit, as one batch,
 //! each [`COMMIT_INTERVAL`]: the activities of a second are one commit, and a crash costs at most that second. What cannot
-//! be written stays in the [inbox](super::inbox), up to its bound. Each commit also examines a part of the records and
+//! be written stays in the inbox (`inbox.rs`), up to its bound. Each commit also examines a part of the records and
 //! removes the expired ones.
 
 use std::sync::Arc;

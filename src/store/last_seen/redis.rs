@@ -2,7 +2,7 @@
 //!
 //! Activities are collected and written each [`WRITE_INTERVAL`], in calls that share round trips. Most of them only say that
 //! a user is still online: all of these of one bucket are one call. What cannot be written stays in the
-//! [inbox](super::inbox), up to its bound. Redis itself removes expired records.
+//! inbox (`inbox.rs`), up to its bound. Redis itself removes expired records.
 
 use std::sync::Arc;
 use std::time::Duration;
