@@ -1,7 +1,6 @@
 """Centrifugo's Go client for backends, which uses the legacy endpoint. Needs Go."""
 
 import os
-import shutil
 import subprocess
 import unittest
 
@@ -10,7 +9,6 @@ from server import KEY, Server
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "gocent")
 
 
-@unittest.skipUnless(shutil.which("go"), "Go is not installed")
 class Gocent(unittest.TestCase):
     def test_the_legacy_endpoint_serves_its_client(self):
         with Server() as server:

@@ -8,11 +8,11 @@ import { promisify } from 'node:util';
 
 import { CENTRIFUGO_ENCODINGS, seconds, tokenOf } from './harness/centrifugo.mjs';
 import { startServer } from './harness/server.mjs';
+import { PYTHON } from './samples/stage.mjs';
 
-const python = process.env.PYTHON;
 const script = fileURLToPath(new URL('python/conversation.py', import.meta.url));
 
-describe('centrifuge-python', { skip: python ? false : 'PYTHON is not set to an interpreter with centrifuge-python' }, () => {
+describe('centrifuge-python', () => {
   let server;
   before(async () => {
     const env = { HEREABOUTS_CENTRIFUGO__CLIENT__PING_INTERVAL: '1s', HEREABOUTS_CENTRIFUGO__CLIENT__PONG_TIMEOUT: '500ms' };
@@ -30,7 +30,7 @@ describe('centrifuge-python', { skip: python ? false : 'PYTHON is not set to an 
         WRONG: tokenOf({ sub: 'bob' }, 'another key'),
       };
       const url = `ws://${server.address}/connection/websocket`;
-      const { stdout } = await promisify(execFile)(python, [script, url, encoding], { env, timeout: 60_000 });
+      const { stdout } = await promisify(execFile)(PYTHON, [script, url, encoding], { env, timeout: 60_000 });
       assert.deepEqual(JSON.parse(stdout), {
         'wrong token': [3500, 'invalid token'],
         snapshot: ['subscribed', 'bob', true, ['']],
