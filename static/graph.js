@@ -91,8 +91,8 @@ export class Graph {
   /** Returns where a label stands: away from the middle, so that arrows do not cross it. */
   #labelAt(y) {
     const space = NODE_RADIUS * this.#scale;
-    if (y > CENTRE.y - 1) return space + 17;
-    return this.#scale < 1 ? -space - 9 : -space - 23;
+    if (y > CENTRE.y - 1) return space + 20;
+    return this.#scale < 1 ? -space - 9 : -space - 25;
   }
 
   #updateEdges(people, positionOf) {
@@ -179,7 +179,7 @@ function shorten(text, maxLength = MAX_STATUS_LENGTH) {
 /** Describes the drawing in words. @param {People} people */
 function describeGraph({ users }) {
   const sentences = users.map(({ name, follows }) => `${name} follows ${list([...follows]) || 'nobody'}.`);
-  return `Who follows whom. ${sentences.join(' ')}`;
+  return `Followers. ${sentences.join(' ')}`;
 }
 
 function edgeKey(from, to) {

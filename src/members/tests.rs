@@ -252,7 +252,7 @@ async fn an_abandoned_login_is_lost() {
 }
 
 #[actix_web::test]
-async fn a_login_whose_session_ended_during_the_write_is_lost() {
+async fn a_login_is_lost_when_its_session_ends_during_the_write() {
     let node = Node::new();
     let outbox = node.outbox();
     node.relations.gate.forget_permits(1);

@@ -40,6 +40,12 @@ const RETIRED: &[&str] = &[
     "pulse",
 ];
 
+/// Words of a habit of prose that a name can have too, above all the name of a test.
+const HABIT_WORDS: &[&str] = &["whom", "whose", "whoever", "anew", "likewise", "besides", "hereby", "thereof"];
+
+/// Has the forbidden words as examples.
+const GUARD: &str = "tests/architecture/";
+
 /// The domain: in these folders of `src`, a type's name stands for one idea.
 const DOMAIN: &[&str] =
     &["presence", "outbox", "engine", "members", "session", "cluster", "redis", "store", "webhook", "api"];
@@ -62,6 +68,7 @@ fn language_of(path: &Path) -> Option<Language> {
         "rs" => Some(Language::Rust),
         "js" | "mjs" => Some(Language::JavaScript),
         "md" => Some(Language::Markdown),
+        "html" => Some(Language::Html),
         _ => None,
     }
 }
@@ -155,12 +162,27 @@ fn old_bounds(source: &SourceText) -> Findings {
     found.map(|(line, name)| (line, format!("{name} should begin with MAX_"))).collect()
 }
 
+fn quoted(found: &str) -> String {
+    found.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Finds the forbidden words in a text.
+fn habits(text: &str) -> Findings {
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    HABITS.find_iter(text).map(|habit| (line(habit.start()), quoted(habit.as_str()))).collect()
+}
+
+/// Finds the same words in names and in strings: titles of tests, messages, what a page shows.
+fn habits_in_code(source: &SourceText) -> Findings {
+    let named =
+        identifiers(&source.code).filter(|(_, name)| words(name).iter().any(|word| HABIT_WORDS.contains(&&**word)));
+    named.map(|(line, name)| (line, name.to_owned())).chain(habits(&source.strings)).collect()
+}
+
 /// Finds the words and turns that a search can find.
 fn prose_habits(source: &SourceText) -> Findings {
     let line = |at: usize| source.prose[..at].matches('\n').count() + 1;
-    let quoted = |found: &str| found.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut found: Findings =
-        HABITS.find_iter(&source.prose).map(|habit| (line(habit.start()), quoted(habit.as_str()))).collect();
+    let mut found = habits(&source.prose);
     for turn in CAUSATIVE.captures_iter(&source.prose) {
         let plain = |word: &str| CLAUSE.contains(&word) || word.is_empty();
         let is_noun = ["need", "speed", "feed", "seed", "exceed", "hundred", "embed"].contains(&&turn[2]);
@@ -201,6 +223,15 @@ fn bounds_are_named_max() {
 #[test]
 fn prose_is_plain() {
     check(prose_habits);
+}
+
+#[test]
+fn names_and_strings_are_plain() {
+    let mut wrong = Vec::new();
+    for Covered { name, source, .. } in COVERED.iter().filter(|covered| !covered.name.starts_with(GUARD)) {
+        wrong.extend(habits_in_code(source).into_iter().map(|(line, found)| format!("{name}:{line}: {found}")));
+    }
+    assert!(wrong.is_empty(), "{} findings\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -263,6 +294,18 @@ fn the_guard_finds_a_habit_of_prose() {
     }
     let document = SourceText::of("The user whose name is long.\n", Language::Markdown);
     assert_eq!(prose_habits(&document).len(), 1);
+}
+
+#[test]
+fn the_guard_finds_a_habit_in_a_name_or_a_string() {
+    let found = |text: &str, language| habits_in_code(&SourceText::of(text, language)).len();
+    assert_eq!(found("fn a_user_whose_name_is_long() {}", Language::Rust), 1);
+    assert_eq!(found("log::warn!(\"a user whose name is long\");", Language::Rust), 1);
+    for title in ["'a user whom they follow'", "`a user whose ${name} is long`", "\"whoever\""] {
+        assert_eq!(found(&format!("test({title}, () => {{}});"), Language::JavaScript), 1, "{title}");
+    }
+    assert_eq!(found("<h2>Who follows whom</h2>", Language::Html), 1);
+    assert_eq!(found("let who = 'who'; // Whose.", Language::JavaScript), 0);
 }
 
 #[test]

@@ -6,6 +6,8 @@ pub enum Language {
     Rust,
     JavaScript,
     Markdown,
+    /// A page. All of it counts as strings.
+    Html,
 }
 
 /// The parts of a file. Each has as many lines as the file; what belongs to the other part is blank.
@@ -14,6 +16,8 @@ pub struct SourceText {
     pub code: String,
     /// Comments, or the text of a document, without what stands in backticks or quotation marks.
     pub prose: String,
+    /// The strings: titles of tests, what a page shows. Empty for a document.
+    pub strings: String,
 }
 
 /// What a character of a file belongs to.
@@ -31,14 +35,18 @@ enum Part {
 impl SourceText {
     pub fn of(text: &str, language: Language) -> Self {
         match language {
-            Language::Markdown => Self { code: String::new(), prose: without_quotes(&without_fences(text)) },
+            Language::Markdown => {
+                let prose = without_quotes(&without_fences(text));
+                Self { code: String::new(), prose, strings: String::new() }
+            }
+            Language::Html => Self { code: String::new(), prose: String::new(), strings: text.to_owned() },
             Language::Rust | Language::JavaScript => Self::split(text, language),
         }
     }
 
     fn split(text: &str, language: Language) -> Self {
         let characters: Vec<char> = text.chars().collect();
-        let (mut code, mut prose) = (String::new(), String::new());
+        let (mut code, mut prose, mut strings) = (String::new(), String::new(), String::new());
         let (mut part, mut at) = (Part::Code, 0);
         while let Some(&character) = characters.get(at) {
             let (next, taken) = step(part, &characters[at..], &code, language);
@@ -47,6 +55,8 @@ impl SourceText {
                 code.push(if part == Part::Code && next == Part::Code { character } else { blank(character) });
                 let is_comment = |part| matches!(part, Part::LineComment | Part::BlockComment);
                 prose.push(if is_comment(part) && is_comment(next) { character } else { blank(character) });
+                let is_string = |part| matches!(part, Part::Literal('"' | '\'' | '`'));
+                strings.push(if is_string(part) && is_string(next) { character } else { blank(character) });
             }
             let ends = part == Part::LineComment && character == '\n';
             part = if ends { Part::Code } else { next };
@@ -54,7 +64,7 @@ impl SourceText {
         }
         // The second and third sign of a doc comment.
         let prose = prose.replace("\n///", "\n   ").replace(['/', '*'], " ");
-        Self { code, prose: without_quotes(&without_fences(&prose)) }
+        Self { code, prose: without_quotes(&without_fences(&prose)), strings }
     }
 }
 
@@ -144,12 +154,14 @@ fn code_and_comments_are_told_apart() {
     assert_eq!(source.code.split_whitespace().collect::<String>(), "leta=;letb=;letc=;");
     assert_eq!(source.prose.split_whitespace().collect::<Vec<_>>().join(" "), "But this is. one two");
     assert_eq!(source.code.lines().count(), 3);
+    assert_eq!(source.strings.split_whitespace().collect::<Vec<_>>().join(" "), "not // a comment \"");
 }
 
 #[test]
 fn a_regular_expression_of_a_page_is_a_literal() {
-    let source = SourceText::of("const a = /['\"]/.test(b); // that\nconst c = d / e;\n", Language::JavaScript);
-    assert_eq!(source.code.split_whitespace().collect::<String>(), "consta=.test(b);constc=d/e;");
+    let source = SourceText::of("const a = /['\"]/.test(b, 'x'); // that\nconst c = d / e;\n", Language::JavaScript);
+    assert_eq!(source.code.split_whitespace().collect::<String>(), "consta=.test(b,);constc=d/e;");
+    assert_eq!(source.strings.trim(), "x");
     assert_eq!(source.prose.trim(), "that");
 }
 

@@ -146,7 +146,7 @@ async fn records_that_redis_lost_by_going_back_a_moment_are_restored() {
 }
 
 #[tokio::test]
-async fn a_dead_node_whose_sweep_a_redis_forgets_is_swept_again() {
+async fn a_dead_node_is_swept_again_when_a_redis_forgets_the_sweep() {
     let server = RedisServer::start();
     let town = Town::new(&server.url()).await;
     let (three, _) = start_node(&hasty_config(&server.url()), "three").await.unwrap();

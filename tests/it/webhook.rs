@@ -94,7 +94,7 @@ async fn logins_logouts_and_losses_of_each_world_are_told() {
 }
 
 #[actix_web::test]
-async fn whoever_comes_back_within_the_grace_was_never_gone() {
+async fn a_user_who_comes_back_within_the_grace_was_never_gone() {
     let mut receiver = Receiver::start();
     let world = World::of(receiver.config(3600), Clock::system(), None);
     let device = Device::logs_in(&world, "ian").await;

@@ -246,7 +246,7 @@ describe('a history has a fault', () => {
     assert.deepEqual(faults(), ['alice of bob: leaves without a cause at 0.500 s']);
   });
 
-  test('when a user leaves who was back long before', () => {
+  test('when a user leaves although the user was back long before', () => {
     const { history, follower, advance, faults } = startHistory();
     history.recordStatus('bob', 1);
     follower.snapshot('bob', [1]);

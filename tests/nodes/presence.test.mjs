@@ -77,7 +77,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       await alice.seesNothingElseOf(phone);
     });
 
-    test('see nothing of a user whom they unfollowed', async (t) => {
+    test('see nothing of a user after the unfollow', async (t) => {
       const person = peopleIn(t, one, { encoding });
       const [alice, ann, bob] = [await person('alice'), await person('ann'), await person('bob', { at: two })];
       await Promise.all([alice.follows(bob), ann.follows(bob)]);
@@ -254,7 +254,7 @@ describe('the server API', { concurrency: true }, () => {
     assert.equal((await disconnected).code, 3503);
   });
 
-  test('hides a user from those whom the user blocks, on every node', async (t) => {
+  test('hides a user from the users on the block list, on every node', async (t) => {
     const person = centrifugoPeopleIn(t);
     const [alice, bob] = [await person('alice'), await person('bob', { at: two })];
     await alice.follows(bob);

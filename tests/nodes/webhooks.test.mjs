@@ -37,7 +37,7 @@ describe('a webhook receiver', { concurrency: true }, () => {
 
   const oneEach = (crowd) => Object.fromEntries(crowd.map(({ user }) => [user, 1]));
 
-  test('learns from another node who left with a dead node', async (t) => {
+  test('learns from a survivor that the users of a dead node left', async (t) => {
     const { receiver, nodes, balancers, counted } = await startScene(t, 0);
     const onlyDying = await LoadBalancer.open([nodes[2]]);
     t.after(() => onlyDying.close());
@@ -51,7 +51,7 @@ describe('a webhook receiver', { concurrency: true }, () => {
     }
   });
 
-  test('learns from a node that was suspended who is still connected', async (t) => {
+  test('learns from a node that was suspended that its users are still connected', async (t) => {
     const { receiver, nodes, balancers, counted } = await startScene(t, 5);
     const crowd = await startCrowd(t, { history: new History(), balancers, count: 9 });
     await counted(() => oneEach(crowd), SOON);

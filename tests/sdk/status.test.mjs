@@ -106,7 +106,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       }
     });
 
-    test('a follower sees updates in order which were sent without waiting for replies', async (t) => {
+    test('updates sent without waiting for replies arrive in order', async (t) => {
       const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
@@ -115,7 +115,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       await alice.sees(joined('bob', '0'), ...statuses.slice(1).map((status, i) => changed('bob', statuses[i], status)));
     });
 
-    test('a follower sees joins and leaves in order which were sent without waiting for replies', async (t) => {
+    test('joins and leaves caused without waiting for replies arrive in order', async (t) => {
       const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob')];
       await alice.follows(bob);
@@ -152,7 +152,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       await laptop.sees(left('bob', 'on the train'));
     });
 
-    test('a follower sees a user leave who disconnects', async (t) => {
+    test('a follower sees a user leave after a disconnect', async (t) => {
       const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
       assert.deepEqual(await alice.follows(bob), [['bob', '']]);
@@ -162,7 +162,7 @@ for (const encoding of NAKAMA_ENCODINGS) {
       await alice.sees(left('bob', 'nearly gone'));
     });
 
-    test('a follower sees a user leave whose connection is lost', async (t) => {
+    test('a follower sees a user leave after a lost connection', async (t) => {
       const person = peopleIn(t, server, { encoding });
       const [alice, bob] = [await person('alice'), await person('bob', { visible: true })];
       await alice.follows(bob);

@@ -148,7 +148,7 @@ async fn a_claim_of_a_node_that_ended_is_taken_over_after_its_deadline() {
 }
 
 #[tokio::test]
-async fn an_account_whose_claim_is_old_keeps_its_name() {
+async fn an_account_with_an_old_claim_keeps_its_name() {
     let server = RedisServer::start();
     let [one, two] = two_nodes(&server.url());
     let alice = account("alice", "device-alice");

@@ -177,7 +177,7 @@ async fn a_message_past_the_limit_closes() {
 }
 
 #[actix_web::test]
-async fn whoever_does_not_begin_with_connect_or_does_so_twice_is_sent_away() {
+async fn a_client_that_connects_late_or_twice_is_disconnected() {
     let world = World::start();
     for first in [r#"{"id":1,"rpc":{"method":"nope"}}"#, "{}", r#"{"send":{}}"#, "", "{"] {
         let mut client = world.dials("").await;
@@ -190,7 +190,7 @@ async fn whoever_does_not_begin_with_connect_or_does_so_twice_is_sent_away() {
 }
 
 #[actix_web::test]
-async fn a_stop_reaches_whoever_is_in_and_whoever_waits_at_the_door() {
+async fn a_stop_reaches_clients_before_and_after_connect() {
     let world = World::start();
     let (mut bob, mut stranger) = (world.centrifugo("42").await, world.dials("").await);
     // There and back: the stranger's session has started.

@@ -83,7 +83,7 @@ async fn friends_are_told_of_unasked_and_outside_the_quota() {
 }
 
 #[actix_web::test]
-async fn whom_i_block_sees_me_absent_everywhere_at_once() {
+async fn a_blocked_user_sees_the_blocker_absent_everywhere_at_once() {
     let world = world(|_| {});
     let mut alice = Device::logs_in(&world, "alice").await;
     alice.sets("busy").await;

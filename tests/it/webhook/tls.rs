@@ -73,7 +73,7 @@ impl Receiver {
 }
 
 #[actix_web::test]
-async fn a_receiver_whose_authority_the_machine_trusts_is_told() {
+async fn a_receiver_with_a_certificate_that_the_machine_trusts_gets_events() {
     let receiver = Receiver::start().await;
     let server = receiver.server(&receiver.authority());
     let _alice = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("alice"))).await;

@@ -19,7 +19,7 @@ describe('the demo page with failures', () => {
     assert.ok(refusals.length > 0 && refusals.every((text) => text.includes('401')), refusals.join('\n'));
   });
 
-  test('a user whose name is taken signs in with another name', async () => {
+  test('a user with a name that is taken signs in with another name', async () => {
     const response = await fetch(`${serverUrl()}/v2/account/authenticate/custom?username=ada.takennow`, {
       method: 'POST',
       headers: { Authorization: `Basic ${btoa('defaultkey:')}` },
