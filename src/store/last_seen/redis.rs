@@ -140,7 +140,7 @@ async fn write_all(shared: Arc<RedisShared>) {
         drop(activities);
         match &result {
             Ok(()) => shared.inbox.lock().end(shared.metrics.last_seen()),
-            Err(error) if !failing => log::error!("user statuses could not be written, trying on: {error}"),
+            Err(error) if !failing => log::error!("user statuses could not be written, trying again: {error}"),
             Err(_) => {}
         }
         failing = result.is_err();
