@@ -95,9 +95,9 @@ pub struct EngineMetrics {
     pub outbox_bytes: Gauge,
     /// User actors replaced after a panic.
     pub recovered: Counter,
-    /// Messages that wait for supervisors.
+    /// Messages that wait for supervisors and member shards.
     pub mailbox: Gauge,
-    /// Messages refused because a supervisor's mailbox was full.
+    /// Messages refused because the mailbox of a supervisor or member shard was full.
     pub mailbox_refused: Counter,
 }
 
@@ -192,10 +192,14 @@ impl EngineMetrics {
         registry.register("diffs", "Changes of users", self.diffs.clone());
         registry.register("outbox_bytes", "Bytes that wait for clients", self.outbox_bytes.clone());
         registry.register("users_recovered", "User actors replaced after a failure", self.recovered.clone());
-        registry.register("mailbox_messages", "Messages that wait for supervisors", self.mailbox.clone());
+        registry.register(
+            "mailbox_messages",
+            "Messages that wait for supervisors and member shards",
+            self.mailbox.clone(),
+        );
         registry.register(
             "mailbox_refused",
-            "Messages refused because a supervisor's mailbox was full",
+            "Messages refused because the mailbox of a supervisor or member shard was full",
             self.mailbox_refused.clone(),
         );
     }
