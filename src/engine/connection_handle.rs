@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use actix::Addr;
+use actix::Recipient;
 
 use super::messages::{IfAbsent, SetStatus, StatusChange, UserMessage};
-use super::user::UserActor;
 use super::{Engine, EngineError, mailbox};
 use crate::outbox::{Address, Ticket};
 use crate::presence::general_status::Exit;
@@ -19,7 +18,7 @@ pub struct ConnectionHandle {
     user: UserId,
     address: Address,
     /// The actor that accepted the connection. `None` while the attachment is pending.
-    actor: Option<Addr<UserActor>>,
+    actor: Option<Recipient<SetStatus>>,
     /// How the connection ends.
     exit: Exit,
     /// How long the presence lingers after a loss.
@@ -34,7 +33,7 @@ impl ConnectionHandle {
         Self { engine, user, address, actor: None, exit: Exit::Lost, linger: Duration::ZERO, guard: None }
     }
 
-    pub(super) fn with(mut self, actor: Addr<UserActor>) -> Self {
+    pub(super) fn with(mut self, actor: Recipient<SetStatus>) -> Self {
         self.actor = Some(actor);
         self
     }
@@ -100,7 +99,7 @@ impl ConnectionHandle {
         let update = SetStatus { connection: self.address.connection(), change, ticket };
         match &self.actor {
             Some(actor) if actor.connected() => {
-                mailbox::send(actor, update);
+                mailbox::send_to(actor, update);
                 Ok(())
             }
             // The actor was replaced. The supervisor knows the new one.

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
-use actix::Context;
+use actix::Actor;
 use actix::fut::ActorFuture;
 use tokio::time::Sleep;
 
-use super::user::UserActor;
 use crate::metrics::Metrics;
 use crate::outbox::{Address, Delivery, DeliveryCounts, DeliveryMode, Notification};
+use crate::presence::followers::Followers;
 use crate::presence::time::Timestamp;
 
 /// Maximum number of followers that a user actor notifies at once, without a [`FanOut`].
@@ -104,6 +104,24 @@ pub(super) fn deliver<'a>(
     delivered
 }
 
+/// An actor with followers: the user actor.
+pub(super) trait FanOutActor: Actor {
+    /// Returns its followers.
+    fn followers(&self) -> &Followers<Address>;
+
+    /// Returns the time.
+    fn now(&self) -> Timestamp;
+
+    /// Returns the fan-outs of its shard.
+    fn fan_outs(&self) -> &FanOuts;
+
+    /// Returns the metrics.
+    fn metrics(&self) -> &Metrics;
+
+    /// Ends the publication of a change. `gone` are followers that are gone.
+    fn finish_publishing(&mut self, notification: &Notification, gone: Vec<Address>);
+}
+
 /// A change on its way to many followers. The user actor waits for it, so the followers stay the same meanwhile.
 pub(super) struct FanOut {
     notification: Notification,
@@ -150,29 +168,23 @@ impl FanOut {
     }
 }
 
-impl ActorFuture<UserActor> for FanOut {
+impl<A: FanOutActor> ActorFuture<A> for FanOut {
     type Output = ();
 
-    fn poll(
-        mut self: Pin<&mut Self>,
-        actor: &mut UserActor,
-        _: &mut Context<UserActor>,
-        task: &mut task::Context<'_>,
-    ) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, actor: &mut A, _: &mut A::Context, task: &mut task::Context<'_>) -> Poll<()> {
         loop {
             if let Some(yielding) = &mut self.yielding {
                 ready!(yielding.as_mut().poll(task));
                 self.yielding = None;
             }
             ready!(self.poll_woken(task));
-            let followers = actor.presence.followers();
+            let followers = actor.followers();
             let end = followers.slots().end;
-            let now = actor.shard.clock.now();
-            actor.shard.fan_outs.note_concurrency(now);
-            let (mode, stride) = actor.shard.fan_outs.mode(now);
+            let now = actor.now();
+            actor.fan_outs().note_concurrency(now);
+            let (mode, stride) = actor.fan_outs().mode(now);
             let next = end.min(self.next + stride);
-            let mut delivered =
-                deliver(followers.in_slots(self.next..next), &self.notification, mode, &actor.shard.metrics);
+            let mut delivered = deliver(followers.in_slots(self.next..next), &self.notification, mode, actor.metrics());
             self.next = next;
             self.woken = delivered.woken.cloned();
             self.gone.append(&mut delivered.gone);

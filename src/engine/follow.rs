@@ -5,7 +5,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::last_seen::LastSeenRecorder;
 use super::mailbox::Mailbox;
 use super::messages::{IfAbsent, SharedMessage, ToShard, UserMessage};
-use super::supervisor::Supervisor;
 use super::{Engine, EngineError};
 use crate::outbox::{Address, Ticket};
 use crate::presence::id::UserId;
@@ -81,7 +80,7 @@ impl Engine {
     /// Offers one message to each shard. A refused message is dropped with its tickets, which tells their outboxes.
     fn offer_each<T>(
         &self,
-        items: Vec<(&Mailbox<Supervisor>, Vec<T>)>,
+        items: Vec<(&Mailbox<ToShard>, Vec<T>)>,
         message: impl Fn(Vec<T>) -> ToShard,
     ) -> Result<(), EngineError> {
         let mut result = Ok(());
@@ -93,7 +92,7 @@ impl Engine {
 }
 
 /// Reads the stored record of the ticket's user, then follows the user.
-pub(super) fn subscribe(recorder: LastSeenRecorder, supervisor: Mailbox<Supervisor>, ticket: Ticket) {
+pub(super) fn subscribe(recorder: LastSeenRecorder, supervisor: Mailbox<ToShard>, ticket: Ticket) {
     actix::spawn(async move {
         let record = recorder.record(ticket.user()).await;
         // A refused ticket is dropped, which tells its outbox.

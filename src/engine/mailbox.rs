@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix::{Actor, Addr, Handler, Message};
+use actix::{Addr, Handler, Message, Recipient};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -47,16 +47,17 @@ impl Drop for Permit {
     }
 }
 
-/// The counted and bounded way to one actor. Cheap to clone.
-pub struct Mailbox<A: Actor> {
-    actor: Addr<A>,
+/// The counted and bounded way to one actor. It names the messages, not the actor, so that two actors can hold the mailbox
+/// of each other. Cheap to clone.
+pub struct Mailbox<M: Send + 'static> {
+    actor: Recipient<Counted<M>>,
     bound: usize,
     waiting: Arc<AtomicUsize>,
     gauge: Gauge,
     refused: Counter,
 }
 
-impl<A: Actor> Clone for Mailbox<A> {
+impl<M: Send + 'static> Clone for Mailbox<M> {
     fn clone(&self) -> Self {
         Self {
             actor: self.actor.clone(),
@@ -68,9 +69,9 @@ impl<A: Actor> Clone for Mailbox<A> {
     }
 }
 
-impl<A: Actor> Mailbox<A> {
+impl<M: Send + 'static> Mailbox<M> {
     /// A mailbox that holds at most `bound` offered messages.
-    pub(super) fn new(actor: Addr<A>, bound: usize, metrics: &Metrics) -> Self {
+    pub(super) fn new(actor: Recipient<Counted<M>>, bound: usize, metrics: &Metrics) -> Self {
         let metrics = metrics.engine();
         Self {
             actor,
@@ -82,12 +83,7 @@ impl<A: Actor> Mailbox<A> {
     }
 
     /// Sends a message. When the mailbox is full, drops it and returns [`EngineError::Busy`].
-    pub fn offer<M>(&self, content: M) -> Result<(), EngineError>
-    where
-        M: Send + 'static,
-        A: Handler<Counted<M>>,
-        A::Context: actix::dev::ToEnvelope<A, Counted<M>>,
-    {
+    pub fn offer(&self, content: M) -> Result<(), EngineError> {
         if self.waiting.load(Ordering::Relaxed) >= self.bound {
             self.refused.inc();
             return Err(EngineError::Busy);
@@ -97,18 +93,23 @@ impl<A: Actor> Mailbox<A> {
     }
 
     /// Sends a message even when the mailbox is full.
-    pub fn deliver<M>(&self, content: M)
-    where
-        M: Send + 'static,
-        A: Handler<Counted<M>>,
-        A::Context: actix::dev::ToEnvelope<A, Counted<M>>,
-    {
-        send(&self.actor, Counted { content, _permit: Permit::take(&self.waiting, &self.gauge) });
+    pub fn deliver(&self, content: M) {
+        send_to(&self.actor, Counted { content, _permit: Permit::take(&self.waiting, &self.gauge) });
     }
 }
 
+/// Sends to an actor by its message type. The caller bounds what waits: see [`Mailbox`] and [`send`].
+#[expect(clippy::disallowed_methods, reason = "one of the two places that send; bounded as said above")]
+pub(super) fn send_to<M>(actor: &Recipient<M>, message: M)
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    actor.do_send(message);
+}
+
 /// Sends to a user actor. Each session has one command under way, so the number of connections bounds what waits.
-#[expect(clippy::disallowed_methods, reason = "the one place that sends; bounded as said above")]
+#[expect(clippy::disallowed_methods, reason = "one of the two places that send; bounded as said above")]
 pub(super) fn send<A, M>(actor: &Addr<A>, message: M)
 where
     M: Message + Send,

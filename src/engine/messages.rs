@@ -3,8 +3,8 @@
 //! | receiver | message | sent by |
 //! |---|---|---|
 //! | the [`Supervisor`](super::supervisor::Supervisor) of a shard | [`ToShard`] | the [`Engine`](super::Engine), connection handles, user actors |
-//! | a [`UserActor`] | [`UserMessage`] | its supervisor, which counts them |
-//! | a [`UserActor`] | [`SetStatus`] | a connection handle, directly: the hot path |
+//! | a [`UserActor`](super::user::UserActor) | [`UserMessage`] | its supervisor, which counts them |
+//! | a [`UserActor`](super::user::UserActor) | [`SetStatus`] | a connection handle, directly: the hot path |
 //!
 //! A message for one user is a [`ToUser`]. It names what the supervisor does when the user has no actor: [`IfAbsent`].
 //! [`Mailbox::offer`](super::Mailbox::offer) refuses a message when the shard's mailbox is full;
@@ -13,13 +13,12 @@
 
 use std::time::Duration;
 
-use actix::{Addr, Message};
+use actix::{Message, Recipient};
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
 use super::inspection::{Selection, UserInspection};
 use super::last_seen::ReadRecord;
-use super::user::UserActor;
 use crate::outbox::{Address, CloseRequest, Ticket, VisibleConnection};
 use crate::presence::diff::Snapshot;
 use crate::presence::followers::Followers;
@@ -30,8 +29,8 @@ use crate::presence::status::StatusText;
 use crate::presence::subscriptions::DeliveredStatus;
 use crate::presence::time::Timestamp;
 
-/// Gets the user's actor once the connection is part of the user, or the reason for the refusal.
-pub type AttachAnswer = oneshot::Sender<Result<Addr<UserActor>, EngineError>>;
+/// Gets the way to the user's actor once the connection is part of the user, or the reason for the refusal.
+pub type AttachAnswer = oneshot::Sender<Result<Recipient<SetStatus>, EngineError>>;
 
 /// A message to the supervisor of a shard.
 pub enum ToShard {

@@ -26,7 +26,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use actix::{Actor, Context};
+use actix::{Actor, Context, Handler};
 use hashbrown::DefaultHashBuilder;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
@@ -47,7 +47,6 @@ pub use mailbox::{Counted, Mailbox};
 use messages::{IfAbsent, Portion, SharedMessage, ToShard, ToUser, UserMessage};
 use shard::Shard;
 pub use shared_privacy::SharedPrivacy;
-use supervisor::Supervisor;
 
 /// Why the engine refuses something. Nothing has changed then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -263,9 +262,10 @@ impl Engine {
 
     /// Starts one actor of a kind on each shard's thread. The mailboxes are in the order of [`Engine::shard_of`].
     /// `build` gets the actor's own mailbox.
-    pub fn start_on_shards<A>(&self, build: impl FnOnce(Mailbox<A>) -> A + Clone + Send + 'static) -> Vec<Mailbox<A>>
+    pub fn start_on_shards<A, M>(&self, build: impl FnOnce(Mailbox<M>) -> A + Clone + Send + 'static) -> Vec<Mailbox<M>>
     where
-        A: Actor<Context = Context<A>>,
+        A: Actor<Context = Context<A>> + Handler<Counted<M>>,
+        M: Send + 'static,
     {
         self.0.shards.iter().map(|shard| shard.start_actor(build.clone())).collect()
     }
@@ -291,7 +291,7 @@ impl Engine {
         &self.0.shared_privacy
     }
 
-    fn supervisor(&self, user: UserId) -> &Mailbox<Supervisor> {
+    fn supervisor(&self, user: UserId) -> &Mailbox<ToShard> {
         self.0.shards[self.shard_of(user)].supervisor()
     }
 
@@ -313,8 +313,8 @@ impl Engine {
     }
 
     /// Groups items by the shard of their user.
-    fn by_shard<T>(&self, items: impl Iterator<Item = (UserId, T)>) -> Vec<(&Mailbox<Supervisor>, Vec<T>)> {
-        let mut groups: Vec<(&Mailbox<Supervisor>, Vec<T>)> =
+    fn by_shard<T>(&self, items: impl Iterator<Item = (UserId, T)>) -> Vec<(&Mailbox<ToShard>, Vec<T>)> {
+        let mut groups: Vec<(&Mailbox<ToShard>, Vec<T>)> =
             self.0.shards.iter().map(|shard| (shard.supervisor(), Vec::new())).collect();
         for (user, item) in items {
             groups[self.shard_of(user)].1.push(item);

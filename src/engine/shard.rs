@@ -1,8 +1,9 @@
 //! A partition of the users on a thread of its own, so that stopping the HTTP server does not end it.
 
-use actix::{Actor, Arbiter, AsyncContext, Context};
+use actix::{Actor, Arbiter, AsyncContext, Context, Handler};
 
-use super::mailbox::Mailbox;
+use super::mailbox::{Counted, Mailbox};
+use super::messages::ToShard;
 use super::supervisor::Supervisor;
 use super::{Ports, WeakEngine};
 use crate::clock::Clock;
@@ -15,7 +16,7 @@ const MAILBOX_BOUND: usize = 262_144;
 /// One thread and its actors.
 pub struct Shard {
     arbiter: Arbiter,
-    supervisor: Mailbox<Supervisor>,
+    supervisor: Mailbox<ToShard>,
     metrics: Metrics,
 }
 
@@ -31,15 +32,16 @@ impl Shard {
     }
 
     /// Starts another actor on the thread. `build` gets the actor's own mailbox.
-    pub fn start_actor<A>(&self, build: impl FnOnce(Mailbox<A>) -> A + Send + 'static) -> Mailbox<A>
+    pub fn start_actor<A, M>(&self, build: impl FnOnce(Mailbox<M>) -> A + Send + 'static) -> Mailbox<M>
     where
-        A: Actor<Context = Context<A>>,
+        A: Actor<Context = Context<A>> + Handler<Counted<M>>,
+        M: Send + 'static,
     {
         start(&self.arbiter, &self.metrics, build)
     }
 
     /// The mailbox of the supervisor.
-    pub fn supervisor(&self) -> &Mailbox<Supervisor> {
+    pub fn supervisor(&self) -> &Mailbox<ToShard> {
         &self.supervisor
     }
 
@@ -49,13 +51,14 @@ impl Shard {
     }
 }
 
-fn start<A>(arbiter: &Arbiter, metrics: &Metrics, build: impl FnOnce(Mailbox<A>) -> A + Send + 'static) -> Mailbox<A>
+fn start<A, M>(arbiter: &Arbiter, metrics: &Metrics, build: impl FnOnce(Mailbox<M>) -> A + Send + 'static) -> Mailbox<M>
 where
-    A: Actor<Context = Context<A>>,
+    A: Actor<Context = Context<A>> + Handler<Counted<M>>,
+    M: Send + 'static,
 {
     let own_metrics = metrics.clone();
     let actor = A::start_in_arbiter(&arbiter.handle(), move |context: &mut Context<A>| {
-        build(Mailbox::new(context.address(), MAILBOX_BOUND, &own_metrics))
+        build(Mailbox::new(context.address().recipient(), MAILBOX_BOUND, &own_metrics))
     });
-    Mailbox::new(actor, MAILBOX_BOUND, metrics)
+    Mailbox::new(actor.recipient(), MAILBOX_BOUND, metrics)
 }

@@ -49,7 +49,7 @@ impl Entry {
 impl Supervisor {
     /// A supervisor without users. `own` is its own mailbox, for its user actors.
     pub fn new(
-        own: Mailbox<Self>,
+        own: Mailbox<ToShard>,
         max_users: usize,
         ports: Ports,
         engine: WeakEngine,

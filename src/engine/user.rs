@@ -15,13 +15,12 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, SpawnHandle};
 use tokio::sync::oneshot;
 
 use super::cluster::ClusterHandle;
-use super::fan_out::{FanOut, FanOuts, SMALL, deliver};
+use super::fan_out::{FanOut, FanOutActor, FanOuts, SMALL, deliver};
 use super::inspection::Selection;
 use super::last_seen::OnlineSweep;
 use super::mailbox::Mailbox;
 use super::messages::{AttachAnswer, LostActor, SetStatus, SharedMessage, StatusChange, ToShard, UserMessage};
 use super::shared_privacy::SharedPrivacy;
-use super::supervisor::Supervisor;
 use super::{EngineError, WeakEngine};
 use crate::clock::Clock;
 use crate::cluster::record::Record;
@@ -36,7 +35,7 @@ use crate::presence::user::{Connection, Effects, Event, Followed, UserPresence};
 
 /// What all user actors of a shard share.
 pub struct ShardContext {
-    pub supervisor: Mailbox<Supervisor>,
+    pub supervisor: Mailbox<ToShard>,
     pub clock: Clock,
     pub metrics: Metrics,
     pub online: OnlineSweep,
@@ -182,14 +181,6 @@ impl UserActor {
         }
     }
 
-    /// Notes that every follower has the notification, and removes the followers that are gone.
-    pub(super) fn finish_publishing(&mut self, notification: &Notification, gone: Vec<Address>) {
-        self.published = notification.after().clone();
-        for follower in gone {
-            self.presence.handle(Event::Unfollowed(follower), self.shard.clock.now());
-        }
-    }
-
     fn handle_message(&mut self, message: UserMessage, context: &mut Context<Self>) {
         match message {
             UserMessage::Attach { address, max_others, answer } => self.attach(&address, max_others, answer, context),
@@ -259,7 +250,7 @@ impl UserActor {
             self.apply(Event::Connected(connection), context);
         }
         // The asker may have gone. The detachment is under way then.
-        drop(answer.send(Ok(context.address())));
+        drop(answer.send(Ok(context.address().recipient())));
     }
 
     /// Counts the other connections in the same dialect, on all nodes.
@@ -293,6 +284,31 @@ impl UserActor {
         if self.presence.is_idle() && self.hidden.is_none() && !self.retired {
             let idle = ToShard::Idle { user: self.presence.user(), handled: self.handled };
             self.shard.supervisor.deliver(idle);
+        }
+    }
+}
+
+impl FanOutActor for UserActor {
+    fn followers(&self) -> &Followers<Address> {
+        self.presence.followers()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shard.clock.now()
+    }
+
+    fn fan_outs(&self) -> &FanOuts {
+        &self.shard.fan_outs
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.shard.metrics
+    }
+
+    fn finish_publishing(&mut self, notification: &Notification, gone: Vec<Address>) {
+        self.published = notification.after().clone();
+        for follower in gone {
+            self.presence.handle(Event::Unfollowed(follower), self.shard.clock.now());
         }
     }
 }

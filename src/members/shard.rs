@@ -28,25 +28,30 @@ use crate::store::relations::RelationStore;
 #[derive(Clone)]
 pub struct MemberShards {
     engine: Engine,
-    mailboxes: Arc<[Mailbox<MemberShard>]>,
+    mailboxes: Arc<[Mailbox<ToMemberShard>]>,
 }
 
 impl MemberShards {
     /// Starts an actor on every shard's thread.
     pub fn start(engine: &Engine, relations: &Arc<dyn RelationStore>, limits: MemberLimits, clock: &Clock) -> Self {
         let (weak, relations, clock) = (engine.downgrade(), relations.clone(), clock.clone());
-        let build =
-            move |own| MemberShard { registry: MemberRegistry::new(limits), engine: weak, relations, clock, own };
+        let build = move |own: Mailbox<ToMemberShard>| MemberShard {
+            registry: MemberRegistry::new(limits),
+            engine: weak,
+            relations,
+            clock,
+            own,
+        };
         Self { engine: engine.clone(), mailboxes: engine.start_on_shards(build).into() }
     }
 
     /// Returns the mailbox of the shard that owns a member.
-    pub fn of(&self, member: UserId) -> &Mailbox<MemberShard> {
+    pub fn of(&self, member: UserId) -> &Mailbox<ToMemberShard> {
         &self.mailboxes[self.engine.shard_of(member)]
     }
 
     /// Returns the mailboxes of all shards.
-    pub fn iter(&self) -> impl Iterator<Item = &Mailbox<MemberShard>> {
+    pub fn iter(&self) -> impl Iterator<Item = &Mailbox<ToMemberShard>> {
         self.mailboxes.iter()
     }
 }
@@ -59,7 +64,7 @@ pub struct MemberShard {
     relations: Arc<dyn RelationStore>,
     clock: Clock,
     /// The mailbox of this actor, for the results of writes.
-    own: Mailbox<Self>,
+    own: Mailbox<ToMemberShard>,
 }
 
 impl Actor for MemberShard {
