@@ -2,7 +2,7 @@
 
 use bytestring::ByteString;
 
-use super::aliases::ClientAlias;
+use super::alias::ClientAlias;
 use super::frame::Frame;
 use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Snapshot};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::aliases::ClientAlias;
+use super::alias::ClientAlias;
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
 

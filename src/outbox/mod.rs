@@ -13,39 +13,39 @@
 //! * [`sender`]: the engine's side; [`ticket`]: a user actor's duty to answer a command;
 //! * [`receiver`]: the session's side; [`pending_reply`]: the one command that waits for user actors; [`batch`]: replies
 //!   that leave as one;
-//! * [`shared`]: what both sides share under the lock; [`queue`] and [`fold`]: the frames and the folded changes that wait;
-//!   [`aliases`]: the client's own names for users;
+//! * [`shared`]: the lock that both sides share; [`state`]: what is under it; [`writer`]: the delivery of one change, to the
+//!   queue or to the socket; [`queue`] and [`fold`]: the frames and the folded changes that wait; [`publications`]: what
+//!   only clients that receive whole presences have; [`alias`]: the client's own name for a user;
 //! * [`socket_writer`]: which of the two writers may write to the client's socket; [`socket`]: that socket;
 //! * [`frame`]: one WebSocket frame; [`codec`]: what a dialect encodes for the outbox; [`notification`]: one diff, encoded
-//!   once per encoding; [`delivery`]: how a diff is delivered, and the result.
+//!   once per encoding; [`delivery`]: how a diff is delivered, and the result; [`connection`]: what the two sides say about
+//!   the connection.
 
-mod aliases;
+mod alias;
 mod batch;
 mod codec;
+mod connection;
 mod delivery;
 mod fold;
 mod frame;
 mod notification;
 mod pending_reply;
+mod publications;
 mod queue;
 mod receiver;
 mod sender;
 mod shared;
 mod socket;
 mod socket_writer;
+mod state;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod writer;
 
-use std::sync::Arc;
-
-use bytestring::ByteString;
-
-use crate::presence::id::{ConnectionId, Username};
-use crate::presence::status::StatusText;
-
-pub use aliases::ClientAlias;
+pub use alias::ClientAlias;
 pub use codec::{Codec, Encoding, Frames, Publisher, RequestTag};
+pub use connection::{CloseRequest, Opening, VisibleConnection};
 pub use delivery::{Delivery, DeliveryCounts, DeliveryMode};
 pub use frame::Frame;
 pub use notification::Notification;
@@ -54,34 +54,3 @@ pub use receiver::{Drained, OutboxReceiver};
 pub use sender::Address;
 pub use socket::DirectSocket;
 pub use ticket::Ticket;
-
-/// Why the server ends a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CloseRequest {
-    /// The server stops.
-    Drain,
-    /// An operator or another part of the server disconnects the user.
-    Disconnected,
-    /// The same, with this close code and reason.
-    DisconnectWith(Arc<(u16, Box<str>)>),
-}
-
-/// The properties of a connection at the time it opens.
-#[derive(Clone, Debug)]
-pub struct Opening {
-    /// The connection's id.
-    pub connection: ConnectionId,
-    /// The username in the connection's token.
-    pub username: Option<Username>,
-    /// The first status of the connection; `None` means invisible.
-    pub status: Option<StatusText>,
-}
-
-/// A connection that other users see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VisibleConnection {
-    /// The connection's id.
-    pub connection: ConnectionId,
-    /// The part of the connection's token that other users may read: JSON.
-    pub info: Option<ByteString>,
-}

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::aliases::ClientAlias;
+use super::alias::ClientAlias;
 use super::codec::{Codec, Frames, RequestTag};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::aliases::ClientAlias;
+use super::alias::ClientAlias;
 use super::codec::Codec;
 use super::fold::{FoldedChange, FoldedChanges};
 use super::frame::Frame;

@@ -5,14 +5,15 @@ use std::task::{Poll, Waker};
 
 use bytestring::ByteString;
 
-use super::aliases::ClientAlias;
+use super::alias::ClientAlias;
 use super::codec::{Codec, Frames, RequestTag};
+use super::connection::{CloseRequest, Opening};
 use super::frame::Frame;
 use super::pending_reply::{PendingReply, SnapshotReply};
 use super::sender::Address;
-use super::shared::{OutboxState, SharedOutbox};
+use super::shared::SharedOutbox;
 use super::socket::DirectSocket;
-use super::{CloseRequest, Opening};
+use super::state::OutboxState;
 use crate::metrics::Metrics;
 use crate::presence::id::{UserId, Username};
 use crate::presence::status::StatusText;

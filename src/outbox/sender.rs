@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use super::CloseRequest;
-use super::aliases::ClientAlias;
+use super::alias::ClientAlias;
+use super::connection::CloseRequest;
 use super::delivery::{Delivery, DeliveryCounts, DeliveryMode, DeliveryOutcome};
 use super::notification::Notification;
 use super::pending_reply::PendingReply;
-use super::shared::{OutboxState, OutboxWriter, SharedOutbox};
+use super::shared::SharedOutbox;
+use super::state::OutboxState;
+use super::writer::OutboxWriter;
 use crate::presence::dialect::Dialect;
 use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::member_name::MemberName;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
 
+use bytestring::ByteString;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -17,9 +18,9 @@ use super::*;
 use crate::metrics::Metrics;
 use crate::presence::dialect::Dialect;
 use crate::presence::diff::{Diff, Presence, Snapshot};
-use crate::presence::id::UserId;
+use crate::presence::id::{ConnectionId, UserId};
 use crate::presence::last_seen::LastSeen;
-use crate::presence::status::Version;
+use crate::presence::status::{StatusText, Version};
 use crate::presence::time::Timestamp;
 use crate::presence::user::{Event, Followed, UserPresence};
 

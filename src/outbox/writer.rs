@@ -1,41 +1,37 @@
-//! The client's own names for the users that it follows, and what else only clients of publishing dialects have.
+//! The delivery of one change: to the queue, into a reply that waits, or to the socket of a client at rest.
 
-use bytestring::ByteString;
-use hashbrown::HashMap;
+use std::time::Duration;
 
-use super::batch::ReplyBatch;
 use super::codec::Publisher;
 use super::delivery::{DeliveryMode, DeliveryOutcome};
+use super::frame::Frame;
 use super::notification::Notification;
-use super::shared::OutboxWriter;
+use super::socket::DirectSocket;
+use super::socket_writer::SocketWriter;
+use super::state::OutboxState;
 use crate::presence::dialect::Dialect;
-use crate::presence::id::UserId;
-use crate::presence::member_name::MemberName;
 
-/// The client's own name for a user that it follows, in dialects that have such names: Centrifugo's channels, Tencent's
-/// userIDs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientAlias(pub ByteString);
+/// A client that received a change less than this ago may receive more soon: its changes wait for one write.
+const COALESCING_WINDOW: Duration = Duration::from_millis(4);
 
-impl ClientAlias {
-    /// Returns the alias that a member uses for this user.
-    pub fn of(name: &MemberName) -> Self {
-        Self(name.as_str().into())
-    }
-}
-
-/// The state of a client that receives whole presences.
-#[derive(Default)]
-pub(super) struct PublicationState {
-    /// The users that the client receives publications of. Bounded by what the session follows.
-    pub aliases: HashMap<UserId, ClientAlias>,
-    /// The part of the client's token that other users may read: JSON.
-    pub info: Option<ByteString>,
-    /// Replies that leave as one.
-    pub batch: Option<ReplyBatch>,
-}
+/// The content of an outbox's lock.
+pub(super) type OutboxWriter = SocketWriter<OutboxState, DirectSocket>;
 
 impl OutboxWriter {
+    /// Writes a change to the socket, or queues it.
+    pub(super) fn deliver(&mut self, frames: &[Frame], mode: DeliveryMode) -> DeliveryOutcome {
+        let now = mode.at();
+        let is_quiet = now.since(self.backlog.delivered_at) >= COALESCING_WINDOW;
+        self.backlog.delivered_at = now;
+        if let (DeliveryMode::Direct(_), [frame], true) = (mode, frames, is_quiet)
+            && let Some(direct_write) = self.direct_write()
+        {
+            return if direct_write.send(frame) { DeliveryOutcome::Sent } else { DeliveryOutcome::Queued };
+        }
+        self.backlog.queue.push_all(frames);
+        DeliveryOutcome::Queued
+    }
+
     /// Publishes the user's presence after a change. A user without an alias is not followed yet, and the snapshot in the
     /// reply will contain the change; or it is the client's own user, and its changes reach the client's address in any case.
     pub(super) fn publish(
