@@ -21,9 +21,10 @@ pub mod results;
 use std::sync::Arc;
 
 pub use batch::{BatchMode, MAX_BATCH_COMMANDS};
-pub use call::{ApiCall, ApiMethod, ApiReply, MalformedParameters, or_empty, read_parameters};
+pub use call::{ApiCall, ApiMethod, ApiReply, MalformedParameters, read_parameters};
 pub use error_body::ApiErrorBody;
 pub use node::OwnNode;
+pub use parameters::or_empty;
 
 use super::{ApiError, ErrorKind};
 use crate::config::value::Pattern;

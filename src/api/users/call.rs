@@ -1,7 +1,7 @@
 //! A call of any method, and its reply, for faces that read calls from JSON. Generated from the list in `methods.rs`.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::methods::for_each_method;
@@ -97,9 +97,4 @@ pub fn read_parameters<T: DeserializeOwned + Default>(value: Value) -> Result<T,
         Value::Object(_) => serde_json::from_value(value).map_err(|_| MalformedParameters),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(MalformedParameters),
     }
-}
-
-/// Deserializes a field of parameters. `null` is the field's empty value.
-pub fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -1,9 +1,7 @@
 //! The parameters of the methods, as JSON and OpenAPI have them. Checks are in the functions that take them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
-
-use super::call::or_empty;
 
 /// Users who are active now.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -123,3 +121,8 @@ pub struct ListRequest {
 /// No parameters.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct InfoRequest {}
+
+/// Deserializes a field of parameters. `null` is the field's empty value.
+pub fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,6 +1,6 @@
 //! Channel names: `status:<user>`.
 
-use super::message::Code;
+use super::code::Code;
 use crate::outbox::ClientAlias;
 use crate::presence::id::UserId;
 

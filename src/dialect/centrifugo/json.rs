@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Wire;
-use super::message::{ClientCommand, Code, CommandReply, Method, Unreadable};
+use super::code::Code;
+use super::message::{ClientCommand, CommandReply, Method, Unreadable};
 use super::status::json_string;
 use crate::outbox::{Encoding, Frame};
 use crate::session::protocol::Incoming;

@@ -1,11 +1,12 @@
 //! The meaning of a command in either format: its method or its error, and the close frames.
 //!
-//! Codes and texts are those of the Go library `centrifuge` (`errors.go`, `disconnect.go`). Every close frame has a reason,
-//! because centrifuge-js reads the code only if there is one.
+//! Codes and texts of close frames are those of the Go library `centrifuge` (`disconnect.go`). Every close frame has a
+//! reason, because centrifuge-js reads the code only if there is one.
 
 use serde::Deserialize;
 
 use super::channel;
+use super::code::Code;
 use crate::outbox::{RequestTag, VisibleConnection};
 use crate::presence::status::StatusText;
 use crate::session::command::{Command, Refusal, Reply, TaggedCommand, Welcome};
@@ -18,44 +19,6 @@ const VERSION: &str = concat!("hereabouts ", env!("CARGO_PKG_VERSION"));
 const UPDATE_USER_STATUS: &str = "update_user_status";
 
 pub(super) const BAD_REQUEST: CloseFrame = CloseFrame::new(3501, "bad request");
-
-/// The error codes of replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    Internal = 100,
-    UnknownChannel = 102,
-    PermissionDenied = 103,
-    MethodNotFound = 104,
-    AlreadySubscribed = 105,
-    LimitExceeded = 106,
-    BadRequest = 107,
-    NotAvailable = 108,
-    TokenExpired = 109,
-    TooManyRequests = 111,
-}
-
-impl Code {
-    /// Returns its text.
-    pub(super) fn message(self) -> &'static str {
-        match self {
-            Self::Internal => "internal server error",
-            Self::UnknownChannel => "unknown channel",
-            Self::PermissionDenied => "permission denied",
-            Self::MethodNotFound => "method not found",
-            Self::AlreadySubscribed => "already subscribed",
-            Self::LimitExceeded => "limit exceeded",
-            Self::BadRequest => "bad request",
-            Self::NotAvailable => "not available",
-            Self::TokenExpired => "token expired",
-            Self::TooManyRequests => "too many requests",
-        }
-    }
-
-    /// Returns whether the same request may succeed later.
-    pub(super) fn is_temporary(self) -> bool {
-        matches!(self, Self::Internal | Self::TooManyRequests)
-    }
-}
 
 /// A message that cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

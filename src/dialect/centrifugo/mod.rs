@@ -9,6 +9,7 @@
 //! * [`protobuf`]: binary frames, each command after its length.
 
 mod channel;
+mod code;
 mod json;
 mod message;
 mod protobuf;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::message::{ClientInfo, Code};
+use super::code::Code;
+use super::message::ClientInfo;
 use super::*;
 use crate::outbox::VisibleConnection;
 use crate::presence::diff::Presence;

@@ -6,9 +6,8 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, web};
 
 use super::batch::{self as batches, BatchReplies, BatchRequest};
-use super::document::ResultOrError;
 use super::json::{MalformedBody, value};
-use super::respond::{json, reply, text};
+use super::respond::{ResultOrError, json, reply, text};
 use super::{ServerApi, api_key, legacy as legacy_calls};
 use crate::api::users::methods::for_each_method;
 use crate::api::users::{ApiMethod, MalformedParameters, parameters, read_parameters, results};

@@ -3,24 +3,12 @@
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::calls;
-use crate::api::users::ApiErrorBody;
 use crate::api::users::methods::for_each_method;
-
-/// Either a result or an error.
-#[derive(Serialize, ToSchema)]
-pub struct ResultOrError<T> {
-    /// Present when the call succeeded.
-    #[schema(inline = false)]
-    result: Option<T>,
-    /// Present when the call failed.
-    error: Option<ApiErrorBody>,
-}
 
 macro_rules! define_document {
     ($(

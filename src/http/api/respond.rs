@@ -3,6 +3,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ServerApi;
 use crate::api::ApiError;
@@ -17,6 +18,16 @@ struct ResultBody {
 #[derive(Serialize)]
 struct InBandError {
     error: ApiErrorBody,
+}
+
+/// What the OpenAPI document says of a response: either a result or an error.
+#[derive(Serialize, ToSchema)]
+pub struct ResultOrError<T> {
+    /// Present when the call succeeded.
+    #[schema(inline = false)]
+    result: Option<T>,
+    /// Present when the call failed.
+    error: Option<ApiErrorBody>,
 }
 
 /// Responds to one call with its result, or with its error in the mode that the caller or the configuration asks for.
