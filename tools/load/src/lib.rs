@@ -24,7 +24,12 @@ use clap::Parser as _;
 use arguments::Arguments;
 use outcome::Run;
 
-fn main() -> anyhow::Result<()> {
+/// Runs the program.
+///
+/// # Errors
+///
+/// When a scenario cannot run, or when it lost a state or a connection.
+pub fn run() -> anyhow::Result<()> {
     let mut arguments = Arguments::parse();
     rlimit::increase_nofile_limit(u64::MAX)?;
     if arguments.floor_server {
