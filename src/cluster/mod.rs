@@ -3,7 +3,7 @@
 //! Each node merges its own connections of a user into one [`record`]. It stores the record under its *incarnation*,
 //! where the other nodes find it. Each node merges the records of the other nodes into the presence that its own
 //! followers see. [`Backplane`] is the port. [`memory`] is the reference, which several nodes of one process share;
-//! [`redis`] is the real one. One contract suite runs both (`tests/cluster/contract`).
+//! [`redis`] is the real one. One contract suite runs both (`tests/it/cluster/contract.rs`).
 //!
 //! | file | holds |
 //! |---|---|

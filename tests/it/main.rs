@@ -1,4 +1,5 @@
-//! The whole server in the test process, and the built binary, over real sockets: one file per subject.
+//! The integration tests: the whole server in the test process, and the built binary, over real sockets. One file for each
+//! subject; `rest` has requests over HTTP, `cluster` several nodes on Redis.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
 mod actix_test_server;
 mod binary;
 mod centrifugo;
+mod cluster;
 mod command_line;
 mod connection_listener;
 mod conversation;
@@ -19,6 +21,7 @@ mod handshake;
 mod hostile;
 mod operation;
 mod raw;
+mod rest;
 mod server_api;
 mod serving;
 mod tencent;

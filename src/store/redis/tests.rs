@@ -1,4 +1,4 @@
-//! Redis servers for the contract suites of the stores. Tests of several nodes are in `tests/cluster/stores`.
+//! Redis servers for the contract suites of the stores. Tests of several nodes are in `tests/it/cluster/stores`.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::redis::storage::Storage;
 use grid::RedisCluster;
 use server::RedisServer;
 
-#[path = "../../../tests/cluster/server.rs"]
+#[path = "../../../tests/it/cluster/server.rs"]
 #[expect(dead_code, reason = "the tests of the cluster use the rest")]
 mod server;
 
-#[path = "../../../tests/cluster/grid.rs"]
+#[path = "../../../tests/it/cluster/grid.rs"]
 #[expect(dead_code, reason = "the tests of the cluster use the rest")]
 mod grid;
 

@@ -1,8 +1,6 @@
 //! Nakama's REST, row by row (section 1 of its protocol as this server keeps it): exact statuses, codes and sentences.
 //! And the server API over HTTP, after Centrifugo's.
 
-#![allow(clippy::unwrap_used, reason = "a test that does not find what it expects fails")]
-
 mod account;
 mod authenticate;
 mod online;

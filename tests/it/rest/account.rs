@@ -7,7 +7,7 @@ use hereabouts::auth::token::Vars;
 use hereabouts::presence::id::{UserId, Username};
 use serde_json::{Value, json};
 
-use crate::world::{World, claims};
+use super::world::{World, claims};
 
 async fn signed_in(world: &World, id: &str, name: &str) -> (String, String) {
     let path = format!("/v2/account/authenticate/custom?username={name}");
@@ -17,7 +17,7 @@ async fn signed_in(world: &World, id: &str, name: &str) -> (String, String) {
     (token, user)
 }
 
-fn update(world: &World, token: &str, body: Value) -> crate::world::Asking {
+fn update(world: &World, token: &str, body: Value) -> super::world::Asking {
     world.request(Method::PUT, "/v2/account").bearer(token).json(body)
 }
 

@@ -9,7 +9,7 @@ use hereabouts::config::value::Secret;
 use hereabouts::presence::member_name::MemberName;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use super::world::World;
 
 const APP: u64 = 1_400_000_000;
 

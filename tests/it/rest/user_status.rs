@@ -5,7 +5,7 @@ use std::time::Duration;
 use hereabouts::config::value::{Pattern, Secret};
 use serde_json::json;
 
-use crate::world::{Asking, World};
+use super::world::{Asking, World};
 
 const KEY: &str = "a key of the tests";
 

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use hereabouts::config::value::Secret;
 use serde_json::{Value, json};
 
-use crate::world::{Asking, World};
+use super::world::{Asking, World};
 
 const KEY: &str = "a key of the tests";
 

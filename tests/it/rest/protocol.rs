@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::world::World;
+use super::world::World;
 
 const CUSTOM: &str = "/v2/account/authenticate/custom";
 

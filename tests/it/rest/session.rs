@@ -7,7 +7,7 @@ use hereabouts::presence::id::{UserId, Username};
 use hereabouts::store::accounts::{Account, LoginKey};
 use serde_json::{Value, json};
 
-use crate::world::{World, claims};
+use super::world::{World, claims};
 
 const REFRESH: &str = "/v2/account/session/refresh";
 const LOGOUT: &str = "/v2/session/logout";

@@ -4,7 +4,7 @@ use hereabouts::presence::id::Username;
 use hereabouts::store::accounts::{Account, LoginKey};
 use serde_json::{Value, json};
 
-use crate::world::{World, claims};
+use super::world::{World, claims};
 
 const CUSTOM: &str = "/v2/account/authenticate/custom";
 const DEVICE: &str = "/v2/account/authenticate/device";
