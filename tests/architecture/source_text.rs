@@ -5,6 +5,8 @@
 pub enum Language {
     Rust,
     JavaScript,
+    /// A script in Redis.
+    Lua,
     Markdown,
     /// A page. All of it counts as strings.
     Html,
@@ -40,7 +42,7 @@ impl SourceText {
                 Self { code: String::new(), prose, strings: String::new() }
             }
             Language::Html => Self { code: String::new(), prose: String::new(), strings: text.to_owned() },
-            Language::Rust | Language::JavaScript => Self::split(text, language),
+            Language::Rust | Language::JavaScript | Language::Lua => Self::split(text, language),
         }
     }
 
@@ -72,6 +74,7 @@ impl SourceText {
 fn step(part: Part, rest: &[char], code: &str, language: Language) -> (Part, usize) {
     let next = rest.get(1).copied().unwrap_or('\n');
     match (part, rest[0]) {
+        (Part::Code, '-') if next == '-' && language == Language::Lua => (Part::LineComment, 2),
         (Part::Code, '/') if next == '/' => (Part::LineComment, 2),
         (Part::Code, '/') if next == '*' => (Part::BlockComment, 2),
         (Part::Code, 'r' | '#') if language == Language::Rust => raw_start(rest, code).unwrap_or((Part::Code, 1)),

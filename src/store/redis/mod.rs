@@ -9,7 +9,7 @@
 //!
 //! The rules are those of the other stores. A write reads the record, changes it, and calls a script that writes it if no
 //! other node has written it in the meantime; otherwise the write starts over with the other node's record. Records have
-//! the same form as on disk. RedisKeys are in [`crate::redis::keys`], connections in [`crate::redis::storage`].
+//! the same form as on disk. Key names are in [`crate::redis::keys`], connections in [`crate::redis::storage`].
 //!
 //! A reply means that the write is in Redis's memory. The configuration of Redis (`appendonly`, `appendfsync`, replicas)
 //! decides what a crash of Redis costs. A failover that loses writes may lose an account or its claims: then the name is

@@ -99,8 +99,8 @@ impl Records {
         Ok(users)
     }
 
-    /// Writes `wanted` in record_key of `held`, if the record still is `held`. Not after `deadline`, ms since the Unix epoch by
-    /// Redis's clock.
+    /// Replaces `held` by `wanted`, if the record still is `held`. Not after `deadline`, in ms since the Unix epoch by Redis's
+    /// clock.
     pub async fn swap(
         &self,
         record_key: &RecordKey,

@@ -1,5 +1,5 @@
--- Incarnations that have users somewhere but no lease, and are not known as dead: a Redis that was emptied or went back
--- to an old state has forgotten them. They are dead from here on. Not while Redis has only just come back.
+-- Declares incarnations dead that have users but no lease, and are not yet dead: Redis was emptied or went back to an old
+-- state, and lost their leases. Does nothing while Redis has only just come back.
 -- KEYS: 1 lease  2 dead  3 clock  ARGV: incarnations
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

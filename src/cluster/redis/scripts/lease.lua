@@ -1,15 +1,15 @@
--- Renews a lease, or takes a first one, and declares those dead that ran out. Time is Redis's own.
--- Answers live incarnations, dead ones, the epoch, the time in ms, and those of the live that have left.
+-- Renews a lease, or takes a first one, and declares incarnations with an expired lease dead. The time is Redis's own.
+-- Returns live incarnations, dead ones, the epoch, the time in ms, and the live ones that have stopped in good order.
 -- KEYS: 1 lease (by expiry ms)  2 dead (by time ms)  3 epoch  4 clock (last, hold)  5 retired  6 names  7 meta
--- ARGV: 1 incarnation  2 lease ms  3 '1' = first  4 random epoch  5 name of the node  6 what the node says of itself
---       7 milliseconds left to an earlier life of the same node
+-- ARGV: 1 incarnation  2 lease ms  3 '1' = first  4 random epoch  5 name of the node  6 the node's own data
+--       7 milliseconds left to a former incarnation of the same node
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lease = tonumber(ARGV[2])
 redis.call('SET', KEYS[3], ARGV[4], 'NX')
 local last, hold = unpack(redis.call('HMGET', KEYS[4], 'last', 'hold'))
--- Nobody reached Redis for half a lease, or its clock went back: Redis was away, not the nodes. Nobody is declared dead
--- until they have had the time to come back, but for those of whom it is known.
+-- No node reached Redis for half a lease, or its clock went back: Redis was away, not the nodes. No incarnation is declared
+-- dead until all have had the time to come back, except those that are known to be dead.
 if last and (now - tonumber(last) > lease / 2 or now < tonumber(last)) then
   hold = string.format('%.0f', now + 2 * lease)
   redis.call('HSET', KEYS[4], 'hold', hold)

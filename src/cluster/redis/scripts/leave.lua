@@ -1,4 +1,5 @@
--- A node goes in good order: what it left lingering has as long as that, then it is dead.
+-- Keeps the lease of a node that stops in good order for the given time, for its lingering connections. Then the
+-- incarnation is dead.
 -- KEYS: 1 lease  2 retired  ARGV: 1 incarnation  2 milliseconds
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 local time = redis.call('TIME')

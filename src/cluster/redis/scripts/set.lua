@@ -1,11 +1,11 @@
--- What an incarnation has of a user, from here on: a record, a lingering record, or nothing.
--- Answers the new clock, and 1 where the life before had something of the user; 0 where nothing changed. Doing the same
--- again changes nothing.
--- What the life before had of the user goes in the same event: nobody sees it again after what came later.
+-- Sets the record that an incarnation has of a user: a record, a lingering record, or none.
+-- Returns the new clock, and 1 if the former incarnation of the node had a record of the user; 0 if nothing changed. The
+-- same call again changes nothing.
+-- The record of the former incarnation is removed by the same event, so that no node shows it after later records.
 -- KEYS: 1 user  2 index of the incarnation  3 fence  4 clock  5 log  6 incarnations  7 lingering
---       8 index of the life before
+--       8 index of the former incarnation
 -- ARGV: 1 incarnation  2 user  3 record ('' = none left)  4 exit  5 seconds to remember an absent user
---       6 log length  7 channel  8 milliseconds to linger ('' = does not)  9 the life before ('' = none)
+--       6 log length  7 channel  8 milliseconds to linger ('' = does not)  9 the former incarnation ('' = none)
 if redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1 then return redis.error_reply('FENCED this incarnation is dead') end
 local field, value = 'n:' .. ARGV[1], ARGV[3]
 local old = redis.call('HGET', KEYS[1], field)

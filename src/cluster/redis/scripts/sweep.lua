@@ -1,10 +1,11 @@
--- Removes what dead incarnations have in a bucket and who lingered long enough, as one event; else tells the clock.
--- Answers how many were looked at (with the limit there may be more), then users and records that dead incarnations had.
--- Who lingers is left to its deadline, whatever became of the node.
+-- Removes the records of dead incarnations in a bucket, and lingering records past their deadline, by one event. Without any
+-- it publishes the clock.
+-- Returns the number of examined records (at the limit there may be more), then the users and records removed from dead
+-- incarnations. A lingering record stays until its deadline, whether its node lives or not.
 -- KEYS: 1 lingering  2 fence  3 clock  4 log  5 incarnations
 -- ARGV: 1 limit  2 seconds to remember an absent user  3 log length  4 channel  5 prefix of users  6 prefix of indexes
 --       7.. dead incarnations
--- The keys of users and indexes are made here: they share the bucket's hash tag with the declared ones.
+-- The script composes the keys of users and indexes: they share the bucket's hash tag with the declared ones.
 local time = redis.call('TIME')
 local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local todo, left = {}, tonumber(ARGV[1])

@@ -1,4 +1,4 @@
--- Takes one of a number of calls in any span of time. Answers 0, or the microseconds until the next may be taken.
+-- Takes one call of a rate limit with a sliding window. Returns 0, or the microseconds until the next call is allowed.
 -- KEYS: 1 times of the latest calls, newest first  ARGV: 1 limit  2 microseconds
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])

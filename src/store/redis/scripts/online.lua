@@ -1,5 +1,5 @@
--- Takes in that users of one bucket are online, of whom nothing else is known. As seen.lua does for each.
--- KEYS: records  ARGV: 1 seconds to remember  2 s; what was seen last then or before is forgotten  3.. online s of each
+-- Marks users of one bucket as online, as seen.lua does for one user.
+-- KEYS: records  ARGV: 1 seconds to remember  2 s; records last seen then or before are deleted  3.. online s of each
 local remember, gone = ARGV[1], tonumber(ARGV[2])
 for i, key in ipairs(KEYS) do
   local active, online = unpack(redis.call('HMGET', key, 'a', 'o'))

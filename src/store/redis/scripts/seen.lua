@@ -1,6 +1,6 @@
--- Takes in when a user was seen. Times only grow; taking the same in again changes nothing.
+-- Updates when a user was last seen. Times only grow; the same update again changes nothing.
 -- KEYS: 1 record  ARGV: 1 '1' = forget first  2 active s  3 online s  4 '1' = has a state  5 state  6 seconds to remember
---       7 s; what was seen last then or before is forgotten  8 channel ('' = nobody is told)  9 what is told
+--       7 s; records last seen then or before are deleted  8 channel ('' = no message)  9 message
 if ARGV[8] ~= '' then redis.call('SPUBLISH', ARGV[8], ARGV[9]) end
 if ARGV[1] == '1' then redis.call('DEL', KEYS[1]) end
 local active, online = unpack(redis.call('HMGET', KEYS[1], 'a', 'o'))

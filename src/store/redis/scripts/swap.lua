@@ -1,6 +1,7 @@
--- Writes a record, if it is still what it was. Answers 0; or 1 and what it is; or 2, it is too late.
--- KEYS: 1 record  2 index of those that are there (or none)
--- ARGV: 1 what it was ('' = nothing)  2 what it is to be ('' = nothing)  3 until when, ms ('' = whenever)
+-- Replaces a record if its current value is the expected one. Returns 0; or 1 and the current value; or 2 after the
+-- deadline.
+-- KEYS: 1 record  2 index of existing records (or none)
+-- ARGV: 1 expected value ('' = nothing)  2 new value ('' = nothing)  3 deadline, ms ('' = none)
 --       4 member of the index
 local held = redis.call('GET', KEYS[1]) or ''
 if held ~= ARGV[1] then return { 1, held } end
