@@ -136,8 +136,8 @@ pub trait Listener: Send + Sync {
     /// user were lost. They are still here, or the engine itself knows how they ended.
     fn returned(&self, user: UserId, connections: Vec<RemoteConnection>);
 
-    /// Reports that messages of other nodes may be lost, so that the engine has to read everything that commands are about
-    /// again. May be called often.
+    /// Reports that messages of other nodes may be lost. The engine then reads again everything that commands change. May be
+    /// called often.
     fn missed(&self);
 }
 

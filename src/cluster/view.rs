@@ -302,8 +302,11 @@ fn merge<'a>(records: impl Iterator<Item = &'a (Incarnation, Bytes)>, stored: &S
             Err(UnreadableRecord::Damaged) => log::warn!(incarnation:% = incarnation; "a damaged record is left out"),
         }
     }
-    // Open connections before lingering ones; of two that took over the same one, the first by its id; of two that linger,
-    // the later; the latest incarnation of a node first.
+    // In this order:
+    // * open connections before lingering ones;
+    // * of two lingering ones, the later first;
+    // * by id, so that of two that took over the same one the first by its id stays;
+    // * the latest incarnation of a node first.
     let rank = |(lingering, incarnation, one): &(bool, Incarnation, RemoteConnection)| {
         let later = lingering.then_some(Reverse((one.since, one.id)));
         (*lingering, later, one.id, Reverse(*incarnation))

@@ -98,7 +98,7 @@ impl<M: Send + 'static> Mailbox<M> {
     }
 }
 
-/// Sends to an actor by its message type. The caller bounds what waits: see [`Mailbox`] and [`send`].
+/// Sends to an actor by its message type. The caller bounds what waits: see [`Mailbox`]; each connection has one command under way.
 #[expect(clippy::disallowed_methods, reason = "one of the two places that send; bounded as said above")]
 pub(super) fn send_to<M>(actor: &Recipient<M>, message: M)
 where

@@ -9,8 +9,7 @@ use crate::presence::id::UserId;
 use crate::presence::member_name::MemberName;
 use crate::presence::user::Followed;
 
-/// A reply of the session's own making that needs snapshots. The session knows its wire format; the outbox knows when all
-/// snapshots are in.
+/// A reply that the session encodes from snapshots. The outbox knows when all snapshots are in.
 pub trait SnapshotReply: Send {
     /// Returns the followed users, each once. From the reply on, these names are the client's aliases for them.
     fn names(&self) -> &[MemberName];

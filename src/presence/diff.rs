@@ -128,8 +128,8 @@ impl Snapshot {
         if self.presences.is_empty() { "" } else { own.or_else(newest).unwrap_or_default() }
     }
 
-    /// Returns what a client sees that the user hides from. It is always the same, so that it reveals nothing about when the
-    /// user comes and goes.
+    /// Returns the snapshot for a client from which the user hides. It is always the same, so that it reveals nothing about
+    /// when the user comes and goes.
     #[must_use]
     pub fn concealed(&self) -> Self {
         let own = OwnStatus { exit: Some(Exit::Lost), custom: None };

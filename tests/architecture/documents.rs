@@ -5,7 +5,7 @@ use std::fs;
 
 use regex::Regex;
 
-use crate::{root, sources};
+use crate::{MAY_IMPORT, root, sources};
 
 /// The pages for users and contributors, by their paths from the root. The changelog also names what is gone.
 fn pages() -> Vec<(String, String)> {
@@ -207,4 +207,24 @@ fn the_guard_finds_a_setting_a_default_and_a_log_message_that_are_wrong() {
     assert!(wrong(right).is_empty(), "{:?}", wrong(right));
     let page = "| what | log | metric |\n|---|---|---|\n| a | `the lease: …` or `gone` | `metric` |";
     assert_eq!(unknown_log_messages(page, "\"the lease: {why}\""), ["gone"]);
+}
+
+/// The rows of the map name the modules from the top down: no module imports one of a row above its own.
+#[test]
+fn the_map_has_the_order_of_the_imports() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `src/")).collect();
+    let row_of = |module: &str| {
+        let (folder, file) = (format!("`src/{module}/`"), format!("`src/{module}.rs`"));
+        let found = rows.iter().position(|row| {
+            let names = row.split('|').nth(1).unwrap();
+            names.contains(&folder) || names.contains(&file)
+        });
+        found.unwrap_or_else(|| panic!("the map has no row for {module}"))
+    };
+    for (module, imported) in MAY_IMPORT {
+        for below in *imported {
+            assert!(row_of(below) >= row_of(module), "{module} imports {below}, which the map has above it");
+        }
+    }
 }

@@ -69,7 +69,7 @@ fn number(general: GeneralStatus) -> u8 {
     }
 }
 
-/// A status but for the user's name: the object's end.
+/// The rest of a status object, after the user's name.
 pub(super) fn body(general: GeneralStatus, text: &str) -> String {
     format!(r#""statusType":{},"customStatus":{}}}"#, number(general), json(text))
 }
@@ -85,8 +85,8 @@ pub(super) fn updated(statuses: &[String]) -> Frame {
     Frame::text(&format!(r#"{{"jsonrpc":"2.0","method":"onUserStatusUpdated","params":[{list}]}}"#))
 }
 
-/// The notification that the server stops and the client is to come back, wherever a server is by then. Not of Tencent's
-/// interface: the close frame says so too, but not to every client.
+/// Tells the client that the server stops and that it should reconnect. Not part of Tencent's interface: the close frame
+/// says the same, but some clients do not see it.
 pub(super) fn shutting_down() -> Frame {
     Frame::text(r#"{"jsonrpc":"2.0","method":"onServerShutdown","params":{"reconnect":true}}"#)
 }
@@ -96,7 +96,7 @@ pub(super) fn reply(tag: &RequestTag, reply: &Reply) -> Frames {
     let reply = match reply {
         Reply::Member(reply) => reply,
         Reply::Refused(refusal) => return error(tag, &refusal.into()),
-        // What leads to these is not in this dialect.
+        // These never occur in this dialect.
         Reply::Pong | Reply::Done | Reply::Connected(_) | Reply::Refreshed { .. } | Reply::Connections(_) => {
             return result(tag, &Empty {});
         }
