@@ -86,7 +86,7 @@ async fn measure_members(table: &mut Table, server: &Server, stores: &RedisStore
     measure(table, server, "subscription that lasts, after 50", ACCOUNTS, change(subscribe)).await;
     let part = RelationChange::LeaveNode {
         exit: Exit::LoggedOut,
-        told: Vec::new(),
+        delivered: Vec::new(),
         login: 1,
         node_context: NodeContext::default(),
         now,

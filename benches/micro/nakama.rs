@@ -31,7 +31,7 @@ fn encode_snapshots<const USERS: u32>(bencher: Bencher, format: Format) {
     let codec = format.protocol().as_codec();
     let snapshots = samples::snapshots(USERS);
     let tag = RequestTag(Some("17".into()));
-    bencher.bench(|| codec.followed(&tag, divan::black_box(&snapshots)));
+    bencher.bench(|| codec.follow_reply(&tag, divan::black_box(&snapshots)));
 }
 
 /// `status_update`.

@@ -209,7 +209,7 @@ impl Engine {
         let Some(nodes) = &self.0.nodes else { return Ok(()) };
         let (code, reason) = match close_request {
             CloseRequest::Drain | CloseRequest::Disconnected => (0, String::new()),
-            CloseRequest::DisconnectWith(told) => (told.0.into(), told.1.to_string()),
+            CloseRequest::DisconnectWith(close) => (close.0.into(), close.1.to_string()),
         };
         let command = NodeCommand::Close { connection: selection.only, except: selection.except, code, reason };
         nodes.backplane.send_command(user, command).await.map_err(|error| {

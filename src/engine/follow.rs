@@ -14,7 +14,7 @@ impl Engine {
     /// Follows users. The outbox gets each user's snapshot, then every later diff. `request` is the number under which
     /// it waits for the snapshots. Privacy lists may hide users from `asker`.
     pub fn follow(&self, asker: UserId, users: &[UserId], address: &Address, request: u32) -> Result<(), EngineError> {
-        let ticket = |&user| Ticket::new(address.clone(), request, user).of(asker, None);
+        let ticket = |&user| Ticket::new(address.clone(), request, user).asked_by(asker, None);
         self.follow_tickets(users.iter().map(ticket).collect())
     }
 
@@ -28,7 +28,7 @@ impl Engine {
     /// Follows one user for a client that gets whole presences, including the user's last-seen record. Reads the record
     /// first. Until then the user's actor knows nothing of the follow.
     pub fn subscribe(&self, asker: UserId, user: UserId, address: &Address, request: u32) {
-        let ticket = Ticket::new(address.clone(), request, user).of(asker, None);
+        let ticket = Ticket::new(address.clone(), request, user).asked_by(asker, None);
         subscribe(self.recorder().clone(), self.supervisor(user).clone(), ticket);
     }
 

@@ -54,7 +54,7 @@ where
     let FramedParts { io, codec, read_buf, .. } = framed.into_parts();
     let socket = Arc::new(io);
     // A copy, so that the dispatcher's buffer is freed.
-    let incoming = Incoming { socket: socket.clone(), scratch, early: Bytes::copy_from_slice(&read_buf) };
+    let incoming = ReceivedBytes { socket: socket.clone(), scratch, early: Bytes::copy_from_slice(&read_buf) };
     drop(read_buf);
     let payload: BoxedPayloadStream = Box::pin(incoming);
     let (request, _) = request.replace_payload(Payload::Stream { payload });
@@ -143,14 +143,14 @@ fn is_transient(error: &io::Error) -> bool {
 }
 
 /// The bytes that the client sends after its request.
-struct Incoming {
+struct ReceivedBytes {
     socket: Arc<TcpStream>,
     scratch: Scratch,
     /// The bytes that arrived together with the request.
     early: Bytes,
 }
 
-impl Stream for Incoming {
+impl Stream for ReceivedBytes {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -331,6 +331,7 @@ impl Inner {
 }
 
 fn tickets(member: UserId, device: &Address, users: &[UserId], exits: &KnownExits, request: u32) -> Vec<Ticket> {
-    let ticket = |&user: &UserId| Ticket::new(device.clone(), request, user).of(member, exits.get(&user).copied());
+    let ticket =
+        |&user: &UserId| Ticket::new(device.clone(), request, user).asked_by(member, exits.get(&user).copied());
     users.iter().map(ticket).collect()
 }

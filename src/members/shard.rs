@@ -203,7 +203,7 @@ impl MemberShard {
         let followed = self.registry.followed(member);
         let limit = |ticket: Ticket| {
             let user = ticket.user();
-            if user == member || followed.contains(&user) { ticket } else { ticket.once() }
+            if user == member || followed.contains(&user) { ticket } else { ticket.without_changes() }
         };
         if let Err(error) = engine.follow_tickets(tickets.into_iter().map(limit).collect()) {
             log::warn!("the follows of a device are refused: {error}");
@@ -214,18 +214,18 @@ impl MemberShard {
     fn end_login(&self, engine: &Engine, remove: RemoveDevice, ended: EndedLogin) {
         let RemoveDevice { member, device, exit, answer } = remove;
         engine.unfollow_silently(&ended.others, &device);
-        let (reports, mut delivered) = mpsc::unbounded_channel();
+        let (reports, mut reported) = mpsc::unbounded_channel();
         engine.unfollow_and_report(&ended.subscriptions, &device, &reports);
         drop(reports);
         let (relations, clock, cluster) = (self.relations.clone(), self.clock.clone(), engine.cluster().cloned());
         actix::spawn(async move {
-            let mut told = Vec::new();
-            while let Some(one) = delivered.recv().await {
-                told.push(one);
+            let mut delivered = Vec::new();
+            while let Some(one) = reported.recv().await {
+                delivered.push(one);
             }
             let node_context = node_context(cluster).await;
             let now = clock.time_of_day();
-            let change = RelationChange::LeaveNode { exit, told, login: ended.login, node_context, now };
+            let change = RelationChange::LeaveNode { exit, delivered, login: ended.login, node_context, now };
             if let Err(error) = relations.change_member(member, change).await {
                 log::warn!("the end of a login could not be written: {error}");
             }

@@ -33,7 +33,7 @@ impl ReplyBatch {
     /// Queues the joined replies that have arrived, then the further frames, then the changes.
     pub(super) fn flush(self, codec: &dyn Codec, queue: &mut OutboxQueue) {
         if !self.replies.is_empty() {
-            queue.push_all(&codec.joined(&self.replies));
+            queue.push_all(&codec.batch_reply(&self.replies));
         }
         queue.push_all(&self.rest);
         self.changes.into_iter().for_each(|(_, change)| queue.push(change));

@@ -53,11 +53,11 @@ pub trait Codec: Send + Sync {
     fn diff(&self, diff: &Diff) -> Frames;
 
     /// Encodes the reply to a follow, with a snapshot of each followed user.
-    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames;
+    fn follow_reply(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames;
 
     /// Joins several replies into the one reply to a batch. Only for a dialect that answers a batch with one
     /// reply.
-    fn joined(&self, replies: &[Frame]) -> Frames {
+    fn batch_reply(&self, replies: &[Frame]) -> Frames {
         replies.to_vec()
     }
 

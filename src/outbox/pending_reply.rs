@@ -198,7 +198,7 @@ impl PendingReply {
     /// Encodes the reply.
     pub(super) fn into_frames(self, codec: &dyn Codec) -> Frames {
         match self.content {
-            ReplyContent::Follow { tag, snapshots, alias: _ } => codec.followed(&tag, &snapshots.into_list()),
+            ReplyContent::Follow { tag, snapshots, alias: _ } => codec.follow_reply(&tag, &snapshots.into_list()),
             ReplyContent::Snapshots { reply, snapshots } => reply.encode(&snapshots.into_list()),
             ReplyContent::Unfollow { frames } | ReplyContent::SetStatus { frames } => frames,
         }

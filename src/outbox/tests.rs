@@ -39,7 +39,7 @@ impl Codec for LineCodec {
         vec![Frame::text(&text)]
     }
 
-    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+    fn follow_reply(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
         let mut text = format!("reply {}\n", tag.0.as_deref().unwrap_or_default());
         for snapshot in snapshots {
             text += &format!("= {}\n", snapshot.user);

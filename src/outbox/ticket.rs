@@ -29,14 +29,14 @@ impl Ticket {
 
     /// Adds the user that asks, and how the asked user left as far as the asker knows.
     #[must_use]
-    pub fn of(mut self, asker: UserId, exit: Option<Exit>) -> Self {
+    pub fn asked_by(mut self, asker: UserId, exit: Option<Exit>) -> Self {
         (self.asker, self.exit) = (Some(asker), exit);
         self
     }
 
     /// Asks for the answer only, and not for later changes.
     #[must_use]
-    pub fn once(mut self) -> Self {
+    pub fn without_changes(mut self) -> Self {
         self.follows = false;
         self
     }

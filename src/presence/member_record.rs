@@ -44,7 +44,7 @@ impl LoginState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberRecord {
     /// Its login state.
-    pub login_states: LoginState,
+    pub login_state: LoginState,
     /// Its subscriptions.
     pub subscriptions: Subscriptions,
     /// Grows with every change of the subscriptions, so that a receiver of two changes knows the later one.
@@ -52,7 +52,7 @@ pub struct MemberRecord {
     /// Number of logins.
     pub logins: u64,
     /// The nodes on which the member is logged in, each with its last login there.
-    pub sites: Vec<(u64, u64)>,
+    pub login_nodes: Vec<(u64, u64)>,
 }
 
 /// The node on which a change of a member happens.
@@ -83,7 +83,7 @@ pub enum RelationChange {
         /// How it ended.
         exit: Exit,
         /// What the member received last of the users it subscribes to.
-        told: Vec<(UserId, DeliveredStatus)>,
+        delivered: Vec<(UserId, DeliveredStatus)>,
         /// [`MemberRecord::logins`] at the last login on the node. After a later login this change has no effect.
         login: u64,
         /// The node. While the member is logged in on another node this change has no effect.
@@ -107,37 +107,37 @@ impl MemberRecord {
     pub fn change(&mut self, change: RelationChange) -> Vec<UserId> {
         match change {
             RelationChange::LogIn { now, lifetime, node_context, last_seen } => {
-                if self.login_states == LoginState::In
+                if self.login_state == LoginState::In
                     && self.is_deserted(&node_context)
                     && last_seen > Timestamp::default()
                 {
-                    self.login_states = LoginState::Lost(last_seen);
-                    self.subscriptions.forget_told();
+                    self.login_state = LoginState::Lost(last_seen);
+                    self.subscriptions.forget_delivered();
                 }
                 let dropped = self.expire(now, lifetime);
-                if self.login_states == LoginState::In {
+                if self.login_state == LoginState::In {
                     // The member has received more after this was recorded.
-                    self.subscriptions.forget_told();
+                    self.subscriptions.forget_delivered();
                 }
-                self.login_states = LoginState::In;
+                self.login_state = LoginState::In;
                 self.logins += 1;
                 self.leave(&node_context);
-                self.sites.push((node_context.node, self.logins));
+                self.login_nodes.push((node_context.node, self.logins));
                 dropped
             }
             RelationChange::LeaveNode { login, ref node_context, .. } if !self.ends(node_context.node, login) => {
                 Vec::new()
             }
-            RelationChange::LeaveNode { exit, told, now, login: _, node_context } => {
+            RelationChange::LeaveNode { exit, delivered, now, login: _, node_context } => {
                 self.leave(&node_context);
-                if !self.sites.is_empty() {
+                if !self.login_nodes.is_empty() {
                     return Vec::new();
                 }
-                self.login_states = match exit {
+                self.login_state = match exit {
                     Exit::Lost => LoginState::Lost(now),
                     Exit::LoggedOut => LoginState::LoggedOut(now),
                 };
-                self.subscriptions.note(&told);
+                self.subscriptions.note(&delivered);
                 Vec::new()
             }
             RelationChange::Subscribe { names, limit } => {
@@ -154,25 +154,25 @@ impl MemberRecord {
     /// Returns whether this was the last login on a node. If other nodes considered the node dead, it must be the last login
     /// of all.
     fn ends(&self, node: u64, login: u64) -> bool {
-        let known = self.sites.iter().find(|(known, _)| *known == node);
+        let known = self.login_nodes.iter().find(|(known, _)| *known == node);
         known.map_or(self.logins, |(_, last)| *last) == login
     }
 
     /// Returns whether the member is logged in only on nodes that have died.
     fn is_deserted(&self, node_context: &NodeContext) -> bool {
         let is_alive = |node: u64| node_context.alive.as_ref().is_none_or(|alive| alive.contains(&node));
-        !self.sites.iter().any(|&(node, _)| node == node_context.node || is_alive(node))
+        !self.login_nodes.iter().any(|&(node, _)| node == node_context.node || is_alive(node))
     }
 
     /// Removes this node, and nodes that have died.
     fn leave(&mut self, node_context: &NodeContext) {
         let is_alive = |node: u64| node_context.alive.as_ref().is_none_or(|alive| alive.contains(&node));
-        self.sites.retain(|&(node, _)| node != node_context.node && is_alive(node));
+        self.login_nodes.retain(|&(node, _)| node != node_context.node && is_alive(node));
     }
 
     /// Deletes the subscriptions if the member has been away for `lifetime`.
     pub fn expire(&mut self, now: Timestamp, lifetime: Duration) -> Vec<UserId> {
-        match self.login_states.away_since() {
+        match self.login_state.away_since() {
             Some(since) if since + lifetime <= now => {
                 self.revision += 1;
                 self.subscriptions.remove(None)
@@ -183,10 +183,10 @@ impl MemberRecord {
 
     /// Records that the server starts: a member that was logged in lost its connections at an unknown time.
     pub fn interrupt(&mut self, now: Timestamp) {
-        if self.login_states == LoginState::In {
-            self.login_states = LoginState::Lost(now);
-            self.sites.clear();
-            self.subscriptions.forget_told();
+        if self.login_state == LoginState::In {
+            self.login_state = LoginState::Lost(now);
+            self.login_nodes.clear();
+            self.subscriptions.forget_delivered();
         }
     }
 }
@@ -217,7 +217,7 @@ mod tests {
     fn part(exit: Exit) -> RelationChange {
         RelationChange::LeaveNode {
             exit,
-            told: vec![(UserId::from_name("bob"), DeliveredStatus(7))],
+            delivered: vec![(UserId::from_name("bob"), DeliveredStatus(7))],
             login: 1,
             node_context: NodeContext::default(),
             now: at(0),
@@ -227,18 +227,18 @@ mod tests {
     #[test]
     fn a_lost_member_is_offline_and_a_logged_out_or_unknown_one_is_unlogined() {
         let mut record = MemberRecord::default();
-        assert_eq!(record.login_states.general_status(), GeneralStatus::Unlogined);
+        assert_eq!(record.login_state.general_status(), GeneralStatus::Unlogined);
         record.change(RelationChange::LogIn {
             now: at(0),
             lifetime: DAY,
             node_context: NodeContext::default(),
             last_seen: Timestamp::default(),
         });
-        assert_eq!(record.login_states.general_status(), GeneralStatus::Offline, "after a crash");
+        assert_eq!(record.login_state.general_status(), GeneralStatus::Offline, "after a crash");
         record.change(part(Exit::LoggedOut));
-        assert_eq!(record.login_states.general_status(), GeneralStatus::Unlogined);
+        assert_eq!(record.login_state.general_status(), GeneralStatus::Unlogined);
         record.change(part(Exit::Lost));
-        assert_eq!(record.login_states.general_status(), GeneralStatus::Offline);
+        assert_eq!(record.login_state.general_status(), GeneralStatus::Offline);
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
                 }),
                 []
             );
-            assert_eq!(early.subscriptions.as_slice()[0].told, Some(DeliveredStatus(7)));
+            assert_eq!(early.subscriptions.as_slice()[0].delivered, Some(DeliveredStatus(7)));
             let late = record.change(RelationChange::LogIn {
                 now: at(24 * 3600),
                 lifetime: DAY,
@@ -277,20 +277,20 @@ mod tests {
             last_seen: Timestamp::default(),
         });
         record.change(part(Exit::LoggedOut));
-        assert_eq!(record.login_states, LoginState::In);
+        assert_eq!(record.login_state, LoginState::In);
     }
 
     #[test]
     fn a_crash_counts_from_the_next_start() {
         let mut record = subscribed(&["bob"]);
         record.interrupt(at(1000));
-        assert_eq!(record.login_states, LoginState::Lost(at(1000)));
+        assert_eq!(record.login_state, LoginState::Lost(at(1000)));
         assert_eq!(record.clone().expire(at(24 * 3600), DAY), []);
         assert_eq!(record.expire(at(24 * 3600 + 1000), DAY).len(), 1);
         let mut away = subscribed(&[]);
         away.change(part(Exit::LoggedOut));
         away.interrupt(at(1000));
-        assert_eq!(away.login_states, LoginState::LoggedOut(at(0)));
+        assert_eq!(away.login_state, LoginState::LoggedOut(at(0)));
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
         let arrive = |node_context| RelationChange::LogIn { now: at(0), lifetime: DAY, node_context, last_seen: at(0) };
         let part = |login, node_context| RelationChange::LeaveNode {
             exit: Exit::LoggedOut,
-            told: Vec::new(),
+            delivered: Vec::new(),
             login,
             node_context,
             now: at(5),
@@ -308,14 +308,14 @@ mod tests {
         record.change(arrive(node_context(1, &[1, 2])));
         record.change(arrive(node_context(2, &[1, 2])));
         record.change(part(2, node_context(2, &[1, 2])));
-        assert_eq!(record.login_states, LoginState::In, "still on the first");
+        assert_eq!(record.login_state, LoginState::In, "still on the first");
         record.change(arrive(node_context(2, &[1, 2])));
         record.change(part(3, node_context(2, &[2])));
-        assert_eq!(record.login_states, LoginState::LoggedOut(at(5)), "the first has died");
+        assert_eq!(record.login_state, LoginState::LoggedOut(at(5)), "the first has died");
         record.change(part(1, node_context(1, &[1, 2])));
-        assert_eq!(record.login_states, LoginState::LoggedOut(at(5)), "late word of a node that was taken for dead");
+        assert_eq!(record.login_state, LoginState::LoggedOut(at(5)), "late word of a node that was taken for dead");
         record.change(arrive(NodeContext { node: 1, alive: None }));
-        assert_eq!((record.login_states, record.logins), (LoginState::In, 4));
+        assert_eq!((record.login_state, record.logins), (LoginState::In, 4));
     }
 
     #[test]

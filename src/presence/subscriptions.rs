@@ -28,7 +28,7 @@ pub struct Subscription {
     /// The user, by the name that the member gave.
     pub name: MemberName,
     /// What the member received last before it went offline, or `None` if that is unknown.
-    pub told: Option<DeliveredStatus>,
+    pub delivered: Option<DeliveredStatus>,
 }
 
 /// The subscriptions of one member, the earliest first. Each user is in it once.
@@ -51,7 +51,7 @@ impl Subscriptions {
             .iter()
             .rev()
             .filter(|name| asked.insert(name.user()))
-            .map(|name| Subscription { name: name.clone(), told: None })
+            .map(|name| Subscription { name: name.clone(), delivered: None })
             .collect();
         added.reverse();
         self.0.retain(|known| !asked.contains(&known.name.user()));
@@ -70,16 +70,16 @@ impl Subscriptions {
     }
 
     /// Records what the member received last.
-    pub fn note(&mut self, told: &[(UserId, DeliveredStatus)]) {
-        let told: HashMap<UserId, DeliveredStatus> = told.iter().copied().collect();
+    pub fn note(&mut self, delivered: &[(UserId, DeliveredStatus)]) {
+        let delivered: HashMap<UserId, DeliveredStatus> = delivered.iter().copied().collect();
         for one in &mut self.0 {
-            one.told = told.get(&one.name.user()).copied();
+            one.delivered = delivered.get(&one.name.user()).copied();
         }
     }
 
     /// Forgets what the member received last.
-    pub fn forget_told(&mut self) {
-        self.0.iter_mut().for_each(|one| one.told = None);
+    pub fn forget_delivered(&mut self) {
+        self.0.iter_mut().for_each(|one| one.delivered = None);
     }
 
     /// Returns the users, the earliest first.

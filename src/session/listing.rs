@@ -41,7 +41,7 @@ pub enum CatchUp {
     /// If the user is online.
     IfOnline,
     /// Unless the status is the one that the member received last.
-    UnlessTold(Option<DeliveredStatus>),
+    UnlessDelivered(Option<DeliveredStatus>),
 }
 
 /// A user for which a call failed.

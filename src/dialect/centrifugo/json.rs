@@ -76,7 +76,7 @@ impl Wire for Json {
 }
 
 fn read(bytes: &[u8]) -> Vec<Result<ClientCommand, Unreadable>> {
-    let commands = serde_json::Deserializer::from_slice(bytes).into_iter::<Object<Command<'_>>>();
+    let commands = serde_json::Deserializer::from_slice(bytes).into_iter::<Object<JsonCommand<'_>>>();
     // Decoding ends at the first command that cannot be decoded.
     commands
         .map(|command| command.map(|Object(command)| ClientCommand::from(command)).map_err(|_| Unreadable))
@@ -106,7 +106,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Command<'a> {
+struct JsonCommand<'a> {
     id: Option<u32>,
     connect: Option<Object<WithToken>>,
     ping: Option<IgnoredAny>,
@@ -143,9 +143,9 @@ struct Rpc<'a> {
     method: Option<String>,
 }
 
-impl From<Command<'_>> for ClientCommand {
+impl From<JsonCommand<'_>> for ClientCommand {
     /// If there are several methods, the first in Centrifugo's order counts.
-    fn from(command: Command<'_>) -> Self {
+    fn from(command: JsonCommand<'_>) -> Self {
         let token = |Object(body): Object<WithToken>| body.token.unwrap_or_default();
         let channel = |Object(body): Object<WithChannel>| body.channel.unwrap_or_default();
         let rpc = |Object(rpc): Object<Rpc<'_>>| Method::Rpc {

@@ -179,7 +179,7 @@ pub(super) enum CommandReply {
         data: String,
     },
     Unsubscribe,
-    Presence(Vec<ClientInfo>),
+    Presence(Vec<PresenceEntry>),
     PresenceStats {
         clients: u32,
         users: u32,
@@ -192,7 +192,7 @@ pub(super) enum CommandReply {
 
 /// A connection as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ClientInfo {
+pub(super) struct PresenceEntry {
     pub user: String,
     pub client: String,
     /// JSON.
@@ -211,7 +211,7 @@ impl CommandReply {
                 users: u32::from(!visible.is_empty()),
             },
             (Reply::Connections(visible), _) => {
-                Self::Presence(visible.iter().map(|each| client_info(tag, each)).collect())
+                Self::Presence(visible.iter().map(|each| presence_entry(tag, each)).collect())
             }
             (Reply::Done, Kind::Unsubscribe) => Self::Unsubscribe,
             // Members do not exist in this dialect.
@@ -234,8 +234,8 @@ fn seconds(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
-fn client_info(tag: &Tag<'_>, visible: &VisibleConnection) -> ClientInfo {
-    ClientInfo {
+fn presence_entry(tag: &Tag<'_>, visible: &VisibleConnection) -> PresenceEntry {
+    PresenceEntry {
         user: channel::user(tag.channel).to_owned(),
         client: visible.connection.to_string(),
         conn_info: visible.info.as_ref().map(ToString::to_string),

@@ -124,7 +124,7 @@ impl<W: Wire> Codec for Centrifugo<W> {
         Vec::new()
     }
 
-    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+    fn follow_reply(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
         let tag = Tag::of(tag);
         let shown = snapshots.first().map_or_else(status::absent, status::body);
         let data = status::data(channel::user(tag.channel), &shown);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::code::Code;
-use super::message::ClientInfo;
+use super::message::PresenceEntry;
 use super::*;
 use crate::outbox::VisibleConnection;
 use crate::presence::diff::Presence;

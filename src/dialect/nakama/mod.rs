@@ -103,7 +103,7 @@ impl<W: Wire> Codec for Nakama<W> {
         message::events(diff, W::size).iter().map(W::event).collect()
     }
 
-    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+    fn follow_reply(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
         let (presences, rest) = message::reply(tag, snapshots, W::size);
         std::iter::once(W::status(tag, &presences)).chain(rest.iter().map(W::event)).collect()
     }

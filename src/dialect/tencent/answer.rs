@@ -135,7 +135,9 @@ fn is_due(catch_up: CatchUp, shown: &Snapshot) -> bool {
     match catch_up {
         CatchUp::Nothing => false,
         CatchUp::IfOnline => shown.general_status() == GeneralStatus::Online,
-        CatchUp::UnlessTold(told) => told != Some(DeliveredStatus::of(shown.general_status(), shown.text())),
+        CatchUp::UnlessDelivered(delivered) => {
+            delivered != Some(DeliveredStatus::of(shown.general_status(), shown.text()))
+        }
     }
 }
 

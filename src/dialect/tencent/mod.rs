@@ -101,11 +101,11 @@ impl Codec for Tencent {
     }
 
     /// Never asked for: what is followed is listed by its names.
-    fn followed(&self, _: &RequestTag, _: &[Snapshot]) -> Frames {
+    fn follow_reply(&self, _: &RequestTag, _: &[Snapshot]) -> Frames {
         Vec::new()
     }
 
-    fn joined(&self, replies: &[Frame]) -> Frames {
+    fn batch_reply(&self, replies: &[Frame]) -> Frames {
         let texts: Vec<&str> = replies.iter().filter_map(Frame::as_text).collect();
         vec![Frame::text(&format!("[{}]", texts.join(",")))]
     }

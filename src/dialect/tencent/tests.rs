@@ -140,8 +140,8 @@ fn a_batch_gets_one_reply_and_a_notification_gets_none() {
     assert_eq!(parts[4], Decoded::Refused(Vec::new()));
     let silent = decode(r#"[{"jsonrpc":"2.0","method":"heartbeat"}]"#);
     assert!(matches!(&silent, Decoded::Batch(parts) if parts.len() == 1), "{silent:?}");
-    let joined = Tencent.joined(&[Frame::text("{}"), Frame::text("[1]")]);
-    assert_eq!(texts(&joined), ["[{},[1]]"]);
+    let batch = Tencent.batch_reply(&[Frame::text("{}"), Frame::text("[1]")]);
+    assert_eq!(texts(&batch), ["[{},[1]]"]);
     assert_eq!(Tencent.reply(&RequestTag(None), &Reply::Member(MemberReply::Alive)), []);
 }
 
@@ -216,12 +216,12 @@ fn a_subscription_reply_uses_the_names_of_the_request() {
 
 #[test]
 fn a_login_gets_one_notification_of_all_changes() {
-    let told = |general, text| CatchUp::UnlessTold(Some(DeliveredStatus::of(general, text)));
+    let delivered = |general, text| CatchUp::UnlessDelivered(Some(DeliveredStatus::of(general, text)));
     let people = [
         ("alice", CatchUp::Nothing, shown("alice", &[""], None, None)),
-        ("bob", told(GeneralStatus::Online, "hi"), shown("bob", &["", "hi"], None, None)),
-        ("carol", told(GeneralStatus::Online, ""), shown("carol", &[], Some(Exit::LoggedOut), None)),
-        ("dave", CatchUp::UnlessTold(None), shown("dave", &["x"], None, Some("own"))),
+        ("bob", delivered(GeneralStatus::Online, "hi"), shown("bob", &["", "hi"], None, None)),
+        ("carol", delivered(GeneralStatus::Online, ""), shown("carol", &[], Some(Exit::LoggedOut), None)),
+        ("dave", CatchUp::UnlessDelivered(None), shown("dave", &["x"], None, Some("own"))),
         ("eve", CatchUp::IfOnline, shown("eve", &[], None, None)),
         ("fay", CatchUp::IfOnline, shown("fay", &[""], None, None)),
     ];

@@ -39,7 +39,7 @@ impl Codec for Words {
         vec![Frame::text(&leaves.chain(joins).collect::<Vec<_>>().join(" "))]
     }
 
-    fn followed(&self, _: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+    fn follow_reply(&self, _: &RequestTag, snapshots: &[Snapshot]) -> Frames {
         let state =
             |snapshot: &Snapshot| snapshot.last_seen.state.as_ref().map(|state| format!("\"{}\"", state.as_str()));
         let words =

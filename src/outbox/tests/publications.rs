@@ -14,7 +14,7 @@ impl Codec for PublicationCodec {
         panic!("a diff was encoded: {diff:?}")
     }
 
-    fn followed(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
+    fn follow_reply(&self, tag: &RequestTag, snapshots: &[Snapshot]) -> Frames {
         let text = format!("reply {}: {}", tag.0.as_deref().unwrap_or_default(), statuses(&snapshots[0]));
         vec![Frame::text(&text)]
     }

@@ -184,8 +184,9 @@ fn listing(own: MemberName, heartbeat: Duration, login: &Login) -> Listing {
     let subscriptions = login.record.subscriptions.as_slice();
     let subscribed: HashSet<UserId> = login.record.subscriptions.users().collect();
     let friends = login.friends.iter().filter(|name| !subscribed.contains(&name.user()));
-    let subscribed_names =
-        subscriptions.iter().map(|subscription| (subscription.name.clone(), CatchUp::UnlessTold(subscription.told)));
+    let subscribed_names = subscriptions
+        .iter()
+        .map(|subscription| (subscription.name.clone(), CatchUp::UnlessDelivered(subscription.delivered)));
     let friend_names = friends.map(|name| (name.clone(), CatchUp::IfOnline));
     let own = std::iter::once((own, CatchUp::Nothing));
     let (names, catch_up) = own.chain(subscribed_names).chain(friend_names).unzip();

@@ -27,7 +27,7 @@ impl Codec for WordProtocol {
         Vec::new()
     }
 
-    fn followed(&self, _: &RequestTag, _: &[Snapshot]) -> Frames {
+    fn follow_reply(&self, _: &RequestTag, _: &[Snapshot]) -> Frames {
         Vec::new()
     }
 }

@@ -41,9 +41,9 @@ fn arrive(now: Timestamp) -> RelationChange {
     RelationChange::LogIn { now, lifetime: DAY, node_context: NodeContext::default(), last_seen: Timestamp::default() }
 }
 
-fn part(exit: Exit, told: &[(&str, u64)], login: u64, now: Timestamp) -> RelationChange {
-    let told = told.iter().map(|&(name, digest)| (user(name), DeliveredStatus(digest))).collect();
-    RelationChange::LeaveNode { exit, told, login, now, node_context: NodeContext::default() }
+fn part(exit: Exit, delivered: &[(&str, u64)], login: u64, now: Timestamp) -> RelationChange {
+    let delivered = delivered.iter().map(|&(name, digest)| (user(name), DeliveredStatus(digest))).collect();
+    RelationChange::LeaveNode { exit, delivered, login, now, node_context: NodeContext::default() }
 }
 
 fn listed(changed: &ChangedMember) -> Vec<&str> {
@@ -134,9 +134,9 @@ async fn delivered_statuses_are_remembered_and_forgotten_after_a_day() {
         relations.change_member(alice, subscribe(&["bob", "carol"], 9)).await.unwrap();
         relations.change_member(alice, part(Exit::Lost, &[("bob", 5)], 0, at(10))).await.unwrap();
         let early = relations.change_member(alice, arrive(at(9 + 24 * 3600))).await.unwrap();
-        let told: Vec<Option<DeliveredStatus>> =
-            early.member.subscriptions.as_slice().iter().map(|one| one.told).collect();
-        assert_eq!(told, [Some(DeliveredStatus(5)), None]);
+        let delivered: Vec<Option<DeliveredStatus>> =
+            early.member.subscriptions.as_slice().iter().map(|one| one.delivered).collect();
+        assert_eq!(delivered, [Some(DeliveredStatus(5)), None]);
         relations.change_member(alice, part(Exit::LoggedOut, &[], 1, at(100_000))).await.unwrap();
         let late = relations.change_member(alice, arrive(at(100_000 + 24 * 3600))).await.unwrap();
         assert_eq!((listed(&late), late.dropped.len()), (vec![], 2));
@@ -191,7 +191,7 @@ async fn changes_are_there_after_the_next_start_and_logged_in_members_are_lost()
     {
         let relations = reopened(folder.path(), at(100)).await;
         let kept = relations.change_member(user("alice"), RelationChange::Unsubscribe(Some(Vec::new()))).await.unwrap();
-        assert_eq!((listed(&kept), kept.member.login_states), (vec!["carol"], LoginState::Lost(at(100))));
+        assert_eq!((listed(&kept), kept.member.login_state), (vec!["carol"], LoginState::Lost(at(100))));
         assert_eq!(relations.login_states(vec![user("bob")]).await.unwrap(), [LoginState::LoggedOut(at(5))]);
     }
     let relations = reopened(folder.path(), at(10 + 24 * 3600)).await;

@@ -70,7 +70,7 @@ impl RelationStore for DiskRelations {
 
     fn login_states(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LoginState>> {
         self.read(move |keyspaces| {
-            users.into_iter().map(|user| keyspaces.member(user).map(|member| member.login_states)).collect()
+            users.into_iter().map(|user| keyspaces.member(user).map(|member| member.login_state)).collect()
         })
     }
 

@@ -51,7 +51,7 @@ impl RelationStore for MemoryRelations {
 
     fn login_states(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LoginState>> {
         let maps = self.0.lock();
-        let of = |user| maps.members.get(user).map_or(LoginState::Never, |member| member.login_states);
+        let of = |user| maps.members.get(user).map_or(LoginState::Never, |member| member.login_state);
         ready(Ok(users.iter().map(of).collect())).boxed()
     }
 

@@ -19,12 +19,12 @@ const VERSION: u8 = 1;
 #[derive(Serialize, Deserialize)]
 struct StoredMember {
     #[serde(rename = "attendance")]
-    login_states: StoredLoginState,
+    login_state: StoredLoginState,
     subscriptions: Vec<(String, Option<u64>)>,
     revision: u64,
     logins: u64,
-    #[serde(default)]
-    sites: Vec<(u64, u64)>,
+    #[serde(default, rename = "sites")]
+    login_nodes: Vec<(u64, u64)>,
 }
 
 /// The stored form of a login state. Times in whole seconds.
@@ -37,7 +37,7 @@ enum StoredLoginState {
 }
 
 pub fn encode_member(member: &MemberRecord) -> Vec<u8> {
-    let login_states = match member.login_states {
+    let login_state = match member.login_state {
         LoginState::Never => StoredLoginState::Never,
         LoginState::In => StoredLoginState::In,
         LoginState::Lost(since) => StoredLoginState::Lost(since.as_secs()),
@@ -45,20 +45,21 @@ pub fn encode_member(member: &MemberRecord) -> Vec<u8> {
     };
     let subscriptions = member.subscriptions.as_slice().iter();
     encode(&StoredMember {
-        login_states,
+        login_state,
         subscriptions: subscriptions
-            .map(|one| (one.name.as_str().into(), one.told.map(|DeliveredStatus(digest)| digest)))
+            .map(|one| (one.name.as_str().into(), one.delivered.map(|DeliveredStatus(digest)| digest)))
             .collect(),
         revision: member.revision,
         logins: member.logins,
-        sites: member.sites.clone(),
+        login_nodes: member.login_nodes.clone(),
     })
 }
 
 pub fn decode_member(user: UserId, record: &[u8]) -> Result<MemberRecord, StoreError> {
     let damaged = || StoreError::Damaged(format!("the member record of {user}"));
-    let StoredMember { login_states, subscriptions, revision, logins, sites } = decode(record).ok_or_else(damaged)?;
-    let login_states = match login_states {
+    let StoredMember { login_state, subscriptions, revision, logins, login_nodes } =
+        decode(record).ok_or_else(damaged)?;
+    let login_state = match login_state {
         StoredLoginState::Never => LoginState::Never,
         StoredLoginState::In => LoginState::In,
         StoredLoginState::Lost(since) => LoginState::Lost(Timestamp::from_secs(since)),
@@ -66,10 +67,12 @@ pub fn decode_member(user: UserId, record: &[u8]) -> Result<MemberRecord, StoreE
     };
     let subscriptions: Option<Vec<Subscription>> = subscriptions
         .into_iter()
-        .map(|(name, told)| Some(Subscription { name: MemberName::new(&name).ok()?, told: told.map(DeliveredStatus) }))
+        .map(|(name, delivered)| {
+            Some(Subscription { name: MemberName::new(&name).ok()?, delivered: delivered.map(DeliveredStatus) })
+        })
         .collect();
     let subscriptions = Subscriptions::new(subscriptions.ok_or_else(damaged)?);
-    Ok(MemberRecord { login_states, subscriptions, revision, logins, sites })
+    Ok(MemberRecord { login_state, subscriptions, revision, logins, login_nodes })
 }
 
 pub fn encode_roster(roster: &Roster) -> Vec<u8> {
@@ -114,11 +117,11 @@ mod tests {
     #[test]
     fn a_record_has_the_bytes_that_every_version_reads() {
         let subscriptions = Subscriptions::new(vec![
-            Subscription { name: name("bob"), told: Some(DeliveredStatus(5)) },
-            Subscription { name: name("carol"), told: None },
+            Subscription { name: name("bob"), delivered: Some(DeliveredStatus(5)) },
+            Subscription { name: name("carol"), delivered: None },
         ]);
-        let login_states = LoginState::Lost(Timestamp::from_secs(1_795_220_273));
-        let member = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
+        let login_state = LoginState::Lost(Timestamp::from_secs(1_795_220_273));
+        let member = MemberRecord { login_state, subscriptions, revision: 3, logins: 4, login_nodes: vec![(7, 4)] };
         let json = r#"{"attendance":{"Lost":1795220273},"subscriptions":[["bob",5],["carol",null]],"revision":3,"logins":4,"sites":[[7,4]]}"#;
         let record = encode_member(&member);
         assert_eq!((record[0], std::str::from_utf8(&record[5..])), (1, Ok(json)));
@@ -128,12 +131,12 @@ mod tests {
     #[test]
     fn records_are_read_back_and_a_flipped_bit_is_detected() {
         let user = UserId::from_name("alice");
-        let subscription = |text, told| Subscription { name: name(text), told };
+        let subscription = |text, delivered| Subscription { name: name(text), delivered };
         let subscriptions = vec![subscription("bob", Some(DeliveredStatus(u64::MAX))), subscription("c \"d\\", None)];
         let since = Timestamp::from_secs(1_795_220_273);
-        for login_states in [LoginState::Never, LoginState::In, LoginState::Lost(since), LoginState::LoggedOut(since)] {
+        for login_state in [LoginState::Never, LoginState::In, LoginState::Lost(since), LoginState::LoggedOut(since)] {
             let subscriptions = Subscriptions::new(subscriptions.clone());
-            let member = MemberRecord { login_states, subscriptions, revision: 3, logins: 4, sites: vec![(7, 4)] };
+            let member = MemberRecord { login_state, subscriptions, revision: 3, logins: 4, login_nodes: vec![(7, 4)] };
             let record = encode_member(&member);
             assert_eq!(decode_member(user, &record), Ok(member));
             for position in 0..record.len() {

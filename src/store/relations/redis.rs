@@ -78,7 +78,7 @@ impl RelationStore for RedisRelations {
                 users.iter().map(|user| RecordKey::new(&records.storage, *user, MEMBER)).collect();
             let found = records.get_all(&keys).await?;
             let login_states = |(&user, record): (&UserId, Option<Vec<u8>>)| {
-                read_member(user, record.as_deref()).map(|member| member.login_states)
+                read_member(user, record.as_deref()).map(|member| member.login_state)
             };
             users.iter().zip(found).map(login_states).collect()
         })

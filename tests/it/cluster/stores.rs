@@ -170,11 +170,11 @@ async fn a_login_at_one_node_is_visible_at_the_other() {
         )
         .await
         .unwrap();
-    let (exit, told, login) = (Exit::Lost, Vec::new(), first.member.logins);
+    let (exit, delivered, login) = (Exit::Lost, Vec::new(), first.member.logins);
     one.relations
         .change_member(
             alice,
-            RelationChange::LeaveNode { exit, told, login, now: today(), node_context: NodeContext::default() },
+            RelationChange::LeaveNode { exit, delivered, login, now: today(), node_context: NodeContext::default() },
         )
         .await
         .unwrap();

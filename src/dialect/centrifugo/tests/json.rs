@@ -65,7 +65,7 @@ fn replies_are_encoded_as_clients_expect_them() {
         (4, CommandReply::Error(Code::MethodNotFound), r#"{"id":4,"error":{"code":104,"message":"method not found"}}"#),
         (
             5,
-            CommandReply::Presence(vec![ClientInfo { user: "42".into(), client: "c-1".into(), conn_info: None }]),
+            CommandReply::Presence(vec![PresenceEntry { user: "42".into(), client: "c-1".into(), conn_info: None }]),
             r#"{"id":5,"presence":{"presence":{"c-1":{"user":"42","client":"c-1"}}}}"#,
         ),
         (5, CommandReply::Presence(vec![]), r#"{"id":5,"presence":{"presence":{}}}"#),
@@ -153,14 +153,14 @@ fn refusals_are_errors_of_the_request() {
 #[test]
 fn a_subscription_and_its_publications_contain_the_presence() {
     let tag = tag(decode(r#"{"id":2,"subscribe":{"channel":"status:4\"2"}}"#));
-    let reply = json().followed(&tag, &[snapshot(&["dnd", ""])]);
+    let reply = json().follow_reply(&tag, &[snapshot(&["dnd", ""])]);
     let shown = r#"{"user":"4\"2","online":true,"statuses":["dnd",""],"active":1627107289,"state":"dnd"}"#;
     assert_eq!(line(&reply), format!(r#"{{"id":2,"subscribe":{{"data":{shown}}}}}"#));
     let publisher = json().publisher().unwrap();
     let push = publisher.publication(&ClientAlias("status:4\"2".into()), &publisher.body(&snapshot(&["dnd", ""])));
     assert_eq!(line(&[push]), format!(r#"{{"push":{{"channel":"status:4\"2","pub":{{"data":{shown}}}}}}}"#));
     let absent = r#"{"user":"4\"2","online":false,"statuses":[]}"#;
-    assert_eq!(line(&json().followed(&tag, &[])), format!(r#"{{"id":2,"subscribe":{{"data":{absent}}}}}"#));
+    assert_eq!(line(&json().follow_reply(&tag, &[])), format!(r#"{{"id":2,"subscribe":{{"data":{absent}}}}}"#));
 }
 
 #[test]

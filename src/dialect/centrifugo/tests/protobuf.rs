@@ -41,7 +41,7 @@ fn replies_are_encoded_as_clients_expect_them() {
     let error = CommandReply::Error(Code::TooManyRequests);
     assert_eq!(bytes(&reply(4, &error)), b"\x1b\x08\x04\x12\x17\x08\x6f\x12\x11too many requests\x18\x01");
     assert_eq!(bytes(&reply(5, &CommandReply::Unsubscribe)), b"\x04\x08\x05\x3a\x00");
-    let info = ClientInfo { user: "42".into(), client: "c".into(), conn_info: Some("{}".into()) };
+    let info = PresenceEntry { user: "42".into(), client: "c".into(), conn_info: Some("{}".into()) };
     assert_eq!(
         bytes(&reply(6, &CommandReply::Presence(vec![info]))),
         b"\x16\x08\x06\x4a\x12\x0a\x10\x0a\x01c\x12\x0b\x0a\x0242\x12\x01c\x1a\x02{}"
@@ -57,7 +57,7 @@ fn replies_are_encoded_as_clients_expect_them() {
 #[test]
 fn a_subscription_and_its_publications_contain_the_presence() {
     let tag = tag(decode(b"\x11\x08\x02\x2a\x0d\x0a\x09status:42\x70\x01"));
-    let reply = protobuf().followed(&tag, &[snapshot(&["dnd"])]);
+    let reply = protobuf().follow_reply(&tag, &[snapshot(&["dnd"])]);
     let shown = r#"{"user":"42","online":true,"statuses":["dnd"],"active":1627107289,"state":"dnd"}"#;
     assert!(bytes(&reply[0]).ends_with(shown.as_bytes()), "{reply:?}");
     let publisher = protobuf().publisher().unwrap();

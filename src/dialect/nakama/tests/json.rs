@@ -163,7 +163,7 @@ fn replies_equal_the_recorded_frames() {
     assert_eq!(text(&json().reply(&RequestTag(None), &Reply::Pong)), r#"{"pong":{}}"#);
     assert_eq!(text(&json().reply(&tag("20"), &Reply::Done)), r#"{"cid":"20"}"#);
     assert_eq!(text(&json().reply(&RequestTag(None), &Reply::Done)), "{}");
-    assert_eq!(text(&json().followed(&tag("1"), &[])), r#"{"cid":"1","status":{"presences":[]}}"#);
+    assert_eq!(text(&json().follow_reply(&tag("1"), &[])), r#"{"cid":"1","status":{"presences":[]}}"#);
     let bob = snapshot(
         BOB,
         vec![
@@ -172,7 +172,7 @@ fn replies_equal_the_recorded_frames() {
         ],
     );
     assert_eq!(
-        text(&json().followed(&tag("16"), &[snapshot(ALICE, vec![]), bob])),
+        text(&json().follow_reply(&tag("16"), &[snapshot(ALICE, vec![]), bob])),
         r#"{"cid":"16","status":{"presences":[{"user_id":"2e088536-86c5-4c0f-b088-f2b5a7764c6f","session_id":"23a90b60-e541-11f1-bba8-40b3eab63f3f","username":"bob_9qi9xb7d","status":"back"},{"user_id":"2e088536-86c5-4c0f-b088-f2b5a7764c6f","session_id":"254717b6-e541-11f1-bba8-40b3eab63f3f","username":"bob_9qi9xb7d","status":"two"}]}}"#
     );
 }
@@ -206,7 +206,7 @@ fn strings_are_escaped_as_in_proto3_json() {
 fn no_frame_is_larger_than_sixty_kib_and_no_presence_is_lost() {
     for (count, status) in [(4096, "hi"), (40, &*"\u{1}".repeat(2048)), (100, &*"\"".repeat(2048))] {
         let cid = "c".repeat(1000);
-        let frames = json().followed(&tag(&cid), &crowd(count, status));
+        let frames = json().follow_reply(&tag(&cid), &crowd(count, status));
         let mut users = 0;
         for (index, frame) in frames.iter().enumerate() {
             assert!(frame.size() <= 60 * 1024, "{} bytes", frame.size());

@@ -59,10 +59,10 @@ fn the_recorded_requests_decode() {
 fn the_recorded_replies_are_encoded_byte_for_byte() {
     assert_eq!(bytes(&protobuf().reply(&tag("1"), &Reply::Pong)), hex("0a0131 8a0200"));
     assert_eq!(bytes(&protobuf().reply(&tag("2"), &Reply::Done)), hex("0a0132"));
-    assert_eq!(bytes(&protobuf().followed(&tag("2"), &[])), hex("0a0132 ca0100"));
+    assert_eq!(bytes(&protobuf().follow_reply(&tag("2"), &[])), hex("0a0132 ca0100"));
     let eve = presence(SESSION, "abcdefghijk", "");
     assert_eq!(
-        bytes(&protobuf().followed(&tag("3"), &[snapshot(BOB, vec![eve])])),
+        bytes(&protobuf().follow_reply(&tag("3"), &[snapshot(BOB, vec![eve])])),
         hex(&format!("0a0133 ca015d 0a5b 0a24\"{BOB}\" 1224\"{SESSION}\" 1a0b\"abcdefghijk\" 2a00"))
     );
     let Decoded::Refused(error) = decode(&hex("0a0134 d20105 0a03 \"bad\"")) else { panic!("not refused") };
@@ -131,7 +131,7 @@ fn messages_out_of_scope_get_an_error_with_their_cid_and_the_socket_stays() {
 
 #[test]
 fn no_frame_is_larger_than_sixty_kib() {
-    let frames = protobuf().followed(&tag("1"), &crowd(4096, "hi"));
+    let frames = protobuf().follow_reply(&tag("1"), &crowd(4096, "hi"));
     assert!(frames.len() > 1);
     assert!(frames.iter().all(|frame| frame.size() <= 60 * 1024));
 }
