@@ -164,6 +164,12 @@ pub struct LimitsConfig {
     pub commands: usize,
     /// Length of the window of `commands`.
     pub commands_window: Period,
+    /// Units of work that a connection may cause per second. 0 means no limit.
+    #[serde(deserialize_with = "ranged::<0, 100_000, _, _>")]
+    pub work: u32,
+    /// Units of work that an idle connection saves up.
+    #[serde(deserialize_with = "ranged::<1, 1_000_000, _, _>")]
+    pub work_burst: u32,
     /// Maximum number of wrong passwords of an account in a window.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub login_failures: usize,

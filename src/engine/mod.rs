@@ -17,6 +17,7 @@ mod messages;
 mod query;
 mod shard;
 mod shared_privacy;
+mod strides;
 mod supervisor;
 #[cfg(test)]
 pub(crate) mod tests;

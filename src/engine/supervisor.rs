@@ -11,6 +11,7 @@ use super::follow::subscribe;
 use super::last_seen::{OnlineSweep, ReadRecord};
 use super::mailbox::{Counted, Mailbox, send};
 use super::messages::{IfAbsent, LostActor, ToShard, ToUser, UserMessage};
+use super::strides::{Router, UserBatch};
 use super::user::{ShardContext, UserActor};
 use super::{EngineError, Ports, WeakEngine};
 use crate::clock::Clock;
@@ -72,22 +73,6 @@ impl Supervisor {
             quota: Quota::new(max_users),
             follow_quota: Quota::new(max_users - max_users / 5),
             shard,
-        }
-    }
-
-    fn route(&mut self, user: UserId, if_absent: IfAbsent, message: UserMessage) {
-        if let Some(entry) = self.users.get_mut(&user) {
-            return entry.route(message);
-        }
-        let quota = match if_absent {
-            IfAbsent::StartForConnection => self.quota,
-            IfAbsent::StartForFollower => self.follow_quota,
-            IfAbsent::Acknowledge => return message.acknowledge(),
-            IfAbsent::Drop => return,
-        };
-        match self.start_user(user, quota) {
-            Ok(entry) => entry.route(message),
-            Err(error) => message.refuse(error),
         }
     }
 
@@ -170,6 +155,24 @@ impl Supervisor {
     }
 }
 
+impl Router for Supervisor {
+    fn route(&mut self, user: UserId, if_absent: IfAbsent, message: UserMessage) {
+        if let Some(entry) = self.users.get_mut(&user) {
+            return entry.route(message);
+        }
+        let quota = match if_absent {
+            IfAbsent::StartForConnection => self.quota,
+            IfAbsent::StartForFollower => self.follow_quota,
+            IfAbsent::Acknowledge => return message.acknowledge(),
+            IfAbsent::Drop => return,
+        };
+        match self.start_user(user, quota) {
+            Ok(entry) => entry.route(message),
+            Err(error) => message.refuse(error),
+        }
+    }
+}
+
 impl Actor for Supervisor {
     type Context = Context<Self>;
 
@@ -186,28 +189,18 @@ impl Actor for Supervisor {
 impl Handler<Counted<ToShard>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, counted: Counted<ToShard>, _: &mut Self::Context) {
+    fn handle(&mut self, counted: Counted<ToShard>, context: &mut Self::Context) {
         match counted.content {
             ToShard::ToUser(ToUser { user, if_absent, message }) => self.route(user, if_absent, message),
             ToShard::ToUsers { users, if_absent, message } => {
-                for user in users {
-                    self.route(user, if_absent, UserMessage::Shared(message.clone()));
-                }
+                UserBatch::Shared { users: users.into_iter(), if_absent, message }.route(self, context);
             }
             ToShard::ToAll(portion, message) => {
                 let users = self.users.iter_mut().filter(|(user, _)| portion.includes(**user));
                 users.for_each(|(_, entry)| entry.route(UserMessage::Shared(message.clone())));
             }
-            ToShard::Follow(tickets) => {
-                for ticket in tickets {
-                    self.route(ticket.user(), IfAbsent::StartForFollower, UserMessage::Follow(ticket));
-                }
-            }
-            ToShard::Unfollow(tickets) => {
-                for ticket in tickets {
-                    self.route(ticket.user(), IfAbsent::Acknowledge, UserMessage::Unfollow(ticket));
-                }
-            }
+            ToShard::Follow(tickets) => UserBatch::Follow(tickets.into_iter()).route(self, context),
+            ToShard::Unfollow(tickets) => UserBatch::Unfollow(tickets.into_iter()).route(self, context),
             ToShard::Subscribe { ticket, record } => self.subscribe(ticket, record),
             ToShard::ForgetLastSeen(users) => self.forget_last_seen(users),
             ToShard::RemoteChanged(user) => self.remote_changed(user),

@@ -12,7 +12,7 @@
 //! | [`status`], [`general_status`], [`diff`] | what a user shows, and changes of it |
 //! | [`user`], [`followers`] | the state machine of one user and its followers |
 //! | [`remote`], [`linger`] | connections without a socket on this node |
-//! | [`follows`], [`quota`], [`rate`] | what one session follows, and limits |
+//! | [`follows`], [`quota`], [`rate`], [`work`] | what one session follows, and limits |
 //! | [`privacy`], [`roster`] | friends, blocks, and which users see each other |
 //! | [`last_seen`] | what outlives the connections of every user |
 //! | [`member_record`], [`subscriptions`], [`calls`] | what outlives the connections of a Tencent member, and its call rates |
@@ -37,3 +37,4 @@ pub mod status;
 pub mod subscriptions;
 pub mod time;
 pub mod user;
+pub mod work;

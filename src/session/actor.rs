@@ -45,6 +45,8 @@ pub struct SessionActor {
     input: Option<Box<Input<Payload>>>,
     /// When the deadline timer wakes the session next. `None` means never.
     scheduled: Option<Timestamp>,
+    /// When the deadline timer wakes the session after the client's last pause.
+    resumes: Option<Timestamp>,
     /// `None` if there is no connection listener.
     client: Option<Arc<ClientInfo>>,
     services: Arc<Services>,
@@ -93,6 +95,7 @@ impl SessionActor {
             input_gate,
             input: Some(Box::new(input)),
             scheduled: None,
+            resumes: None,
             client: None,
             services,
         }
@@ -102,10 +105,20 @@ impl SessionActor {
         for action in actions {
             self.carry_out_one(action, context);
         }
-        if self.state.has_backlog() {
-            self.input_gate.close();
-        } else {
-            self.input_gate.open();
+        self.update_input_gate();
+    }
+
+    /// Reads on, or stops reading until the command in flight is done or the client's pause is over.
+    fn update_input_gate(&mut self) {
+        if self.state.may_read() {
+            return self.input_gate.open();
+        }
+        self.input_gate.close();
+        // Apart from the session's other deadlines, which stay scheduled: a client that pauses often would leave an entry
+        // of them behind each time.
+        if let Some(until) = self.state.paused_until().filter(|&until| self.resumes != Some(until)) {
+            self.services.deadline_timer.schedule(self.outbox.address(), until);
+            self.resumes = Some(until);
         }
     }
 

@@ -5,17 +5,24 @@
 //! buffered, not while the [`input_gate`](super::input_gate) is closed, and never for a frame larger than the maximum
 //! message. The rest stays in the kernel, where it slows the client down. Fragments are joined in
 //! [`reassembler`](super::reassembler).
+//!
+//! A client that sends without a pause gets the thread for a limited number of frames at a time. Then the other
+//! connections of the thread have their turn.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use actix_codec::Decoder as _;
 use actix_http::error::PayloadError;
-use actix_http::ws::{Codec, Frame, ProtocolError};
+use actix_http::ws::{Codec, Frame, Item, ProtocolError};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::Stream;
 
 use super::input_gate::InputGate;
+use crate::presence::work::WorkBudget;
+
+/// Units of work in one turn of a connection: frames and reads. A few tenths of a millisecond.
+const UNITS_PER_TURN: usize = 64;
 
 /// The stream of one client's frames. After the first error it yields nothing more and discards all bytes, so that the
 /// client can still answer the close frame by closing the connection.
@@ -29,12 +36,22 @@ pub struct Input<S> {
     limit: usize,
     /// Whether the stream has yielded an error.
     failed: bool,
+    /// Units of work in the current turn.
+    turn: usize,
 }
 
 impl<S> Input<S> {
     /// Decodes `bytes` into frames with payloads of up to `limit` bytes.
     pub fn new(bytes: S, input_gate: InputGate, limit: usize) -> Self {
-        Self { bytes, input_gate, codec: Codec::new().max_size(limit), partial: BytesMut::new(), limit, failed: false }
+        Self {
+            bytes,
+            input_gate,
+            codec: Codec::new().max_size(limit),
+            partial: BytesMut::new(),
+            limit,
+            failed: false,
+            turn: 0,
+        }
     }
 
     /// Returns the next frame, or `None` if the buffered bytes hold no whole frame.
@@ -46,6 +63,7 @@ impl<S> Input<S> {
         if self.partial.is_empty() {
             self.partial = BytesMut::new();
         }
+        self.turn += frame.as_ref().map_or(0, |frame| WorkBudget::frame_units(payload_bytes(frame)));
         Ok(frame)
     }
 
@@ -66,6 +84,10 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Input<S> 
             return Poll::Pending;
         }
         loop {
+            if self.turn >= UNITS_PER_TURN {
+                self.turn = 0;
+                return defer(context);
+            }
             if !self.failed {
                 match self.decode() {
                     Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
@@ -78,13 +100,40 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Input<S> 
                 }
             }
             match Pin::new(&mut self.bytes).poll_next(context) {
-                Poll::Ready(Some(Ok(_))) if self.failed => {}
-                Poll::Ready(Some(Ok(bytes))) => self.take(bytes),
+                Poll::Ready(Some(Ok(bytes))) => {
+                    self.turn += 1;
+                    if !self.failed {
+                        self.take(bytes);
+                    }
+                }
                 // A lost connection ends the stream, like a closed one.
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.turn = 0;
+                    return Poll::Pending;
+                }
             }
         }
+    }
+}
+
+/// Ends the turn. The task is woken after the runtime has looked for other work: a task that wakes itself at once would
+/// run again before those that sockets and other threads woke.
+fn defer<T>(context: &mut Context<'_>) -> Poll<T> {
+    // The first poll schedules the wake.
+    let scheduled = pin!(tokio::task::yield_now()).poll(context);
+    debug_assert!(scheduled.is_pending(), "it never yields at once");
+    Poll::Pending
+}
+
+/// Returns the size of a frame's payload.
+pub fn payload_bytes(frame: &Frame) -> usize {
+    match frame {
+        Frame::Text(bytes) | Frame::Binary(bytes) | Frame::Ping(bytes) | Frame::Pong(bytes) => bytes.len(),
+        Frame::Continuation(
+            Item::FirstText(bytes) | Item::FirstBinary(bytes) | Item::Continue(bytes) | Item::Last(bytes),
+        ) => bytes.len(),
+        Frame::Close(_) => 0,
     }
 }
 
@@ -140,6 +189,37 @@ mod tests {
         input_gate.open();
         assert!(next(&mut input).unwrap().unwrap().is_ok());
         assert_eq!(input.partial.capacity(), 0, "an idle input owns memory");
+    }
+
+    #[test]
+    fn a_client_that_sends_without_a_pause_gets_a_turn_at_a_time() {
+        let pings = b"\x89\x80\0\0\0\0".repeat(3 * UNITS_PER_TURN);
+        let pings: &'static [u8] = pings.leak();
+        let (mut input, _) = input(&[pings], 5);
+        let mut turns = vec![0];
+        for _ in 0..3 * UNITS_PER_TURN + 3 {
+            match next(&mut input) {
+                Some(Some(frame)) => {
+                    assert!(matches!(frame.unwrap(), Frame::Ping(_)));
+                    *turns.last_mut().unwrap() += 1;
+                }
+                Some(None) => break,
+                None => turns.push(0),
+            }
+        }
+        assert_eq!(turns, [UNITS_PER_TURN - 1, UNITS_PER_TURN, UNITS_PER_TURN, 1], "the read counts, too");
+    }
+
+    #[test]
+    fn what_follows_an_error_is_discarded_in_turns() {
+        let header: &[u8] = b"\x81\x86";
+        let pieces: Vec<&[u8]> =
+            std::iter::once(header).chain(std::iter::repeat_n(HELLO, 2 * UNITS_PER_TURN)).collect();
+        let (mut input, _) = input(&pieces, 5);
+        assert!(matches!(next(&mut input), Some(Some(Err(ProtocolError::Overflow)))));
+        assert!(next(&mut input).is_none(), "everything was discarded in one turn");
+        assert!(next(&mut input).is_none());
+        assert!(next(&mut input).unwrap().is_none(), "the end");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!
 //! The rules, which do no IO:
 //! * [`state`]: the state machine, with one file per role (known user, in-band handshake, member); [`action`]: what it
-//!   returns; [`tick_outcome`]: what is due at a deadline;
+//!   returns; [`tick_outcome`]: what is due at a deadline; [`work_units`]: what a message costs;
 //! * [`handshake`]: authentication by the first message, with the tokens in [`authenticator`]; [`member_login`]: the login
 //!   of a member; [`heartbeat`]: pings at fixed intervals.
 //!
@@ -41,6 +41,7 @@ mod reassembler;
 mod services;
 mod state;
 mod tick_outcome;
+mod work_units;
 
 pub use deadline_timer::DeadlineTimer;
 pub use handshake::HandshakeRules;

@@ -33,12 +33,14 @@ use super::heartbeat::HeartbeatEvent;
 use super::member::MemberReply;
 use super::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use super::tick_outcome::TickOutcome;
+use super::work_units::work_units;
 use crate::config::{LimitsConfig, SessionConfig};
 use crate::outbox::{CloseRequest, Drained, RequestTag};
 use crate::presence::follows::Follows;
 use crate::presence::id::UserId;
 use crate::presence::quota::Quota;
 use crate::presence::time::Timestamp;
+use crate::presence::work::{WorkBudget, WorkLimit};
 
 /// The state machine of one session.
 pub struct SessionState {
@@ -53,6 +55,10 @@ pub struct SessionState {
     follows: Follows,
     /// `None` means no limit.
     rate: Option<CommandRate>,
+    /// The work that the client may cause, by frames of every kind.
+    work: WorkBudget,
+    /// The session reads nothing until this time, because the client exceeded its budget.
+    paused_until: Option<Timestamp>,
     /// Messages that came while a command was in flight. Bounded: the input gate closes while this is not empty.
     backlog: VecDeque<Decoded>,
     /// The one command that waits for its result.
@@ -80,6 +86,8 @@ impl SessionState {
             close_timeout: session.close_timeout.0,
             follows: Follows::new(own, Quota::new(limits.follows_per_session)),
             rate: CommandRate::new(limits),
+            work: WorkBudget::new(WorkLimit { rate: limits.work, burst: limits.work_burst }),
+            paused_until: None,
             backlog: VecDeque::new(),
             in_flight: None,
             last_request: 0,
@@ -93,18 +101,24 @@ impl SessionState {
         self.protocol
     }
 
-    /// Handles a whole message of the client.
+    /// Notes a frame of any kind with a payload of this many bytes, and charges it to the client.
+    pub fn frame_received(&mut self, bytes: usize, now: Timestamp) {
+        self.keepalive.note_activity(now);
+        self.charge(WorkBudget::frame_units(bytes), now);
+    }
+
+    fn charge(&mut self, units: usize, now: Timestamp) {
+        self.paused_until = self.work.charge(units, now);
+    }
+
+    /// Handles a whole message of the client, after its frames.
     pub fn message_received(&mut self, incoming: Incoming<'_>, now: Timestamp) -> Vec<Action> {
-        self.note_activity(now);
         if self.phase != Phase::Open {
             return Vec::new();
         }
-        self.accept(self.protocol.decode(incoming), now)
-    }
-
-    /// Notes that the client sent something, even if it was no whole message.
-    pub fn note_activity(&mut self, now: Timestamp) {
-        self.keepalive.note_activity(now);
+        let decoded = self.protocol.decode(incoming);
+        self.charge(work_units(&decoded), now);
+        self.accept(decoded, now)
     }
 
     /// Applies the rate limit, then acts on a message or queues it behind the command in flight.
@@ -229,6 +243,7 @@ impl SessionState {
 
     /// Handles a deadline that may have come.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
+        self.paused_until = self.paused_until.filter(|&until| until > now);
         match self.phase {
             Phase::Open => self.tick_open(now),
             Phase::Closing(until) if until <= now => self.stop(),
@@ -257,9 +272,15 @@ impl SessionState {
         }
     }
 
-    /// Returns whether messages wait for the command in flight. Then the session must not read more input.
-    pub fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+    /// Returns whether the session may read more input: no message waits for the command in flight, and the client keeps
+    /// within its budget.
+    pub fn may_read(&self) -> bool {
+        self.backlog.is_empty() && self.paused_until.is_none()
+    }
+
+    /// Returns until when the client must pause, because it exceeded its budget. [`SessionState::tick`] is due then.
+    pub fn paused_until(&self) -> Option<Timestamp> {
+        self.paused_until
     }
 
     /// Takes the followed users out, when the session ends.

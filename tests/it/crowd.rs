@@ -18,6 +18,9 @@ const UPDATES: usize = 20;
 /// Crowds do not answer pings, however long it takes.
 const UNHEARD: (&str, &str) = ("HEREABOUTS_SESSION__PONG_TIMEOUT", "10m");
 
+/// One client sends as much as the server takes. What the budget of work does about it is tested in `budget`.
+const UNLIMITED: (&str, &str) = ("HEREABOUTS_LIMITS__WORK", "0");
+
 async fn until(server: &Server, name: &str, expected: i64) {
     let reached = async {
         while server.metric(name).await != expected {
@@ -101,7 +104,7 @@ async fn shouts_until_it_folds(server: &Server, star: &mut RawClient) -> String 
 
 #[actix_web::test]
 async fn a_client_that_stops_reading_loses_nothing_but_what_is_old() {
-    let server = Server::start(&[UNHEARD]);
+    let server = Server::start(&[UNHEARD, UNLIMITED]);
     let mut star = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("star"))).await;
     let mut fan = RawClient::connect(server.address, &format!("token={}", Server::token("fan"))).await;
     fan.says(&json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}})).await;
@@ -117,7 +120,7 @@ async fn a_client_that_stops_reading_loses_nothing_but_what_is_old() {
 
 #[actix_web::test]
 async fn a_client_that_takes_nothing_for_the_stall_timeout_is_cut() {
-    let server = Server::start(&[("HEREABOUTS_SESSION__STALL_TIMEOUT", "1s")]);
+    let server = Server::start(&[("HEREABOUTS_SESSION__STALL_TIMEOUT", "1s"), UNLIMITED]);
     let mut star = RawClient::connect(server.address, &format!("token={}&status=true", Server::token("star"))).await;
     let mut fan = RawClient::connect(server.address, &format!("token={}", Server::token("fan"))).await;
     fan.says(&json!({"cid": "1", "status_follow": {"user_ids": [user("star").to_string()]}})).await;
@@ -129,7 +132,7 @@ async fn a_client_that_takes_nothing_for_the_stall_timeout_is_cut() {
 
 #[actix_web::test]
 async fn a_client_that_asks_and_does_not_read_is_not_read_from_either() {
-    let server = Server::start(&[]);
+    let server = Server::start(&[UNLIMITED]);
     let mut client = RawClient::connect(server.address, &format!("token={}", Server::token("flood"))).await;
     let padding = "x".repeat(4000);
     let mut asked = 0;

@@ -9,6 +9,7 @@
 
 mod actix_test_server;
 mod binary;
+mod budget;
 mod centrifugo;
 mod cluster;
 mod command_line;

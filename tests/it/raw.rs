@@ -83,6 +83,22 @@ impl RawClient {
         }
     }
 
+    /// The next frame: opcode and payload.
+    pub async fn hears_frame(&mut self) -> (u8, Vec<u8>) {
+        loop {
+            if let Some(frame) = self.take_frame() {
+                return frame;
+            }
+            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the connection ended");
+        }
+    }
+
+    /// Whether nothing has arrived that was not heard.
+    pub fn has_heard_all(&mut self) -> bool {
+        matches!(self.stream.try_read_buf(&mut self.buffer), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+            && self.buffer.is_empty()
+    }
+
     /// The next text; none when the connection has ended.
     pub async fn hears(&mut self) -> Option<Value> {
         loop {

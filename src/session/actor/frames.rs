@@ -8,6 +8,7 @@ use actix::StreamHandler;
 
 use super::{Context, SessionActor};
 use crate::outbox::Frame;
+use crate::session::input::payload_bytes;
 use crate::session::protocol::{CloseReason, Incoming};
 use crate::session::reassembler::{ReassemblyError, WholeMessage};
 
@@ -20,7 +21,7 @@ impl SessionActor {
     fn reassembled(&mut self, result: Result<Option<WholeMessage>, ReassemblyError>, context: &mut Context) {
         match result {
             Ok(Some(message)) => self.whole_message(message, context),
-            Ok(None) => self.state.note_activity(self.services.clock.now()),
+            Ok(None) => {}
             Err(ReassemblyError::TooLarge) => self.fail(CloseReason::MessageTooLarge, context),
             Err(ReassemblyError::OutOfOrder) => self.fail(CloseReason::ProtocolError, context),
         }
@@ -52,6 +53,9 @@ impl SessionActor {
 impl StreamHandler<Result<ClientFrame, ProtocolError>> for SessionActor {
     fn handle(&mut self, item: Result<ClientFrame, ProtocolError>, context: &mut Context) {
         let now = self.services.clock.now();
+        if let Ok(frame) = &item {
+            self.state.frame_received(payload_bytes(frame), now);
+        }
         match item {
             Ok(ClientFrame::Text(bytes)) => self.unfragmented(WholeMessage::Text(bytes.clone()), &bytes, context),
             Ok(ClientFrame::Binary(bytes)) => self.unfragmented(WholeMessage::Binary(bytes.clone()), &bytes, context),
@@ -59,11 +63,8 @@ impl StreamHandler<Result<ClientFrame, ProtocolError>> for SessionActor {
                 let result = self.reassembler.add(item);
                 self.reassembled(result, context);
             }
-            Ok(ClientFrame::Ping(payload)) => {
-                self.state.note_activity(now);
-                self.outbox.reply(&[Frame::pong(&payload)]);
-            }
-            Ok(ClientFrame::Pong(_)) => self.state.note_activity(now),
+            Ok(ClientFrame::Ping(payload)) => self.outbox.reply(&[Frame::pong(&payload)]),
+            Ok(ClientFrame::Pong(_)) => {}
             Ok(ClientFrame::Close(reason)) => {
                 let actions = self.state.client_closed(reason.map(|reason| reason.code.into()), now);
                 self.carry_out(actions, context);
@@ -71,6 +72,7 @@ impl StreamHandler<Result<ClientFrame, ProtocolError>> for SessionActor {
             Err(ProtocolError::Overflow) => self.fail(CloseReason::MessageTooLarge, context),
             Err(_) => self.fail(CloseReason::ProtocolError, context),
         }
+        self.update_input_gate();
     }
 
     /// Ends the session: the client sends nothing more, so the connection is gone.

@@ -118,13 +118,13 @@ fn commands_are_executed_one_at_a_time_in_order() {
     assert_eq!(says(&mut state, "ping"), []);
     assert_eq!(says(&mut state, "hide"), []);
     assert_eq!(says(&mut state, "ping"), []);
-    assert!(state.has_backlog(), "the session should read no more");
+    assert!(!state.may_read(), "the session should read no more");
     let next = state.outbox_drained(&completed(), at(0));
     assert_eq!(next[0], Action::Send(frames("ping Pong")));
     assert!(matches!(next[1], Action::SetStatus { id: 2, status: None, .. }), "{next:?}");
     assert_eq!(next.len(), 2, "a command overtook the status under way");
     assert_eq!(state.outbox_drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
-    assert!(!state.has_backlog());
+    assert!(state.may_read());
 }
 
 #[test]
@@ -160,6 +160,44 @@ fn commands_past_the_rate_limit_are_refused_until_the_window_has_room() {
 }
 
 #[test]
+fn a_client_past_its_budget_of_work_is_read_later() {
+    let mut state = alice(|config| (config.limits.work, config.limits.work_burst) = (10, 20));
+    (0..20).for_each(|_| state.frame_received(0, at(0)));
+    assert!(state.may_read(), "twenty frames of any kind are a burst");
+    state.frame_received(0, at(0));
+    assert!(!state.may_read());
+    let resumes = state.paused_until().unwrap();
+    assert_eq!(resumes.since(at(0)), Duration::from_millis(100));
+    assert_eq!(state.tick(at(0)), []);
+    assert!(!state.may_read(), "a wake that comes too early");
+    assert_eq!(state.tick(resumes), []);
+    assert!(state.may_read());
+}
+
+#[test]
+fn every_user_that_a_follow_names_is_charged_even_if_the_follow_is_refused() {
+    let names = vec!["nobody"; 50].join(" ");
+    for (command, quota) in [("follow", 4096), ("named", 4096), ("named", 10)] {
+        let mut state = alice(|config| {
+            (config.limits.work, config.limits.work_burst) = (10, 20);
+            config.limits.follows_per_session = quota;
+        });
+        says(&mut state, &format!("{command} {names}"));
+        assert_eq!(state.paused_until().unwrap().since(at(0)), Duration::from_secs(3), "{command} within {quota}");
+    }
+}
+
+#[test]
+fn a_client_that_is_closing_is_charged_too() {
+    let mut state = alice(|config| (config.limits.work, config.limits.work_burst) = (10, 20));
+    says(&mut state, "fatal");
+    (0..21).for_each(|_| state.frame_received(0, at(0)));
+    assert_eq!(state.tick(state.paused_until().unwrap()), []);
+    assert!(state.may_read());
+    assert_eq!(state.tick(at(2)), [Action::Stop]);
+}
+
+#[test]
 fn a_silent_client_is_pinged_and_then_disconnected() {
     let mut state = alice(|_| {});
     assert_eq!(state.deadline(), at(15));
@@ -186,7 +224,7 @@ fn a_client_that_sends_something_after_a_ping_stays_connected() {
     let mut state = alice(|_| {});
     for round in 1..5 {
         assert_eq!(state.tick(at(round * 20 - 5)), [Action::Ping]);
-        state.note_activity(at(round * 20));
+        state.frame_received(0, at(round * 20));
     }
 }
 

@@ -91,7 +91,7 @@ fn a_client_authenticates_by_its_first_command_and_its_other_commands_follow_in_
         max_connections: 3,
     };
     assert_eq!(actions, [Action::Attach(arrival)]);
-    assert!(state.has_backlog());
+    assert!(!state.may_read());
     let actions = state.attached(Ok(connection()), at(0));
     let Action::Send(welcome) = &actions[0] else { panic!("{actions:?}") };
     let welcome = welcome[0].as_text().unwrap();
