@@ -58,7 +58,7 @@ pub struct Arguments {
     /// Do not run the floor before the scenarios.
     #[arg(long)]
     pub without_floor: bool,
-    /// Number of connections (idle), users (mesh), clients (herd) or logins (churn).
+    /// Number of connections (idle), users (mesh), clients (herd), logins (churn) or attackers (attack).
     #[arg(long, value_name = "N", help_heading = "Sizes")]
     pub users: Option<u32>,
     /// Number of users that publish (fanout, stall, overload, nodes-latency).
@@ -76,7 +76,7 @@ pub struct Arguments {
     /// Updates per second of each publisher (stall, overload, nodes-latency).
     #[arg(long, value_name = "HZ", help_heading = "Sizes")]
     pub rate: Option<u32>,
-    /// Seconds to hold (idle), to stall (stall) or to publish (overload, fairness, nodes-latency).
+    /// Seconds to hold (idle), to stall (stall) or to publish (overload, fairness, nodes-latency, attack).
     #[arg(long, value_name = "S", help_heading = "Sizes")]
     pub seconds: Option<u32>,
     /// Write the results as JSON.
@@ -104,7 +104,8 @@ impl Arguments {
             | Scenario::Stall
             | Scenario::Overload
             | Scenario::Fairness
-            | Scenario::Growth => self.address.is_none(),
+            | Scenario::Growth
+            | Scenario::Attack => self.address.is_none(),
         };
         self.all && self.address.is_none() || self.scenarios.iter().any(loads_server)
     }
@@ -143,6 +144,8 @@ pub enum Scenario {
     Fairness,
     /// The cost of a delivery and of a follow at growing numbers.
     Growth,
+    /// Hostile clients of every kind, and what two unrelated users notice.
+    Attack,
     /// Three nodes and a Redis: latency from a user on one node to followers on the others.
     NodesLatency,
     /// Three nodes and a Redis: one user on one node, many followers on the others; compared with one node.

@@ -2,10 +2,12 @@
 //!
 //! Speaks the public WebSocket API only and links nothing of the server. [`scenario`] holds what a run does. A
 //! [`harness`] carries it out: it joins [`servers`], the [`clients`] and the [`tracker`], which knows what each client
-//! must still receive. [`process`] starts and measures one server, [`server_binary`] finds its executable, and
+//! must still receive. [`bystander`] measures what others notice of a load, [`attackers`] are hostile. [`process`] starts and measures one server, [`server_binary`] finds its executable, and
 //! [`floor`] is the bare server for comparison. [`outcome`] holds the results, [`report`] shows them.
 
 mod arguments;
+mod attackers;
+mod bystander;
 mod clients;
 mod clock;
 mod floor;

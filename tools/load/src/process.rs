@@ -170,6 +170,14 @@ fn wait_for(lines: Receiver<String>, ready: impl Fn(&str) -> Option<SocketAddr>)
     bail!("the process ended before it listened:\n{}", before.join("\n"))
 }
 
+/// Returns the bytes that the kernel holds for all TCP sockets of this machine, or zero when that cannot be read.
+pub fn socket_memory() -> u64 {
+    let sockets = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let tcp = sockets.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
+    let pages = tcp.split_whitespace().skip_while(|&word| word != "mem").nth(1);
+    pages.and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4096
+}
+
 /// Reads `proc(5)`: the fields after the command's closing parenthesis. Ticks are hundredths of a second on Linux.
 fn usage(pid: u32) -> Option<Usage> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

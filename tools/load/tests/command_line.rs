@@ -11,7 +11,7 @@ fn run(arguments: &[&str]) -> Output {
 #[test]
 fn help_names_every_scenario_and_the_server() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
-    for text in ["--server", "floor", "idle", "fanout", "overload", "nodes-herd", "Examples:"] {
+    for text in ["--server", "floor", "idle", "fanout", "overload", "attack", "nodes-herd", "Examples:"] {
         assert!(help.contains(text), "no {text} in:\n{help}");
     }
 }

@@ -1,5 +1,6 @@
 //! The scenarios, one file each, and the list of those that a complete run contains.
 
+mod attack;
 mod churn;
 mod fairness;
 mod fanout;
@@ -35,6 +36,7 @@ pub fn run(scenario: Scenario, arguments: &Arguments) -> anyhow::Result<Vec<Outc
         Scenario::Overload => Ok(vec![overload::run(arguments)?]),
         Scenario::Fairness => Ok(vec![fairness::run(arguments)?]),
         Scenario::Growth => growth::run(arguments),
+        Scenario::Attack => attack::run(arguments),
         Scenario::NodesLatency => Ok(vec![nodes::latency(arguments)?]),
         Scenario::NodesFanout => nodes::fanout(arguments),
         Scenario::NodesHerd => Ok(vec![nodes::herd(arguments)?]),
