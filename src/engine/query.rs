@@ -34,9 +34,8 @@ impl Engine {
             found.insert(snapshot.user, snapshot);
         }
         for other in self.remote_users(users, &found).await? {
-            let hides = asker.is_some_and(|asker| self.shared_privacy().hides(other.user(), asker));
-            let shown = other.snapshot();
-            found.insert(other.user(), if hides { shown.concealed() } else { shown });
+            let view = self.shared_privacy().view(other.user(), asker);
+            found.insert(other.user(), view.snapshot(other.snapshot(), None));
         }
         Ok(found)
     }
@@ -50,8 +49,8 @@ impl Engine {
         }
         // The user has no actor on this node.
         let others = self.remote_users([&user], &HashMap::<_, ()>::new()).await?;
-        let hides = asker.is_some_and(|asker| self.shared_privacy().hides(user, asker));
-        Ok(others.iter().filter(|_| !hides).flat_map(visible_connections).collect())
+        let shown = others.iter().flat_map(visible_connections).collect();
+        Ok(self.shared_privacy().view(user, asker).list(shown))
     }
 
     /// Returns everything about the known users, including invisible connections. Not for clients. Unknown users are

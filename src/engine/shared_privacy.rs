@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::presence::id::UserId;
-use crate::presence::privacy::Privacy;
+use crate::presence::privacy::{Privacy, View};
 use crate::presence::roster::{Roster, RosterKind};
 
 /// The [`Privacy`] that all shards read. Cheap to clone.
@@ -31,9 +31,8 @@ impl SharedPrivacy {
         self.0.read().owners(kind)
     }
 
-    /// Whether `owner` looks absent to `other`.
-    pub fn hides(&self, owner: UserId, other: UserId) -> bool {
-        let privacy = self.0.read();
-        !privacy.is_open() && privacy.hides(owner, other)
+    /// Returns what `viewer` sees of `owner`. Without a viewer: what anybody may see.
+    pub fn view(&self, owner: UserId, viewer: Option<UserId>) -> View {
+        self.0.read().view(owner, viewer)
     }
 }

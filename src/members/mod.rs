@@ -30,6 +30,7 @@ use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::member_name::MemberName;
 use crate::presence::member_record::{MemberRecord, RelationChange};
+use crate::presence::privacy::View;
 use crate::presence::quota::{Quota, QuotaExceeded};
 use crate::presence::roster::{Roster, RosterKind};
 use crate::presence::time::Timestamp;
@@ -251,12 +252,8 @@ impl Members {
     ) -> Result<Vec<Snapshot>, EngineError> {
         let found = self.0.engine.snapshots(asker, users).await?;
         let shown = |&user: &UserId| {
-            let mut snapshot = found.get(&user).cloned().unwrap_or_else(|| Snapshot::nothing(user));
-            if asker.is_some_and(|asker| self.0.engine.shared_privacy().hides(user, asker)) {
-                return snapshot.concealed();
-            }
-            snapshot.own.exit = snapshot.own.exit.or_else(|| exits.get(&user).copied());
-            snapshot
+            let snapshot = found.get(&user).cloned().unwrap_or_else(|| Snapshot::nothing(user));
+            self.0.engine.shared_privacy().view(user, asker).snapshot(snapshot, exits.get(&user).copied())
         };
         Ok(users.iter().map(shown).collect())
     }
@@ -308,7 +305,8 @@ impl Members {
     async fn apply_roster(&self, kind: RosterKind, owner: UserId, roster: &Roster) -> Result<(), EngineError> {
         let Inner { engine, shards, config, .. } = &*self.0;
         for other in engine.shared_privacy().set(kind, owner, roster) {
-            engine.set_hidden(owner, other, engine.shared_privacy().hides(owner, other)).await?;
+            let hide = engine.shared_privacy().view(owner, Some(other)) == View::Nothing;
+            engine.set_hidden(owner, other, hide).await?;
         }
         if kind == RosterKind::Friends && config.friend_status_notification {
             let friends = roster.names().iter().filter(|name| name.user() != owner).cloned().collect();

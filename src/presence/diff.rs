@@ -128,14 +128,6 @@ impl Snapshot {
         if self.presences.is_empty() { "" } else { own.or_else(newest).unwrap_or_default() }
     }
 
-    /// Returns the snapshot for a client from which the user hides. It is always the same, so that it reveals nothing about
-    /// when the user comes and goes.
-    #[must_use]
-    pub fn concealed(&self) -> Self {
-        let own = OwnStatus { exit: Some(Exit::Lost), custom: None };
-        Self { presences: Vec::new(), own, last_seen: LastSeen::default(), ..self.clone() }
-    }
-
     /// Applies a diff to the connections. A diff does not contain the last-seen record.
     pub fn apply(&mut self, diff: &Diff) {
         self.presences.retain(|presence| position(&diff.leaves, presence.connection).is_none());

@@ -37,8 +37,6 @@ impl UserActor {
         asker: Option<UserId>,
         answer: oneshot::Sender<Vec<VisibleConnection>>,
     ) {
-        let hides = asker.is_some_and(|asker| self.hides_from(asker));
-        let shown = if hides { Vec::new() } else { visible_connections(&self.presence) };
-        let _asker_gone = answer.send(shown);
+        let _asker_gone = answer.send(self.view(asker).list(visible_connections(&self.presence)));
     }
 }

@@ -9,13 +9,14 @@ use super::UserActor;
 use crate::outbox::{Address, DeliveryCounts, DeliveryMode, Notification, Ticket};
 use crate::presence::diff::{Diff, Snapshot};
 use crate::presence::id::UserId;
+use crate::presence::privacy::View;
 use crate::presence::subscriptions::DeliveredStatus;
 use crate::presence::user::{Event, Followed};
 
 impl UserActor {
-    /// Whether the privacy lists hide this user from another.
-    pub(super) fn hides_from(&self, other: UserId) -> bool {
-        self.shard.shared_privacy.hides(self.presence.user(), other)
+    /// Returns what another user sees of this one; `None` is a viewer that sees everything visible.
+    pub(super) fn view(&self, viewer: Option<UserId>) -> View {
+        self.shard.shared_privacy.view(self.presence.user(), viewer)
     }
 
     pub(super) fn follow(&mut self, ticket: Ticket, context: &mut Context<Self>) {
@@ -26,9 +27,9 @@ impl UserActor {
             let snapshot = self.snapshot_for(ticket.asker());
             return ticket.snapshot(Followed { snapshot, again: false });
         }
-        if ticket.asker().is_some_and(|asker| self.hides_from(asker)) {
+        if self.view(ticket.asker()) == View::Nothing {
             self.hidden.get_or_insert_default().insert(ticket.address().clone());
-            let snapshot = self.presence.snapshot().concealed();
+            let snapshot = self.snapshot_in(View::Nothing);
             return ticket.snapshot(Followed { snapshot, again: false });
         }
         if let Some(followed) = self.apply(Event::Followed(ticket.address().clone()), context) {
@@ -41,7 +42,7 @@ impl UserActor {
         if address.is_ended() {
             return;
         }
-        if self.hides_from(follower) {
+        if self.view(Some(follower)) == View::Nothing {
             self.hidden.get_or_insert_default().insert(address);
         } else {
             self.presence.add_follower(address);
@@ -81,19 +82,22 @@ impl UserActor {
     /// Returns what the follower at this address sees.
     fn snapshot_at(&self, address: &Address) -> Snapshot {
         let hidden = self.hidden.as_ref().is_some_and(|hidden| hidden.iter().any(|known| known == address));
-        if hidden { self.presence.snapshot().concealed() } else { self.presence.snapshot() }
+        self.snapshot_in(if hidden { View::Nothing } else { View::Full })
     }
 
     /// Returns what another user sees; `None` is an asker that sees everything visible.
     pub(super) fn snapshot_for(&self, asker: Option<UserId>) -> Snapshot {
-        let hidden = asker.is_some_and(|asker| self.hides_from(asker));
-        if hidden { self.presence.snapshot().concealed() } else { self.presence.snapshot() }
+        self.snapshot_in(self.view(asker))
+    }
+
+    fn snapshot_in(&self, view: View) -> Snapshot {
+        view.snapshot(self.presence.snapshot(), None)
     }
 
     /// Hides the user from these followers at once.
     pub(super) fn hide_from(&mut self, addresses: &[Address]) {
         let shown = self.presence.snapshot();
-        let absent = self.presence.snapshot().concealed();
+        let absent = self.snapshot_in(View::Nothing);
         for address in addresses {
             if self.presence.remove_follower(address) {
                 self.hidden.get_or_insert_default().insert(address.clone());
@@ -105,7 +109,7 @@ impl UserActor {
     /// Shows the user to these followers at once.
     pub(super) fn show_to(&mut self, addresses: &[Address]) {
         let shown = self.presence.snapshot();
-        let absent = self.presence.snapshot().concealed();
+        let absent = self.snapshot_in(View::Nothing);
         for address in addresses {
             if self.remove_hidden(address) {
                 self.presence.add_follower(address.clone());
@@ -116,7 +120,8 @@ impl UserActor {
 
     /// Notifies one follower of the difference between two snapshots.
     fn notify_difference(&self, address: &Address, before: &Snapshot, after: &Snapshot) {
-        let diff = Diff::between(self.presence.user(), after.version, &before.presences, &after.presences);
+        let version = before.version.max(after.version);
+        let diff = Diff::between(self.presence.user(), version, &before.presences, &after.presences);
         let notification = Notification::new(diff, Arc::new(before.clone()), after.clone());
         let mut counts = DeliveryCounts::default();
         let mode = DeliveryMode::Coalesced(self.shard.clock.now());

@@ -11,7 +11,7 @@ use crate::engine::ConnectionHandle;
 use crate::members::{KnownExits, Login, MemberError, Members};
 use crate::outbox::RequestTag;
 use crate::presence::calls::Call;
-use crate::presence::general_status::{Exit, GeneralStatus};
+use crate::presence::general_status::Exit;
 use crate::presence::id::{UserId, Username};
 use crate::presence::member_name::MemberName;
 use crate::presence::member_record::MemberRecord;
@@ -44,22 +44,16 @@ impl SessionActor {
                 }
                 let exits = members.exits(users.clone()).await?;
                 let snapshots = members.views(Some(member), &users, &exits).await?;
-                let mut found = statuses(names, &snapshots);
-                let mut failures = Vec::new();
-                if members.is_strict() {
-                    found.retain(|status| {
-                        let known =
-                            status.general != GeneralStatus::Unlogined || exits.contains_key(&status.name.user());
-                        if !known {
-                            failures.push(MemberFailure {
-                                name: status.name.clone(),
-                                reason: MemberFailureReason::NoAccount,
-                            });
-                        }
-                        known
-                    });
+                let found = statuses(names, &snapshots);
+                if !members.is_strict() {
+                    return Ok(MemberReply::Statuses(found, Vec::new()));
                 }
-                Ok(MemberReply::Statuses(found, failures))
+                // Only what the member sees may tell a known user from an unknown one.
+                let (known, unknown): (Vec<_>, Vec<_>) =
+                    found.into_iter().zip(&snapshots).partition(|(_, snapshot)| snapshot.is_known());
+                let no_account = |name: MemberName| MemberFailure { name, reason: MemberFailureReason::NoAccount };
+                let failures = unknown.into_iter().map(|(status, _)| no_account(status.name)).collect();
+                Ok(MemberReply::Statuses(known.into_iter().map(|(status, _)| status).collect(), failures))
             }),
             MemberAction::Subscribe { names, failures } => self.subscribe(names, failures, context),
             MemberAction::Unsubscribe(users) => self.call(context, async move |members, member| {

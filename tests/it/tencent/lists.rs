@@ -95,17 +95,17 @@ async fn a_blocked_user_sees_the_blocker_absent_everywhere_at_once() {
     let followed = nakama.asks_and_hears(json!({"status_follow": {"user_ids": [user("alice").to_string()]}})).await;
     assert_eq!(crate::world::shown(&followed["status"]["presences"]), ["alice:busy"]);
     does(&world, "block", "alice", &["mallory"]).await;
-    assert_eq!(mallory.hears().await, status("alice", 2, ""), "at once");
+    assert_eq!(mallory.hears().await, status("alice", 3, ""), "at once");
     assert_eq!(nakama.sees().await, change(&[], &["alice:busy"]), "everywhere");
     alice.sets("secret").await;
     assert_eq!(bob.hears().await, status("alice", 1, "secret"), "others see more");
-    assert_eq!(mallory.queries(&["alice"]).await, [status("alice", 2, "")]);
+    assert_eq!(mallory.queries(&["alice"]).await, [status("alice", 3, "")]);
     mallory.has_heard_all_of("alice").await;
     nakama.hears_nothing_more().await;
     let mut again = Device::logs_in(&world, "mallory").await;
-    assert_eq!(again.hears().await, status("alice", 2, ""), "what its account subscribes to");
+    assert_eq!(again.hears().await, status("alice", 3, ""), "what its account subscribes to");
     assert_eq!(nakama.sees().await, change(&["mallory:"], &[]), "its own other device");
-    assert_eq!(again.subscribes(&["alice"]).await, [status("alice", 2, "")]);
+    assert_eq!(again.subscribes(&["alice"]).await, [status("alice", 3, "")]);
     let followed = nakama.asks_and_hears(json!({"status_follow": {"user_ids": [user("alice").to_string()]}})).await;
     assert_eq!(crate::world::shown(&followed["status"]["presences"]), Vec::<String>::new());
     assert_eq!(alice.queries(&["mallory"]).await, [status("mallory", 1, "")], "it is not mutual");
@@ -120,12 +120,12 @@ async fn where_only_friends_may_follow_others_see_nobody() {
     let world = world(|config| config.follow.policy = FollowPolicy::Friends);
     let mut alice = Device::logs_in(&world, "alice").await;
     let mut bob = Device::logs_in(&world, "bob").await;
-    assert_eq!(bob.subscribes(&["alice"]).await, [status("alice", 2, "")]);
+    assert_eq!(bob.subscribes(&["alice"]).await, [status("alice", 3, "")]);
     alice.sets("hi").await;
     bob.has_heard_all_of("alice").await;
     does(&world, "friends_add", "alice", &["bob"]).await;
     assert_eq!(bob.hears().await, status("alice", 1, "hi"));
     does(&world, "friends_remove", "alice", &["bob"]).await;
-    assert_eq!(bob.hears().await, status("alice", 2, ""));
-    assert_eq!(bob.queries(&["alice"]).await, [status("alice", 2, "")]);
+    assert_eq!(bob.hears().await, status("alice", 3, ""));
+    assert_eq!(bob.queries(&["alice"]).await, [status("alice", 3, "")]);
 }

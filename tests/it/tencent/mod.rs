@@ -2,6 +2,7 @@
 
 mod account;
 mod durability;
+mod hidden;
 mod lists;
 mod login;
 mod subscription;
