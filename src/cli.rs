@@ -16,7 +16,7 @@ use crate::auth::token::Vars;
 use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_FILE, Overrides, import, load};
-use crate::presence::id::{UserId, Username};
+use crate::presence::id::Username;
 use crate::presence::member_name::MemberName;
 
 /// Exit code when the configuration or an argument is not usable.
@@ -140,12 +140,13 @@ fn imported(path: &Path) -> anyhow::Result<String> {
 
 fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> {
     let username = Username::new(username).map_err(|error| anyhow::anyhow!("--username {username:?}: {error}"))?;
+    let user = MemberName::new(user).map_err(|error| anyhow::anyhow!("--user {user:?}: {error}"))?.user();
     let auth = Auth::new(&config.nakama, &Clock::system());
-    Ok(auth.issue(UserId::from_name(user), &username, Vars::new()).session)
+    Ok(auth.issue(user, &username, Vars::new()).session)
 }
 
 fn user_sig(config: &Config, user: &str, expire: Duration) -> anyhow::Result<String> {
-    let member = MemberName::new(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
+    let member = MemberName::of_tencent(user).map_err(|error| anyhow::anyhow!("{user:?}: {error}"))?;
     let secret = config.tencent.secret_key.as_ref().context("tencent.secret_key = \"\": a secret is needed to sign")?;
     Ok(UserSigs::new(config.tencent.sdk_app_id, secret).make(&member, expire, Clock::system().time_of_day()))
 }

@@ -127,7 +127,7 @@ impl OnlineStatusQuery {
     /// Checks that the caller is an admin.
     pub fn authorize(&self, caller: &AdminCredentials<'_>) -> Result<(), OnlineError> {
         let app = caller.app.ok_or(UserSigError::OtherApp)?;
-        let name = MemberName::new(caller.identifier).map_err(|_| UserSigError::OtherUser)?;
+        let name = MemberName::of_tencent(caller.identifier).map_err(|_| UserSigError::OtherUser)?;
         self.user_sigs.verify(app, &name, caller.user_sig, self.clock.time_of_day())?;
         if self.config.admins.contains(name.as_str()) { Ok(()) } else { Err(OnlineError::NoAdmin) }
     }
@@ -137,7 +137,7 @@ impl OnlineStatusQuery {
         if !(1..=self.config.users_per_query).contains(&texts.len()) {
             return Err(OnlineError::Count);
         }
-        let names: Vec<Option<MemberName>> = texts.iter().map(|text| MemberName::new(text).ok()).collect();
+        let names: Vec<Option<MemberName>> = texts.iter().map(|text| MemberName::of_tencent(text).ok()).collect();
         let users: Vec<UserId> = names.iter().flatten().map(MemberName::user).collect();
         let busy = |error: MemberError| {
             log::warn!("a query for online statuses failed: {error}");

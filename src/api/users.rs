@@ -32,10 +32,8 @@ use crate::engine::{Engine, EngineError};
 use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::presence::id::UserId;
+use crate::presence::member_name::MemberName;
 use crate::store::last_seen::LastSeenStore;
-
-/// Maximum length of a user id, in bytes.
-const MAX_USER_ID_BYTES: usize = 255;
 
 /// Maximum number of users in one call.
 const MAX_USERS: usize = 1000;
@@ -66,10 +64,8 @@ impl Users {
 
 /// Returns the id of the user with this name.
 fn user(name: &str) -> Result<UserId, ApiError> {
-    if name.is_empty() || name.len() > MAX_USER_ID_BYTES {
-        return Err(ApiError::invalid(format!("a user id has 1 to {MAX_USER_ID_BYTES} bytes")));
-    }
-    Ok(UserId::from_name(name))
+    let name = MemberName::new(name).map_err(|error| ApiError::invalid(error.to_string()))?;
+    Ok(name.user())
 }
 
 /// Returns the ids of the users with these names. Refuses more than `max` names.

@@ -153,7 +153,7 @@ impl Tokens {
         }
         Ok(Claims {
             token_id: Uuid::try_parse(&payload.tid).map_err(|_| InvalidToken)?,
-            user: UserId::parse(&payload.uid).ok_or(InvalidToken)?,
+            user: UserId::parse(&payload.uid).filter(|user| !user.is_nil()).ok_or(InvalidToken)?,
             username: Username::new(&payload.usn).ok(),
             vars: payload.vrs.unwrap_or_default(),
             expires: Timestamp::from_secs(payload.exp),

@@ -5,6 +5,7 @@ use bytestring::ByteString;
 use crate::auth::connection::{ConnectionTokens, TokenError};
 use crate::clock::Clock;
 use crate::presence::id::{UserId, Username};
+use crate::presence::member_name::MemberName;
 use crate::presence::time::Timestamp;
 
 /// Verifies connection tokens.
@@ -44,8 +45,11 @@ impl Authenticator for TokenAuthenticator {
     fn authenticate(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
         let today = self.clock.time_of_day();
         let claims = self.tokens.verify(token, today)?;
+        // A user that the server API could not name could not be disconnected.
+        let name = (!claims.user.is_empty()).then(|| MemberName::new(&claims.user)).transpose();
+        let name = name.map_err(|_| TokenError::Invalid)?;
         Ok(Identity {
-            user: (!claims.user.is_empty()).then(|| UserId::from_name(&claims.user)),
+            user: name.as_ref().map(MemberName::user),
             username: Username::new(&claims.user).ok(),
             info: claims.info.map(ByteString::from),
             expires: claims.expires.map(|expires| now + expires.since(today)),

@@ -20,6 +20,7 @@ mod durability;
 mod grpc;
 mod handshake;
 mod hostile;
+mod ids;
 mod operation;
 mod raw;
 mod rest;

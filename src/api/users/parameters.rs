@@ -102,7 +102,7 @@ pub struct PeopleRequest {
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = "42")]
     pub user: String,
-    /// 1 to 1000 ids, each of 1 to 32 printable ASCII characters or a UUID.
+    /// 1 to 1000 ids.
     #[serde(deserialize_with = "or_empty")]
     #[schema(required, example = json!(["43"]))]
     pub users: Vec<String>,

@@ -3,21 +3,21 @@
 use super::code::Code;
 use crate::outbox::ClientAlias;
 use crate::presence::id::UserId;
+use crate::presence::member_name::MemberName;
 
 /// The namespace of user status, with its separator.
 const STATUS: &str = "status:";
 
-/// Maximum length of a name in bytes (Centrifugo's `channel.max_length`).
-const MAX_BYTES: usize = 255;
-
-/// Parses a channel name. A subscription to the channel follows its user.
+/// Parses a channel name. A subscription to the channel follows its user. Every name of a user fits, so a channel may be
+/// longer than Centrifugo's `channel.max_length` of 255 bytes by its namespace.
 pub(super) fn parse(name: &str) -> Result<(UserId, ClientAlias), Code> {
-    if name.len() > MAX_BYTES || name.chars().any(char::is_control) {
-        return Err(Code::BadRequest);
-    }
     match name.strip_prefix(STATUS) {
+        None if name.len() > MemberName::MAX_BYTES || name.chars().any(char::is_control) => Err(Code::BadRequest),
         None | Some("") => Err(Code::UnknownChannel),
-        Some(user) => Ok((UserId::from_name(user), ClientAlias(name.into()))),
+        Some(user) => {
+            let user = MemberName::new(user).map_err(|_| Code::BadRequest)?.user();
+            Ok((user, ClientAlias(name.into())))
+        }
     }
 }
 

@@ -64,7 +64,7 @@ fn login(Login { app, user, user_sig, platform }: Login) -> MemberCommand {
     if platform.as_ref().is_some_and(|platform| platform.len() > MAX_PLATFORM_BYTES) {
         return MemberCommand::InvalidLogin(format!("platform: at most {MAX_PLATFORM_BYTES} bytes").into());
     }
-    match MemberName::new(&user) {
+    match MemberName::of_tencent(&user) {
         Ok(name) => MemberCommand::Login { app, name, user_sig: user_sig.into(), platform: platform.map(Into::into) },
         Err(error) => MemberCommand::InvalidLogin(format!("userID: {error}").into()),
     }
@@ -78,7 +78,7 @@ fn set_self_status(SelfStatus { custom }: SelfStatus) -> MemberCall {
 }
 
 fn list(users: Vec<String>, call: impl FnOnce(Vec<MemberName>) -> MemberCall) -> MemberCall {
-    let names: Result<Vec<MemberName>, _> = users.iter().map(|user| MemberName::new(user)).collect();
+    let names: Result<Vec<MemberName>, _> = users.iter().map(|user| MemberName::of_tencent(user)).collect();
     names.map_or_else(|error| MemberCall::Invalid(format!("userIDList: {error}").into()), call)
 }
 

@@ -65,7 +65,7 @@ fn commands_before_a_malformed_one_count() {
 #[test]
 fn commands_that_are_not_served_are_refused() {
     let error = |code: u32, message: &str| format!(r#"{{"id":1,"error":{{"code":{code},"message":"{message}"}}}}"#);
-    let long = format!(r#"{{"id":1,"subscribe":{{"channel":"status:{}"}}}}"#, "x".repeat(249));
+    let long = format!(r#"{{"id":1,"subscribe":{{"channel":"status:{}"}}}}"#, "x".repeat(256));
     let state =
         format!(r#"{{"id":1,"rpc":{{"method":"update_user_status","data":{{"state":"{}"}}}}}}"#, "x".repeat(2049));
     let cases = [
