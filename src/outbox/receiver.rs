@@ -30,6 +30,8 @@ pub struct Drained {
     pub more: bool,
     /// The pending reply is complete.
     pub completed: bool,
+    /// The size of that reply, in bytes.
+    pub replied: usize,
     /// The actors of these users were lost before they answered: ask them again.
     pub abandoned: Vec<UserId>,
     /// The connection must close. Everything that waited before is drained.
@@ -202,6 +204,7 @@ impl OutboxState {
         let mut drained = Drained {
             more,
             completed: std::mem::take(&mut self.completed),
+            replied: std::mem::take(&mut self.replied) as usize,
             timer_due: std::mem::take(&mut self.timer_due),
             actor_ready: std::mem::take(&mut self.actor_ready),
             ..Drained::default()

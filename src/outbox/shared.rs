@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use super::codec::Codec;
 use super::connection::Opening;
+use super::frame::Frame;
 use super::pending_reply::{PendingReply, ReplyProgress};
 use super::socket_writer::{SharedWriter, SocketWriter};
 use super::state::OutboxState;
@@ -113,7 +114,10 @@ impl SharedOutbox {
                 // The folded changes of these users are older than their snapshots, so they go out first.
                 reply.followed_before().for_each(|user| state.queue.unfold(user, self.codec));
                 reply.aliases().into_iter().for_each(|(user, alias)| state.add_alias(user, alias));
-                state.respond(&reply.into_frames(self.codec), self.codec);
+                let frames = reply.into_frames(self.codec);
+                let bytes: usize = frames.iter().map(Frame::size).sum();
+                state.respond(&frames, self.codec);
+                state.replied = u32::try_from(bytes).unwrap_or(u32::MAX);
                 state.completed = true;
             }
         }

@@ -34,6 +34,8 @@ pub(super) struct OutboxState {
     pub ended: bool,
     /// A pending reply is complete, and the session does not know yet.
     pub completed: bool,
+    /// The size of that reply in bytes. Four bytes, which fit beside the flags: every delivery loads this struct.
+    pub replied: u32,
     /// A deadline of the session is due.
     pub timer_due: bool,
     /// Created when there is something in it.
@@ -76,6 +78,7 @@ impl OutboxState {
             counted: 0,
             ended: false,
             completed: false,
+            replied: 0,
             timer_due: false,
             cold: None,
         }

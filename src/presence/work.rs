@@ -52,6 +52,11 @@ impl WorkBudget {
         FRAME_UNITS + bytes / UNIT_BYTES
     }
 
+    /// Returns the units that a reply of this many bytes costs, so that a small request for a large reply is not cheap.
+    pub fn reply_units(bytes: usize) -> usize {
+        bytes / UNIT_BYTES
+    }
+
     /// Charges work. Returns until when the client must pause, or `None` if the budget suffices.
     pub fn charge(&mut self, units: usize, now: Timestamp) -> Option<Timestamp> {
         if self.limit.rate == 0 {

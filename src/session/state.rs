@@ -35,7 +35,7 @@ use super::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use super::tick_outcome::TickOutcome;
 use super::work_units::work_units;
 use crate::config::{LimitsConfig, SessionConfig};
-use crate::outbox::{CloseRequest, Drained, RequestTag};
+use crate::outbox::{CloseRequest, Drained, Frame, RequestTag};
 use crate::presence::follows::Follows;
 use crate::presence::id::UserId;
 use crate::presence::quota::Quota;
@@ -195,6 +195,15 @@ impl SessionState {
         vec![Action::Unfollow { id, users, done }]
     }
 
+    /// Encodes a reply that took a question to other users, and charges its size.
+    fn charged_reply(&mut self, tag: &RequestTag, reply: &Reply, now: Timestamp) -> Action {
+        let action = self.reply(tag, reply);
+        if let Action::Send(frames) = &action {
+            self.charge(WorkBudget::reply_units(frames.iter().map(Frame::size).sum()), now);
+        }
+        action
+    }
+
     fn reply(&self, tag: &RequestTag, reply: &Reply) -> Action {
         let frames = self.protocol.reply(tag, reply);
         match reply {
@@ -212,6 +221,7 @@ impl SessionState {
     pub fn outbox_drained(&mut self, drained: &Drained, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
         if drained.completed {
+            self.charge(WorkBudget::reply_units(drained.replied), now);
             self.in_flight = None;
             actions.extend(self.proceed(now));
         }

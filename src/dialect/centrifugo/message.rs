@@ -18,6 +18,13 @@ const VERSION: &str = concat!("hereabouts ", env!("CARGO_PKG_VERSION"));
 /// The rpc method that marks the client's user active.
 const UPDATE_USER_STATUS: &str = "update_user_status";
 
+/// Maximum size of a reply to `presence`, in bytes. The protocol has no pages. Past it the reply is an error, and
+/// `presence_stats` still counts.
+const MAX_PRESENCE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a connection in a reply to `presence`, without its texts: field names and the id, twice.
+const CLIENT_BYTES: usize = 110;
+
 pub(super) const BAD_REQUEST: CloseFrame = CloseFrame::new(3501, "bad request");
 
 /// A message that cannot be decoded.
@@ -210,6 +217,9 @@ impl CommandReply {
                 clients: u32::try_from(visible.len()).unwrap_or(u32::MAX),
                 users: u32::from(!visible.is_empty()),
             },
+            (Reply::Connections(visible), _) if presence_bytes(tag, visible) > MAX_PRESENCE_BYTES => {
+                Self::Error(Code::LimitExceeded)
+            }
             (Reply::Connections(visible), _) => {
                 Self::Presence(visible.iter().map(|each| presence_entry(tag, each)).collect())
             }
@@ -218,6 +228,12 @@ impl CommandReply {
             (Reply::Done | Reply::Pong | Reply::Member(_), _) => Self::Rpc,
         }
     }
+}
+
+/// Returns the size of a reply to `presence`, about. The size is what a small request could make large.
+fn presence_bytes(tag: &Tag<'_>, visible: &[VisibleConnection]) -> usize {
+    let info = |each: &VisibleConnection| each.info.as_ref().map_or(0, |info| info.len());
+    visible.iter().map(|each| CLIENT_BYTES + channel::user(tag.channel).len() + info(each)).sum()
 }
 
 fn connected(welcome: &Welcome) -> CommandReply {

@@ -136,7 +136,7 @@ impl SessionState {
             return Vec::new();
         };
         let reply = result.map_or(Reply::Refused(Refusal::Busy), Reply::Connections);
-        let mut actions = vec![self.reply(&tag, &reply)];
+        let mut actions = vec![self.charged_reply(&tag, &reply, now)];
         actions.extend(self.proceed(now));
         actions
     }

@@ -112,7 +112,7 @@ impl SessionState {
                 (MemberReply::Refused(refusal(&error, now)), close_reason)
             }
         };
-        let mut actions = vec![self.reply(&tag, &Reply::Member(reply))];
+        let mut actions = vec![self.charged_reply(&tag, &Reply::Member(reply), now)];
         actions.extend(match close_reason {
             Some(reason) => self.close_because(reason, now),
             None => self.proceed(now),

@@ -124,6 +124,20 @@ fn each_command_gets_the_reply_of_its_name() {
         replied(stats, &Reply::Connections(vec![])),
         r#"{"id":6,"presence_stats":{"num_clients":0,"num_users":0}}"#
     );
+    let many = |count, info: &str| {
+        let one = VisibleConnection { connection: connection(), info: Some(info.into()) };
+        Reply::Connections(vec![one; count])
+    };
+    let presence = r#"{"id":5,"presence":{"channel":"status:42"}}"#;
+    let limit_exceeded = r#"{"id":5,"error":{"code":106,"message":"limit exceeded"}}"#;
+    assert!(replied(presence, &many(500, r#"{"name":"Bob"}"#)).contains(r#""presence":{"presence":{"#));
+    assert_eq!(replied(presence, &many(600, r#"{"name":"Bob"}"#)), limit_exceeded);
+    assert_eq!(replied(presence, &many(10, &format!("\"{}\"", "x".repeat(7000)))), limit_exceeded, "large infos");
+    assert_eq!(
+        replied(stats, &many(10_000, "{}")),
+        r#"{"id":6,"presence_stats":{"num_clients":10000,"num_users":1}}"#,
+        "a count is small"
+    );
     let rpc = r#"{"id":3,"rpc":{"method":"update_user_status"}}"#;
     assert_eq!(replied(rpc, &Reply::Done), r#"{"id":3,"rpc":{}}"#);
     assert_eq!(
