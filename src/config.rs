@@ -64,6 +64,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// Endpoints for operators and visitors.
     pub operation: OperationConfig,
+    /// What log lines contain.
+    pub log: LogConfig,
 }
 
 /// The listener and the HTTP server.
@@ -170,6 +172,12 @@ pub struct LimitsConfig {
     /// Units of work that an idle connection saves up.
     #[serde(deserialize_with = "ranged::<1, 1_000_000, _, _>")]
     pub work_burst: u32,
+    /// Maximum number of connections of all clients that have not authenticated.
+    #[serde(deserialize_with = "ranged::<1, 10_000_000, _, _>")]
+    pub unauthenticated_connections: usize,
+    /// Maximum number of connections of one address that have not authenticated.
+    #[serde(deserialize_with = "ranged::<1, 10_000_000, _, _>")]
+    pub unauthenticated_connections_per_address: usize,
     /// Maximum number of wrong passwords of an account in a window.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub login_failures: usize,
@@ -273,4 +281,12 @@ pub struct OperationConfig {
     pub metrics: bool,
     /// Whether the demo page is served.
     pub page: bool,
+}
+
+/// What log lines contain.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Whether lines about refused clients name their addresses and user ids.
+    pub addresses: bool,
 }

@@ -2,12 +2,13 @@
 //!
 //! [`nakama`] has Nakama's REST API and `/ws`, [`centrifugo`] `/connection/websocket`, [`tencent`] `/im` and Tencent's
 //! REST API, [`api`] the server API, [`operation`] health and metrics, [`page`] the demo page. [`upgrade`] serves
-//! connections that become WebSockets.
+//! connections that become WebSockets, [`pending_limit`] refuses them while too many wait for their authentication.
 
 pub mod api;
 pub mod centrifugo;
 pub mod nakama;
 pub mod operation;
 pub mod page;
+mod pending_limit;
 pub mod tencent;
 pub mod upgrade;

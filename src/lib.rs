@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`presence`] | the domain without clock and IO: ids, the state machine of one user, diffs that fold, followers, privacy, quotas, rate limits |
 //! | [`clock`], [`metrics`], [`config`] | the only reader of time; every metric; every setting |
+//! | [`log_limit`], [`refusals`] | rate-limited log lines; what is counted and logged of a refused client |
 //! | [`outbox`] | the bounded queue to one client, which folds diffs when it is full |
 //! | [`auth`] | tokens of the three dialects, revocation, passwords |
 //! | [`webhook`] | delivery of logins, logouts and lost connections to receivers |
@@ -37,11 +38,13 @@ pub mod dialect;
 pub mod engine;
 pub mod grpc;
 pub mod http;
+pub mod log_limit;
 pub mod members;
 pub mod metrics;
 pub mod outbox;
 pub mod presence;
 pub mod redis;
+pub mod refusals;
 pub mod session;
 pub mod store;
 pub mod webhook;

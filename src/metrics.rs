@@ -1,6 +1,7 @@
-//! Every metric with its help text. `cluster.rs` has those of the backplane. No label comes from user input.
+//! Every metric with its help text. `cluster.rs` has those of the backplane, `refusals.rs` those of refused clients. No label comes from user input.
 
 mod cluster;
+mod refusals;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use prometheus_client::registry::Registry;
 use crate::presence::dialect::Dialect;
 
 pub use cluster::ClusterMetrics;
+pub use refusals::{ConnectionEnd, RefusalMetrics, RefusalReason};
 
 impl EncodeLabelValue for Dialect {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
@@ -35,8 +37,6 @@ pub struct DialectMetrics {
     pub connections: Gauge,
     /// Commands that clients sent and the server accepted.
     pub commands: Counter,
-    /// Refused commands, messages and connections.
-    pub refused: Counter,
     /// Diffs delivered to followers' outboxes.
     pub deliveries: Counter,
     /// Deliveries folded into a waiting one, because the follower is slow.
@@ -79,6 +79,7 @@ struct Inner {
     last_seen: LastSeenMetrics,
     api: ApiMetrics,
     webhook: WebhookMetrics,
+    refusals: RefusalMetrics,
     dialects: Vec<DialectMetrics>,
 }
 
@@ -132,8 +133,10 @@ impl Metrics {
         webhook.register(&mut registry);
         let cluster = ClusterMetrics::default();
         cluster.register(&mut registry);
+        let refusals = RefusalMetrics::default();
+        refusals.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, cluster, last_seen, api, webhook, dialects }))
+        Self(Arc::new(Inner { registry, engine, cluster, last_seen, api, webhook, refusals, dialects }))
     }
 
     /// Returns the metrics of the server API.
@@ -159,6 +162,11 @@ impl Metrics {
     /// Returns the metrics of the cluster and of Redis.
     pub fn cluster(&self) -> &ClusterMetrics {
         &self.0.cluster
+    }
+
+    /// Returns the metrics of refusals and ends of connections.
+    pub fn refusals(&self) -> &RefusalMetrics {
+        &self.0.refusals
     }
 
     /// Returns the metrics of one dialect.
@@ -251,10 +259,9 @@ impl WebhookMetrics {
 
 fn register_dialects(registry: &mut Registry) -> Vec<DialectMetrics> {
     let connections = Family::<DialectLabel, Gauge>::default();
-    let [commands, refused, deliveries, folds] = std::array::from_fn(|_| Family::<DialectLabel, Counter>::default());
+    let [commands, deliveries, folds] = std::array::from_fn(|_| Family::<DialectLabel, Counter>::default());
     registry.register("connections", "Open connections", connections.clone());
     registry.register("commands", "Commands that clients sent and the server accepted", commands.clone());
-    registry.register("refused", "Refused commands, messages and connections", refused.clone());
     registry.register("deliveries", "Diffs delivered to the outboxes of followers", deliveries.clone());
     registry.register("folds", "Deliveries folded into a waiting one because the follower is slow", folds.clone());
     Dialect::ALL
@@ -263,7 +270,6 @@ fn register_dialects(registry: &mut Registry) -> Vec<DialectMetrics> {
             DialectMetrics {
                 connections: connections.get_or_create_owned(&label),
                 commands: commands.get_or_create_owned(&label),
-                refused: refused.get_or_create_owned(&label),
                 deliveries: deliveries.get_or_create_owned(&label),
                 folds: folds.get_or_create_owned(&label),
             }

@@ -18,8 +18,9 @@ use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::presence::privacy::{Audience, Privacy};
 use crate::presence::roster::RosterKind;
-use crate::session::DeadlineTimer;
+use crate::refusals::Refusals;
 use crate::session::connection_listener::ConnectionListener;
+use crate::session::{DeadlineTimer, PendingConnections};
 use crate::store::relations::RelationStore;
 use crate::webhook::Webhook;
 
@@ -73,13 +74,16 @@ impl Components {
             metrics: metrics.clone(),
             node: OwnNode::new(config.server.address.to_string(), clock),
         });
+        let refusals = Refusals::new(&config.log, clock, &metrics);
         let builder = EndpointBuilder {
+            refusals: &refusals,
             config,
             clock,
             metrics: &metrics,
             members: &members,
             engine: &engine,
             accounts: &stores.accounts,
+            pending_connections: Arc::new(PendingConnections::new(&config.limits)),
             deadline_timer: DeadlineTimer::start(clock),
             connection_listener,
         };

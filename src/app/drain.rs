@@ -78,7 +78,7 @@ impl Drain {
         let Components { engine, metrics, endpoints, .. } = &self.components;
         while metrics.connections() > 0 {
             engine.close_all(CloseRequest::Drain);
-            endpoints.pending_connections().for_each(|pending| pending.close_all(CloseRequest::Drain));
+            endpoints.pending_connections().close_all(CloseRequest::Drain);
             let mut waited = Duration::ZERO;
             while waited < CLOSE_INTERVAL && metrics.connections() > 0 {
                 tokio::time::sleep(POLL_INTERVAL).await;

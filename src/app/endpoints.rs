@@ -24,6 +24,7 @@ use crate::http::page;
 use crate::http::tencent::{self, TencentEndpoints};
 use crate::members::Members;
 use crate::metrics::Metrics;
+use crate::refusals::Refusals;
 use crate::session::authenticator::TokenAuthenticator;
 use crate::session::connection_listener::ConnectionListener;
 use crate::session::{
@@ -75,10 +76,9 @@ impl Endpoints {
             .default_service(web::to(nakama::not_found));
     }
 
-    /// Returns the connections that have not authenticated yet, by dialect.
-    pub(super) fn pending_connections(&self) -> impl Iterator<Item = &PendingConnections> {
-        let tencent = self.tencent.as_ref().map(|tencent| &tencent.services.pending_connections);
-        tencent.into_iter().chain([&self.centrifugo.services.pending_connections])
+    /// Returns the connections that have not authenticated yet, of all dialects.
+    pub(super) fn pending_connections(&self) -> &PendingConnections {
+        &self.centrifugo.services.pending_connections
     }
 }
 
@@ -90,12 +90,16 @@ pub struct EndpointBuilder<'a> {
     pub clock: &'a Clock,
     /// Counts connections and commands.
     pub metrics: &'a Metrics,
+    /// Records refusals.
+    pub refusals: &'a Refusals,
     /// The operations of Tencent's members.
     pub members: &'a Members,
     /// The user actors.
     pub engine: &'a Engine,
     /// Nakama's accounts.
     pub accounts: &'a Arc<dyn AccountStore>,
+    /// The connections that have not authenticated yet.
+    pub pending_connections: Arc<PendingConnections>,
     /// One timer for all sessions.
     pub deadline_timer: Arc<DeadlineTimer>,
     /// Hears of every client that comes and goes, or `None`.
@@ -196,11 +200,12 @@ impl EndpointBuilder<'_> {
             directory: Arc::new(StoreDirectory(self.accounts.clone())),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
+            refusals: self.refusals.clone(),
             session: config.session.clone(),
             limits: config.limits.clone(),
             deadline_timer: self.deadline_timer.clone(),
             connection_ids: ConnectionIds::new(),
-            pending_connections: PendingConnections::default(),
+            pending_connections: self.pending_connections.clone(),
             members: self.members.clone(),
             connection_listener: self.connection_listener.clone(),
             linger: LingerTimes { lost: config.presence.linger_of(config.presence.linger_nakama), drained },

@@ -21,6 +21,8 @@ pub struct TencentConfig {
     pub admins: AdminNames,
     /// Silence of a client after which the connection is lost.
     pub heartbeat_timeout: Period,
+    /// How long a connection may stay without a login.
+    pub login_timeout: Period,
     /// How long subscriptions stay after the last connection.
     pub subscription_ttl: Period,
     /// Maximum number of subscriptions of a member.

@@ -1,12 +1,13 @@
 //! Nakama's REST API, as far as it is about accounts, and `/ws`.
 //!
-//! [`read`] and [`respond`] have the conventions that all endpoints share, [`authorize`] checks keys and tokens. Each
+//! [`read`] and [`respond`] have the conventions that all endpoints share, [`authorize`] checks keys and tokens, [`refusals`] records the refused requests. Each
 //! other file has the endpoints of one noun.
 
 mod account;
 mod authenticate;
 mod authorize;
 mod read;
+mod refusals;
 mod respond;
 mod session;
 mod socket;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use actix_cors::Cors;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::{Method, header};
-use actix_web::middleware::{Compress, DefaultHeaders};
+use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
 use actix_web::{HttpResponse, Resource, Route, web};
 pub use respond::not_found;
 
@@ -49,6 +50,7 @@ pub fn rest() -> impl HttpServiceFactory {
         .add((header::CACHE_CONTROL, "no-store, no-cache, must-revalidate"))
         .add((header::VARY, "Accept-Encoding"));
     web::scope("/v2")
+        .wrap(from_fn(refusals::record))
         .wrap(headers)
         .wrap(Compress::default())
         .wrap(cors())

@@ -15,8 +15,6 @@ use crate::presence::status::StatusText;
 pub enum Action {
     /// Send these frames after everything that waits already.
     Send(Frames),
-    /// Send these frames after everything that waits already, and count a refusal.
-    Refuse(Frames),
     /// Look these usernames up, then call
     /// [`SessionState::usernames_resolved`](super::state::SessionState::usernames_resolved).
     ResolveUsernames(Vec<Username>),

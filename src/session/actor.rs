@@ -5,11 +5,12 @@
 //! cuts a stalled client (`session.stall_timeout`).
 //!
 //! Elsewhere: frames of the client are in [`frames`], actions for Tencent members in [`member`], reports to the connection
-//! listener in [`connection_events`].
+//! listener in [`connection_events`], refusals and ends for metrics and logs in [`observation`].
 
 mod connection_events;
 mod frames;
 mod member;
+mod observation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +23,14 @@ use super::action::{Action, AttachRequest, EngineRequest};
 use super::connection_listener::ClientInfo;
 use super::input::Input;
 use super::input_gate::InputGate;
+use super::peer::Peer;
+use super::pending_connections::PendingPermit;
 use super::protocol::CloseFrame;
 use super::reassembler::Reassembler;
 use super::services::Services;
 use super::state::SessionState;
 use crate::engine::{ConnectionHandle, EngineError};
+use crate::metrics::ConnectionEnd;
 use crate::outbox::{Drained, Frame, OutboxReceiver};
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
@@ -37,8 +41,8 @@ pub struct SessionActor {
     /// Attaches the connection to its user. `None` before the client is authenticated, and from the close frame on.
     connection_handle: Option<ConnectionHandle>,
     outbox: OutboxReceiver,
-    /// Whether the connection is among the pending connections.
-    is_pending: bool,
+    /// Counts the connection among the pending connections. `None` if it belongs to a user, or has ended.
+    pending: Option<Box<PendingPermit>>,
     reassembler: Reassembler,
     input_gate: InputGate,
     /// The client's frames, until the actor starts to read them.
@@ -49,6 +53,9 @@ pub struct SessionActor {
     resumes: Option<Timestamp>,
     /// `None` if there is no connection listener.
     client: Option<Arc<ClientInfo>>,
+    peer: Peer,
+    /// The end of the connection is counted.
+    end_recorded: bool,
     services: Arc<Services>,
 }
 
@@ -71,13 +78,26 @@ impl SessionActor {
         input_gate: InputGate,
         services: Arc<Services>,
     ) -> Self {
-        let mut session = Self::unattached(outbox, state, input, input_gate, services);
+        let mut session = Self::new(outbox, state, input, input_gate, services);
         session.connection_handle = Some(connection_handle);
         session
     }
 
     /// Returns the session of a connection that belongs to no user yet.
-    pub fn unattached(
+    pub fn pending(
+        permit: PendingPermit,
+        outbox: OutboxReceiver,
+        state: SessionState,
+        input: Input<Payload>,
+        input_gate: InputGate,
+        services: Arc<Services>,
+    ) -> Self {
+        let mut session = Self::new(outbox, state, input, input_gate, services);
+        session.pending = Some(Box::new(permit));
+        session
+    }
+
+    fn new(
         outbox: OutboxReceiver,
         state: SessionState,
         input: Input<Payload>,
@@ -90,18 +110,21 @@ impl SessionActor {
             state,
             connection_handle: None,
             outbox,
-            is_pending: false,
+            pending: None,
             reassembler,
             input_gate,
             input: Some(Box::new(input)),
             scheduled: None,
             resumes: None,
             client: None,
+            peer: Peer::default(),
+            end_recorded: false,
             services,
         }
     }
 
     fn carry_out(&mut self, actions: Vec<Action>, context: &mut Context) {
+        self.record_refusals();
         for action in actions {
             self.carry_out_one(action, context);
         }
@@ -125,10 +148,6 @@ impl SessionActor {
     fn carry_out_one(&mut self, action: Action, context: &mut Context) {
         match action {
             Action::Send(frames) => self.outbox.respond(&frames),
-            Action::Refuse(frames) => {
-                self.services.metrics.dialect(self.outbox.address().dialect()).refused.inc();
-                self.outbox.respond(&frames);
-            }
             Action::BatchReplies(replies) => self.outbox.batch_replies(replies),
             Action::Member(action) => self.carry_out_for_member(action, context),
             Action::ResolveUsernames(usernames) => self.resolve_usernames(usernames, context),
@@ -240,13 +259,14 @@ impl SessionActor {
     /// Sends the close frame after everything that waits, and releases the user: its followers see the end now, not when
     /// the client has answered.
     fn close(&mut self, close_frame: &CloseFrame) {
+        self.record_end(ConnectionEnd::Server(close_frame.code));
         self.outbox.finish(Frame::close(close_frame.code, &close_frame.reason));
         self.release_user();
         self.schedule_deadline();
     }
 
     fn remove_pending(&mut self) {
-        if std::mem::take(&mut self.is_pending) {
+        if self.pending.take().is_some() {
             self.services.pending_connections.remove(self.outbox.address());
         }
     }
@@ -307,8 +327,7 @@ impl Actor for SessionActor {
         if let Some(input) = self.input.take() {
             context.add_stream(*input);
         }
-        if self.connection_handle.is_none() {
-            self.is_pending = true;
+        if self.pending.is_some() {
             self.services.pending_connections.add(self.outbox.address());
         }
         self.report_connected();
@@ -330,6 +349,7 @@ impl Handler<Wake> for SessionActor {
 
 impl Drop for SessionActor {
     fn drop(&mut self) {
+        self.record_end(ConnectionEnd::Lost);
         self.release_user();
         self.outbox.discard();
         self.services.metrics.dialect(self.outbox.address().dialect()).connections.dec();

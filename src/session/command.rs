@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::member::{MemberCommand, MemberReply};
+use crate::metrics::RefusalReason;
 use crate::outbox::{ClientAlias, RequestTag, VisibleConnection};
 use crate::presence::id::{ConnectionId, UserId, Username};
 use crate::presence::quota::QuotaExceeded;
@@ -106,6 +107,38 @@ pub struct Welcome {
     /// Time between two pings of the dialect's own, which the client has to answer. `None` means that the dialect sends
     /// no pings of its own.
     pub ping: Option<Duration>,
+}
+
+impl Refusal {
+    /// Returns the reason for metrics and logs.
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Self::TooManyFollows(_) => RefusalReason::FollowLimit,
+            Self::RateLimited { .. } => RefusalReason::RateLimit,
+            Self::AlreadyFollowed => RefusalReason::AlreadyFollowed,
+            Self::TokenExpired => RefusalReason::TokenExpired,
+            Self::NotPermitted => RefusalReason::NotPermitted,
+            Self::StateNotAllowed => RefusalReason::Message,
+            Self::Disabled => RefusalReason::Disabled,
+            Self::Busy => RefusalReason::Busy,
+        }
+    }
+}
+
+impl Reply {
+    /// Returns why the reply refuses the command, or `None` if it does not.
+    pub fn refusal_reason(&self) -> Option<RefusalReason> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.reason()),
+            Self::Member(MemberReply::Refused(refusal)) => Some(refusal.reason()),
+            Self::Pong
+            | Self::Done
+            | Self::Connected(_)
+            | Self::Refreshed { .. }
+            | Self::Connections(_)
+            | Self::Member(_) => None,
+        }
+    }
 }
 
 /// Why a well-formed command is refused.

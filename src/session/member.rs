@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::listing::MemberFailure;
+use crate::metrics::RefusalReason;
 use crate::outbox::Frames;
 use crate::presence::general_status::GeneralStatus;
 use crate::presence::id::UserId;
@@ -108,6 +109,21 @@ pub enum MemberRefusal {
     Disabled,
     /// The server cannot execute the call at the moment.
     Busy,
+}
+
+impl MemberRefusal {
+    /// Returns the reason for metrics and logs.
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Self::NotLoggedIn => RefusalReason::Unauthenticated,
+            Self::Invalid(_) => RefusalReason::Message,
+            Self::RateLimited { .. } => RefusalReason::RateLimit,
+            Self::Expired => RefusalReason::TokenExpired,
+            Self::BadSignature | Self::OtherUser | Self::OtherApp => RefusalReason::Token,
+            Self::Disabled => RefusalReason::Disabled,
+            Self::Busy => RefusalReason::Busy,
+        }
+    }
 }
 
 /// An action of the session's actor for a member.

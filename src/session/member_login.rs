@@ -34,9 +34,9 @@ pub struct MemberLogin {
 }
 
 impl MemberLogin {
-    /// Waits for a login, for as long as a heartbeat may take.
+    /// Waits for a login.
     pub fn new(rules: Arc<MemberRules>, now: Timestamp) -> Self {
-        let login_by = now + rules.config.heartbeat_timeout.0;
+        let login_by = now + rules.config.login_timeout.0;
         Self { rules, name: None, login_by }
     }
 

@@ -16,7 +16,7 @@
 //! * [`input`]: frames of the client, with the back-pressure of the [`input_gate`]; [`reassembler`]: fragmented messages;
 //!   [`output`]: drains the outbox into the socket;
 //! * [`deadline_timer`]: wakes sessions at their deadlines; [`pending_connections`]: connections without a user;
-//! * [`connection_listener`]: learns of clients that connect and disconnect.
+//! * [`connection_listener`]: learns of clients that connect and disconnect; [`peer`]: where a client comes from.
 //!
 //! Elsewhere: the bounded queue to a client is `crate::outbox`, user actors are `crate::engine`.
 
@@ -35,6 +35,7 @@ pub mod member;
 mod member_login;
 mod open;
 mod output;
+mod peer;
 mod pending_connections;
 pub mod protocol;
 mod reassembler;
@@ -47,5 +48,6 @@ pub use deadline_timer::DeadlineTimer;
 pub use handshake::HandshakeRules;
 pub use member_login::MemberRules;
 pub use open::{OpenError, open_in_band, open_known_user, open_member};
-pub use pending_connections::PendingConnections;
+pub use peer::Peer;
+pub use pending_connections::{PendingConnections, PendingLimit};
 pub use services::{ConnectionIds, Directory, LingerTimes, LookupFailed, Services};

@@ -2,7 +2,6 @@
 //!
 //! The routes that call them, and the checks before the upgrade, are in `crate::http`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::web::Bytes;
@@ -16,10 +15,13 @@ use super::input::Input;
 use super::input_gate::InputGate;
 use super::member_login::MemberRules;
 use super::output::Output;
+use super::peer::Peer;
+use super::pending_connections::PendingLimit;
 use super::protocol::Protocol;
 use super::services::Services;
 use super::state::SessionState;
 use crate::engine::EngineError;
+use crate::metrics::RefusalReason;
 use crate::outbox::{DirectSocket, Opening, OutboxReceiver};
 use crate::presence::id::UserId;
 
@@ -29,9 +31,23 @@ pub enum OpenError {
     /// The request is no WebSocket handshake (RFC 6455 section 4.2.1).
     #[error("not a websocket handshake")]
     Handshake,
+    /// Too many connections wait for their authentication.
+    #[error(transparent)]
+    PendingLimit(#[from] PendingLimit),
     /// The engine refuses.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl OpenError {
+    /// Returns the reason for metrics and logs.
+    pub fn reason(&self) -> RefusalReason {
+        match self {
+            Self::Handshake => RefusalReason::Handshake,
+            Self::PendingLimit(_) => RefusalReason::PendingLimit,
+            Self::Engine(_) => RefusalReason::Busy,
+        }
+    }
 }
 
 /// Opens a session of `user`, which the HTTP request authenticated. The connection is attached to the user before the
@@ -52,7 +68,7 @@ pub async fn open_known_user(
     let input_gate = InputGate::default();
     let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
     let actor = SessionActor::attached_to(connection_handle, outbox.clone(), state, input, input_gate, services);
-    let output = start(actor.with_client_ip(ip(request)), outbox);
+    let output = start(actor.with_peer(Peer::of(request)), outbox);
     Ok(response.streaming(output))
 }
 
@@ -90,12 +106,14 @@ fn open_unattached(
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
     let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
+    let peer = Peer::of(request);
+    let permit = services.pending_connections.admit(peer.ip)?;
     let connection = services.connection_ids.next(&services.clock);
     let outbox = new_outbox(request, protocol, Opening { connection, username: None, status: None }, &services);
     let input_gate = InputGate::default();
     let input = Input::new(payload.into_inner(), input_gate.clone(), services.session.max_message_bytes);
-    let actor = SessionActor::unattached(outbox.clone(), state, input, input_gate, services);
-    let output = start(actor.with_client_ip(ip(request)), outbox);
+    let actor = SessionActor::pending(permit, outbox.clone(), state, input, input_gate, services);
+    let output = start(actor.with_peer(peer), outbox);
     Ok(response.streaming(output))
 }
 
@@ -117,9 +135,4 @@ fn new_outbox(
 fn start(actor: SessionActor, outbox: OutboxReceiver) -> impl Stream<Item = Result<Bytes, Error>> {
     let (session, actor) = WebsocketContext::create_with_addr(actor, stream::empty());
     Output::new(outbox, session, Box::pin(actor))
-}
-
-/// Returns the client's IP address, if it is known.
-fn ip(request: &HttpRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|address| address.ip())
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::command::{Reply, TaggedCommand};
 use super::listing::Listing;
+use crate::metrics::RefusalReason;
 use crate::outbox::{Codec, Frame, Frames, RequestTag};
 use crate::presence::diff::Snapshot;
 
@@ -82,6 +83,24 @@ pub enum CloseReason {
     LoggedOut,
     /// The server cannot accept the client at the moment.
     Busy,
+}
+
+impl CloseReason {
+    /// Returns why the client is refused, or `None` if it is not refused but leaves, or is sent away.
+    pub fn refusal_reason(self) -> Option<RefusalReason> {
+        match self {
+            Self::Drain | Self::Disconnected | Self::PingTimeout | Self::LoggedOut => None,
+            Self::MessageTooLarge => Some(RefusalReason::TooLarge),
+            Self::ProtocolError | Self::InvalidUtf8 => Some(RefusalReason::Frame),
+            Self::HandshakeTimeout => Some(RefusalReason::HandshakeTimeout),
+            Self::BadRequest => Some(RefusalReason::Message),
+            Self::InvalidToken => Some(RefusalReason::Token),
+            Self::TokenExpired => Some(RefusalReason::TokenExpired),
+            Self::NotPermitted => Some(RefusalReason::NotPermitted),
+            Self::TooManyConnections => Some(RefusalReason::ConnectionLimit),
+            Self::Busy => Some(RefusalReason::Busy),
+        }
+    }
 }
 
 /// A dialect. It translates and decides nothing.

@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::presence::id::{ConnectionId, UserId, Username};
+use crate::refusals::Refusals;
 
 /// A look-up of usernames failed. The reason has been logged.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -38,6 +39,8 @@ pub struct Services {
     pub clock: Clock,
     /// The server's metrics.
     pub metrics: Metrics,
+    /// Records refusals for metrics and logs.
+    pub refusals: Refusals,
     /// Timeouts and bounds of every connection.
     pub session: SessionConfig,
     /// Quotas and rate limits.
@@ -47,7 +50,7 @@ pub struct Services {
     /// Makes the ids of connections.
     pub connection_ids: ConnectionIds,
     /// The connections that belong to no user yet.
-    pub pending_connections: PendingConnections,
+    pub pending_connections: Arc<PendingConnections>,
     /// The logged-in Tencent users.
     pub members: Members,
     /// Learns of clients that connect and disconnect, or `None` if nothing listens.

@@ -30,11 +30,11 @@ use self::role::Role;
 use super::action::Action;
 use super::command::{Command, Reply, TaggedCommand};
 use super::heartbeat::HeartbeatEvent;
-use super::member::MemberReply;
 use super::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use super::tick_outcome::TickOutcome;
 use super::work_units::work_units;
 use crate::config::{LimitsConfig, SessionConfig};
+use crate::metrics::RefusalReason;
 use crate::outbox::{CloseRequest, Drained, Frame, RequestTag};
 use crate::presence::follows::Follows;
 use crate::presence::id::UserId;
@@ -68,6 +68,8 @@ pub struct SessionState {
     phase: Phase,
     /// How the session ends if it ends now.
     end: SessionEnd,
+    /// Refusals that the actor has not recorded yet. Bounded by the commands of one message.
+    refusals: Vec<RefusalReason>,
 }
 
 impl SessionState {
@@ -93,6 +95,7 @@ impl SessionState {
             last_request: 0,
             phase: Phase::Open,
             end: SessionEnd::Lost,
+            refusals: Vec::new(),
         }
     }
 
@@ -130,14 +133,22 @@ impl SessionState {
                 Ok(()) => self.act_in_turn(Decoded::Command(command), now),
                 Err(refusal) => {
                     let frames = self.protocol.reply(&command.tag, &Reply::Refused(refusal));
+                    self.refusals.push(RefusalReason::RateLimit);
                     if self.role.orders_rate_refusals() {
                         self.act_in_turn(Decoded::Refused(frames), now)
                     } else {
-                        vec![Action::Refuse(frames)]
+                        vec![Action::Send(frames)]
                     }
                 }
             },
-            Decoded::Refused(_) | Decoded::Fatal(..) | Decoded::BatchReplies(_) => self.act_in_turn(decoded, now),
+            Decoded::Refused(_) => {
+                // Otherwise the message ends the connection, which counts.
+                if self.role.accepts_commands() {
+                    self.refusals.push(RefusalReason::Message);
+                }
+                self.act_in_turn(decoded, now)
+            }
+            Decoded::Fatal(..) | Decoded::BatchReplies(_) => self.act_in_turn(decoded, now),
         }
     }
 
@@ -157,11 +168,12 @@ impl SessionState {
         let accepts_commands = self.role.accepts_commands();
         match decoded {
             Decoded::Command(command) if accepts_commands || command.command.is_connect() => self.execute(command, now),
-            Decoded::Refused(frames) if accepts_commands => vec![Action::Refuse(frames)],
+            Decoded::Refused(frames) if accepts_commands => vec![Action::Send(frames)],
             Decoded::BatchReplies(replies) => vec![Action::BatchReplies(replies)],
             Decoded::Command(_) | Decoded::Refused(_) => self.close_because(CloseReason::BadRequest, now),
             Decoded::Fatal(frames, close_frame) => {
-                let mut actions = vec![Action::Refuse(frames)];
+                self.refusals.push(RefusalReason::Message);
+                let mut actions = vec![Action::Send(frames)];
                 actions.extend(self.close(close_frame, SessionEnd::Closed, now));
                 actions
             }
@@ -204,17 +216,14 @@ impl SessionState {
         action
     }
 
-    fn reply(&self, tag: &RequestTag, reply: &Reply) -> Action {
-        let frames = self.protocol.reply(tag, reply);
-        match reply {
-            Reply::Member(MemberReply::Refused(_)) | Reply::Refused(_) => Action::Refuse(frames),
-            Reply::Pong
-            | Reply::Done
-            | Reply::Connected(_)
-            | Reply::Refreshed { .. }
-            | Reply::Connections(_)
-            | Reply::Member(_) => Action::Send(frames),
-        }
+    fn reply(&mut self, tag: &RequestTag, reply: &Reply) -> Action {
+        self.refusals.extend(reply.refusal_reason());
+        Action::Send(self.protocol.reply(tag, reply))
+    }
+
+    /// Takes the refusals that were not recorded yet.
+    pub fn take_refusals(&mut self) -> Vec<RefusalReason> {
+        std::mem::take(&mut self.refusals)
     }
 
     /// Handles what a drain of the outbox found.

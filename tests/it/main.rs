@@ -23,6 +23,7 @@ mod hostile;
 mod ids;
 mod operation;
 mod raw;
+mod refusals;
 mod rest;
 mod server_api;
 mod serving;

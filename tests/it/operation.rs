@@ -30,7 +30,7 @@ async fn the_metrics_count_what_happens() {
         ("hereabouts_users", "2"),
         ("hereabouts_diffs_total", "2"),
         ("hereabouts_commands_total{dialect=\"nakama\"}", "3"),
-        ("hereabouts_refused_total{dialect=\"nakama\"}", "1"),
+        ("hereabouts_refused_total{dialect=\"nakama\",reason=\"message\"}", "1"),
         ("hereabouts_deliveries_total{dialect=\"nakama\"}", "3"),
         ("hereabouts_folds_total{dialect=\"nakama\"}", "0"),
     ] {

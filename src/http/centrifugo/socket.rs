@@ -5,15 +5,17 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::CentrifugoEndpoint;
 use crate::dialect::centrifugo::Format;
+use crate::http::pending_limit::pending_limit;
+use crate::metrics::RefusalReason;
 use crate::presence::dialect::Dialect;
-use crate::session::{HandshakeRules, open_in_band};
+use crate::session::{HandshakeRules, OpenError, Peer, open_in_band};
 
 /// Why no session opens.
 enum UpgradeError {
     /// Pages of this origin may not connect.
     Origin,
-    /// The request is not a WebSocket handshake.
-    Handshake,
+    /// The session refuses to open.
+    Open(OpenError),
 }
 
 /// Opens a session, or responds with the reason in plain text.
@@ -26,10 +28,17 @@ pub async fn upgrade(
         Ok(response) => return response,
         Err(error) => error,
     };
-    centrifugo.services.metrics.dialect(Dialect::Centrifugo).refused.inc();
+    let peer = Peer::of(&request);
+    let reason = match &error {
+        UpgradeError::Origin => RefusalReason::Origin,
+        UpgradeError::Open(error) => error.reason(),
+    };
+    centrifugo.services.refusals.record(Dialect::Centrifugo, reason, peer.refused());
     match error {
-        UpgradeError::Origin => plain(StatusCode::FORBIDDEN, "Forbidden\n"),
-        UpgradeError::Handshake => plain(StatusCode::BAD_REQUEST, "Bad Request\n"),
+        UpgradeError::Origin => plain(StatusCode::FORBIDDEN, forbidden(peer.origin.as_deref())),
+        UpgradeError::Open(OpenError::Handshake) => plain(StatusCode::BAD_REQUEST, "Bad Request\n"),
+        UpgradeError::Open(OpenError::PendingLimit(limit)) => pending_limit(limit),
+        UpgradeError::Open(OpenError::Engine(error)) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
     }
 }
 
@@ -56,7 +65,7 @@ fn try_upgrade(
         ..rules.clone()
     };
     let opened = open_in_band(request, payload, format.protocol(), rules, centrifugo.services.clone());
-    let mut response = opened.map_err(|_| UpgradeError::Handshake)?;
+    let mut response = opened.map_err(UpgradeError::Open)?;
     if let Some((name, _)) = offered {
         let name = header::HeaderValue::from_static(name);
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
@@ -92,6 +101,12 @@ fn has_parameter(request: &HttpRequest, name: &str, value: &str) -> bool {
     form_urlencoded::parse(request.query_string().as_bytes()).any(|(known, given)| known == name && given == value)
 }
 
-fn plain(status: StatusCode, text: &'static str) -> HttpResponse {
-    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text)
+/// Returns the body of a refusal, with the setting that would allow the origin.
+fn forbidden(origin: Option<&str>) -> String {
+    let origin = origin.map_or_else(|| "this origin".into(), |origin| format!("the origin {origin:?}"));
+    format!("Forbidden: centrifugo.client.allowed_origins does not contain {origin}\n")
+}
+
+fn plain(status: StatusCode, text: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text.into())
 }

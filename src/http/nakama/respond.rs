@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 use crate::api::{ApiError, ErrorKind};
+use crate::metrics::RefusalReason;
 
 /// An error in Nakama's form: `{"code":…,"message":"…"}` with gRPC's code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +41,22 @@ impl ResponseError for NakamaError {
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, self.0.message.as_ref()));
         }
-        json(&mut response, &ErrorReply { code, message: &self.0.message })
+        let mut response = json(&mut response, &ErrorReply { code, message: &self.0.message });
+        // For the recorder of refusals, which sees only the response.
+        response.extensions_mut().insert(reason(self.0.kind));
+        response
+    }
+}
+
+/// Returns the reason for metrics and logs.
+fn reason(kind: ErrorKind) -> RefusalReason {
+    match kind {
+        ErrorKind::InvalidArgument | ErrorKind::NotFound | ErrorKind::AlreadyExists => RefusalReason::Message,
+        ErrorKind::PermissionDenied => RefusalReason::NotPermitted,
+        ErrorKind::ResourceExhausted => RefusalReason::RateLimit,
+        ErrorKind::Internal | ErrorKind::Unavailable => RefusalReason::Busy,
+        ErrorKind::Disabled => RefusalReason::Disabled,
+        ErrorKind::Unauthenticated => RefusalReason::Token,
     }
 }
 

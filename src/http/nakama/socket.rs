@@ -6,17 +6,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::NakamaEndpoints;
 use super::read::{QueryParameters, go_bool};
 use crate::dialect::nakama::Format;
+use crate::http::pending_limit::pending_limit;
+use crate::metrics::RefusalReason;
 use crate::outbox::Opening;
 use crate::presence::dialect::Dialect;
 use crate::presence::status::StatusText;
-use crate::session::{OpenError, open_known_user};
+use crate::session::{OpenError, Peer, open_known_user};
 
 /// Opens a session, or responds with the reason in plain text.
 pub async fn upgrade(request: HttpRequest, payload: web::Payload, nakama: web::Data<NakamaEndpoints>) -> HttpResponse {
     match try_upgrade(&request, payload, &nakama).await {
         Ok(response) => response,
-        Err(refusal) => {
-            nakama.services.metrics.dialect(Dialect::Nakama).refused.inc();
+        Err((reason, refusal)) => {
+            nakama.services.refusals.record(Dialect::Nakama, reason, Peer::of(&request).refused());
             refusal
         }
     }
@@ -26,12 +28,14 @@ async fn try_upgrade(
     request: &HttpRequest,
     payload: web::Payload,
     nakama: &NakamaEndpoints,
-) -> Result<HttpResponse, HttpResponse> {
+) -> Result<HttpResponse, (RefusalReason, HttpResponse)> {
     let query = QueryParameters::of(request);
     let format = Format::parse(query.first("format").unwrap_or_default());
-    let format = format.ok_or_else(|| plain(StatusCode::BAD_REQUEST, "Invalid format parameter\n"))?;
+    let format = format
+        .ok_or_else(|| (RefusalReason::Handshake, plain(StatusCode::BAD_REQUEST, "Invalid format parameter\n")))?;
     let claims = token(request, &query).and_then(|token| nakama.auth.verify_session(&token).ok());
-    let claims = claims.ok_or_else(|| plain(StatusCode::UNAUTHORIZED, "Missing or invalid token\n"))?;
+    let claims =
+        claims.ok_or_else(|| (RefusalReason::Token, plain(StatusCode::UNAUTHORIZED, "Missing or invalid token\n")))?;
     let services = &nakama.services;
     let visible = query.first("status").and_then(go_bool).unwrap_or(false);
     let opening = Opening {
@@ -45,9 +49,10 @@ async fn try_upgrade(
             let mut response = plain(StatusCode::BAD_REQUEST, "Bad Request\n");
             let version = header::HeaderValue::from_static("13");
             response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
-            response
+            (RefusalReason::Handshake, response)
         }
-        OpenError::Engine(error) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+        OpenError::PendingLimit(limit) => (RefusalReason::PendingLimit, pending_limit(limit)),
+        OpenError::Engine(error) => (RefusalReason::Busy, plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))),
     })
 }
 

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::TencentEndpoints;
 use crate::api::online::{AdminCredentials, OnlineError, OnlineResult};
+use crate::auth::user_sig::UserSigError;
+use crate::metrics::RefusalReason;
+use crate::presence::dialect::Dialect;
+use crate::session::Peer;
 
 #[derive(Deserialize)]
 struct OnlineQuery {
@@ -79,7 +83,24 @@ pub async fn query(request: HttpRequest, body: Bytes, tencent: web::Data<Tencent
     };
     match results.await {
         Ok((query, results)) => success(&query, &results),
-        Err(error) => failure(error),
+        Err(error) => {
+            let peer = Peer::of(&request);
+            tencent.services.refusals.record(Dialect::Tencent, reason(error), peer.refused());
+            failure(error)
+        }
+    }
+}
+
+/// Returns the reason for metrics and logs.
+fn reason(error: OnlineError) -> RefusalReason {
+    match error {
+        OnlineError::UserSig(UserSigError::Expired) => RefusalReason::TokenExpired,
+        OnlineError::UserSig(UserSigError::Invalid | UserSigError::OtherUser | UserSigError::OtherApp) => {
+            RefusalReason::Token
+        }
+        OnlineError::NoAdmin => RefusalReason::NotPermitted,
+        OnlineError::Malformed | OnlineError::Count => RefusalReason::Message,
+        OnlineError::Busy => RefusalReason::Busy,
     }
 }
 

@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::TencentEndpoints;
 use crate::dialect::tencent::{SUBPROTOCOL, protocol};
+use crate::http::pending_limit::pending_limit;
 use crate::presence::dialect::Dialect;
-use crate::session::open_member;
+use crate::session::{OpenError, Peer, open_member};
 
 /// Opens a session, or responds with the reason in plain text.
 pub async fn upgrade(
@@ -23,10 +24,13 @@ pub async fn upgrade(
             response
         }
         Err(error) => {
-            tencent.services.metrics.dialect(Dialect::Tencent).refused.inc();
-            HttpResponse::build(StatusCode::BAD_REQUEST)
-                .content_type("text/plain; charset=utf-8")
-                .body(format!("{error}\n"))
+            tencent.services.refusals.record(Dialect::Tencent, error.reason(), Peer::of(&request).refused());
+            let status = match &error {
+                OpenError::Handshake => StatusCode::BAD_REQUEST,
+                OpenError::PendingLimit(limit) => return pending_limit(*limit),
+                OpenError::Engine(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(format!("{error}\n"))
         }
     }
 }

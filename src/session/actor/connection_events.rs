@@ -1,6 +1,5 @@
 //! Reports the client's connect and disconnect to the [`connection_listener`](crate::session::connection_listener).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::SessionActor;
@@ -8,13 +7,15 @@ use crate::engine::ConnectionHandle;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::session::connection_listener::{ClientInfo, ConnectionChange, ConnectionEvent};
+use crate::session::peer::Peer;
 use crate::session::state::close::SessionEnd;
 
 impl SessionActor {
-    /// Remembers the client's IP address for the listener, if there is a listener.
-    pub fn with_client_ip(mut self, ip: Option<IpAddr>) -> Self {
-        let client = || Arc::new(ClientInfo { native_id: String::new(), info: None, ip });
+    /// Remembers where the client comes from: for records of refusals, and for the listener, if there is one.
+    pub fn with_peer(mut self, peer: Peer) -> Self {
+        let client = || Arc::new(ClientInfo { native_id: String::new(), info: None, ip: peer.ip });
         self.client = self.services.connection_listener.is_some().then(client);
+        self.peer = peer;
         self
     }
 

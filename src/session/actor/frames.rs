@@ -7,6 +7,7 @@ use actix_web_actors::ws;
 use actix::StreamHandler;
 
 use super::{Context, SessionActor};
+use crate::metrics::ConnectionEnd;
 use crate::outbox::Frame;
 use crate::session::input::payload_bytes;
 use crate::session::protocol::{CloseReason, Incoming};
@@ -44,7 +45,6 @@ impl SessionActor {
     }
 
     fn fail(&mut self, reason: CloseReason, context: &mut Context) {
-        self.services.metrics.dialect(self.outbox.address().dialect()).refused.inc();
         let actions = self.state.close_because(reason, self.services.clock.now());
         self.carry_out(actions, context);
     }
@@ -66,6 +66,7 @@ impl StreamHandler<Result<ClientFrame, ProtocolError>> for SessionActor {
             Ok(ClientFrame::Ping(payload)) => self.outbox.reply(&[Frame::pong(&payload)]),
             Ok(ClientFrame::Pong(_)) => {}
             Ok(ClientFrame::Close(reason)) => {
+                self.record_end(ConnectionEnd::Client);
                 let actions = self.state.client_closed(reason.map(|reason| reason.code.into()), now);
                 self.carry_out(actions, context);
             }

@@ -32,7 +32,9 @@ pub enum SessionEnd {
 impl SessionState {
     /// Closes the connection for this reason. Does nothing if the session is closing already.
     pub fn close_because(&mut self, reason: CloseReason, now: Timestamp) -> Vec<Action> {
-        let message = self.protocol.closing_message(reason).filter(|_| self.phase == Phase::Open);
+        let is_open = self.phase == Phase::Open;
+        self.refusals.extend(reason.refusal_reason().filter(|_| is_open));
+        let message = self.protocol.closing_message(reason).filter(|_| is_open);
         let close = self.close(self.protocol.close_frame(reason), SessionEnd::of(reason), now);
         message.map(|message| Action::Send(vec![message])).into_iter().chain(close).collect()
     }

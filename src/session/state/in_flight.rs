@@ -4,6 +4,7 @@
 //! [`MAX_ATTEMPTS`].
 
 use super::SessionState;
+use crate::metrics::RefusalReason;
 use crate::outbox::RequestTag;
 use crate::presence::id::UserId;
 use crate::presence::status::StatusText;
@@ -86,6 +87,7 @@ impl SessionState {
     fn give_up(&mut self, users: &[UserId], now: Timestamp) -> Vec<Action> {
         let Some(in_flight) = &mut self.in_flight else { return Vec::new() };
         let refusal = self.protocol.reply(&in_flight.tag, &Reply::Refused(Refusal::Busy));
+        self.refusals.push(RefusalReason::Busy);
         let mut actions = vec![Action::RefuseInFlight(refusal)];
         match &mut in_flight.operation {
             Operation::Follow(fresh) => {

@@ -136,14 +136,14 @@ fn usernames_are_resolved_before_the_follow() {
     assert!(matches!(&found[..], [Action::Follow { .. }]), "{found:?}");
     assert_eq!(state.outbox_drained(&completed(), at(0)), [Action::Send(frames("ping Pong"))]);
     says(&mut state, "named carol");
-    assert_eq!(state.usernames_resolved(None, at(0)), [Action::Refuse(frames("named Refused(Busy)"))]);
+    assert_eq!(state.usernames_resolved(None, at(0)), [Action::Send(frames("named Refused(Busy)"))]);
 }
 
 #[test]
 fn a_follow_past_the_quota_is_refused_and_changes_nothing() {
     let mut state = alice(|config| config.limits.follows_per_session = 2);
     let refused = says(&mut state, "follow a b c");
-    assert!(matches!(&refused[..], [Action::Refuse(_)]), "{refused:?}");
+    assert!(matches!(&refused[..], [Action::Send(_)]), "{refused:?}");
     assert!(matches!(&says(&mut state, "follow a b")[..], [Action::Follow { .. }]));
     assert_eq!(state.take_follows().len(), 2);
 }
@@ -155,7 +155,7 @@ fn commands_past_the_rate_limit_are_refused_until_the_window_has_room() {
         assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
     }
     let refused = says(&mut state, "ping");
-    assert_eq!(refused, [Action::Refuse(frames("ping Refused(RateLimited { limit: 2, retry_after: 1s })"))]);
+    assert_eq!(refused, [Action::Send(frames("ping Refused(RateLimited { limit: 2, retry_after: 1s })"))]);
     assert_eq!(state.message_received(Incoming::Text("ping"), at(1)), [Action::Send(frames("ping Pong"))]);
 }
 
@@ -231,10 +231,10 @@ fn a_client_that_sends_something_after_a_ping_stays_connected() {
 #[test]
 fn a_refused_message_keeps_the_connection_and_a_fatal_message_ends_it() {
     let mut state = alice(|_| {});
-    assert_eq!(says(&mut state, "bad"), [Action::Refuse(frames("bad"))]);
+    assert_eq!(says(&mut state, "bad"), [Action::Send(frames("bad"))]);
     assert_eq!(says(&mut state, "ping"), [Action::Send(frames("ping Pong"))]);
     let ended = says(&mut state, "fatal");
-    assert_eq!(ended, [Action::Refuse(frames("fatal")), Action::Close(CloseFrame::new(1000, "fatal"))]);
+    assert_eq!(ended, [Action::Send(frames("fatal")), Action::Close(CloseFrame::new(1000, "fatal"))]);
     assert_eq!(says(&mut state, "ping"), [], "a command was executed after the close");
     assert_eq!(state.client_closed(Some(1000), at(0)), [Action::Stop]);
 }
@@ -294,7 +294,7 @@ fn a_refused_unfollow_can_be_repeated() {
 fn more_usernames_than_the_quota_allows_are_not_resolved() {
     let mut state = alice(|config| config.limits.follows_per_session = 2);
     let refused = says(&mut state, "named a b c");
-    assert!(matches!(&refused[..], [Action::Refuse(_)]), "{refused:?}");
+    assert!(matches!(&refused[..], [Action::Send(_)]), "{refused:?}");
     let same = says(&mut state, "named b a b");
     assert_eq!(same, [Action::ResolveUsernames(usernames(&["a", "b"]))]);
 }

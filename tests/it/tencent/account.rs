@@ -69,12 +69,19 @@ async fn a_lost_line_is_offline_and_a_logout_is_not_logged_in() {
 }
 
 #[actix_web::test]
+async fn a_connection_without_a_login_is_closed() {
+    let world = World::with(|config| {
+        config.tencent.login_timeout = hereabouts::config::value::Period(Duration::from_millis(50));
+    });
+    let mut stranger = Device::connects(&world, "alice").await;
+    assert_eq!(stranger.person.hears_close().await, (1008, "nobody logged in".to_owned()));
+}
+
+#[actix_web::test]
 async fn who_is_silent_too_long_is_offline() {
     let world = World::with(|config| {
         config.tencent.heartbeat_timeout = hereabouts::config::value::Period(Duration::from_secs(2));
     });
-    let mut quiet = Device::connects(&world, "alice").await;
-    assert_eq!(quiet.person.hears_close().await.0, 1008, "nobody logged in");
     let mut bob = Device::logs_in(&world, "bob").await;
     bob.subscribes(&["alice"]).await;
     let silent = Device::logs_in(&world, "alice").await;

@@ -123,7 +123,7 @@ fn a_second_connect_closes_the_connection_after_the_welcome() {
 fn an_expired_token_is_refused_and_no_other_command_is_accepted_after_it() {
     let mut state = unauthenticated(|_| {});
     let refused = says(&mut state, "connect old, subscribe carol");
-    assert_eq!(refused[0], Action::Refuse(frames("connect Refused(TokenExpired)")));
+    assert_eq!(refused[0], Action::Send(frames("connect Refused(TokenExpired)")));
     assert_eq!(closed(&refused[1..]), "BadRequest");
     let mut state = unauthenticated(|_| {});
     says(&mut state, "connect old");
@@ -150,7 +150,7 @@ fn an_anonymous_client_is_invisible_and_cannot_mark_a_user_active() {
             "{actions:?}"
         );
         state.attached(Ok(connection()), at(0));
-        assert_eq!(says(&mut state, "active"), [Action::Refuse(frames("active Refused(NotPermitted)"))]);
+        assert_eq!(says(&mut state, "active"), [Action::Send(frames("active Refused(NotPermitted)"))]);
         assert!(matches!(&says(&mut state, "subscribe carol")[..], [Action::Subscribe { .. }]));
     }
 }
@@ -247,7 +247,7 @@ fn a_user_is_subscribed_to_once_and_within_the_quota() {
         assert!(matches!(&says(&mut state, &format!("subscribe {name}"))[..], [Action::Subscribe { .. }]), "{name}");
         state.outbox_drained(&completed(), at(0));
     }
-    assert_eq!(says(&mut state, "subscribe carol"), [Action::Refuse(frames("subscribe Refused(AlreadyFollowed)"))]);
+    assert_eq!(says(&mut state, "subscribe carol"), [Action::Send(frames("subscribe Refused(AlreadyFollowed)"))]);
     let refused = format!("{:?}", says(&mut state, "subscribe dave"));
     assert!(refused.contains("TooManyFollows"), "{refused}");
     assert!(matches!(&says(&mut state, "unfollow carol")[..], [Action::Unfollow { users, .. }] if users.len() == 1));
@@ -272,7 +272,7 @@ fn mark_active_waits_for_its_turn_and_is_retried_when_the_user_actor_is_lost() {
     let mut state = unauthenticated(|rules| rules.may_mark_active = false);
     says(&mut state, "connect bob");
     state.attached(Ok(connection()), at(0));
-    assert_eq!(says(&mut state, "active"), [Action::Refuse(frames("active Refused(Disabled)"))]);
+    assert_eq!(says(&mut state, "active"), [Action::Send(frames("active Refused(Disabled)"))]);
 }
 
 #[test]
@@ -287,5 +287,5 @@ fn commands_before_a_fatal_message_are_answered_first() {
     let mut state = unauthenticated(|_| {});
     says(&mut state, "connect bob, fatal, ping");
     let actions = state.attached(Ok(connection()), at(0));
-    assert!(matches!(&actions[..], [Action::Send(_), Action::Refuse(_), Action::Close(_)]), "{actions:?}");
+    assert!(matches!(&actions[..], [Action::Send(_), Action::Send(_), Action::Close(_)]), "{actions:?}");
 }

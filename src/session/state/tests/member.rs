@@ -57,18 +57,18 @@ fn a_login_that_the_server_refuses_ends_the_connection_and_a_call_does_not() {
     for error in [MemberError::Store, MemberError::Away, EngineError::Busy.into()] {
         let actions = logging_in().member_call_done(Err(error), at(0));
         assert!(
-            matches!(&actions[..], [Action::Refuse(_), Action::Close(close_frame)] if *close_frame == busy()),
+            matches!(&actions[..], [Action::Send(_), Action::Close(close_frame)] if *close_frame == busy()),
             "{actions:?}"
         );
     }
     let actions = logging_in().member_call_done(Err(EngineError::Stopped.into()), at(0));
     let leaving = CloseFrame::new(1001, "server shutting down");
-    let [Action::Refuse(_), Action::Send(_), Action::Close(close_frame)] = &actions[..] else { panic!("{actions:?}") };
+    let [Action::Send(_), Action::Send(_), Action::Close(close_frame)] = &actions[..] else { panic!("{actions:?}") };
     assert_eq!(*close_frame, leaving);
     let mut state = logging_in();
     state.member_logged_in(name()).unwrap();
     state.outbox_drained(&completed(), at(0));
     says(&mut state, r#"{"jsonrpc":"2.0","id":2,"method":"unsubscribeUserStatus"}"#);
     let actions = state.member_call_done(Err(MemberError::Store), at(0));
-    assert!(matches!(&actions[..], [Action::Refuse(_)]), "{actions:?}");
+    assert!(matches!(&actions[..], [Action::Send(_)]), "{actions:?}");
 }
