@@ -11,8 +11,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::app::App;
-use crate::auth::Auth;
-use crate::auth::token::Vars;
+use crate::auth::token::{Tokens, Vars};
 use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
 use crate::config::{Config, DEFAULT_FILE, Overrides, import, load};
@@ -141,8 +140,8 @@ fn imported(path: &Path) -> anyhow::Result<String> {
 fn token(config: &Config, user: &str, username: &str) -> anyhow::Result<String> {
     let username = Username::new(username).map_err(|error| anyhow::anyhow!("--username {username:?}: {error}"))?;
     let user = MemberName::new(user).map_err(|error| anyhow::anyhow!("--user {user:?}: {error}"))?.user();
-    let auth = Auth::new(&config.nakama, &Clock::system());
-    Ok(auth.issue(user, &username, Vars::new()).session)
+    let (tokens, now) = (Tokens::new(&config.nakama), Clock::system().time_of_day());
+    Ok(tokens.issue(user, &username, Vars::new(), now).session)
 }
 
 fn user_sig(config: &Config, user: &str, expire: Duration) -> anyhow::Result<String> {

@@ -13,7 +13,7 @@
 //! | [`webhook`] | delivery of logins, logouts and lost connections to receivers |
 //! | [`redis`] | connections to Redis, its topology, scripts and keys; `cluster` and `store` use it |
 //! | [`cluster`] | the backplane between nodes, in memory and on Redis, and the remote part of presences |
-//! | [`store`] | accounts, last-seen records, relations between users; each in memory, on disk and on Redis |
+//! | [`store`] | accounts, last-seen records, relations between users, revoked tokens; each in memory, on disk and on Redis |
 //! | [`engine`] | one actor for each user, one supervisor for each shard, fan-out to followers |
 //! | [`members`] | Tencent Chat's logged-in users: devices, subscriptions, call rates, catch-up |
 //! | [`session`] | one connection: its state machine, and the WebSocket actor that executes what it decides |

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use rand::RngExt;
 
+use super::token_authority::{TokenAuthority, TokenRejection};
 use super::{ApiError, ErrorKind, validate};
-use crate::auth::Auth;
 use crate::auth::password::Passwords;
 use crate::auth::token::{Claims, TokenPair};
 use crate::clock::Clock;
@@ -62,7 +62,7 @@ pub struct Accounts {
     /// Stores the accounts.
     pub store: Arc<dyn AccountStore>,
     /// Issues and revokes tokens.
-    pub auth: Arc<Auth>,
+    pub auth: Arc<TokenAuthority>,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
     /// Knows which users are online.
@@ -171,8 +171,8 @@ impl Accounts {
             return Err(ApiError::invalid("Refresh token is required."));
         }
         validate::vars(&vars)?;
-        let invalid = |_| ApiError::new(ErrorKind::Unauthenticated, "Refresh token invalid or expired.");
-        let claims = self.auth.verify_refresh(token).map_err(invalid)?;
+        let claims = self.auth.verify_refresh(token).await;
+        let claims = claims.map_err(|rejection| rejection.into_error("Refresh token invalid or expired."))?;
         let account = self.store.account(claims.user).await?.ok_or_else(not_found)?;
         refuse_disabled(&account)?;
         Ok(self.auth.reissue(&claims, &account.username, vars))
@@ -180,24 +180,24 @@ impl Accounts {
 
     /// Revokes the given tokens, which must be the caller's. Without tokens, revokes all tokens that the caller got
     /// before.
-    pub fn logout(&self, caller: &Claims, session: &str, refresh: &str) -> Result<(), ApiError> {
+    pub async fn logout(&self, caller: &Claims, session: &str, refresh: &str) -> Result<(), ApiError> {
         if session.is_empty() && refresh.is_empty() {
-            return Ok(self.auth.revoke_all(caller.user)?);
+            return Ok(self.auth.revoke_all(caller.user).await?);
         }
-        let is_own = |claims: &Claims| claims.user == caller.user;
-        let checked = |token: &str, verified: Option<Claims>, message: &'static str| match verified.filter(is_own) {
-            None if !token.is_empty() => Err(ApiError::invalid(message)),
-            claims => Ok(claims),
+        let own = |verified: Result<Claims, TokenRejection>, message: &'static str| match verified {
+            Ok(claims) if claims.user == caller.user => Ok(Some(claims)),
+            Ok(_) | Err(TokenRejection::Invalid) => Err(ApiError::invalid(message)),
+            Err(TokenRejection::Unchecked(error)) => Err(error.into()),
         };
-        let session = checked(session, self.auth.verify_session(session).ok(), "Session token invalid.")?;
-        let refresh = checked(refresh, self.auth.verify_refresh(refresh).ok(), "Refresh token invalid.")?;
-        if let Some(claims) = session {
-            self.auth.revoke_session(&claims)?;
-        }
-        if let Some(claims) = refresh {
-            self.auth.revoke_refresh(&claims)?;
-        }
-        Ok(())
+        let session = match session {
+            "" => None,
+            token => own(self.auth.verify_session(token).await, "Session token invalid.")?,
+        };
+        let refresh = match refresh {
+            "" => None,
+            token => own(self.auth.verify_refresh(token).await, "Refresh token invalid.")?,
+        };
+        Ok(self.auth.revoke(caller.user, session.as_ref(), refresh.as_ref()).await?)
     }
 
     /// Returns the caller's own account.

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use crate::auth::password::PasswordError;
-use crate::auth::revocation::RevocationsFull;
 use crate::store::StoreError;
 
 /// Kind of an error. Each face maps it to a code of its own.
@@ -65,7 +64,7 @@ impl From<StoreError> for ApiError {
             }
             StoreError::Closed => Self::new(ErrorKind::Unavailable, "The server is stopping."),
             StoreError::Damaged(_) | StoreError::UnknownFormat(_) | StoreError::InUse | StoreError::Database(_) => {
-                log::error!("an account could not be read or written: {error}");
+                log::error!("an account or its tokens could not be read or written: {error}");
                 Self::new(ErrorKind::Internal, "Error finding or creating user account.")
             }
         }
@@ -87,12 +86,5 @@ impl From<PasswordError> for ApiError {
                 Self::new(ErrorKind::Internal, "Error finding or creating user account.")
             }
         }
-    }
-}
-
-impl From<RevocationsFull> for ApiError {
-    fn from(error: RevocationsFull) -> Self {
-        log::error!("{error}");
-        Self::new(ErrorKind::Unavailable, "The server is busy, try again.")
     }
 }

@@ -36,7 +36,7 @@ pub struct Components {
     pub engine: Engine,
     /// The other nodes, or `None` when the node runs alone.
     pub cluster: Option<ClusterHandle>,
-    /// Accounts, last-seen records, relations.
+    /// Accounts, last-seen records, relations, revoked tokens.
     pub stores: Stores,
     /// Receivers of logins, logouts and lost connections.
     pub webhook: Webhook,
@@ -83,6 +83,7 @@ impl Components {
             members: &members,
             engine: &engine,
             accounts: &stores.accounts,
+            revocations: &stores.revocations,
             pending_connections: Arc::new(PendingConnections::new(&config.limits)),
             deadline_timer: DeadlineTimer::start(clock),
             connection_listener,

@@ -111,7 +111,8 @@ impl Drain {
         };
         let relations =
             stores::closed(stores.relations.close().await, "the relations between users could not be written");
+        let revocations = stores::closed(stores.revocations.close().await, "the revoked tokens could not be written");
         let accounts = stores::closed(stores.accounts.close().await, "the store could not be closed");
-        last_seen.and(relations).and(accounts)
+        last_seen.and(relations).and(revocations).and(accounts)
     }
 }

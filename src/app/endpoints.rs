@@ -8,7 +8,7 @@ use actix_web::web;
 use super::directory::StoreDirectory;
 use crate::api::accounts::Accounts;
 use crate::api::online::OnlineStatusQuery;
-use crate::auth::Auth;
+use crate::api::token_authority::TokenAuthority;
 use crate::auth::connection::ConnectionTokens;
 use crate::auth::password::Passwords;
 use crate::auth::user_sig::UserSigs;
@@ -31,6 +31,7 @@ use crate::session::{
     ConnectionIds, DeadlineTimer, HandshakeRules, LingerTimes, MemberRules, PendingConnections, Services,
 };
 use crate::store::accounts::AccountStore;
+use crate::store::revocations::RevocationStore;
 
 /// What every HTTP worker serves. All workers share the parts.
 #[derive(Clone)]
@@ -98,6 +99,8 @@ pub struct EndpointBuilder<'a> {
     pub engine: &'a Engine,
     /// Nakama's accounts.
     pub accounts: &'a Arc<dyn AccountStore>,
+    /// Revoked tokens of Nakama's accounts.
+    pub revocations: &'a Arc<dyn RevocationStore>,
     /// The connections that have not authenticated yet.
     pub pending_connections: Arc<PendingConnections>,
     /// One timer for all sessions.
@@ -110,7 +113,7 @@ impl EndpointBuilder<'_> {
     /// Builds Nakama's endpoints.
     pub fn nakama(&self) -> NakamaEndpoints {
         let Self { config, clock, engine, .. } = self;
-        let auth = Arc::new(Auth::new(&config.nakama, clock));
+        let auth = Arc::new(TokenAuthority::new(&config.nakama, self.revocations.clone(), clock));
         let accounts = Accounts {
             store: self.accounts.clone(),
             auth: auth.clone(),

@@ -17,6 +17,8 @@ use crate::store::last_seen::memory::MemoryLastSeen;
 use crate::store::redis::RedisStores;
 use crate::store::relations::RelationStore;
 use crate::store::relations::memory::MemoryRelations;
+use crate::store::revocations::RevocationStore;
+use crate::store::revocations::memory::MemoryRevocations;
 
 /// Everything that the server stores. Clones share it.
 #[derive(Clone)]
@@ -27,6 +29,8 @@ pub struct Stores {
     pub last_seen: Option<Arc<dyn LastSeenStore>>,
     /// Friends, blocked users, subscriptions and logins of members.
     pub relations: Arc<dyn RelationStore>,
+    /// Revoked tokens of Nakama's accounts.
+    pub revocations: Arc<dyn RevocationStore>,
 }
 
 impl Stores {
@@ -37,33 +41,42 @@ impl Stores {
         }
         let expire = config.user_status.expire_interval.0;
         let lifetime = config.tencent.subscription_ttl.0;
-        let (accounts, last_seen, relations): (Arc<dyn AccountStore>, Arc<dyn LastSeenStore>, Arc<dyn RelationStore>) =
-            match config.store.kind {
-                StoreKind::Memory => {
-                    let last_seen = MemoryLastSeen::new(expire, clock, metrics);
-                    (Arc::new(MemoryAccounts::new()), Arc::new(last_seen), Arc::new(MemoryRelations::new()))
-                }
-                StoreKind::Disk => {
-                    let path = &config.store.path;
-                    let what = || format!("store.path = {:?}", path.display());
-                    let database = EmbeddedDatabase::open(path).with_context(what)?;
-                    let accounts = database.accounts().with_context(what)?;
-                    let last_seen = database.last_seen(expire, clock, metrics).with_context(what)?;
-                    let relations = database.relations(clock.time_of_day(), lifetime).with_context(what)?;
-                    (Arc::new(accounts), Arc::new(last_seen), Arc::new(relations))
-                }
-            };
-        Ok(Self { accounts, last_seen: config.user_status.enabled.then_some(last_seen), relations })
+        let is_last_seen_stored = config.user_status.enabled;
+        match config.store.kind {
+            StoreKind::Memory => Ok(Self {
+                accounts: Arc::new(MemoryAccounts::new()),
+                last_seen: is_last_seen_stored.then(|| Arc::new(MemoryLastSeen::new(expire, clock, metrics)) as _),
+                relations: Arc::new(MemoryRelations::new()),
+                revocations: Arc::new(MemoryRevocations::new()),
+            }),
+            StoreKind::Disk => {
+                let path = &config.store.path;
+                let what = || format!("store.path = {:?}", path.display());
+                let database = EmbeddedDatabase::open(path).with_context(what)?;
+                let last_seen = database.last_seen(expire, clock, metrics).with_context(what)?;
+                Ok(Self {
+                    accounts: Arc::new(database.accounts().with_context(what)?),
+                    last_seen: is_last_seen_stored.then(|| Arc::new(last_seen) as _),
+                    relations: Arc::new(database.relations(clock.time_of_day(), lifetime).with_context(what)?),
+                    revocations: Arc::new(database.revocations(clock).with_context(what)?),
+                })
+            }
+        }
     }
 
     /// The nodes of a cluster share the stores on Redis, whatever `store.kind` says.
     fn open_on_redis(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         let expire = config.user_status.expire_interval.0;
-        let RedisStores { accounts, relations, last_seen } =
+        let RedisStores { accounts, relations, revocations, last_seen } =
             RedisStores::open(&config.cluster, expire, clock, metrics, activity_message).context("cluster.redis")?;
         let last_seen: Option<Arc<dyn LastSeenStore>> =
             if config.user_status.enabled { Some(Arc::new(last_seen)) } else { None };
-        Ok(Self { accounts: Arc::new(accounts), last_seen, relations: Arc::new(relations) })
+        Ok(Self {
+            accounts: Arc::new(accounts),
+            last_seen,
+            relations: Arc::new(relations),
+            revocations: Arc::new(revocations),
+        })
     }
 }
 

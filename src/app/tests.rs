@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 
 use super::Components;
+use crate::api::token_authority::TokenRejection;
 use crate::auth::token::Vars;
 use crate::clock::Clock;
 use crate::config::{Overrides, StoreKind, load};
@@ -121,6 +122,13 @@ async fn servers_on_one_redis_share_their_stores() {
     let alice = Account::new(Username::new("alice").unwrap(), LoginKey::Custom("alice".into()), None, now);
     one.stores.accounts.create(alice.clone()).await.unwrap();
     assert_eq!(two.stores.accounts.find(LoginKey::Custom("alice".into())).await.unwrap().as_ref(), Some(&alice));
+    let [issuer, other] = [&one, &two].map(|node| node.endpoints.nakama.auth.clone());
+    let tokens = issuer.issue(alice.id, &alice.username, Vars::new());
+    let session = other.verify_session(&tokens.session).await.unwrap();
+    let refresh = other.verify_refresh(&tokens.refresh).await.unwrap();
+    issuer.revoke(alice.id, Some(&session), Some(&refresh)).await.unwrap();
+    assert_eq!(other.verify_session(&tokens.session).await, Err(TokenRejection::Invalid));
+    assert_eq!(other.verify_refresh(&tokens.refresh).await, Err(TokenRejection::Invalid));
     let lifetime = Duration::from_secs(3600);
     one.stores
         .relations

@@ -1,185 +1,133 @@
-//! Logouts: ids of revoked tokens, and users with all older tokens revoked.
+//! Which tokens of one user are revoked: a list of logins, and the instant from which on tokens are valid.
 //!
-//! The list is in memory, as Nakama's is: a restart empties it. An entry stays for the maximum lifetime of the tokens
-//! that it revokes. A logout removes expired entries when the list has doubled after the last removal. At
-//! [`MAX_REVOCATIONS`] entries a logout is refused.
+//! The rules are pure; `store::revocations` keeps the record of each user. A record is bounded: it lists at most
+//! [`MAX_LOGINS`] logins. A further logout drops the oldest one and moves the instant past its logout, which also revokes
+//! the tokens of the same user that are older than that. So the cost of logouts is a cost per user, and a logout is never
+//! refused. A record expires with the tokens that it revokes.
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use hashbrown::HashMap;
-use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::token::Claims;
-use crate::config::NakamaConfig;
-use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 
-/// Maximum number of entries, about 50 MB.
-const MAX_REVOCATIONS: usize = 1_000_000;
+/// Maximum number of logins that a record lists.
+pub const MAX_LOGINS: usize = 32;
 
-/// The list is full, and nothing was revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many tokens are revoked already")]
-pub struct RevocationsFull;
-
-/// The list of revoked tokens.
-pub struct Revocations {
-    session_lifetime: Duration,
-    refresh_lifetime: Duration,
-    lists: Mutex<RevokedTokens>,
+/// The two kinds of tokens of a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Authenticates requests.
+    Session,
+    /// Is exchanged for a new pair.
+    Refresh,
 }
 
-#[derive(Default)]
-struct RevokedTokens {
-    /// Revoked session tokens by id, with the latest time at which they expire.
-    sessions: HashMap<Uuid, Timestamp>,
+/// A login with revoked tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedLogin {
+    /// Id of the login, which all its tokens have.
+    pub token_id: Uuid,
+    /// Time of the last logout of this login.
+    pub at: Timestamp,
+    /// When its last revoked session token is expired. The epoch means that they are not revoked.
+    pub sessions_until: Timestamp,
     /// The same for refresh tokens.
-    refreshes: HashMap<Uuid, Timestamp>,
-    /// Users, with the time before which all their tokens are revoked.
-    users: HashMap<UserId, Timestamp>,
-    /// Number of entries at which expired ones are removed.
-    sweep_at: usize,
+    pub refreshes_until: Timestamp,
 }
 
-impl Revocations {
-    /// A list without entries, for tokens with the lifetimes of the configuration.
-    pub fn new(config: &NakamaConfig) -> Self {
-        Self {
-            session_lifetime: config.token_expiry.0,
-            refresh_lifetime: config.refresh_token_expiry.0,
-            lists: Mutex::default(),
+impl RevokedLogin {
+    fn until(&self, kind: TokenKind) -> Timestamp {
+        match kind {
+            TokenKind::Session => self.sessions_until,
+            TokenKind::Refresh => self.refreshes_until,
         }
     }
 
-    /// Returns whether a session token with these claims is revoked.
-    pub fn is_session_revoked(&self, claims: &Claims) -> bool {
-        let lists = self.lists.lock();
-        lists.sessions.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.session_lifetime)
-    }
-
-    /// Returns whether a refresh token with these claims is revoked.
-    pub fn is_refresh_revoked(&self, claims: &Claims) -> bool {
-        let lists = self.lists.lock();
-        lists.refreshes.contains_key(&claims.token_id) || lists.issued_too_early(claims, self.refresh_lifetime)
-    }
-
-    /// Revokes the session tokens of this login.
-    pub fn revoke_session(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
-        let mut lists = self.lists.lock();
-        lists.make_room(now, self.session_lifetime.max(self.refresh_lifetime))?;
-        // A refreshed token of the same login may expire as late as one issued now.
-        lists.sessions.insert(claims.token_id, now + self.session_lifetime);
-        Ok(())
-    }
-
-    /// Revokes the refresh tokens of this login.
-    pub fn revoke_refresh(&self, claims: &Claims, now: Timestamp) -> Result<(), RevocationsFull> {
-        let mut lists = self.lists.lock();
-        lists.make_room(now, self.session_lifetime.max(self.refresh_lifetime))?;
-        lists.refreshes.insert(claims.token_id, now + self.refresh_lifetime);
-        Ok(())
-    }
-
-    /// Revokes all tokens of a user that were issued before this second.
-    pub fn revoke_all(&self, user: UserId, now: Timestamp) -> Result<(), RevocationsFull> {
-        let mut lists = self.lists.lock();
-        lists.make_room(now, self.session_lifetime.max(self.refresh_lifetime))?;
-        lists.users.insert(user, Timestamp::from_secs(now.as_secs()));
-        Ok(())
+    fn expires(&self) -> Timestamp {
+        self.sessions_until.max(self.refreshes_until)
     }
 }
 
-impl RevokedTokens {
-    /// Returns whether a token was issued before all tokens of its user were revoked. Like Nakama, computes the time of
-    /// issue from the expiry and the lifetime, because a refreshed token keeps `iat`.
-    fn issued_too_early(&self, claims: &Claims, lifetime: Duration) -> bool {
-        self.users.get(&claims.user).is_some_and(|&revoked| claims.expires < revoked + lifetime)
-    }
-
-    fn len(&self) -> usize {
-        self.sessions.len() + self.refreshes.len() + self.users.len()
-    }
-
-    fn make_room(&mut self, now: Timestamp, max_lifetime: Duration) -> Result<(), RevocationsFull> {
-        if self.len() < self.sweep_at.min(MAX_REVOCATIONS) {
-            return Ok(());
-        }
-        self.sessions.retain(|_, &mut until| until > now);
-        self.refreshes.retain(|_, &mut until| until > now);
-        self.users.retain(|_, &mut revoked| revoked + max_lifetime > now);
-        self.sweep_at = (self.len() * 2).max(1024);
-        if self.len() < MAX_REVOCATIONS { Ok(()) } else { Err(RevocationsFull) }
-    }
+/// A logout of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Time of the logout.
+    pub now: Timestamp,
+    /// Maximum lifetime of a token that is issued now.
+    pub lifetime: Duration,
+    /// What it revokes.
+    pub tokens: RevokedTokens,
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, HashMap as Environment};
+/// The tokens that a logout revokes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevokedTokens {
+    /// Tokens of these logins.
+    Of(Vec<RevokedLogin>),
+    /// Every token that was issued before this second.
+    All,
+}
 
-    use super::*;
-    use crate::config::{Overrides, load};
+/// The record of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserRevocations {
+    /// Tokens that were issued before are revoked. A whole second, because tokens have whole seconds.
+    pub valid_from: Timestamp,
+    /// When the last token that was issued before `valid_from` is expired.
+    pub valid_from_until: Timestamp,
+    /// Revoked logins, by the time of their last logout.
+    pub logins: Vec<RevokedLogin>,
+}
 
-    fn at(secs: u64) -> Timestamp {
-        Timestamp::from_secs(1_000_000 + secs)
-    }
-
-    fn revocations() -> Revocations {
-        Revocations::new(&load(&Overrides::default(), Environment::new()).unwrap().nakama)
-    }
-
-    /// The claims of a session token that was issued at this second.
-    fn session(issued: u64) -> Claims {
-        Claims {
-            token_id: Uuid::new_v4(),
-            user: UserId::from_name("alice"),
-            username: None,
-            vars: BTreeMap::new(),
-            expires: at(issued + 3600),
-            issued: at(0),
+impl UserRevocations {
+    /// Takes in a logout, and forgets what has expired.
+    pub fn apply(&mut self, revocation: &Revocation) {
+        let &Revocation { now, lifetime, ref tokens } = revocation;
+        self.expire(now);
+        match tokens {
+            RevokedTokens::All => self.revoke_before(now.as_secs(), now + lifetime),
+            RevokedTokens::Of(logins) => logins.iter().for_each(|login| self.revoke_login(*login, now + lifetime)),
         }
     }
 
-    #[test]
-    fn a_logout_revokes_one_login_and_one_kind_of_token() {
-        let revocations = revocations();
-        let (revoked, other) = (session(0), session(0));
-        revocations.revoke_session(&revoked, at(1)).unwrap();
-        assert!(revocations.is_session_revoked(&revoked));
-        assert!(!revocations.is_refresh_revoked(&revoked));
-        assert!(!revocations.is_session_revoked(&other));
+    /// Returns whether a token is revoked. `issued` is the second in which it was issued.
+    pub fn is_revoked(&self, token_id: Uuid, kind: TokenKind, issued: Timestamp, now: Timestamp) -> bool {
+        let is_listed = |login: &RevokedLogin| login.token_id == token_id && login.until(kind) > now;
+        issued < self.valid_from || self.logins.iter().any(is_listed)
     }
 
-    #[test]
-    fn a_logout_of_all_devices_revokes_tokens_issued_before_that_second() {
-        let revocations = revocations();
-        revocations.revoke_all(UserId::from_name("alice"), at(10)).unwrap();
-        assert!(revocations.is_session_revoked(&session(9)));
-        assert!(!revocations.is_session_revoked(&session(10)));
-        let other = Claims { user: UserId::from_name("bob"), ..session(9) };
-        assert!(!revocations.is_session_revoked(&other));
+    /// Returns when every token that the record revokes is expired.
+    pub fn expires(&self) -> Timestamp {
+        self.logins.iter().map(RevokedLogin::expires).fold(self.valid_from_until, Timestamp::max)
     }
 
-    #[test]
-    fn expired_entries_are_removed() {
-        let revocations = revocations();
-        for round in 0..20 {
-            for _ in 0..1000 {
-                revocations.revoke_session(&session(0), at(round * 4000)).unwrap();
-            }
+    fn expire(&mut self, now: Timestamp) {
+        self.logins.retain(|login| login.expires() > now);
+        if self.valid_from_until <= now {
+            (self.valid_from, self.valid_from_until) = Default::default();
         }
-        let kept = revocations.lists.lock().len();
-        assert!(kept < 5000, "{kept} kept");
     }
 
-    #[test]
-    fn a_full_list_refuses_logouts_until_entries_expire() {
-        let revocations = revocations();
-        for _ in 0..MAX_REVOCATIONS {
-            let id = Uuid::new_v4();
-            revocations.lists.lock().sessions.insert(id, at(3600));
+    fn revoke_login(&mut self, mut login: RevokedLogin, until: Timestamp) {
+        if let Some(position) = self.logins.iter().position(|known| known.token_id == login.token_id) {
+            let known = self.logins.remove(position);
+            login.sessions_until = login.sessions_until.max(known.sessions_until);
+            login.refreshes_until = login.refreshes_until.max(known.refreshes_until);
         }
-        assert_eq!(revocations.revoke_session(&session(0), at(1)), Err(RevocationsFull));
-        assert_eq!(revocations.revoke_session(&session(0), at(3600)), Ok(()));
+        if self.logins.len() >= MAX_LOGINS {
+            let oldest = self.logins.remove(0);
+            // Its last token may have been issued in the very second of the logout.
+            self.revoke_before(oldest.at.as_secs().saturating_add(1), until);
+        }
+        self.logins.push(login);
+    }
+
+    fn revoke_before(&mut self, second: u64, until: Timestamp) {
+        self.valid_from = self.valid_from.max(Timestamp::from_secs(second));
+        self.valid_from_until = self.valid_from_until.max(until);
     }
 }

@@ -23,7 +23,7 @@ use actix_web::{HttpResponse, Resource, Route, web};
 pub use respond::not_found;
 
 use crate::api::accounts::Accounts;
-use crate::auth::Auth;
+use crate::api::token_authority::TokenAuthority;
 use crate::config::value::Secret;
 use crate::session::Services;
 
@@ -32,7 +32,7 @@ pub struct NakamaEndpoints {
     /// The operations on accounts.
     pub accounts: Accounts,
     /// Verifies session tokens.
-    pub auth: Arc<Auth>,
+    pub auth: Arc<TokenAuthority>,
     /// Key that authentication calls need.
     pub server_key: Secret,
     /// What sessions need.

@@ -15,6 +15,7 @@
 //! | `P:{t}:a:<user>` | string | the user's account record |
 //! | `P:{t}:m:<name>` | string | the claim to a unique name (`t` is the name's bucket), see `store/accounts/names` |
 //! | `P:{t}:s:<user>` | string | the member record |
+//! | `P:{t}:v:<user>` | string | the revoked tokens of the user, with a TTL |
 //! | `P:{t}:p:<kind>:<user>` | string | the user's list of friends or blocked users |
 //! | `P:{t}:p:<kind>` | set | the users of the bucket with such a list, ids as bytes |
 //! | `P:{n}:…` | | the leases of nodes: `lease`, `dead`, `retired`, `names`, `meta`, `clock`, `epoch`, `inc`, `layout` |

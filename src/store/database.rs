@@ -1,6 +1,6 @@
 //! The embedded database (fjall, a log-structured store) that the disk stores share.
 //!
-//! One database holds accounts, last-seen records and relations, each in keyspaces of its own. Each store writes from a
+//! One database holds accounts, last-seen records, relations and revoked tokens, each in keyspaces of its own. Each store writes from a
 //! thread of its own ([`super::group_commit`]) and reads directly, off the threads that serve clients ([`read`]).
 
 use std::path::Path;
@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use super::accounts::disk::DiskAccounts;
 use super::last_seen::disk::DiskLastSeen;
 use super::relations::disk::DiskRelations;
+use super::revocations::disk::DiskRevocations;
 use super::{StoreError, StoreFuture};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -67,6 +68,11 @@ impl EmbeddedDatabase {
     /// `now` is the time of day.
     pub fn relations(&self, now: Timestamp, lifetime: Duration) -> Result<DiskRelations, StoreError> {
         DiskRelations::start(self.database.clone(), now, lifetime)
+    }
+
+    /// Opens the revoked tokens. Must be called once only.
+    pub fn revocations(&self, clock: &Clock) -> Result<DiskRevocations, StoreError> {
+        DiskRevocations::start(self.database.clone(), clock)
     }
 }
 

@@ -1,15 +1,17 @@
-//! Persistent records: [`accounts`], [`last_seen`] records, [`relations`] between users.
+//! Persistent records: [`accounts`], [`last_seen`] records, [`relations`] between users, [`revocations`] of tokens.
 //!
 //! Each has a port (a small trait), a store in memory (the reference), one on disk and one in Redis, and one contract suite
 //! that runs them all. What the stores on disk share is in [`database`] and [`group_commit`]; what the stores in Redis share
 //! is in [`redis`].
 
 pub mod accounts;
+mod checked_json;
 pub mod database;
 mod group_commit;
 pub mod last_seen;
 pub mod redis;
 pub mod relations;
+pub mod revocations;
 
 use futures_util::future::BoxFuture;
 

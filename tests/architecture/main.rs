@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("refusals", &["log_limit", "presence", "config", "metrics", "clock"]),
     ("outbox", &["presence", "metrics"]),
     ("auth", &["presence", "config", "metrics", "clock"]),
-    ("store", &["redis", "presence", "config", "metrics", "clock"]),
+    ("store", &["redis", "auth", "presence", "config", "metrics", "clock"]),
     ("webhook", &["presence", "config", "metrics", "clock"]),
     ("redis", &["presence", "config", "metrics", "clock"]),
     ("cluster", &["redis", "presence", "config", "metrics", "clock"]),

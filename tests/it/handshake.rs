@@ -82,7 +82,8 @@ async fn a_revoked_token_is_refused() {
     let world = World::start();
     let token = world.token("alice");
     let auth = &world.components.endpoints.nakama.auth;
-    auth.revoke_session(&auth.verify_session(&token).unwrap()).unwrap();
+    let claims = auth.verify_session(&token).await.unwrap();
+    auth.revoke(claims.user, Some(&claims), None).await.unwrap();
     assert_eq!(handshake(&world, &format!("/ws?token={token}"), None).await.0, 401);
 }
 

@@ -21,6 +21,7 @@ mod grpc;
 mod handshake;
 mod hostile;
 mod ids;
+mod logout;
 mod operation;
 mod raw;
 mod refusals;

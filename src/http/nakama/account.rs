@@ -88,7 +88,7 @@ pub struct UpdateBody {
 
 /// Returns the caller's own account.
 pub async fn get(request: HttpRequest, nakama: web::Data<NakamaEndpoints>) -> Result<HttpResponse, NakamaError> {
-    let caller = authorize::caller(&request, &nakama)?;
+    let caller = authorize::caller(&request, &nakama).await?;
     let view = nakama.accounts.account(caller.user).await?;
     let account = &view.account;
     Ok(ok(&AccountBody {
@@ -106,7 +106,7 @@ pub async fn update(
     nakama: web::Data<NakamaEndpoints>,
     JsonBody(body): JsonBody<UpdateBody>,
 ) -> Result<HttpResponse, NakamaError> {
-    let caller = authorize::caller(&request, &nakama)?;
+    let caller = authorize::caller(&request, &nakama).await?;
     let update = ProfileUpdate {
         username: body.username,
         display_name: body.display_name,

@@ -28,11 +28,13 @@ pub fn server_key(request: &HttpRequest, nakama: &NakamaEndpoints) -> Result<(),
 }
 
 /// Returns the claims of the caller's session token, `Bearer <token>`, or refuses the caller.
-pub fn caller(request: &HttpRequest, nakama: &NakamaEndpoints) -> Result<Claims, NakamaError> {
+pub async fn caller(request: &HttpRequest, nakama: &NakamaEndpoints) -> Result<Claims, NakamaError> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
         return Err(NakamaError::unauthenticated("Auth token required"));
     };
+    let invalid = "Auth token invalid";
     let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-    let claims = token.and_then(|token| nakama.auth.verify_session(token).ok());
-    claims.ok_or_else(|| NakamaError::unauthenticated("Auth token invalid"))
+    let token = token.ok_or_else(|| NakamaError::unauthenticated(invalid))?;
+    let verified = nakama.auth.verify_session(token).await;
+    verified.map_err(|rejection| rejection.into_error(invalid).into())
 }

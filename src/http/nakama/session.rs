@@ -43,8 +43,8 @@ pub async fn logout(
     nakama: web::Data<NakamaEndpoints>,
     JsonBody(body): JsonBody<LogoutBody>,
 ) -> Result<HttpResponse, NakamaError> {
-    let caller = authorize::caller(&request, &nakama)?;
+    let caller = authorize::caller(&request, &nakama).await?;
     let (session, refresh) = (body.token.unwrap_or_default(), body.refresh_token.unwrap_or_default());
-    nakama.accounts.logout(&caller, &session, &refresh)?;
+    nakama.accounts.logout(&caller, &session, &refresh).await?;
     Ok(ok(&serde_json::json!({})))
 }

@@ -5,6 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::NakamaEndpoints;
 use super::read::{QueryParameters, go_bool};
+use crate::api::ApiError;
+use crate::api::token_authority::TokenRejection;
 use crate::dialect::nakama::Format;
 use crate::http::pending_limit::pending_limit;
 use crate::metrics::RefusalReason;
@@ -33,9 +35,16 @@ async fn try_upgrade(
     let format = Format::parse(query.first("format").unwrap_or_default());
     let format = format
         .ok_or_else(|| (RefusalReason::Handshake, plain(StatusCode::BAD_REQUEST, "Invalid format parameter\n")))?;
-    let claims = token(request, &query).and_then(|token| nakama.auth.verify_session(&token).ok());
-    let claims =
-        claims.ok_or_else(|| (RefusalReason::Token, plain(StatusCode::UNAUTHORIZED, "Missing or invalid token\n")))?;
+    let claims = nakama.auth.verify_session(&token(request, &query).unwrap_or_default()).await;
+    let claims = claims.map_err(|rejection| match rejection {
+        TokenRejection::Invalid => {
+            (RefusalReason::Token, plain(StatusCode::UNAUTHORIZED, "Missing or invalid token\n"))
+        }
+        TokenRejection::Unchecked(error) => {
+            let text = format!("{}\n", ApiError::from(error));
+            (RefusalReason::Busy, plain(StatusCode::SERVICE_UNAVAILABLE, text))
+        }
+    })?;
     let services = &nakama.services;
     let visible = query.first("status").and_then(go_bool).unwrap_or(false);
     let opening = Opening {

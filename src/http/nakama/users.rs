@@ -16,7 +16,7 @@ struct UsersBody {
 
 /// Returns accounts by id and username. Ignores unknown ones.
 pub async fn get(request: HttpRequest, nakama: web::Data<NakamaEndpoints>) -> Result<HttpResponse, NakamaError> {
-    let caller = authorize::caller(&request, &nakama)?;
+    let caller = authorize::caller(&request, &nakama).await?;
     let query = QueryParameters::of(&request);
     let users = nakama.accounts.users(caller.user, &query.all("ids"), &query.all("usernames")).await?;
     Ok(ok(&UsersBody { users: users.iter().map(UserBody::from).collect() }))

@@ -1,30 +1,17 @@
-//! The stored form of an account: version, CRC-32 of the rest, JSON.
-//!
-//! The record has its own checksum because the database treats a damaged journal as one that was cut off.
+//! The stored form of an account: [checked JSON](crate::store::checked_json).
 
 use super::Account;
 use crate::presence::id::UserId;
-use crate::store::StoreError;
-
-const VERSION: u8 = 1;
+use crate::store::{StoreError, checked_json};
 
 /// Encodes an account.
 pub fn encode(account: &Account) -> Vec<u8> {
-    let json = serde_json::to_vec(account).expect("an account always serializes");
-    let mut record = vec![VERSION];
-    record.extend(crc32fast::hash(&json).to_be_bytes());
-    record.extend(json);
-    record
+    checked_json::encode(account)
 }
 
 /// Decodes the account of a user.
 pub fn decode(user: UserId, record: &[u8]) -> Result<Account, StoreError> {
-    let damaged = || StoreError::Damaged(format!("account {user}"));
-    let (&[version, a, b, c, d], json) = record.split_first_chunk().ok_or_else(damaged)?;
-    if version != VERSION || crc32fast::hash(json).to_be_bytes() != [a, b, c, d] {
-        return Err(damaged());
-    }
-    serde_json::from_slice(json).map_err(|_| damaged())
+    checked_json::decode(record).ok_or_else(|| StoreError::Damaged(format!("account {user}")))
 }
 
 #[cfg(test)]

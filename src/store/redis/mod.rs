@@ -34,6 +34,7 @@ use crate::store::StoreError;
 use crate::store::accounts::redis::RedisAccounts;
 use crate::store::last_seen::redis::{ActivityEncoder, RedisLastSeen};
 use crate::store::relations::redis::RedisRelations;
+use crate::store::revocations::redis::RedisRevocations;
 
 /// All stores in Redis.
 pub struct RedisStores {
@@ -41,6 +42,8 @@ pub struct RedisStores {
     pub accounts: RedisAccounts,
     /// Relations.
     pub relations: RedisRelations,
+    /// Revoked tokens.
+    pub revocations: RedisRevocations,
     /// Last-seen records.
     pub last_seen: RedisLastSeen,
 }
@@ -59,6 +62,7 @@ impl RedisStores {
         Ok(Self {
             accounts: RedisAccounts::new(storage.clone()),
             relations: RedisRelations::new(storage.clone()),
+            revocations: RedisRevocations::new(storage.clone()),
             last_seen: RedisLastSeen::start(storage, expire, clock, metrics, encode),
         })
     }

@@ -1,5 +1,7 @@
 //! Records of users: reads, and swaps of records that have not changed in the meantime.
 
+use std::time::Duration;
+
 use redis::Value;
 
 use super::StoreScripts;
@@ -23,13 +25,20 @@ pub struct RecordKey {
     key: String,
     /// The set that lists the existing records of the kind, and the entry of this one.
     index: Option<(String, UserId)>,
+    /// Minimum TTL of the record after a write. `None` means that it stays.
+    lifetime: Option<Duration>,
 }
 
 impl RecordKey {
     /// Returns the key of a user's record. [`crate::redis::keys`] lists the kinds.
     pub fn new(storage: &Storage, user: UserId, kind: &str) -> Self {
         let keys = storage.keys();
-        Self { bucket: keys.buckets().of(user), key: keys.of_user(user, kind), index: None }
+        Self { bucket: keys.buckets().of(user), key: keys.of_user(user, kind), index: None, lifetime: None }
+    }
+
+    /// Returns the key of a record that stays for `lifetime` after a write, or longer if an earlier write said so.
+    pub fn expiring(storage: &Storage, user: UserId, kind: &str, lifetime: Duration) -> Self {
+        Self { lifetime: Some(lifetime), ..Self::new(storage, user, kind) }
     }
 
     /// Returns the key of a record that is listed in the index of its kind.
@@ -111,10 +120,16 @@ impl Records {
         let deadline = deadline.map(|deadline| deadline.to_string()).unwrap_or_default();
         let mut keys = vec![record_key.key.clone()];
         let mut words = vec![held.unwrap_or_default(), wanted.unwrap_or_default(), deadline.as_bytes()];
-        if let Some((index, user)) = &record_key.index {
-            keys.push(index.clone());
-            words.push(user.uuid_bytes());
-        }
+        let member: &[u8] = match &record_key.index {
+            Some((index, user)) => {
+                keys.push(index.clone());
+                user.uuid_bytes()
+            }
+            None => &[],
+        };
+        words.push(member);
+        let lifetime = record_key.lifetime.map(|lifetime| lifetime.as_millis().to_string()).unwrap_or_default();
+        words.push(lifetime.as_bytes());
         let call = RedisCall::script(&self.scripts.swap, &keys, &words);
         let answer: Vec<Value> = parse_reply(self.storage.call(record_key.bucket, &call).await?)?;
         let mut fields = answer.into_iter();

@@ -29,7 +29,7 @@ pub fn every_redis() -> impl Iterator<Item = OnRedis> {
 
 /// Redis servers of one test.
 pub struct OnRedis {
-    _servers: Vec<RedisServer>,
+    servers: Vec<RedisServer>,
     _cluster: Option<RedisCluster>,
     /// The configuration of a node.
     pub config: Config,
@@ -40,13 +40,20 @@ impl OnRedis {
     pub fn start(count: usize) -> Self {
         let servers: Vec<RedisServer> = (0..count).map(|_| RedisServer::start()).collect();
         let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
-        Self { config: config(&urls.join(" ")), _servers: servers, _cluster: None }
+        Self { config: config(&urls.join(" ")), servers, _cluster: None }
     }
 
     /// Starts a Redis Cluster of three masters.
     fn cluster() -> Self {
         let cluster = RedisCluster::start(3, 0);
-        Self { config: config(&cluster.url()), _servers: Vec::new(), _cluster: Some(cluster) }
+        Self { config: config(&cluster.url()), servers: Vec::new(), _cluster: Some(cluster) }
+    }
+
+    /// Returns the TTLs, in seconds, of the keys of this pattern in the first Redis.
+    pub fn ttls(&self, pattern: &str) -> Vec<i64> {
+        let server = &self.servers[0];
+        let keys: Vec<String> = server.command(&["KEYS", pattern]);
+        keys.iter().map(|key| server.command(&["TTL", key])).collect()
     }
 
     /// Opens the stores of one node.

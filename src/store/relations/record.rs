@@ -1,8 +1,5 @@
-//! The stored form of member records and lists: version, CRC-32 of the rest, JSON.
-//!
-//! The record has its own checksum because the database treats a damaged journal as one that was cut off.
+//! The stored form of member records and lists: [checked JSON](crate::store::checked_json).
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::presence::id::UserId;
@@ -12,8 +9,7 @@ use crate::presence::roster::Roster;
 use crate::presence::subscriptions::{DeliveredStatus, Subscription, Subscriptions};
 use crate::presence::time::Timestamp;
 use crate::store::StoreError;
-
-const VERSION: u8 = 1;
+use crate::store::checked_json::{decode, encode};
 
 /// The stored form of a member record. The names of the fields and variants are part of the format.
 #[derive(Serialize, Deserialize)]
@@ -86,22 +82,6 @@ pub fn decode_roster(owner: UserId, record: &[u8]) -> Result<Roster, StoreError>
     names.map(Roster::new).map_err(|_| damaged())
 }
 
-fn encode(content: &impl Serialize) -> Vec<u8> {
-    let json = serde_json::to_vec(content).expect("these types always serialize");
-    let mut record = vec![VERSION];
-    record.extend(crc32fast::hash(&json).to_be_bytes());
-    record.extend(json);
-    record
-}
-
-fn decode<T: DeserializeOwned>(record: &[u8]) -> Option<T> {
-    let (&[version, a, b, c, d], json) = record.split_first_chunk()?;
-    if version != VERSION || crc32fast::hash(json).to_be_bytes() != [a, b, c, d] {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +91,7 @@ mod tests {
     }
 
     fn recorded(json: &[u8]) -> Vec<u8> {
-        [&[VERSION], crc32fast::hash(json).to_be_bytes().as_slice(), json].concat()
+        [&[1], crc32fast::hash(json).to_be_bytes().as_slice(), json].concat()
     }
 
     #[test]
