@@ -42,7 +42,7 @@ impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
-        let database = EmbeddedDatabase::open(folder.path()).unwrap();
+        let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
         let last_seen = database.last_seen(Duration::from_secs(31 * 24 * 3600), &Clock::system(), &metrics).unwrap();
         Self { last_seen, _folder: folder, metrics }
     }

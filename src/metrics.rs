@@ -56,6 +56,15 @@ pub struct LastSeenMetrics {
     pub refused: Counter,
 }
 
+/// Metrics of the store on disk.
+#[derive(Clone, Debug, Default)]
+pub struct StoreMetrics {
+    /// 1 while the store can write, 0 otherwise.
+    pub writable: Gauge,
+    /// How often the store became unable to write.
+    pub failures: Counter,
+}
+
 /// Metrics of the server API, over HTTP and gRPC.
 #[derive(Clone, Debug, Default)]
 pub struct ApiMetrics {
@@ -77,6 +86,7 @@ struct Inner {
     engine: EngineMetrics,
     cluster: ClusterMetrics,
     last_seen: LastSeenMetrics,
+    store: StoreMetrics,
     api: ApiMetrics,
     webhook: WebhookMetrics,
     refusals: RefusalMetrics,
@@ -127,6 +137,8 @@ impl Metrics {
         engine.register(&mut registry);
         let last_seen = LastSeenMetrics::default();
         last_seen.register(&mut registry);
+        let store = StoreMetrics::default();
+        store.register(&mut registry);
         let api = ApiMetrics::default();
         api.register(&mut registry);
         let webhook = WebhookMetrics::default();
@@ -136,7 +148,7 @@ impl Metrics {
         let refusals = RefusalMetrics::default();
         refusals.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, cluster, last_seen, api, webhook, refusals, dialects }))
+        Self(Arc::new(Inner { registry, engine, cluster, last_seen, store, api, webhook, refusals, dialects }))
     }
 
     /// Returns the metrics of the server API.
@@ -147,6 +159,11 @@ impl Metrics {
     /// Returns the metrics of last-seen records.
     pub fn last_seen(&self) -> &LastSeenMetrics {
         &self.0.last_seen
+    }
+
+    /// Returns the metrics of the store on disk.
+    pub fn store(&self) -> &StoreMetrics {
+        &self.0.store
     }
 
     /// Returns the metrics of the engine.
@@ -210,6 +227,14 @@ impl EngineMetrics {
             "Messages refused because the mailbox of a supervisor or member shard was full",
             self.mailbox_refused.clone(),
         );
+    }
+}
+
+impl StoreMetrics {
+    fn register(&self, registry: &mut Registry) {
+        self.writable.set(1);
+        registry.register("store_writable", "1 while the store can write, 0 otherwise", self.writable.clone());
+        registry.register("store_failures", "How often the store became unable to write", self.failures.clone());
     }
 }
 

@@ -58,8 +58,8 @@ impl From<StoreError> for ApiError {
             StoreError::LoginTaken => Self::new(ErrorKind::Internal, "Error finding or creating user account."),
             StoreError::NoAccount => Self::new(ErrorKind::NotFound, "Account not found."),
             StoreError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
-            StoreError::Unavailable(reason) => {
-                log::debug!("the store cannot be reached: {reason}");
+            StoreError::Unavailable(reason) | StoreError::Unwritable(reason) => {
+                log::debug!("the store cannot be used now: {reason}");
                 Self::new(ErrorKind::Unavailable, "The server is busy, try again.")
             }
             StoreError::Closed => Self::new(ErrorKind::Unavailable, "The server is stopping."),

@@ -95,7 +95,7 @@ impl Components {
             api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
             swagger: config.http_api.swagger.into(),
             metrics: config.operation.metrics.then(|| metrics.clone()),
-            readiness: Readiness::default(),
+            readiness: Readiness::new(stores.health.flag()),
             max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };

@@ -8,7 +8,6 @@ use crate::clock::Clock;
 use crate::cluster::message::activity_message;
 use crate::config::{Config, StoreKind};
 use crate::metrics::Metrics;
-use crate::store::StoreError;
 use crate::store::accounts::AccountStore;
 use crate::store::accounts::memory::MemoryAccounts;
 use crate::store::database::EmbeddedDatabase;
@@ -19,6 +18,7 @@ use crate::store::relations::RelationStore;
 use crate::store::relations::memory::MemoryRelations;
 use crate::store::revocations::RevocationStore;
 use crate::store::revocations::memory::MemoryRevocations;
+use crate::store::{StoreError, StoreHealth};
 
 /// Everything that the server stores. Clones share it.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub struct Stores {
     pub relations: Arc<dyn RelationStore>,
     /// Revoked tokens of Nakama's accounts.
     pub revocations: Arc<dyn RevocationStore>,
+    /// Whether the stores can write.
+    pub health: StoreHealth,
 }
 
 impl Stores {
@@ -44,6 +46,7 @@ impl Stores {
         let is_last_seen_stored = config.user_status.enabled;
         match config.store.kind {
             StoreKind::Memory => Ok(Self {
+                health: StoreHealth::default(),
                 accounts: Arc::new(MemoryAccounts::new()),
                 last_seen: is_last_seen_stored.then(|| Arc::new(MemoryLastSeen::new(expire, clock, metrics)) as _),
                 relations: Arc::new(MemoryRelations::new()),
@@ -52,9 +55,10 @@ impl Stores {
             StoreKind::Disk => {
                 let path = &config.store.path;
                 let what = || format!("store.path = {:?}", path.display());
-                let database = EmbeddedDatabase::open(path).with_context(what)?;
+                let database = EmbeddedDatabase::open(path, metrics).with_context(what)?;
                 let last_seen = database.last_seen(expire, clock, metrics).with_context(what)?;
                 Ok(Self {
+                    health: database.health(),
                     accounts: Arc::new(database.accounts().with_context(what)?),
                     last_seen: is_last_seen_stored.then(|| Arc::new(last_seen) as _),
                     relations: Arc::new(database.relations(clock.time_of_day(), lifetime).with_context(what)?),
@@ -72,6 +76,7 @@ impl Stores {
         let last_seen: Option<Arc<dyn LastSeenStore>> =
             if config.user_status.enabled { Some(Arc::new(last_seen)) } else { None };
         Ok(Self {
+            health: StoreHealth::default(),
             accounts: Arc::new(accounts),
             last_seen,
             relations: Arc::new(relations),

@@ -8,18 +8,43 @@ use actix_web::{HttpResponse, web};
 use crate::metrics::Metrics;
 
 /// Whether the server accepts new clients. Clones share one value.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    /// False before the start, while the server drains, and while the node is isolated.
+    accepting: Arc<AtomicBool>,
+    /// False while the store cannot write.
+    writable: Arc<AtomicBool>,
+}
+
+/// Why the server accepts no new clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unready {
+    /// It starts, drains, or is isolated from its cluster.
+    Draining,
+    /// The store cannot write.
+    Unwritable,
+}
 
 impl Readiness {
-    /// Sets whether the server accepts new clients.
-    pub fn set(&self, is_ready: bool) {
-        self.0.store(is_ready, Ordering::Relaxed);
+    /// A server that accepts no clients yet, with the flag of its store.
+    pub fn new(writable: Arc<AtomicBool>) -> Self {
+        Self { accepting: Arc::default(), writable }
     }
 
-    /// Returns whether the server accepts new clients.
-    pub fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Sets whether the server accepts new clients.
+    pub fn set(&self, is_accepting: bool) {
+        self.accepting.store(is_accepting, Ordering::Relaxed);
+    }
+
+    /// Returns why the server accepts no new clients, if it does not.
+    pub fn get(&self) -> Result<(), Unready> {
+        if !self.accepting.load(Ordering::Relaxed) {
+            Err(Unready::Draining)
+        } else if !self.writable.load(Ordering::Relaxed) {
+            Err(Unready::Unwritable)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -30,8 +55,8 @@ pub fn configure(metrics: Option<Metrics>, readiness: Readiness) -> impl FnOnce(
         config.route(
             "/ready",
             web::get().to(move || {
-                let is_ready = readiness.get();
-                async move { ready_response(is_ready) }
+                let readiness = readiness.get();
+                async move { ready_response(readiness) }
             }),
         );
         if let Some(metrics) = metrics {
@@ -48,10 +73,11 @@ pub fn configure(metrics: Option<Metrics>, readiness: Readiness) -> impl FnOnce(
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-fn ready_response(is_ready: bool) -> HttpResponse {
-    if is_ready {
-        HttpResponse::Ok().json(serde_json::json!({ "status": "ready" }))
-    } else {
-        HttpResponse::ServiceUnavailable().json(serde_json::json!({ "status": "draining" }))
+fn ready_response(readiness: Result<(), Unready>) -> HttpResponse {
+    let refused = |status: &str| HttpResponse::ServiceUnavailable().json(serde_json::json!({ "status": status }));
+    match readiness {
+        Ok(()) => HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })),
+        Err(Unready::Draining) => refused("draining"),
+        Err(Unready::Unwritable) => refused("store unwritable"),
     }
 }

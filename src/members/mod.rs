@@ -70,8 +70,8 @@ pub enum MemberError {
 
 impl From<StoreError> for MemberError {
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Unavailable(_)) {
-            // The loss of Redis has been logged once.
+        if matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_)) {
+            // The loss of Redis, or the full disk, has been logged once.
             log::debug!("relations between users: {error}");
             return Self::Away;
         }

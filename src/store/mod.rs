@@ -13,9 +13,13 @@ pub mod redis;
 pub mod relations;
 pub mod revocations;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::future::BoxFuture;
 
-/// Why a store did not carry out a request. Nothing has changed then, except after [`StoreError::Unavailable`].
+/// Why a store did not carry out a request. Nothing has changed then, except after [`StoreError::Unavailable`] and
+/// [`StoreError::Unwritable`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another account has this login.
@@ -39,6 +43,10 @@ pub enum StoreError {
     /// The database or the disk failed.
     #[error("the database failed: {0}")]
     Database(String),
+    /// The disk is full or failed, and the store tries to write again by itself. The caller may try again, too. Whether a
+    /// write was carried out is unknown.
+    #[error("the store cannot write now: {0}")]
+    Unwritable(String),
     /// Too many requests wait: the disk or Redis is stuck or far too slow.
     #[error("too much waits to be written")]
     Busy,
@@ -48,6 +56,34 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// Whether the stores can write. Clones share the answer.
+#[derive(Clone, Debug)]
+pub struct StoreHealth(Arc<AtomicBool>);
+
+impl Default for StoreHealth {
+    /// Stores without a disk can always write, or refuse each request by itself.
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl StoreHealth {
+    /// Returns whether the stores can write.
+    pub fn is_writable(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Returns the shared flag, for the readiness of the server.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+
+    /// Sets whether the stores can write. Returns whether that is a change.
+    fn set_writable(&self, is_writable: bool) -> bool {
+        self.0.swap(is_writable, Ordering::Relaxed) != is_writable
+    }
 }
 
 /// The result of a store request, when it is there.

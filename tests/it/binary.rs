@@ -40,7 +40,26 @@ impl Server {
 
     /// Starts it in a folder that may hold the data of an earlier server.
     pub fn start_in(folder: tempfile::TempDir, variables: &[(&str, &str)]) -> Self {
-        let mut child = command()
+        Self::spawn(command(), folder, variables)
+    }
+
+    /// Starts it with its data on a file system of this many MiB, which is gone with the process. The file system is
+    /// mounted in a mount namespace of the process, which root may make, and others within a user namespace.
+    pub fn start_on_small_disk(mebibytes: u32, variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        let server = command();
+        let mount = format!("mount -t tmpfs -o size={mebibytes}m tmpfs data && exec \"$0\" \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "sh", "-c", &mount]).arg(server.get_program());
+        for (name, _) in server.get_envs() {
+            command.env_remove(name);
+        }
+        Self::spawn(command, folder, variables)
+    }
+
+    fn spawn(mut command: Command, folder: tempfile::TempDir, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .args(["--address", "127.0.0.1:0"])
             .envs(variables.iter().copied())
             .current_dir(folder.path())
@@ -63,6 +82,20 @@ impl Server {
             }
         };
         Self { child, address, log, folder }
+    }
+
+    /// The folder of its data, as the process sees it.
+    pub fn data(&self) -> std::path::PathBuf {
+        let folder = self.folder.path().join("data");
+        std::path::Path::new("/proc")
+            .join(self.child.id().to_string())
+            .join("root")
+            .join(folder.strip_prefix("/").unwrap())
+    }
+
+    /// Waits for a line of its log.
+    pub fn logs(&self, part: &str) {
+        while !self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {part:?}")).contains(part) {}
     }
 
     /// A development token, minted by the binary itself.

@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fjall::{Database, Keyspace, OwnedWriteBatch};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -22,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::presence::last_seen::{Activity, LastSeen};
 use crate::presence::time::Timestamp;
-use crate::store::database::{keyspace, read, synced_batch};
+use crate::store::database::{DiskTables, Table, WriteBatch, read};
 use crate::store::group_commit::{GroupStore, GroupWriter};
 use crate::store::{StoreError, StoreFuture};
 
@@ -39,8 +38,7 @@ pub struct DiskLastSeen {
 }
 
 struct DiskShared {
-    database: Database,
-    records: Keyspace,
+    tables: DiskTables,
     inbox: Mutex<ActivityInbox>,
     expire: Duration,
     clock: Clock,
@@ -48,16 +46,15 @@ struct DiskShared {
 }
 
 impl DiskLastSeen {
-    /// Opens the keyspace and starts the writer. A record is forgotten `expire` after its last update.
+    /// Starts the writer. A record is forgotten `expire` after its last update.
     pub(in crate::store) fn start(
-        database: Database,
+        tables: DiskTables,
         expire: Duration,
         clock: &Clock,
         metrics: &Metrics,
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(DiskShared {
-            records: keyspace(&database, "seen")?,
-            database,
+            tables,
             inbox: Mutex::default(),
             expire,
             clock: clock.clone(),
@@ -71,7 +68,7 @@ impl DiskLastSeen {
     /// Returns the number of records on disk, expired ones included.
     #[cfg(test)]
     pub fn records_on_disk(&self) -> usize {
-        self.shared.records.len().unwrap()
+        self.shared.tables.len(Table::LastSeen)
     }
 }
 
@@ -124,7 +121,7 @@ impl DiskShared {
 
     /// Reads a user's record from disk. An expired record counts as none.
     fn current(&self, user: UserId, now: Timestamp) -> Result<LastSeen, StoreError> {
-        let record = match self.records.get(user.uuid().as_bytes())? {
+        let record = match self.tables.get(Table::LastSeen, user.uuid_bytes())? {
             Some(bytes) => decode(user, &bytes)?,
             None => LastSeen::default(),
         };
@@ -167,7 +164,7 @@ impl LastSeenWriter {
     fn write(&mut self, activities: &Activities, is_last: bool) -> Result<(), StoreError> {
         let shared = self.shared.clone();
         let now = shared.clock.time_of_day();
-        let mut batch = synced_batch(&shared.database);
+        let mut batch = shared.tables.batch();
         // In the order of the keys on disk, neighbours are read together.
         let mut ordered: Vec<(&UserId, &Activity)> = activities.iter().collect();
         ordered.sort_unstable_by_key(|(user, _)| **user);
@@ -181,18 +178,17 @@ impl LastSeenWriter {
                 record => record?,
             };
             activity.apply(&mut record);
-            let key = *user.uuid().as_bytes();
             if record == LastSeen::default() {
-                batch.remove(&shared.records, key);
+                batch.remove(Table::LastSeen, *user.uuid_bytes());
             } else {
-                batch.insert(&shared.records, key, encode(&record));
+                batch.insert(Table::LastSeen, *user.uuid_bytes(), encode(&record));
             }
         }
         if !is_last {
             self.sweep(activities, now, &mut batch)?;
         }
         if !batch.is_empty() {
-            batch.commit()?;
+            shared.tables.commit(batch)?;
             let last_seen = shared.metrics.last_seen();
             last_seen.commits.inc();
             last_seen.written.inc_by(activities.len() as u64);
@@ -201,23 +197,17 @@ impl LastSeenWriter {
     }
 
     /// Removes the expired ones of the next [`SWEEP_STRIDE`] records.
-    fn sweep(
-        &mut self,
-        activities: &Activities,
-        now: Timestamp,
-        batch: &mut OwnedWriteBatch,
-    ) -> Result<(), StoreError> {
+    fn sweep(&mut self, activities: &Activities, now: Timestamp, batch: &mut WriteBatch) -> Result<(), StoreError> {
         let from = self.cursor.unwrap_or_default();
-        let mut examined = 0;
-        for entry in self.shared.records.range(from.into_bytes()..).take(SWEEP_STRIDE) {
-            examined += 1;
-            let (key, value) = entry.into_inner()?;
+        let entries = self.shared.tables.range(Table::LastSeen, from.as_bytes(), SWEEP_STRIDE)?;
+        let examined = entries.len();
+        for (key, value) in entries {
             let Ok(uuid) = Uuid::from_slice(&key) else { continue };
             let user = UserId::from_uuid(uuid);
             self.cursor = Some(uuid);
             let expired = decode(user, &value).map_or(true, |record| record.is_expired(now, self.shared.expire));
             if expired && !activities.contains_key(&user) {
-                batch.remove(&self.shared.records, key);
+                batch.remove(Table::LastSeen, uuid.into_bytes());
             }
         }
         if examined < SWEEP_STRIDE {

@@ -4,10 +4,8 @@
 //! what has expired.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use fjall::{Database, Keyspace, OwnedWriteBatch};
 use futures_util::FutureExt;
 
 use super::port::RelationStore;
@@ -19,43 +17,30 @@ use crate::presence::member_record::{LoginState, MemberRecord, RelationChange};
 use crate::presence::quota::QuotaExceeded;
 use crate::presence::roster::{Roster, RosterKind};
 use crate::presence::time::Timestamp;
-use crate::store::database::{keyspace, read, synced_batch};
+use crate::store::database::{DiskTables, Table, WriteBatch, read};
 use crate::store::group_commit::{GroupStore, GroupWriter, MAX_GROUP};
 use crate::store::{StoreError, StoreFuture};
 
 /// Relations on disk.
 pub struct DiskRelations {
-    keyspaces: Arc<RelationKeyspaces>,
+    tables: DiskTables,
     writer: GroupWriter<RelationGroup>,
 }
 
-struct RelationKeyspaces {
-    database: Database,
-    members: Keyspace,
-    friends: Keyspace,
-    blocked: Keyspace,
-}
-
 impl DiskRelations {
-    /// Opens the keyspaces and starts the writer. `now` is the time at which members count as lost that were logged in.
-    /// Subscriptions live for `lifetime` after a member's last connection.
-    pub(in crate::store) fn start(database: Database, now: Timestamp, lifetime: Duration) -> Result<Self, StoreError> {
-        let keyspaces = Arc::new(RelationKeyspaces {
-            members: keyspace(&database, "standings")?,
-            friends: keyspace(&database, "friends")?,
-            blocked: keyspace(&database, "blocked")?,
-            database,
-        });
-        let writer = RelationWriter { keyspaces: keyspaces.clone(), now, lifetime };
-        Ok(Self { keyspaces, writer: GroupWriter::start("relations", None, writer)? })
+    /// Starts the writer. `now` is the time at which members count as lost that were logged in. Subscriptions live for
+    /// `lifetime` after a member's last connection.
+    pub(in crate::store) fn start(tables: DiskTables, now: Timestamp, lifetime: Duration) -> Result<Self, StoreError> {
+        let writer = RelationWriter { tables: tables.clone(), now, lifetime };
+        Ok(Self { tables, writer: GroupWriter::start("relations", None, writer)? })
     }
 
     fn read<T: Send + 'static>(
         &self,
-        look_up: impl FnOnce(&RelationKeyspaces) -> Result<T, StoreError> + Send + 'static,
+        look_up: impl FnOnce(&DiskTables) -> Result<T, StoreError> + Send + 'static,
     ) -> StoreFuture<'_, T> {
-        let keyspaces = self.keyspaces.clone();
-        read(move || look_up(&keyspaces))
+        let tables = self.tables.clone();
+        read(move || look_up(&tables))
     }
 }
 
@@ -65,12 +50,12 @@ impl RelationStore for DiskRelations {
     }
 
     fn member(&self, user: UserId) -> StoreFuture<'_, MemberRecord> {
-        self.read(move |keyspaces| keyspaces.member(user))
+        self.read(move |tables| get_member(tables, user))
     }
 
     fn login_states(&self, users: Vec<UserId>) -> StoreFuture<'_, Vec<LoginState>> {
-        self.read(move |keyspaces| {
-            users.into_iter().map(|user| keyspaces.member(user).map(|member| member.login_state)).collect()
+        self.read(move |tables| {
+            users.into_iter().map(|user| get_member(tables, user).map(|member| member.login_state)).collect()
         })
     }
 
@@ -84,16 +69,17 @@ impl RelationStore for DiskRelations {
     }
 
     fn roster(&self, kind: RosterKind, owner: UserId) -> StoreFuture<'_, Roster> {
-        self.read(move |keyspaces| keyspaces.roster(kind, owner))
+        self.read(move |tables| get_roster(tables, kind, owner))
     }
 
     fn rosters(&self, kind: RosterKind) -> Result<Vec<(UserId, Roster)>, StoreError> {
-        let read = self.keyspaces.of_kind(kind).iter().map(|entry| {
-            let (key, value) = entry.into_inner()?;
+        let mut rosters = Vec::new();
+        self.tables.for_each(table_of(kind), |key, value| {
             let owner = owner(&key)?;
-            Ok((owner, decode_roster(owner, &value)?))
-        });
-        read.collect()
+            rosters.push((owner, decode_roster(owner, &value)?));
+            Ok(())
+        })?;
+        Ok(rosters)
     }
 
     fn close(&self) -> StoreFuture<'_, ()> {
@@ -106,28 +92,26 @@ fn owner(key: &[u8]) -> Result<UserId, StoreError> {
     Ok(UserId::from_uuid(uuid))
 }
 
-impl RelationKeyspaces {
-    fn member(&self, user: UserId) -> Result<MemberRecord, StoreError> {
-        let record = self.members.get(user.uuid().as_bytes())?;
-        record.map_or(Ok(MemberRecord::default()), |record| decode_member(user, &record))
-    }
+fn get_member(tables: &DiskTables, user: UserId) -> Result<MemberRecord, StoreError> {
+    let record = tables.get(Table::Members, user.uuid_bytes())?;
+    record.map_or(Ok(MemberRecord::default()), |record| decode_member(user, &record))
+}
 
-    fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError> {
-        let record = self.of_kind(kind).get(owner.uuid().as_bytes())?;
-        record.map_or(Ok(Roster::default()), |record| decode_roster(owner, &record))
-    }
+fn get_roster(tables: &DiskTables, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError> {
+    let record = tables.get(table_of(kind), owner.uuid_bytes())?;
+    record.map_or(Ok(Roster::default()), |record| decode_roster(owner, &record))
+}
 
-    fn of_kind(&self, kind: RosterKind) -> &Keyspace {
-        match kind {
-            RosterKind::Friends => &self.friends,
-            RosterKind::Blocked => &self.blocked,
-        }
+fn table_of(kind: RosterKind) -> Table {
+    match kind {
+        RosterKind::Friends => Table::Friends,
+        RosterKind::Blocked => Table::Blocked,
     }
 }
 
 /// The store on the writer's thread.
 struct RelationWriter {
-    keyspaces: Arc<RelationKeyspaces>,
+    tables: DiskTables,
     now: Timestamp,
     lifetime: Duration,
 }
@@ -141,36 +125,29 @@ impl GroupStore for RelationWriter {
 
     fn begin(&mut self) -> RelationGroup {
         RelationGroup {
-            batch: synced_batch(&self.keyspaces.database),
-            keyspaces: self.keyspaces.clone(),
+            batch: self.tables.batch(),
+            tables: self.tables.clone(),
             members: HashMap::new(),
             rosters: HashMap::new(),
         }
     }
 
     fn commit(&mut self, group: RelationGroup) -> Result<(), StoreError> {
-        if group.batch.is_empty() {
-            return Ok(());
-        }
-        group.batch.commit().map_err(|error| {
-            log::error!("relations between users could not be written: {error}");
-            StoreError::from(error)
-        })
+        self.tables.commit(group.batch)
     }
 }
 
 impl RelationWriter {
     /// Marks every member that was logged in when the server ended as lost.
     fn interrupt(&mut self) -> Result<(), StoreError> {
-        let keyspaces = self.keyspaces.clone();
+        let tables = self.tables.clone();
         let mut group = self.begin();
-        for entry in keyspaces.members.iter() {
-            let (key, value) = entry.into_inner()?;
+        tables.for_each(Table::Members, |key, value| {
             let user = owner(&key)?;
             let Ok(before) = decode_member(user, &value) else {
                 log::error!("the member record of {user} is damaged; it starts empty");
-                group.batch.remove(&keyspaces.members, key);
-                continue;
+                group.batch.remove(Table::Members, *user.uuid_bytes());
+                return Ok(());
             };
             let mut member = before.clone();
             member.interrupt(self.now);
@@ -182,22 +159,23 @@ impl RelationWriter {
                 let full = std::mem::replace(&mut group, self.begin());
                 self.commit(full)?;
             }
-        }
+            Ok(())
+        })?;
         self.commit(group)
     }
 }
 
-/// The keyspaces with the uncommitted writes of a group on top.
+/// The tables with the uncommitted writes of a group on top.
 struct RelationGroup {
-    keyspaces: Arc<RelationKeyspaces>,
-    batch: OwnedWriteBatch,
+    tables: DiskTables,
+    batch: WriteBatch,
     members: HashMap<UserId, MemberRecord>,
     rosters: HashMap<(RosterKind, UserId), Roster>,
 }
 
 impl RelationGroup {
     fn write_member(&mut self, user: UserId, member: &MemberRecord) {
-        self.batch.insert(&self.keyspaces.members, *user.uuid().as_bytes(), encode_member(member));
+        self.batch.insert(Table::Members, *user.uuid_bytes(), encode_member(member));
     }
 }
 
@@ -205,7 +183,7 @@ impl RelationTables for RelationGroup {
     fn member(&self, user: UserId) -> Result<MemberRecord, StoreError> {
         match self.members.get(&user) {
             Some(member) => Ok(member.clone()),
-            None => self.keyspaces.member(user),
+            None => get_member(&self.tables, user),
         }
     }
 
@@ -217,16 +195,15 @@ impl RelationTables for RelationGroup {
     fn roster(&self, kind: RosterKind, owner: UserId) -> Result<Roster, StoreError> {
         match self.rosters.get(&(kind, owner)) {
             Some(roster) => Ok(roster.clone()),
-            None => self.keyspaces.roster(kind, owner),
+            None => get_roster(&self.tables, kind, owner),
         }
     }
 
     fn put_roster(&mut self, kind: RosterKind, owner: UserId, roster: &Roster) {
-        let (table, key) = (self.keyspaces.of_kind(kind), *owner.uuid().as_bytes());
         if roster.names().is_empty() {
-            self.batch.remove(table, key);
+            self.batch.remove(table_of(kind), *owner.uuid_bytes());
         } else {
-            self.batch.insert(table, key, encode_roster(roster));
+            self.batch.insert(table_of(kind), *owner.uuid_bytes(), encode_roster(roster));
         }
         self.rosters.insert((kind, owner), roster.clone());
     }

@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fjall::{Database, Keyspace, OwnedWriteBatch};
 use futures_util::FutureExt;
 use futures_util::future::ready;
 use uuid::Uuid;
@@ -18,7 +17,7 @@ use crate::auth::revocation::{Revocation, UserRevocations};
 use crate::clock::Clock;
 use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
-use crate::store::database::{keyspace, read, synced_batch};
+use crate::store::database::{DiskTables, Table, WriteBatch, read};
 use crate::store::group_commit::{GroupStore, GroupWriter};
 use crate::store::{StoreError, StoreFuture};
 
@@ -29,21 +28,15 @@ pub struct DiskRevocations {
 }
 
 struct DiskShared {
-    database: Database,
-    records: Keyspace,
+    tables: DiskTables,
     filter: RevocationFilter,
     clock: Clock,
 }
 
 impl DiskRevocations {
-    /// Opens the keyspace and starts the writer. Reads every record once, for the filter.
-    pub(in crate::store) fn start(database: Database, clock: &Clock) -> Result<Self, StoreError> {
-        let shared = DiskShared {
-            records: keyspace(&database, "revocations")?,
-            database,
-            filter: RevocationFilter::new(),
-            clock: clock.clone(),
-        };
+    /// Starts the writer. Reads every record once, for the filter.
+    pub(in crate::store) fn start(tables: DiskTables, clock: &Clock) -> Result<Self, StoreError> {
+        let shared = DiskShared { tables, filter: RevocationFilter::new(), clock: clock.clone() };
         shared.fill_filter()?;
         let shared = Arc::new(shared);
         let writer = RevocationWriter { shared: shared.clone(), cursor: None };
@@ -53,7 +46,7 @@ impl DiskRevocations {
     /// Returns the number of records on disk, expired ones included.
     #[cfg(test)]
     pub fn records_on_disk(&self) -> usize {
-        self.shared.records.len().unwrap()
+        self.shared.tables.len(Table::Revocations)
     }
 }
 
@@ -77,20 +70,19 @@ impl RevocationStore for DiskRevocations {
 
 impl DiskShared {
     fn record(&self, user: UserId) -> Result<UserRevocations, StoreError> {
-        let record = self.records.get(user.uuid().as_bytes())?;
+        let record = self.tables.get(Table::Revocations, user.uuid_bytes())?;
         record.map_or(Ok(UserRevocations::default()), |record| decode(user, &record))
     }
 
     fn fill_filter(&self) -> Result<(), StoreError> {
-        for entry in self.records.iter() {
-            let (key, value) = entry.into_inner()?;
-            let Ok(uuid) = Uuid::from_slice(&key) else { continue };
+        self.tables.for_each(Table::Revocations, |key, value| {
+            let Ok(uuid) = Uuid::from_slice(&key) else { return Ok(()) };
             let user = UserId::from_uuid(uuid);
             // A damaged record stays visible, until a check of a token finds and replaces it.
             let damaged_until = Timestamp::from_micros(u64::MAX);
             self.filter.note(user, decode(user, &value).map_or(damaged_until, |record| record.expires()));
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -105,16 +97,15 @@ impl GroupStore for RevocationWriter {
     type Group = RevocationGroup;
 
     fn begin(&mut self) -> RevocationGroup {
-        let batch = synced_batch(&self.shared.database);
-        RevocationGroup { shared: self.shared.clone(), batch, records: HashMap::new() }
+        RevocationGroup { batch: self.shared.tables.batch(), shared: self.shared.clone(), records: HashMap::new() }
     }
 
     fn commit(&mut self, mut group: RevocationGroup) -> Result<(), StoreError> {
         if group.batch.is_empty() {
             return Ok(());
         }
-        let committed = self.sweep(&mut group).and_then(|()| Ok(group.batch.commit()?));
-        committed.inspect_err(|error| log::error!("revoked tokens could not be written: {error}"))
+        self.sweep(&mut group)?;
+        self.shared.tables.commit(group.batch)
     }
 }
 
@@ -124,16 +115,15 @@ impl RevocationWriter {
         let now = self.shared.clock.time_of_day();
         let stride = SWEEP_STRIDE * group.records.len();
         let from = self.cursor.unwrap_or_default();
-        let mut examined = 0;
-        for entry in self.shared.records.range(from.into_bytes()..).take(stride) {
-            examined += 1;
-            let (key, value) = entry.into_inner()?;
+        let entries = self.shared.tables.range(Table::Revocations, from.as_bytes(), stride)?;
+        let examined = entries.len();
+        for (key, value) in entries {
             let Ok(uuid) = Uuid::from_slice(&key) else { continue };
             let user = UserId::from_uuid(uuid);
             self.cursor = Some(uuid);
             let is_expired = decode(user, &value).is_ok_and(|record| record.expires() <= now);
             if is_expired && !group.records.contains_key(&user) {
-                group.batch.remove(&self.shared.records, key);
+                group.batch.remove(Table::Revocations, uuid.into_bytes());
             }
         }
         if examined < stride {
@@ -143,10 +133,10 @@ impl RevocationWriter {
     }
 }
 
-/// The keyspace with the uncommitted writes of a group on top.
+/// The table with the uncommitted writes of a group on top.
 struct RevocationGroup {
     shared: Arc<DiskShared>,
-    batch: OwnedWriteBatch,
+    batch: WriteBatch,
     records: HashMap<UserId, UserRevocations>,
 }
 
@@ -158,11 +148,14 @@ impl RevocationGroup {
                 record.apply(revocation);
                 record
             }
-            None => after(user, self.shared.records.get(user.uuid().as_bytes())?.as_deref(), revocation),
+            None => {
+                let held = self.shared.tables.get(Table::Revocations, user.uuid_bytes())?;
+                after(user, held.as_deref(), revocation)
+            }
         };
         // Before the commit: from the reply on, every check must find the record.
         self.shared.filter.note(user, record.expires());
-        self.batch.insert(&self.shared.records, *user.uuid().as_bytes(), encode(&record));
+        self.batch.insert(Table::Revocations, *user.uuid_bytes(), encode(&record));
         self.records.insert(user, record);
         Ok(())
     }
