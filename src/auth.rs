@@ -2,8 +2,9 @@
 //!
 //! [`token`] signs and reads the tokens of Nakama's clients, [`revocation`] has the rules of logouts;
 //! `api::token_authority` puts both together. [`connection`] reads the connection tokens of Centrifugo's clients,
-//! [`user_sig`] Tencent Chat's userSigs, [`password`] hashes passwords.
+//! [`user_sig`] Tencent Chat's userSigs, [`password`] hashes passwords and counts wrong ones for each [`client_network`].
 
+pub mod client_network;
 pub mod connection;
 pub mod password;
 pub mod revocation;

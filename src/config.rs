@@ -178,7 +178,7 @@ pub struct LimitsConfig {
     /// Maximum number of connections of one address that have not authenticated.
     #[serde(deserialize_with = "ranged::<1, 10_000_000, _, _>")]
     pub unauthenticated_connections_per_address: usize,
-    /// Maximum number of wrong passwords of an account in a window.
+    /// Maximum number of wrong passwords of an account from one client network in a window.
     #[serde(deserialize_with = "ranged::<1, 10_000, _, _>")]
     pub login_failures: usize,
     /// Length of the window of `login_failures`.

@@ -8,6 +8,7 @@ use rand::RngExt;
 
 use super::token_authority::{TokenAuthority, TokenRejection};
 use super::{ApiError, ErrorKind, validate};
+use crate::auth::client_network::ClientNetwork;
 use crate::auth::password::Passwords;
 use crate::auth::token::{Claims, TokenPair};
 use crate::clock::Clock;
@@ -39,6 +40,8 @@ pub struct LoginOptions {
     pub username: Option<String>,
     /// What the client attaches to its tokens.
     pub vars: BTreeMap<String, String>,
+    /// Where the client is.
+    pub client: ClientNetwork,
 }
 
 /// The outcome of a login.
@@ -97,12 +100,12 @@ impl Accounts {
         // Two first logins may race to create the account. The slower one finds it in the next round.
         for _ in 0..3 {
             if let Some(account) = self.store.find(key.clone()).await? {
-                return self.admit(account, password, options.vars).await;
+                return self.admit(account, password, options).await;
             }
             if !options.create {
                 return Err(not_found());
             }
-            match self.create(key.clone(), username.clone(), password.as_ref()).await {
+            match self.create(key.clone(), username.clone(), password.as_ref(), options.client).await {
                 Ok(account) => return Ok(self.issue_tokens(&account, options.vars, true)),
                 Err(CreateError::Raced) => {}
                 Err(CreateError::Failed(error)) => return Err(error),
@@ -112,30 +115,29 @@ impl Accounts {
     }
 
     async fn authenticate_by_username(&self, password: String, options: LoginOptions) -> Result<LoginResult, ApiError> {
-        let Some(username) = options.username else {
+        let Some(username) = &options.username else {
             return Err(ApiError::invalid("Username is required when email address is not supplied."));
         };
         validate::password(&password)?;
-        let username = validate::username(&username)?;
+        let username = validate::username(username)?;
         validate::vars(&options.vars)?;
         let user = self.store.user_ids(vec![username]).await?.first().copied().ok_or_else(not_found)?;
         let account = self.store.account(user).await?.ok_or_else(not_found)?;
-        self.admit(account, Some(password), options.vars).await
+        self.admit(account, Some(password), options).await
     }
 
     async fn admit(
         &self,
         account: Account,
         password: Option<String>,
-        vars: BTreeMap<String, String>,
+        options: LoginOptions,
     ) -> Result<LoginResult, ApiError> {
         if let Some(password) = password {
-            let wrong = || ApiError::new(ErrorKind::Unauthenticated, "Invalid credentials.");
-            let hash = account.password_hash.clone().ok_or_else(wrong)?;
-            self.passwords.verify(account.id, password, hash, self.clock.now()).await?;
+            let hash = account.password_hash.clone();
+            self.passwords.verify(options.client, account.id, password, hash).await?;
         }
         refuse_disabled(&account)?;
-        Ok(self.issue_tokens(&account, vars, false))
+        Ok(self.issue_tokens(&account, options.vars, false))
     }
 
     async fn create(
@@ -143,9 +145,10 @@ impl Accounts {
         key: LoginKey,
         username: Option<Username>,
         password: Option<&String>,
+        client: ClientNetwork,
     ) -> Result<Account, CreateError> {
         let hash = match password {
-            Some(password) => Some(self.passwords.hash(password.clone()).await.map_err(ApiError::from)?),
+            Some(password) => Some(self.passwords.hash(client, password.clone()).await.map_err(ApiError::from)?),
             None => None,
         };
         let is_chosen = username.is_some();

@@ -1,6 +1,7 @@
 //! The error of every operation.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::auth::password::PasswordError;
 use crate::store::StoreError;
@@ -36,12 +37,14 @@ pub struct ApiError {
     pub kind: ErrorKind,
     /// The sentence.
     pub message: Cow<'static, str>,
+    /// When the caller may try again, if the server knows.
+    pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
     /// An error of this kind.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), retry_after: None }
     }
 
     /// The error of wrong input.
@@ -75,12 +78,16 @@ impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         match error {
             PasswordError::Wrong => Self::new(ErrorKind::Unauthenticated, "Invalid credentials."),
-            PasswordError::TooMany { .. } => {
+            PasswordError::TooMany { retry_after } => {
                 let mut message = error.to_string();
                 message.replace_range(..1, "T");
-                Self::new(ErrorKind::ResourceExhausted, message + ".")
+                let refused = Self::new(ErrorKind::ResourceExhausted, message + ".");
+                Self { retry_after: Some(retry_after), ..refused }
             }
-            PasswordError::Busy => Self::new(ErrorKind::Unavailable, "The server is busy, try again."),
+            PasswordError::Busy { retry_after } => {
+                let refused = Self::new(ErrorKind::Unavailable, "The server is busy, try again.");
+                Self { retry_after: Some(retry_after), ..refused }
+            }
             PasswordError::Failed => {
                 log::error!("a password could not be hashed");
                 Self::new(ErrorKind::Internal, "Error finding or creating user account.")

@@ -117,7 +117,7 @@ impl EndpointBuilder<'_> {
         let accounts = Accounts {
             store: self.accounts.clone(),
             auth: auth.clone(),
-            passwords: Passwords::new(&config.limits),
+            passwords: Passwords::new(&config.limits, clock),
             engine: (*engine).clone(),
             clock: (*clock).clone(),
         };

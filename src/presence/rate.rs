@@ -32,9 +32,11 @@ impl SlidingWindow {
         Err(self.taken.front().map_or(now, |&oldest| oldest + self.window))
     }
 
-    /// Takes back the latest use, so that it does not count.
-    pub fn release(&mut self) {
-        self.taken.pop_back();
+    /// Returns when the next use is allowed. `None` means now.
+    pub fn full_until(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.forget(now);
+        let oldest = self.taken.front().filter(|_| self.taken.len() >= self.limit);
+        oldest.map(|&oldest| oldest + self.window)
     }
 
     /// Returns whether no use counts at the moment.
@@ -64,10 +66,10 @@ mod tests {
         assert_eq!(window.try_acquire(Timestamp::from_secs(14)), Err(Timestamp::from_secs(15)));
         assert_eq!(window.try_acquire(Timestamp::from_secs(15)), Ok(()));
         assert_eq!(window.try_acquire(Timestamp::from_secs(16)), Err(Timestamp::from_secs(17)));
-        window.release();
-        assert_eq!(window.try_acquire(Timestamp::from_secs(16)), Ok(()), "given back");
-        assert!(!window.is_idle(Timestamp::from_secs(20)));
-        assert!(window.is_idle(Timestamp::from_secs(21)));
+        assert_eq!(window.full_until(Timestamp::from_secs(16)), Some(Timestamp::from_secs(17)));
+        assert_eq!(window.full_until(Timestamp::from_secs(17)), None);
+        assert!(!window.is_idle(Timestamp::from_secs(19)));
+        assert!(window.is_idle(Timestamp::from_secs(20)));
     }
 
     proptest! {

@@ -48,7 +48,9 @@ impl Users {
 /// Maps a failure of the last-seen store to the caller's error. Logs failures of the server itself.
 pub(super) fn store_error(error: StoreError) -> ApiError {
     match error {
-        StoreError::Unavailable(_) | StoreError::Busy | StoreError::Closed => error.into(),
+        StoreError::Unavailable(_) | StoreError::Unwritable(_) | StoreError::Busy | StoreError::Closed => {
+            error.into()
+        }
         StoreError::LoginTaken
         | StoreError::UsernameTaken
         | StoreError::NoAccount

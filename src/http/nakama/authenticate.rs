@@ -9,7 +9,9 @@ use super::read::{JsonBody, QueryParameters};
 use super::respond::{NakamaError, ok};
 use super::{NakamaEndpoints, authorize};
 use crate::api::accounts::{Credentials, LoginOptions};
+use crate::auth::client_network::ClientNetwork;
 use crate::auth::token::TokenPair;
+use crate::session::Peer;
 
 /// The body of a login by an id.
 #[derive(Default, Deserialize)]
@@ -81,7 +83,8 @@ async fn authenticate(
     let create = query.boolean("create")?.unwrap_or(true);
     authorize::server_key(request, nakama)?;
     let username = query.first("username").filter(|name| !name.is_empty()).map(str::to_owned);
-    let options = LoginOptions { create, username, vars: vars.unwrap_or_default() };
+    let client = ClientNetwork::new(Peer::of(request).ip);
+    let options = LoginOptions { create, username, vars: vars.unwrap_or_default(), client };
     let login = nakama.accounts.authenticate(credentials, options).await?;
     Ok(ok(&SessionBody::new(login.created, login.tokens)))
 }

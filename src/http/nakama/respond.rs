@@ -41,6 +41,11 @@ impl ResponseError for NakamaError {
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, self.0.message.as_ref()));
         }
+        if let Some(retry_after) = self.0.retry_after {
+            // Rounded up: a client that comes too early is refused again.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            response.insert_header((header::RETRY_AFTER, seconds.max(1).to_string()));
+        }
         let mut response = json(&mut response, &ErrorReply { code, message: &self.0.message });
         // For the recorder of refusals, which sees only the response.
         response.extensions_mut().insert(reason(self.0.kind));

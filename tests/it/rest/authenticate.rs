@@ -163,6 +163,8 @@ async fn too_many_wrong_passwords_are_not_looked_at() {
         login("password2").is(401).await;
     }
     login("password1").fails(429, 8, "Too many wrong passwords, try again in 60 s.").await;
+    let (_, headers, _) = login("password1").sends().await;
+    assert_eq!(headers.get("Retry-After").unwrap(), "60");
     world.clock.advance(std::time::Duration::from_secs(61));
     login("password1").is(200).await;
 }
