@@ -11,6 +11,7 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use hereabouts::clock::Clock;
+use hereabouts::config::LossPolicy;
 use hereabouts::metrics::Metrics;
 use hereabouts::presence::id::UserId;
 use hereabouts::presence::last_seen::Activity;
@@ -42,7 +43,7 @@ impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::new();
-        let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+        let database = EmbeddedDatabase::open(folder.path(), LossPolicy::Refuse, &Metrics::new()).unwrap();
         let last_seen = database.last_seen(Duration::from_secs(31 * 24 * 3600), &Clock::system(), &metrics).unwrap();
         Self { last_seen, _folder: folder, metrics }
     }

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::auth::token::{Tokens, Vars};
 use crate::auth::user_sig::UserSigs;
 use crate::clock::Clock;
-use crate::config::{Config, DEFAULT_FILE, Overrides, import, load};
+use crate::config::{Config, DEFAULT_FILE, LossPolicy, Overrides, import, load};
 use crate::presence::id::Username;
 use crate::presence::member_name::MemberName;
 
@@ -32,6 +32,10 @@ pub struct Arguments {
     /// Address to listen on, in place of `server.address`.
     #[arg(long, global = true)]
     address: Option<String>,
+
+    /// Start although the store on disk has lost records. Needed once, after a start that the loss refused.
+    #[arg(long, global = true)]
+    accept_loss: bool,
 
     #[command(subcommand)]
     command: Option<CliCommand>,
@@ -71,12 +75,13 @@ enum CliCommand {
 
 /// Executes the command of the arguments. `environment` are the variables of the process.
 pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCode {
-    let Arguments { config, address, command } = arguments;
+    let Arguments { config, address, accept_loss, command } = arguments;
+    let loss_policy = if accept_loss { LossPolicy::Accept } else { LossPolicy::Refuse };
     let command = command.unwrap_or(CliCommand::Serve);
     let load = || load(&Overrides { file: config, address }, environment);
     let done = match command {
         CliCommand::DefaultConfig => Ok(print(DEFAULT_FILE)),
-        CliCommand::Serve => load().map(|config| serve(&config)).map_err(anyhow::Error::from),
+        CliCommand::Serve => load().map(|config| serve(config, loss_policy)).map_err(anyhow::Error::from),
         CliCommand::CheckConfig => load().map(|_| print("the configuration is usable\n")).map_err(anyhow::Error::from),
         CliCommand::ImportConfig { file } => imported(&file).map(|text| print(&text)),
         CliCommand::Token { user, username } => load()
@@ -91,9 +96,12 @@ pub fn run(arguments: Arguments, environment: HashMap<String, String>) -> ExitCo
     done.unwrap_or_else(|error| refuse(&error))
 }
 
-fn serve(config: &Config) -> ExitCode {
+fn serve(mut config: Config, loss_policy: LossPolicy) -> ExitCode {
+    config.store.loss_policy = loss_policy;
+    // What the server writes, its data above all, is for its own user only.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let served = actix_web::rt::System::new().block_on(async {
-        let app = App::build(config, &Clock::system()).await?;
+        let app = App::build(&config, &Clock::system()).await?;
         app.run(stop_signal()).await
     });
     match served {

@@ -120,6 +120,19 @@ pub struct StoreConfig {
     pub kind: StoreKind,
     /// Folder of the store on disk.
     pub path: PathBuf,
+    /// Whether the server starts when the store on disk has lost records. An argument of one start, not a setting.
+    #[serde(skip)]
+    pub loss_policy: LossPolicy,
+}
+
+/// Whether a store that has lost records is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LossPolicy {
+    /// Refuse, with what is lost.
+    #[default]
+    Refuse,
+    /// Log what is lost, and go on.
+    Accept,
 }
 
 /// The user actors.

@@ -66,7 +66,11 @@ impl From<StoreError> for ApiError {
                 Self::new(ErrorKind::Unavailable, "The server is busy, try again.")
             }
             StoreError::Closed => Self::new(ErrorKind::Unavailable, "The server is stopping."),
-            StoreError::Damaged(_) | StoreError::UnknownFormat(_) | StoreError::InUse | StoreError::Database(_) => {
+            StoreError::Damaged(_)
+            | StoreError::UnknownFormat(_)
+            | StoreError::Refused(_)
+            | StoreError::InUse
+            | StoreError::Database(_) => {
                 log::error!("an account or its tokens could not be read or written: {error}");
                 Self::new(ErrorKind::Internal, "Error finding or creating user account.")
             }

@@ -55,7 +55,7 @@ impl Stores {
             StoreKind::Disk => {
                 let path = &config.store.path;
                 let what = || format!("store.path = {:?}", path.display());
-                let database = EmbeddedDatabase::open(path, metrics).with_context(what)?;
+                let database = EmbeddedDatabase::open(path, config.store.loss_policy, metrics).with_context(what)?;
                 let last_seen = database.last_seen(expire, clock, metrics).with_context(what)?;
                 Ok(Self {
                     health: database.health(),

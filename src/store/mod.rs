@@ -37,6 +37,9 @@ pub enum StoreError {
     /// A version that this one does not know has written the store.
     #[error("the store has format {0}, which this version does not know")]
     UnknownFormat(String),
+    /// The folder is not as the store left it, or other users of the machine may read it.
+    #[error("the store is not opened: {0}")]
+    Refused(String),
     /// Another process has the store open.
     #[error("the store is in use by another process")]
     InUse,

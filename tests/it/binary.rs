@@ -32,6 +32,11 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     command().args(arguments).envs(variables.iter().copied()).current_dir(folder.path()).output().unwrap()
 }
 
+/// Runs it to its end in a folder that may hold the data of an earlier server.
+pub fn run_in(folder: &std::path::Path, arguments: &[&str]) -> Output {
+    command().args(arguments).current_dir(folder).output().unwrap()
+}
+
 impl Server {
     /// Starts it on a free port and waits until it listens.
     pub fn start(variables: &[(&str, &str)]) -> Self {
@@ -41,6 +46,13 @@ impl Server {
     /// Starts it in a folder that may hold the data of an earlier server.
     pub fn start_in(folder: tempfile::TempDir, variables: &[(&str, &str)]) -> Self {
         Self::spawn(command(), folder, variables)
+    }
+
+    /// Starts it there and accepts that records were lost.
+    pub fn start_after_loss(folder: tempfile::TempDir) -> Self {
+        let mut command = command();
+        command.arg("--accept-loss");
+        Self::spawn(command, folder, &[])
     }
 
     /// Starts it with its data on a file system of this many MiB, which is gone with the process. The file system is

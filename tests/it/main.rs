@@ -16,6 +16,7 @@ mod command_line;
 mod connection_listener;
 mod conversation;
 mod crowd;
+mod damaged_store;
 mod disk_full;
 mod durability;
 mod grpc;

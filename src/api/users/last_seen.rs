@@ -48,14 +48,13 @@ impl Users {
 /// Maps a failure of the last-seen store to the caller's error. Logs failures of the server itself.
 pub(super) fn store_error(error: StoreError) -> ApiError {
     match error {
-        StoreError::Unavailable(_) | StoreError::Unwritable(_) | StoreError::Busy | StoreError::Closed => {
-            error.into()
-        }
+        StoreError::Unavailable(_) | StoreError::Unwritable(_) | StoreError::Busy | StoreError::Closed => error.into(),
         StoreError::LoginTaken
         | StoreError::UsernameTaken
         | StoreError::NoAccount
         | StoreError::Damaged(_)
         | StoreError::UnknownFormat(_)
+        | StoreError::Refused(_)
         | StoreError::InUse
         | StoreError::Database(_) => {
             log::error!("user statuses could not be read or written: {error}");

@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 
 use super::memory::MemoryAccounts;
 use super::{Account, AccountStore, LoginKey, ProfileChange};
-use crate::metrics::Metrics;
 use crate::presence::id::{UserId, Username};
 use crate::presence::time::Timestamp;
 use crate::store::StoreError;
@@ -28,7 +27,7 @@ fn account(username: &str, key: LoginKey) -> Account {
 async fn with_every_store(contract: impl AsyncFn(Arc<dyn AccountStore>)) {
     contract(Arc::new(MemoryAccounts::new())).await;
     let folder = tempfile::tempdir().unwrap();
-    let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+    let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
     contract(Arc::new(database.accounts().unwrap())).await;
     for shared in every_redis() {
         contract(Arc::new(shared.open().accounts)).await;
@@ -115,14 +114,14 @@ async fn accounts_on_disk_are_there_after_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let alice = account("alice", LoginKey::Email("alice@example.com".into()));
     {
-        let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+        let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
         let store = database.accounts().unwrap();
         store.create(alice.clone()).await.unwrap();
-        assert_eq!(EmbeddedDatabase::open(folder.path(), &Metrics::new()).err(), Some(StoreError::InUse));
+        assert_eq!(EmbeddedDatabase::open_in(folder.path()).err(), Some(StoreError::InUse));
         store.close().await.unwrap();
     }
     let reopened = loop {
-        match EmbeddedDatabase::open(folder.path(), &Metrics::new()) {
+        match EmbeddedDatabase::open_in(folder.path()) {
             // The writer's thread releases the database a moment after the store is dropped.
             Err(StoreError::InUse) => actix_web::rt::task::yield_now().await,
             other => break other.unwrap().accounts().unwrap(),

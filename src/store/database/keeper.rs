@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::opened::OpenedDatabase;
 use super::tables::{Current, SharedTables};
+use crate::config::LossPolicy;
 use crate::store::StoreError;
 
 /// How often the keeper checks a database that works.
@@ -109,7 +110,7 @@ fn reopen(tables: &SharedTables) -> Result<(), StoreError> {
         std::thread::sleep(Duration::from_millis(1));
         waited += Duration::from_millis(1);
     }
-    let database = Arc::new(OpenedDatabase::open(&tables.folder)?);
+    let database = Arc::new(OpenedDatabase::open(&tables.folder, LossPolicy::Refuse)?);
     let mut current = tables.current.write();
     *current = Current { database: Some(database), generation: current.generation + 1 };
     Ok(())

@@ -2,10 +2,12 @@
 //!
 //! One database holds accounts, last-seen records, relations and revoked tokens, each in tables of its own ([`table`]).
 //! Each store writes from a thread of its own ([`super::group_commit`]) and reads directly, off the threads that serve
-//! clients ([`read`]). The stores see [`DiskTables`] only. [`opened`] is what fjall has open; after a failed write
-//! [`keeper`] opens it again.
+//! clients ([`read`]). The stores see [`DiskTables`] only. [`opened`] is what fjall has open, [`marker`] says what
+//! it must have. After a failed write [`keeper`] opens it again. [`folder`] has the permissions.
 
+mod folder;
 mod keeper;
+mod marker;
 mod opened;
 pub(super) mod table;
 mod tables;
@@ -23,6 +25,7 @@ use super::relations::disk::DiskRelations;
 use super::revocations::disk::DiskRevocations;
 use super::{StoreError, StoreFuture, StoreHealth};
 use crate::clock::Clock;
+use crate::config::LossPolicy;
 use crate::metrics::Metrics;
 use crate::presence::time::Timestamp;
 
@@ -41,9 +44,16 @@ impl From<fjall::Error> for StoreError {
 }
 
 impl EmbeddedDatabase {
-    /// Opens the database in a folder, and creates the folder if it is missing.
-    pub fn open(folder: &Path, metrics: &Metrics) -> Result<Self, StoreError> {
-        Ok(Self { tables: DiskTables::open(folder, metrics)? })
+    /// Opens the database in a folder, and creates the folder if it is missing. Closes the folder to other users of the
+    /// machine. Fails when records were lost, unless the policy accepts that.
+    pub fn open(folder: &Path, policy: LossPolicy, metrics: &Metrics) -> Result<Self, StoreError> {
+        Ok(Self { tables: DiskTables::open(folder, policy, metrics)? })
+    }
+
+    /// Opens the database of a test.
+    #[cfg(test)]
+    pub fn open_in(folder: &Path) -> Result<Self, StoreError> {
+        Self::open(folder, LossPolicy::Refuse, &Metrics::new())
     }
 
     /// Returns whether the database can write.

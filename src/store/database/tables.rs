@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fjall::Slice;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
+use super::folder;
 use super::keeper::{self, KeeperSignal};
 use super::opened::{OpenedDatabase, Write};
 use super::table::Table;
+use crate::config::LossPolicy;
 use crate::metrics::{Metrics, StoreMetrics};
 use crate::store::{StoreError, StoreHealth};
 
@@ -20,8 +22,6 @@ pub struct DiskTables(Arc<SharedTables>);
 pub struct SharedTables {
     pub folder: PathBuf,
     pub current: RwLock<Current>,
-    /// Orders the commits.
-    commits: Mutex<()>,
     pub health: StoreHealth,
     pub keeper: KeeperSignal,
     pub metrics: StoreMetrics,
@@ -67,12 +67,12 @@ impl WriteBatch {
 
 impl DiskTables {
     /// Opens the database in a folder, and starts the thread that opens it again after a failure.
-    pub fn open(folder: &Path, metrics: &Metrics) -> Result<Self, StoreError> {
-        let database = Some(Arc::new(OpenedDatabase::open(folder)?));
+    pub fn open(folder: &Path, policy: LossPolicy, metrics: &Metrics) -> Result<Self, StoreError> {
+        folder::protect(folder)?;
+        let database = Some(Arc::new(OpenedDatabase::open(folder, policy)?));
         let shared = Arc::new(SharedTables {
             folder: folder.to_owned(),
             current: RwLock::new(Current { database, generation: 1 }),
-            commits: Mutex::default(),
             health: StoreHealth::default(),
             keeper: KeeperSignal::default(),
             metrics: metrics.store().clone(),
@@ -129,7 +129,6 @@ impl DiskTables {
         if batch.is_empty() {
             return Ok(());
         }
-        let _turn = self.0.commits.lock();
         let database = {
             let current = self.0.current.read();
             let is_same = current.generation == batch.generation;

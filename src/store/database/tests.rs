@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::keeper::TEST_FILE;
 use super::{DiskTables, Table};
+use crate::config::LossPolicy;
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 
@@ -29,7 +30,17 @@ fn wait_until_writable(tables: &DiskTables) {
 }
 
 fn open(folder: &Path) -> DiskTables {
-    DiskTables::open(folder, &Metrics::new()).unwrap()
+    open_with(folder, LossPolicy::Refuse)
+}
+
+/// Opens the database, as soon as the keeper of an earlier one has let go of it.
+fn open_with(folder: &Path, policy: LossPolicy) -> DiskTables {
+    loop {
+        match DiskTables::open(folder, policy, &Metrics::new()) {
+            Err(StoreError::InUse) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 #[test]
@@ -73,4 +84,35 @@ fn while_the_disk_takes_no_file_reads_go_on() {
     std::fs::remove_dir(&obstacle).unwrap();
     wait_until_writable(&tables);
     assert!(has(&tables, "key"));
+}
+
+#[test]
+fn an_accepted_loss_of_the_journal_costs_no_record_of_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let tables = open(folder.path());
+        insert(&tables, "flushed").unwrap();
+        tables.shared().database().unwrap().keyspace(Table::Accounts).rotate_memtable_and_wait().unwrap();
+        insert(&tables, "lost").unwrap();
+    }
+    // The keeper may still close the database.
+    drop(open(folder.path()));
+    for journal in super::marker::journals(folder.path()).unwrap() {
+        std::fs::remove_file(folder.path().join(format!("{}.jnl", journal.number))).unwrap();
+    }
+    let refused = loop {
+        match DiskTables::open(folder.path(), LossPolicy::Refuse, &Metrics::new()) {
+            Err(StoreError::InUse) => std::thread::yield_now(),
+            other => break other.err(),
+        }
+    };
+    assert!(matches!(&refused, Some(StoreError::Refused(reason)) if reason.contains("is missing")), "{refused:?}");
+    for policy in [LossPolicy::Accept, LossPolicy::Refuse] {
+        let tables = open_with(folder.path(), policy);
+        assert!(has(&tables, "flushed") && !has(&tables, "lost"));
+        let mut batch = tables.batch();
+        batch.insert(Table::Accounts, "flushed", "newer");
+        tables.commit(batch).unwrap();
+        assert_eq!(tables.get(Table::Accounts, b"flushed").unwrap().as_deref(), Some(b"newer".as_slice()));
+    }
 }

@@ -49,7 +49,7 @@ async fn with_every_store(contract: impl AsyncFn(Arc<dyn LastSeenStore>, Clock))
     contract(Arc::new(MemoryLastSeen::new(EXPIRE, &clock, &metrics)), clock).await;
     let clock = Clock::manual(at(1000));
     let folder = tempfile::tempdir().unwrap();
-    let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+    let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
     contract(Arc::new(database.last_seen(EXPIRE, &clock, &metrics).unwrap()), clock).await;
     for shared in every_redis() {
         let clock = Clock::manual(at(1000));
@@ -147,7 +147,7 @@ async fn a_closed_store_refuses_activities() {
 async fn a_hundred_thousand_users_of_a_second_are_one_commit() {
     let (metrics, clock) = (Metrics::new(), Clock::manual(at(1000)));
     let folder = tempfile::tempdir().unwrap();
-    let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+    let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
     let store = database.last_seen(EXPIRE, &clock, &metrics).unwrap();
     settle(&store).await;
     let before = (metrics.last_seen().commits.get(), metrics.last_seen().written.get());
@@ -167,7 +167,7 @@ async fn expired_records_leave_the_disk_and_the_others_are_there_after_the_next_
     let (metrics, clock) = (Metrics::new(), Clock::manual(at(1000)));
     let folder = tempfile::tempdir().unwrap();
     {
-        let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+        let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
         let store = database.last_seen(EXPIRE, &clock, &metrics).unwrap();
         let crowd = (0..2500).map(|number| (user(&format!("guest-{number}")), Activity::online(at(1000))));
         store.note(&mut crowd.into_iter()).unwrap();
@@ -183,7 +183,7 @@ async fn expired_records_leave_the_disk_and_the_others_are_there_after_the_next_
         store.close().await.unwrap();
     }
     let database = loop {
-        match EmbeddedDatabase::open(folder.path(), &Metrics::new()) {
+        match EmbeddedDatabase::open_in(folder.path()) {
             // The writer's thread releases the database a moment after the store is dropped.
             Err(StoreError::InUse) => actix_web::rt::task::yield_now().await,
             other => break other.unwrap(),

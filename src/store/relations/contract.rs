@@ -7,7 +7,6 @@ use futures_util::future::join_all;
 
 use super::memory::MemoryRelations;
 use super::{ChangedMember, RelationStore, RosterChange};
-use crate::metrics::Metrics;
 use crate::presence::general_status::Exit;
 use crate::presence::id::UserId;
 use crate::presence::member_name::MemberName;
@@ -54,7 +53,7 @@ fn listed(changed: &ChangedMember) -> Vec<&str> {
 async fn with_every_store(contract: impl AsyncFn(Arc<dyn RelationStore>)) {
     contract(Arc::new(MemoryRelations::new())).await;
     let folder = tempfile::tempdir().unwrap();
-    let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+    let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
     contract(Arc::new(database.relations(at(0), DAY).unwrap())).await;
     for shared in every_redis() {
         contract(Arc::new(shared.open().relations)).await;
@@ -64,7 +63,7 @@ async fn with_every_store(contract: impl AsyncFn(Arc<dyn RelationStore>)) {
 /// Opens the database of another store, once the threads of that store have released it.
 async fn reopened(folder: &std::path::Path, now: Timestamp) -> Arc<dyn RelationStore> {
     loop {
-        match EmbeddedDatabase::open(folder, &Metrics::new()) {
+        match EmbeddedDatabase::open_in(folder) {
             Err(StoreError::InUse) => actix_web::rt::task::yield_now().await,
             other => return Arc::new(other.unwrap().relations(now, DAY).unwrap()),
         }
@@ -181,7 +180,7 @@ async fn a_closed_store_refuses_changes() {
 async fn changes_are_there_after_the_next_start_and_logged_in_members_are_lost() {
     let folder = tempfile::tempdir().unwrap();
     {
-        let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+        let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
         let relations = database.relations(at(0), DAY).unwrap();
         for name in ["alice", "bob"] {
             relations.change_member(user(name), arrive(at(0))).await.unwrap();

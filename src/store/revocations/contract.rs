@@ -10,7 +10,6 @@ use super::memory::MemoryRevocations;
 use super::{RevocationStore, SWEEP_STRIDE};
 use crate::auth::revocation::{MAX_LOGINS, Revocation, RevokedLogin, RevokedTokens, TokenKind, UserRevocations};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
 use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 use crate::store::StoreError;
@@ -44,7 +43,7 @@ fn is_revoked(record: &UserRevocations, token_id: u128, now: Timestamp) -> bool 
 async fn with_every_store(contract: impl AsyncFn(Arc<dyn RevocationStore>)) {
     contract(Arc::new(MemoryRevocations::new())).await;
     let folder = tempfile::tempdir().unwrap();
-    let database = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap();
+    let database = EmbeddedDatabase::open_in(folder.path()).unwrap();
     contract(Arc::new(database.revocations(&Clock::manual(at(0))).unwrap())).await;
     for shared in every_redis() {
         contract(Arc::new(shared.open().revocations)).await;
@@ -104,7 +103,7 @@ async fn expired_records_leave_memory_and_the_disk() {
     let memory = MemoryRevocations::new();
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(at(0));
-    let disk = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap().revocations(&clock).unwrap();
+    let disk = EmbeddedDatabase::open_in(folder.path()).unwrap().revocations(&clock).unwrap();
     let crowd = SWEEP_STRIDE * 10;
     for number in 0..crowd {
         let name = user(&format!("guest-{number}"));
@@ -139,12 +138,12 @@ async fn revocations_on_disk_are_there_after_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(at(0));
     {
-        let store = EmbeddedDatabase::open(folder.path(), &Metrics::new()).unwrap().revocations(&clock).unwrap();
+        let store = EmbeddedDatabase::open_in(folder.path()).unwrap().revocations(&clock).unwrap();
         store.revoke(user("alice"), logout(1, at(0))).await.unwrap();
         store.close().await.unwrap();
     }
     let database = loop {
-        match EmbeddedDatabase::open(folder.path(), &Metrics::new()) {
+        match EmbeddedDatabase::open_in(folder.path()) {
             // The writer's thread releases the database a moment after the store is dropped.
             Err(StoreError::InUse) => actix_web::rt::task::yield_now().await,
             other => break other.unwrap(),
