@@ -6,6 +6,7 @@
 
 pub mod client_network;
 pub mod connection;
+mod numeric_date;
 pub mod password;
 pub mod revocation;
 pub mod token;

@@ -7,10 +7,11 @@ mod tests;
 
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
+use super::numeric_date::NumericDate;
 use crate::config::centrifugo::CentrifugoTokenConfig;
+use crate::presence::id::UserId;
 use crate::presence::time::Timestamp;
 
 pub use keys::UnusableKey;
@@ -90,37 +91,6 @@ impl AudienceClaim {
     }
 }
 
-/// Seconds after the Unix epoch. A fraction is dropped (RFC 7519 section 2).
-#[derive(Clone, Copy)]
-struct NumericDate(u64);
-
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Number;
-        impl Visitor<'_> for Number {
-            type Value = NumericDate;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a number of seconds")
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<NumericDate, E> {
-                Ok(NumericDate(number))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<NumericDate, E> {
-                Ok(NumericDate(u64::try_from(number).unwrap_or(0)))
-            }
-
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, as it should")]
-            fn visit_f64<E: Error>(self, number: f64) -> Result<NumericDate, E> {
-                Ok(NumericDate(number as u64))
-            }
-        }
-        deserializer.deserialize_any(Number)
-    }
-}
-
 impl ConnectionTokens {
     /// Uses the keys of the configuration.
     pub fn new(config: &CentrifugoTokenConfig) -> Result<Self, UnusableKey> {
@@ -142,7 +112,9 @@ impl ConnectionTokens {
 
     fn claims(&self, payload: &str, now: Timestamp) -> Result<ConnectionClaims, TokenError> {
         let payload: ConnectionPayload<'_> = serde_json::from_str(payload).map_err(|_| TokenError::Invalid)?;
-        let is_foreign = payload.channel.is_some_and(|channel| !channel.is_empty())
+        let is_nil = |sub: &String| UserId::parse(sub).is_some_and(UserId::is_nil);
+        let is_foreign = payload.sub.as_ref().is_some_and(is_nil)
+            || payload.channel.is_some_and(|channel| !channel.is_empty())
             || !self.audience.is_empty() && !payload.aud.is_some_and(|aud| aud.contains(&self.audience))
             || !self.issuer.is_empty() && payload.iss.as_deref() != Some(&self.issuer);
         if is_foreign {

@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::numeric_date::NumericDate;
 use crate::config::NakamaConfig;
 use crate::config::value::Secret;
 use crate::presence::id::{UserId, Username};
@@ -67,6 +68,9 @@ struct NakamaPayload {
     exp: u64,
     #[serde(default)]
     iat: u64,
+    /// Nakama writes none. An application's own token may have one (RFC 7519 section 4.1.5).
+    #[serde(default, skip_serializing)]
+    nbf: Option<NumericDate>,
 }
 
 /// Key and lifetime of one kind of token.
@@ -126,6 +130,7 @@ impl Tokens {
             vrs: (!vars.is_empty()).then_some(vars),
             exp: (now + self.session.lifetime).as_secs(),
             iat: issued.as_secs(),
+            nbf: None,
         };
         let session = self.session.sign(&payload);
         payload.exp = (now + self.refresh.lifetime).as_secs();
@@ -148,7 +153,7 @@ impl Tokens {
         }
         let decoded = jsonwebtoken::decode::<NakamaPayload>(token, &signer.check, &self.validation);
         let payload = decoded.map_err(|_| InvalidToken)?.claims;
-        if payload.exp <= now.as_secs() {
+        if payload.exp <= now.as_secs() || payload.nbf.is_some_and(|nbf| nbf.0 > now.as_secs()) {
             return Err(InvalidToken);
         }
         Ok(Claims {
@@ -292,7 +297,16 @@ mod tests {
         let id = "d9f0b526-7889-4f81-afd8-ab814be9a6d0";
         let good = signed(&format!(r#"{{"tid":"{id}","uid":"{id}","exp":9999999999,"iat":9999999998}}"#));
         assert!(tokens().verify_session(&good, at(0)).is_ok(), "issued in the future is fine");
+        let from = |nbf: &str| signed(&format!(r#"{{"tid":"{id}","uid":"{id}","exp":9999999999,"nbf":{nbf}}}"#));
+        for past in ["0", "1795220273", "1795220273.9", "-1", "null"] {
+            assert!(tokens().verify_session(&from(past), at(0)).is_ok(), "nbf {past}");
+        }
+        for future in ["1795220274", "1795220274.5", "1e300", "\"1\"", "{}"] {
+            assert_eq!(tokens().verify_session(&from(future), at(0)), Err(InvalidToken), "nbf {future}");
+        }
+        let nil = Uuid::nil();
         for payload in [
+            format!(r#"{{"tid":"{id}","uid":"{nil}","exp":9999999999}}"#),
             format!(r#"{{"tid":"{id}","uid":"bob","exp":9999999999}}"#),
             format!(r#"{{"tid":"{id}","uid":"{id}"}}"#),
             format!(r#"{{"tid":"{id}","uid":"{id}","exp":"soon"}}"#),

@@ -122,6 +122,7 @@ fn text_that_is_not_a_connection_token_is_invalid() {
         "a.".repeat(20_000),
         hs256(&json!({"sub": 42})),
         hs256(&json!({"sub": "42", "channel": "status:42"})),
+        hs256(&json!({"sub": "00000000-0000-0000-0000-000000000000"})),
         hs256(&json!({"sub": "42", "exp": "soon"})),
         hs256(&json!("42")),
         hs256(&json!({"b64info": "%"})),
