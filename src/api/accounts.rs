@@ -95,7 +95,7 @@ impl Accounts {
                 (LoginKey::Email(email.to_lowercase()), Some(password))
             }
         };
-        let username = options.username.as_deref().map(validate::username).transpose()?;
+        options.username.as_deref().map(validate::username).transpose()?;
         validate::vars(&options.vars)?;
         // Two first logins may race to create the account. The slower one finds it in the next round.
         for _ in 0..3 {
@@ -105,7 +105,8 @@ impl Accounts {
             if !options.create {
                 return Err(not_found());
             }
-            match self.create(key.clone(), username.clone(), password.as_ref(), options.client).await {
+            let username = options.username.as_deref().map(validate::new_username).transpose()?;
+            match self.create(key.clone(), username, password.as_ref(), options.client).await {
                 Ok(account) => return Ok(self.issue_tokens(&account, options.vars, true)),
                 Err(CreateError::Raced) => {}
                 Err(CreateError::Failed(error)) => return Err(error),
@@ -119,9 +120,11 @@ impl Accounts {
             return Err(ApiError::invalid("Username is required when email address is not supplied."));
         };
         validate::password(&password)?;
-        let username = validate::username(username)?;
+        let mut names = vec![validate::username(username)?];
         validate::vars(&options.vars)?;
-        let user = self.store.user_ids(vec![username]).await?.first().copied().ok_or_else(not_found)?;
+        // Accounts of earlier versions may have a name that is not in its normal form. Others are found by it.
+        names.extend(validate::new_username(username).ok().filter(|normal| *normal != names[0]));
+        let user = self.store.user_ids(names).await?.first().copied().ok_or_else(not_found)?;
         let account = self.store.account(user).await?.ok_or_else(not_found)?;
         self.admit(account, Some(password), options).await
     }
@@ -212,7 +215,10 @@ impl Accounts {
 
     /// Changes the caller's profile.
     pub async fn update(&self, caller: UserId, update: ProfileUpdate) -> Result<(), ApiError> {
-        let username = update.username.as_deref().map(validate::username).transpose()?;
+        let username = match &update.username {
+            None => None,
+            Some(username) => Some(self.changed_username(caller, username).await?),
+        };
         let texts = [
             ("display name", &update.display_name),
             ("avatar URL", &update.avatar_url),
@@ -234,6 +240,13 @@ impl Accounts {
         };
         self.store.update(caller, change).await?;
         Ok(())
+    }
+
+    /// Checks the username in a change of the profile. The name that the account has already may stay as it is.
+    async fn changed_username(&self, caller: UserId, text: &str) -> Result<Username, ApiError> {
+        let name = validate::username(text)?;
+        let account = self.store.account(caller).await?.ok_or(StoreError::NoAccount)?;
+        if account.username == name { Ok(name) } else { validate::new_username(text) }
     }
 
     /// Returns accounts by id and by username, each once. Ignores unknown ones. A user who blocks the caller looks

@@ -7,6 +7,7 @@
     reason = "a test that does not find what it expects fails"
 )]
 
+mod accounts;
 mod actix_test_server;
 mod binary;
 mod budget;
