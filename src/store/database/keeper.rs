@@ -12,10 +12,8 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use super::opened::OpenedDatabase;
-use super::tables::{Current, SharedTables};
+use super::shared::{Current, KeeperSignal, SharedTables};
 use crate::config::LossPolicy;
 use crate::store::StoreError;
 
@@ -34,26 +32,6 @@ const MAX_READ: Duration = Duration::from_secs(10);
 /// Name and size of the test file. A database that opens writes less.
 pub const TEST_FILE: &str = "writable-test";
 const TEST_BYTES: usize = 256 * 1024;
-
-/// Wakes the keeper before its time.
-#[derive(Clone, Default)]
-pub struct KeeperSignal(Arc<(Mutex<bool>, Condvar)>);
-
-impl KeeperSignal {
-    /// Wakes the keeper.
-    pub fn wake(&self) {
-        *self.0.0.lock() = true;
-        self.0.1.notify_one();
-    }
-
-    fn wait(&self, pause: Duration) {
-        let mut woken = self.0.0.lock();
-        if !*woken {
-            let _woken_or_late = self.0.1.wait_for(&mut woken, pause);
-        }
-        *woken = false;
-    }
-}
 
 /// Starts the thread. It ends after the last clone of the tables is dropped.
 pub fn start(tables: &Arc<SharedTables>) -> Result<(), StoreError> {

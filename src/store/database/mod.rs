@@ -9,6 +9,7 @@ mod folder;
 mod keeper;
 mod marker;
 mod opened;
+mod shared;
 pub(super) mod table;
 mod tables;
 #[cfg(test)]

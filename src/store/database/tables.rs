@@ -1,39 +1,23 @@
 //! The tables as the disk stores see them: reads and commits, whatever fjall has open at the moment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use fjall::Slice;
 use parking_lot::RwLock;
 
 use super::folder;
-use super::keeper::{self, KeeperSignal};
+use super::keeper;
 use super::opened::{OpenedDatabase, Write};
+use super::shared::{Current, KeeperSignal, SharedTables};
 use super::table::Table;
 use crate::config::LossPolicy;
-use crate::metrics::{Metrics, StoreMetrics};
+use crate::metrics::Metrics;
 use crate::store::{StoreError, StoreHealth};
 
 /// The tables of the embedded database. Clones share them.
 #[derive(Clone)]
 pub struct DiskTables(Arc<SharedTables>);
-
-/// What all clones share.
-pub struct SharedTables {
-    pub folder: PathBuf,
-    pub current: RwLock<Current>,
-    pub health: StoreHealth,
-    pub keeper: KeeperSignal,
-    pub metrics: StoreMetrics,
-}
-
-/// The open database.
-pub struct Current {
-    /// `None` while it is opened again after a failure.
-    pub database: Option<Arc<OpenedDatabase>>,
-    /// Counts how often it was opened.
-    pub generation: u64,
-}
 
 /// Writes that are committed together.
 pub struct WriteBatch {
@@ -146,24 +130,6 @@ impl DiskTables {
     #[cfg(test)]
     pub fn len(&self, table: Table) -> usize {
         self.0.database().unwrap().keyspace(table).len().unwrap()
-    }
-}
-
-impl SharedTables {
-    /// Returns the open database.
-    pub fn database(&self) -> Result<Arc<OpenedDatabase>, StoreError> {
-        let reopening = || StoreError::Unavailable("it is opened again after a failure".into());
-        self.current.read().database.clone().ok_or_else(reopening)
-    }
-
-    /// Notes that the database cannot write. The first failure is logged and wakes the keeper.
-    pub fn fail(&self, error: &StoreError) {
-        if self.health.set_writable(false) {
-            log::error!("the store cannot write, trying again: {error}");
-            self.metrics.failures.inc();
-            self.metrics.writable.set(0);
-            self.keeper.wake();
-        }
     }
 }
 
