@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 
 use crate::presence::time::Timestamp;
 
+/// Minimum time between two lines about refused clients and requests.
+pub const REFUSAL_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Limits lines by their kind `K`. There must be few kinds, and none may come from a client: each takes memory until the end.
 #[derive(Debug)]
 pub struct LogLimit<K> {

@@ -2,17 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::LogConfig;
-use crate::log_limit::LogLimit;
+use crate::log_limit::{LogLimit, REFUSAL_INTERVAL};
 use crate::metrics::{Metrics, RefusalReason};
 use crate::presence::dialect::Dialect;
 use crate::presence::id::UserId;
-
-/// Minimum time between two lines about refusals for the same reason.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Maximum length in bytes of an origin in a line. Clients choose it.
 const MAX_ORIGIN_BYTES: usize = 100;
@@ -46,7 +42,7 @@ impl Refusals {
         Self(Arc::new(Inner {
             metrics: metrics.clone(),
             clock: clock.clone(),
-            lines: LogLimit::new(LINE_INTERVAL),
+            lines: LogLimit::new(REFUSAL_INTERVAL),
             names_clients: config.addresses,
         }))
     }
