@@ -76,7 +76,7 @@ impl App {
         let components = Components::assemble_in(cluster, config, clock, metrics, webhook, listener)?;
         Ok(Self {
             grpc: bind_grpc(config, &components)?,
-            http: HttpListener::bind(config, components.endpoints.clone())?,
+            http: HttpListener::bind(config, components.endpoints.clone(), clock, &components.metrics)?,
             components,
             clock: clock.clone(),
             isolated_close: config.cluster.isolated_close.0,

@@ -83,9 +83,16 @@ pub struct ServerConfig {
     /// Maximum number of connections that wait in the kernel to be accepted.
     #[serde(deserialize_with = "ranged::<1, 65_535, _, _>")]
     pub backlog: u32,
-    /// Maximum size of an HTTP request body, in bytes.
+    /// Maximum size of an HTTP request body, in bytes, also when it is inflated.
     #[serde(deserialize_with = "ranged::<1024, 16_777_216, _, _>")]
     pub max_body_bytes: usize,
+    /// Maximum memory of all request bodies that are read at once, in bytes.
+    #[serde(deserialize_with = "ranged::<1_048_576, 1_099_511_627_776, _, _>")]
+    pub max_body_memory: usize,
+    /// Maximum duration of a request, from its first byte to its last.
+    pub request_timeout: Period,
+    /// Maximum duration of the wait for the next request of a connection.
+    pub keep_alive: Period,
     /// Maximum duration of an orderly stop.
     pub drain_timeout: Period,
 }

@@ -1,11 +1,15 @@
 //! The HTTP faces. A handler converts the request, calls `api` or opens a session, and converts the result.
 //!
 //! [`nakama`] has Nakama's REST API and `/ws`, [`centrifugo`] `/connection/websocket`, [`tencent`] `/im` and Tencent's
-//! REST API, [`api`] the server API, [`operation`] health and metrics, [`page`] the demo page. [`upgrade`] serves
-//! connections that become WebSockets, [`pending_limit`] refuses them while too many wait for their authentication.
+//! REST API, [`api`] the server API, [`operation`] health and metrics, [`page`] the demo page. [`connection`] has the
+//! deadlines of a TCP connection, [`exchange`] what holds for every request, [`body`] reads request bodies, [`upgrade`]
+//! serves connections that become WebSockets, [`pending_limit`] refuses them while too many wait for their authentication.
 
 pub mod api;
+pub mod body;
 pub mod centrifugo;
+pub mod connection;
+pub mod exchange;
 pub mod nakama;
 pub mod operation;
 pub mod page;

@@ -1,6 +1,8 @@
-//! Every metric with its help text. `cluster.rs` has those of the backplane, `refusals.rs` those of refused clients. No label comes from user input.
+//! Every metric with its help text. `cluster.rs` has those of the backplane, `http.rs` those of HTTP, `refusals.rs` those of
+//! refused clients. No label comes from user input.
 
 mod cluster;
+mod http;
 mod refusals;
 
 use std::fmt;
@@ -17,6 +19,7 @@ use prometheus_client::registry::Registry;
 use crate::presence::dialect::Dialect;
 
 pub use cluster::ClusterMetrics;
+pub use http::HttpMetrics;
 pub use refusals::{ConnectionEnd, RefusalMetrics, RefusalReason};
 
 impl EncodeLabelValue for Dialect {
@@ -88,6 +91,7 @@ struct Inner {
     last_seen: LastSeenMetrics,
     store: StoreMetrics,
     api: ApiMetrics,
+    http: HttpMetrics,
     webhook: WebhookMetrics,
     refusals: RefusalMetrics,
     dialects: Vec<DialectMetrics>,
@@ -141,6 +145,8 @@ impl Metrics {
         store.register(&mut registry);
         let api = ApiMetrics::default();
         api.register(&mut registry);
+        let http = HttpMetrics::default();
+        http.register(&mut registry);
         let webhook = WebhookMetrics::default();
         webhook.register(&mut registry);
         let cluster = ClusterMetrics::default();
@@ -148,12 +154,17 @@ impl Metrics {
         let refusals = RefusalMetrics::default();
         refusals.register(&mut registry);
         let dialects = register_dialects(&mut registry);
-        Self(Arc::new(Inner { registry, engine, cluster, last_seen, store, api, webhook, refusals, dialects }))
+        Self(Arc::new(Inner { registry, engine, cluster, last_seen, store, api, http, webhook, refusals, dialects }))
     }
 
     /// Returns the metrics of the server API.
     pub fn api(&self) -> &ApiMetrics {
         &self.0.api
+    }
+
+    /// Returns the metrics of HTTP.
+    pub fn http(&self) -> &HttpMetrics {
+        &self.0.http
     }
 
     /// Returns the metrics of last-seen records.

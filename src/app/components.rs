@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Config, FollowPolicy};
 use crate::engine::{ClusterHandle, Engine, LastSeenRecorder, Ports, SharedPrivacy};
 use crate::http::api::ServerApi;
+use crate::http::body::BodyReader;
 use crate::http::operation::Readiness;
 use crate::members::Members;
 use crate::metrics::Metrics;
@@ -75,6 +76,7 @@ impl Components {
             node: OwnNode::new(config.server.address.to_string(), clock),
         });
         let refusals = Refusals::new(&config.log, clock, &metrics);
+        let bodies = BodyReader::new(&config.server, &metrics);
         let builder = EndpointBuilder {
             refusals: &refusals,
             config,
@@ -85,6 +87,7 @@ impl Components {
             accounts: &stores.accounts,
             revocations: &stores.revocations,
             pending_connections: Arc::new(PendingConnections::new(&config.limits)),
+            bodies: &bodies,
             deadline_timer: DeadlineTimer::start(clock),
             connection_listener,
         };
@@ -92,11 +95,10 @@ impl Components {
             nakama: web::Data::new(builder.nakama()),
             centrifugo: web::Data::new(builder.centrifugo()?),
             tencent: builder.tencent().map(web::Data::new),
-            api: web::Data::new(ServerApi::new(users.clone(), &config.http_api)),
+            api: web::Data::new(ServerApi::new(users.clone(), bodies.clone(), &config.http_api)),
             swagger: config.http_api.swagger.into(),
             metrics: config.operation.metrics.then(|| metrics.clone()),
             readiness: Readiness::new(stores.health.flag()),
-            max_body_bytes: config.server.max_body_bytes,
             page: config.operation.page,
         };
         Ok(Self { endpoints, users, engine, cluster, stores, webhook, metrics })

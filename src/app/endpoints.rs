@@ -17,6 +17,7 @@ use crate::config::value::Period;
 use crate::config::{Config, LimitsConfig, SessionConfig};
 use crate::engine::Engine;
 use crate::http::api::{self, ServerApi, SwaggerPage};
+use crate::http::body::BodyReader;
 use crate::http::centrifugo::{self, CentrifugoEndpoint};
 use crate::http::nakama::{self, NakamaEndpoints};
 use crate::http::operation::{self, Readiness};
@@ -50,8 +51,6 @@ pub struct Endpoints {
     pub metrics: Option<Metrics>,
     /// Whether the server accepts new clients.
     pub readiness: Readiness,
-    /// Maximum size of a request body, in bytes.
-    pub max_body_bytes: usize,
     /// Whether the demo page is served.
     pub page: bool,
 }
@@ -66,7 +65,6 @@ impl Endpoints {
             .app_data(self.nakama.clone())
             .app_data(self.centrifugo.clone())
             .app_data(self.api.clone())
-            .app_data(web::PayloadConfig::new(self.max_body_bytes))
             .service(nakama::socket())
             .service(centrifugo::socket())
             .service(nakama::rest())
@@ -103,6 +101,8 @@ pub struct EndpointBuilder<'a> {
     pub revocations: &'a Arc<dyn RevocationStore>,
     /// The connections that have not authenticated yet.
     pub pending_connections: Arc<PendingConnections>,
+    /// Reads request bodies.
+    pub bodies: &'a BodyReader,
     /// One timer for all sessions.
     pub deadline_timer: Arc<DeadlineTimer>,
     /// Hears of every client that comes and goes, or `None`.
@@ -122,7 +122,8 @@ impl EndpointBuilder<'_> {
             clock: (*clock).clone(),
         };
         let server_key = config.nakama.server_key.clone();
-        NakamaEndpoints { accounts, auth, server_key, services: Arc::new(self.services()) }
+        let bodies = self.bodies.clone();
+        NakamaEndpoints { accounts, auth, server_key, bodies, services: Arc::new(self.services()) }
     }
 
     /// Builds Centrifugo's endpoint. Fails when a key of the configuration cannot be used.
@@ -190,7 +191,7 @@ impl EndpointBuilder<'_> {
             clock: self.clock.clone(),
         };
         let rules = Arc::new(MemberRules { user_sigs, config: config.tencent.clone(), clock: self.clock.clone() });
-        Some(TencentEndpoints { services: Arc::new(services), rules, online })
+        Some(TencentEndpoints { services: Arc::new(services), rules, online, bodies: self.bodies.clone() })
     }
 
     /// Builds what sessions need, with the settings that hold for every dialect without its own.

@@ -3,14 +3,17 @@
 use std::convert::Infallible;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_codec::Framed;
 use actix_http::body::BoxBody;
-use actix_http::{HttpService, Request, Response, h1};
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive, Request, Response, h1};
 use actix_server::ServerBuilder;
 use actix_service::{
-    IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, fn_factory, fn_service, map_config,
+    IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_factory, fn_service,
+    map_config,
 };
 use actix_web::dev::{AppConfig, Server, ServiceResponse};
 use actix_web::rt::net::TcpStream;
@@ -19,14 +22,24 @@ use anyhow::Context;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::Endpoints;
+use crate::clock::Clock;
 use crate::config::{Config, ServerConfig};
+use crate::http::connection::HttpConnection;
+use crate::http::connection::phase::HttpTimeouts;
+use crate::http::exchange::{Exchange, TimedBody, make_path_literal};
 use crate::http::upgrade::{self, Scratch};
+use crate::log_limit::{LogLimit, REFUSAL_INTERVAL};
+use crate::metrics::Metrics;
+
+/// How long the rest of a request is read after the response to it, so that the client can read the response.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The HTTP server. It accepts connections from its creation on and serves them when [`HttpListener::server`] is
 /// polled.
 ///
-/// It does what actix-web's own `HttpServer` does, and one thing more: requests that ask for an upgrade are answered by
-/// the same routes and pumped by [`upgrade`], which saves 16 KiB for each idle WebSocket.
+/// It does what actix-web's own `HttpServer` does, and two things more. Every connection has the deadlines of
+/// [`HttpConnection`]. Requests that ask for an upgrade are answered by the same routes and pumped by [`upgrade`], which
+/// saves 16 KiB for each idle WebSocket.
 pub struct HttpListener {
     /// The workers. The future ends when the server has stopped.
     pub server: Server,
@@ -38,7 +51,7 @@ pub struct HttpListener {
 
 impl HttpListener {
     /// Binds the address and starts the workers.
-    pub fn bind(config: &Config, endpoints: Endpoints) -> anyhow::Result<Self> {
+    pub fn bind(config: &Config, endpoints: Endpoints, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         raise_file_limit(&config.server);
         let ServerConfig { address, workers, max_connections, backlog, .. } = config.server;
         let unbound = || format!("server.address = \"{address}\"");
@@ -51,24 +64,65 @@ impl HttpListener {
             .disable_signals();
         let signal = builder.graceful_shutdown_signal();
         let stall_timeout = config.session.stall_timeout.0;
+        let timeouts = timeouts(&config.server);
+        let metrics = metrics.clone();
+        let malformed = Arc::new(MalformedLog { clock: clock.clone(), limit: LogLimit::new(REFUSAL_INTERVAL) });
         let builder = builder.listen("http", listener, move || {
             let signal = signal.clone();
             let upgraded = endpoints.clone();
-            HttpService::build()
+            let (metrics, counted) = (metrics.clone(), metrics.clone());
+            let malformed = malformed.clone();
+            let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
                     let signal = signal.clone();
                     async move { signal.notified().await }
                 })
-                .keep_alive(Duration::from_secs(60))
-                .client_request_timeout(Duration::from_secs(10))
-                .client_disconnect_timeout(Duration::from_secs(1))
+                // The connection has timers of its own, for every request.
+                .keep_alive(KeepAlive::Os)
+                .client_request_timeout(Duration::ZERO)
+                .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .local_addr(bound)
-                .on_connect_ext(move |stream: &TcpStream, _| set_options(stream, stall_timeout))
-                .upgrade(fn_factory(move || upgrades(upgraded.clone())))
-                .h1(routes(endpoints.clone()))
-                .tcp()
+                .on_connect_ext(|connection: &HttpConnection, extensions| {
+                    extensions.insert(connection.timer().clone());
+                })
+                .upgrade(fn_factory(move || upgrades(upgraded.clone(), timeouts)))
+                .h1(exchanges(endpoints.clone()));
+            fn_service(move |stream: TcpStream| {
+                set_options(&stream, stall_timeout);
+                let address = stream.peer_addr().ok();
+                let connection = HttpConnection::new(stream, timeouts, metrics.clone());
+                async move { Ok::<_, DispatchError>((connection, address)) }
+            })
+            .and_then(http)
+            .map_err(move |error| malformed.observe(&error, &counted))
         })?;
         Ok(Self { server: builder.run(), addresses: vec![bound], accept_socket })
+    }
+}
+
+fn timeouts(config: &ServerConfig) -> HttpTimeouts {
+    HttpTimeouts { request: config.request_timeout.0, keep_alive: config.keep_alive.0 }
+}
+
+/// Counts requests that are not HTTP, in place of the line per request that actix's dispatcher logs.
+struct MalformedLog {
+    clock: Clock,
+    limit: LogLimit<()>,
+}
+
+impl MalformedLog {
+    /// Counts why a connection ended, if a malformed request is the reason.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors")]
+    fn observe(&self, error: &DispatchError, metrics: &Metrics) {
+        match error {
+            DispatchError::Parse(reason) => {
+                metrics.http().malformed.inc();
+                if let Some(omitted) = self.limit.admit((), self.clock.now()) {
+                    log::info!(omitted; "a malformed HTTP request was refused: {reason}");
+                }
+            }
+            other => log::debug!("an HTTP connection failed: {other}"),
+        }
     }
 }
 
@@ -108,16 +162,36 @@ fn routes(
     map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into())
 }
 
+/// Returns the routes for the requests on the dispatcher's path.
+fn exchanges(
+    endpoints: Endpoints,
+) -> impl ServiceFactory<
+    Request,
+    Config = (),
+    Response = Response<TimedBody>,
+    Error = Response<BoxBody>,
+    InitError = (),
+    Service: Service<Request, Future: 'static>,
+> {
+    apply_fn_factory(routes(endpoints), |request, routes| {
+        let (exchange, request) = Exchange::begin(request);
+        let responding = routes.call(request);
+        async move { Ok(exchange.respond(responding.await.map_or_else(|error| error, Response::from))) }
+    })
+}
+
 /// Returns the same routes for requests that ask for an upgrade.
 async fn upgrades(
     endpoints: Endpoints,
-) -> Result<impl Service<(Request, Framed<TcpStream, h1::Codec>), Response = (), Error = Infallible>, ()> {
+    timeouts: HttpTimeouts,
+) -> Result<impl Service<(Request, Framed<HttpConnection, h1::Codec>), Response = (), Error = Infallible>, ()> {
     let routes = Rc::new(routes(endpoints).new_service(()).await?);
     let scratch = Scratch::default();
-    Ok(fn_service(move |(request, framed)| {
+    Ok(fn_service(move |(mut request, framed)| {
+        make_path_literal(&mut request);
         let routes = routes.clone();
         let respond = async move |request| routes.call(request).await.map_or_else(|error| error, Response::from);
-        let serving = upgrade::serve(request, framed, scratch.clone(), respond);
+        let serving = upgrade::serve(request, framed, scratch.clone(), timeouts, respond);
         async move {
             // The session notices a broken connection itself.
             let _broken = serving.await;

@@ -99,6 +99,13 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
             session.pong_timeout, session.ping_interval
         ));
     }
+    let server = &config.server;
+    if server.max_body_memory < server.max_body_bytes * 2 {
+        return refuse(format!(
+            "server.max_body_memory = {}: expected at least twice server.max_body_bytes = {}",
+            server.max_body_memory, server.max_body_bytes
+        ));
+    }
     let cluster = &config.cluster;
     if cluster.lease_ttl.0 < cluster.heartbeat.0 * 3 {
         return refuse(format!(

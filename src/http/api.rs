@@ -21,12 +21,15 @@ use actix_web::{HttpResponse, Route, web};
 use crate::api::users::Users;
 use crate::config::value::Secret;
 use crate::config::{ErrorMode, HttpApiConfig};
+use crate::http::body::BodyReader;
 pub use document::SwaggerPage;
 
 /// What the endpoints work with. All workers share it.
 pub struct ServerApi {
     /// The methods.
     pub users: Arc<Users>,
+    /// Reads request bodies.
+    bodies: BodyReader,
     /// Key of the callers. `None` means that every call is refused.
     key: Option<Secret>,
     /// How errors are sent unless the caller asks for the other mode.
@@ -35,8 +38,8 @@ pub struct ServerApi {
 
 impl ServerApi {
     /// The methods behind the configured key.
-    pub fn new(users: Arc<Users>, config: &HttpApiConfig) -> Self {
-        Self { users, key: config.key.clone(), error_mode: config.error_mode }
+    pub fn new(users: Arc<Users>, bodies: BodyReader, config: &HttpApiConfig) -> Self {
+        Self { users, bodies, key: config.key.clone(), error_mode: config.error_mode }
     }
 }
 

@@ -25,6 +25,7 @@ pub use respond::not_found;
 use crate::api::accounts::Accounts;
 use crate::api::token_authority::TokenAuthority;
 use crate::config::value::Secret;
+use crate::http::body::BodyReader;
 use crate::session::Services;
 
 /// What the endpoints work with. All workers share it.
@@ -35,6 +36,8 @@ pub struct NakamaEndpoints {
     pub auth: Arc<TokenAuthority>,
     /// Key that authentication calls need.
     pub server_key: Secret,
+    /// Reads request bodies.
+    pub bodies: BodyReader,
     /// What sessions need.
     pub services: Arc<Services>,
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use actix_web::{Resource, web};
 
 use crate::api::online::OnlineStatusQuery;
+use crate::http::body::BodyReader;
 use crate::session::{MemberRules, Services};
 
 /// What the endpoints work with. All workers share it.
@@ -18,6 +19,8 @@ pub struct TencentEndpoints {
     pub rules: Arc<MemberRules>,
     /// The operation of the REST API.
     pub online: OnlineStatusQuery,
+    /// Reads request bodies.
+    pub bodies: BodyReader,
 }
 
 /// `/im`. Apart from the REST API, because no middleware may wrap a long-lived connection.

@@ -20,12 +20,18 @@ use actix_codec::{Encoder as _, Framed, FramedParts};
 use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_http::error::PayloadError;
 use actix_http::h1::{self, Message};
-use actix_http::{BoxedPayloadStream, ConnectionType, HttpMessage as _, Payload, Request, Response, StatusCode};
+use actix_http::{
+    BoxedPayloadStream, ConnectionType, HttpMessage as _, Method, Payload, Request, Response, StatusCode,
+};
+use actix_web::http::header;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{Buf as _, Bytes, BytesMut};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use socket2::SockRef;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::connection::HttpConnection;
+use super::connection::phase::HttpTimeouts;
 use crate::outbox::DirectSocket;
 
 /// Maximum number of bytes per read. One buffer of this size serves all connections of a worker.
@@ -44,23 +50,27 @@ impl Default for Scratch {
 /// Responds to the request as `respond` says, and pumps the body of an upgrade until one side ends the connection.
 pub async fn serve<R>(
     request: Request,
-    framed: Framed<TcpStream, h1::Codec>,
+    framed: Framed<HttpConnection, h1::Codec>,
     scratch: Scratch,
+    timeouts: HttpTimeouts,
     respond: impl FnOnce(Request) -> R,
 ) -> io::Result<()>
 where
     R: Future<Output = Response<BoxBody>>,
 {
     let FramedParts { io, codec, read_buf, .. } = framed.into_parts();
-    let socket = Arc::new(io);
+    let socket = Arc::new(io.into_socket());
     // A copy, so that the dispatcher's buffer is freed.
     let incoming = ReceivedBytes { socket: socket.clone(), scratch, early: Bytes::copy_from_slice(&read_buf) };
     drop(read_buf);
-    let payload: BoxedPayloadStream = Box::pin(incoming);
+    let payload: BoxedPayloadStream = match body_length(&request) {
+        None => Box::pin(incoming),
+        Some(length) => Box::pin(body(incoming, length, Instant::now() + timeouts.request)),
+    };
     let (request, _) = request.replace_payload(Payload::Stream { payload });
     request.extensions_mut().insert(DirectSocket::new(socket.clone()));
     // Boxed, so that the state of the handler does not live as long as the connection.
-    let body = Box::pin(write_response(&socket, codec, respond(request))).await?;
+    let body = Box::pin(write_response(&socket, codec, timeouts, respond(request))).await?;
     if let Some(body) = body {
         pump(&socket, body).await?;
     }
@@ -71,6 +81,7 @@ where
 async fn write_response(
     socket: &TcpStream,
     mut codec: h1::Codec,
+    timeouts: HttpTimeouts,
     response: impl Future<Output = Response<BoxBody>>,
 ) -> io::Result<Option<BoxBody>> {
     let (mut head, body) = response.await.into_parts();
@@ -82,7 +93,7 @@ async fn write_response(
     let size = body.size();
     let mut encoded = BytesMut::new();
     codec.encode(Message::Item((head, size)), &mut encoded)?;
-    write(socket, encoded.split().freeze()).await?;
+    timeout(timeouts.keep_alive, write(socket, encoded.split().freeze())).await??;
     if upgraded {
         return Ok(Some(body));
     }
@@ -90,7 +101,7 @@ async fn write_response(
         let bytes = to_bytes(body).await.map_err(|error| io::Error::other(error.to_string()))?;
         codec.encode(Message::Chunk(Some(bytes)), &mut encoded)?;
         codec.encode(Message::Chunk(None), &mut encoded)?;
-        write(socket, encoded.freeze()).await?;
+        timeout(timeouts.keep_alive, write(socket, encoded.freeze())).await??;
     }
     Ok(None)
 }
@@ -140,6 +151,33 @@ fn poll_write(socket: &TcpStream, bytes: &mut Bytes, context: &mut Context<'_>) 
 /// Returns whether the operation may succeed later, when the reactor reports the socket as ready.
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Returns the size of the body of a request that cannot become a WebSocket. `None` means that it can: it is a GET
+/// without a body. The dispatcher decodes no body of a request that offers a WebSocket.
+fn body_length(request: &Request) -> Option<u64> {
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    match announced {
+        None | Some(0) if request.method() == Method::GET => None,
+        None => Some(0),
+        Some(length) => Some(length),
+    }
+}
+
+/// Returns the first `length` bytes that come before the deadline.
+fn body(incoming: ReceivedBytes, length: u64, deadline: Instant) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+    stream::try_unfold((incoming, length), move |(mut incoming, rest)| async move {
+        if rest == 0 {
+            return Ok(None);
+        }
+        let next = timeout_at(deadline, incoming.next()).await;
+        let next = next.map_err(|_| PayloadError::Io(io::ErrorKind::TimedOut.into()))?;
+        let mut bytes = next.ok_or(PayloadError::Incomplete(None))??;
+        bytes.truncate(usize::try_from(rest).unwrap_or(usize::MAX));
+        let rest = rest - bytes.len() as u64;
+        Ok(Some((bytes, (incoming, rest))))
+    })
 }
 
 /// The bytes that the client sends after its request.

@@ -22,6 +22,8 @@ pub enum RefusalReason {
     TokenExpired,
     /// The client did not authenticate in time.
     HandshakeTimeout,
+    /// The client did not send its request in time.
+    RequestTimeout,
     /// Too many connections wait for their authentication.
     PendingLimit,
     /// The client has not authenticated.
@@ -50,12 +52,13 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All reasons.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Handshake,
         Self::Origin,
         Self::Token,
         Self::TokenExpired,
         Self::HandshakeTimeout,
+        Self::RequestTimeout,
         Self::PendingLimit,
         Self::Unauthenticated,
         Self::Message,
@@ -78,6 +81,7 @@ impl RefusalReason {
             Self::Token => "token",
             Self::TokenExpired => "token_expired",
             Self::HandshakeTimeout => "handshake_timeout",
+            Self::RequestTimeout => "request_timeout",
             Self::PendingLimit => "pending_limit",
             Self::Unauthenticated => "unauthenticated",
             Self::Message => "message",

@@ -1,9 +1,8 @@
 //! The routes of all methods with their OpenAPI descriptions, generated from the list in `api::users`, and the two
 //! routes that take several calls: `/api/batch` and `/api`.
 
-use actix_web::error::PayloadError;
-use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, Route, web};
 
 use super::batch::{self as batches, BatchReplies, BatchRequest};
 use super::json::{MalformedBody, value};
@@ -11,6 +10,7 @@ use super::respond::{ResultOrError, json, reply, text};
 use super::{ServerApi, api_key, legacy as legacy_calls};
 use crate::api::users::methods::for_each_method;
 use crate::api::users::{ApiMethod, MalformedParameters, parameters, read_parameters, results};
+use crate::http::body::{Body, BodyError};
 
 type Api = web::Data<ServerApi>;
 
@@ -82,16 +82,22 @@ async fn call(method: ApiMethod, request: HttpRequest, payload: web::Payload, ap
 }
 
 /// Checks the key, then reads the body. A caller without the key cannot make the server read one.
-async fn read_body(request: &HttpRequest, payload: web::Payload, api: &ServerApi) -> Result<Bytes, HttpResponse> {
+async fn read_body(request: &HttpRequest, payload: web::Payload, api: &ServerApi) -> Result<Body, HttpResponse> {
     if !api_key::is_valid(request, api) {
         api.users.metrics.api().keyless.inc();
         return Err(HttpResponse::Unauthorized().finish());
     }
-    Bytes::from_request(request, &mut payload.into_inner()).await.map_err(|error| {
-        match error.as_error::<PayloadError>() {
-            Some(PayloadError::Overflow) => text(HttpResponse::PayloadTooLarge(), "Request Entity Too Large\n"),
-            Some(_) | None => text(HttpResponse::InternalServerError(), "Internal Server Error\n"),
-        }
+    api.bodies.read(request, payload).await.map_err(|error| {
+        let (status, sentence) = match error {
+            BodyError::TooLarge => (error.status(), "Request Entity Too Large\n"),
+            BodyError::Busy => (error.status(), "Service Unavailable\n"),
+            BodyError::TimedOut => (error.status(), "Request Timeout\n"),
+            BodyError::Encoding => (error.status(), "Unsupported Media Type\n"),
+            BodyError::Corrupt => (error.status(), "Bad Request\n"),
+            // Centrifugo's answer.
+            BodyError::Unreadable => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n"),
+        };
+        text(HttpResponse::build(status), sentence)
     })
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::read::JsonBody;
+use super::read::json_body;
 use super::respond::{NakamaError, ok};
 use super::{NakamaEndpoints, authorize};
 use crate::api::accounts::{AccountView, ProfileUpdate};
@@ -103,10 +103,11 @@ pub async fn get(request: HttpRequest, nakama: web::Data<NakamaEndpoints>) -> Re
 /// Changes the caller's profile.
 pub async fn update(
     request: HttpRequest,
+    payload: web::Payload,
     nakama: web::Data<NakamaEndpoints>,
-    JsonBody(body): JsonBody<UpdateBody>,
 ) -> Result<HttpResponse, NakamaError> {
     let caller = authorize::caller(&request, &nakama).await?;
+    let body: UpdateBody = json_body(&request, payload, &nakama).await?;
     let update = ProfileUpdate {
         username: body.username,
         display_name: body.display_name,

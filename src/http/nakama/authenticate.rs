@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::read::{JsonBody, QueryParameters};
+use super::read::{QueryParameters, json_body};
 use super::respond::{NakamaError, ok};
 use super::{NakamaEndpoints, authorize};
 use crate::api::accounts::{Credentials, LoginOptions};
@@ -47,43 +47,62 @@ impl SessionBody {
 /// Logs in by an id of the application's own.
 pub async fn custom(
     request: HttpRequest,
+    payload: web::Payload,
     nakama: web::Data<NakamaEndpoints>,
-    JsonBody(body): JsonBody<IdBody>,
 ) -> Result<HttpResponse, NakamaError> {
-    authenticate(&request, &nakama, Credentials::Custom(body.id.unwrap_or_default()), body.vars).await
+    let query = LoginQuery::checked(&request, &nakama)?;
+    let body: IdBody = json_body(&request, payload, &nakama).await?;
+    authenticate(query, &nakama, Credentials::Custom(body.id.unwrap_or_default()), body.vars).await
 }
 
 /// Logs in by the id of a device.
 pub async fn device(
     request: HttpRequest,
+    payload: web::Payload,
     nakama: web::Data<NakamaEndpoints>,
-    JsonBody(body): JsonBody<IdBody>,
 ) -> Result<HttpResponse, NakamaError> {
-    authenticate(&request, &nakama, Credentials::Device(body.id.unwrap_or_default()), body.vars).await
+    let query = LoginQuery::checked(&request, &nakama)?;
+    let body: IdBody = json_body(&request, payload, &nakama).await?;
+    authenticate(query, &nakama, Credentials::Device(body.id.unwrap_or_default()), body.vars).await
 }
 
 /// Logs in by e-mail address and password, or by username and password.
 pub async fn email(
     request: HttpRequest,
+    payload: web::Payload,
     nakama: web::Data<NakamaEndpoints>,
-    JsonBody(body): JsonBody<EmailBody>,
 ) -> Result<HttpResponse, NakamaError> {
-    let EmailBody { email, password, vars } = body;
+    let query = LoginQuery::checked(&request, &nakama)?;
+    let EmailBody { email, password, vars } = json_body(&request, payload, &nakama).await?;
     let credentials = Credentials::Email { email: email.unwrap_or_default(), password: password.unwrap_or_default() };
-    authenticate(&request, &nakama, credentials, vars).await
+    authenticate(query, &nakama, credentials, vars).await
+}
+
+/// What the query of a login says, and which network it comes from.
+struct LoginQuery {
+    create: bool,
+    username: Option<String>,
+    client: ClientNetwork,
+}
+
+impl LoginQuery {
+    /// Reads the query and checks the server key.
+    fn checked(request: &HttpRequest, nakama: &NakamaEndpoints) -> Result<Self, NakamaError> {
+        let query = QueryParameters::of(request);
+        let create = query.boolean("create")?.unwrap_or(true);
+        authorize::server_key(request, nakama)?;
+        let username = query.first("username").filter(|name| !name.is_empty()).map(str::to_owned);
+        Ok(Self { create, username, client: ClientNetwork::new(Peer::of(request).ip) })
+    }
 }
 
 async fn authenticate(
-    request: &HttpRequest,
+    query: LoginQuery,
     nakama: &NakamaEndpoints,
     credentials: Credentials,
     vars: Option<BTreeMap<String, String>>,
 ) -> Result<HttpResponse, NakamaError> {
-    let query = QueryParameters::of(request);
-    let create = query.boolean("create")?.unwrap_or(true);
-    authorize::server_key(request, nakama)?;
-    let username = query.first("username").filter(|name| !name.is_empty()).map(str::to_owned);
-    let client = ClientNetwork::new(Peer::of(request).ip);
+    let LoginQuery { create, username, client } = query;
     let options = LoginOptions { create, username, vars: vars.unwrap_or_default(), client };
     let login = nakama.accounts.authenticate(credentials, options).await?;
     Ok(ok(&SessionBody::new(login.created, login.tokens)))

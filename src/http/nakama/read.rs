@@ -1,42 +1,25 @@
 //! Reads bodies and queries like Nakama's gateway: JSON with any content type, an empty body is `{}`, unknown fields
 //! and parameters are ignored, names in snake_case or lowerCamelCase.
 
-use actix_web::error::{Error, PayloadError};
-use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpRequest, dev};
-use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
+use actix_web::{HttpRequest, web};
 use serde::de::DeserializeOwned;
 
+use super::NakamaEndpoints;
 use super::respond::NakamaError;
 
-/// A JSON body.
-pub struct JsonBody<T>(pub T);
-
-impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonBody<T> {
-    type Error = NakamaError;
-    type Future = LocalBoxFuture<'static, Result<Self, NakamaError>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let bytes = Bytes::from_request(request, payload);
-        async move {
-            let bytes = bytes.await.map_err(|error| unreadable(&error))?;
-            if bytes.iter().all(u8::is_ascii_whitespace) {
-                return Ok(Self(T::default()));
-            }
-            let body = serde_json::from_slice::<Option<T>>(&bytes);
-            let body = body.map_err(|error| NakamaError::invalid(format!("invalid JSON body: {error}")))?;
-            Ok(Self(body.unwrap_or_default()))
-        }
-        .boxed_local()
+/// Reads a JSON body. Handlers check the key or the token first: a stranger cannot make the server read.
+pub async fn json_body<T: DeserializeOwned + Default>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    nakama: &NakamaEndpoints,
+) -> Result<T, NakamaError> {
+    let bytes = nakama.bodies.read(request, payload).await?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(T::default());
     }
-}
-
-fn unreadable(error: &Error) -> NakamaError {
-    match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => NakamaError::invalid("http: request body too large"),
-        Some(_) | None => NakamaError::invalid("http: unreadable request body"),
-    }
+    let body = serde_json::from_slice::<Option<T>>(&bytes);
+    let body = body.map_err(|error| NakamaError::invalid(format!("invalid JSON body: {error}")))?;
+    Ok(body.unwrap_or_default())
 }
 
 /// The decoded parameters of a query, in their order.

@@ -5,22 +5,45 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 use crate::api::{ApiError, ErrorKind};
+use crate::http::body::BodyError;
 use crate::metrics::RefusalReason;
 
 /// An error in Nakama's form: `{"code":…,"message":"…"}` with gRPC's code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
-pub struct NakamaError(#[from] pub ApiError);
+pub enum NakamaError {
+    /// The operation failed, or its input is wrong.
+    #[error(transparent)]
+    Operation(#[from] ApiError),
+    /// The body was not read.
+    #[error("http: {0}")]
+    Body(#[from] BodyError),
+}
 
 impl NakamaError {
     /// The input of the caller is wrong.
     pub fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Self {
-        Self(ApiError::invalid(message))
+        Self::Operation(ApiError::invalid(message))
     }
 
     /// The caller has no valid key or token.
     pub fn unauthenticated(message: &'static str) -> Self {
-        Self(ApiError::new(ErrorKind::Unauthenticated, message))
+        Self::Operation(ApiError::new(ErrorKind::Unauthenticated, message))
+    }
+
+    /// Returns the reason for metrics and logs.
+    fn reason(&self) -> RefusalReason {
+        match self {
+            Self::Operation(error) => reason(error.kind),
+            Self::Body(error) => error.reason(),
+        }
+    }
+
+    /// Returns gRPC's code and HTTP's status.
+    fn codes(&self) -> (u8, StatusCode) {
+        match self {
+            Self::Operation(error) => codes(error.kind),
+            Self::Body(error) => (body_code(*error), error.status()),
+        }
     }
 }
 
@@ -32,28 +55,38 @@ struct ErrorReply<'a> {
 
 impl ResponseError for NakamaError {
     fn status_code(&self) -> StatusCode {
-        codes(self.0.kind).1
+        self.codes().1
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (code, status) = codes(self.0.kind);
+        let (code, status) = self.codes();
+        let message = self.to_string();
         let mut response = HttpResponse::build(status);
         if status == StatusCode::UNAUTHORIZED {
-            response.insert_header((header::WWW_AUTHENTICATE, self.0.message.as_ref()));
+            response.insert_header((header::WWW_AUTHENTICATE, message.as_str()));
         }
-        if let Some(retry_after) = self.0.retry_after {
+        if let Self::Operation(ApiError { retry_after: Some(retry_after), .. }) = self {
             // Rounded up: a client that comes too early is refused again.
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             response.insert_header((header::RETRY_AFTER, seconds.max(1).to_string()));
         }
-        let mut response = json(&mut response, &ErrorReply { code, message: &self.0.message });
+        let mut response = json(&mut response, &ErrorReply { code, message: &message });
         // For the recorder of refusals, which sees only the response.
-        response.extensions_mut().insert(reason(self.0.kind));
+        response.extensions_mut().insert(self.reason());
         response
     }
 }
 
-/// Returns the reason for metrics and logs.
+/// Returns gRPC's code of a body that was not read.
+fn body_code(error: BodyError) -> u8 {
+    match error {
+        BodyError::TooLarge | BodyError::Encoding | BodyError::Corrupt | BodyError::Unreadable => 3,
+        BodyError::TimedOut => 4,
+        BodyError::Busy => 14,
+    }
+}
+
+/// Returns the reason of an error of the API for metrics and logs.
 fn reason(kind: ErrorKind) -> RefusalReason {
     match kind {
         ErrorKind::InvalidArgument | ErrorKind::NotFound | ErrorKind::AlreadyExists => RefusalReason::Message,

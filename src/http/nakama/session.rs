@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::authenticate::SessionBody;
-use super::read::JsonBody;
+use super::read::json_body;
 use super::respond::{NakamaError, ok};
 use super::{NakamaEndpoints, authorize};
 
@@ -28,10 +28,11 @@ pub struct LogoutBody {
 /// Issues a new pair of tokens.
 pub async fn refresh(
     request: HttpRequest,
+    payload: web::Payload,
     nakama: web::Data<NakamaEndpoints>,
-    JsonBody(body): JsonBody<RefreshBody>,
 ) -> Result<HttpResponse, NakamaError> {
     authorize::server_key(&request, &nakama)?;
+    let body: RefreshBody = json_body(&request, payload, &nakama).await?;
     let token = body.token.unwrap_or_default();
     let tokens = nakama.accounts.refresh(&token, body.vars.unwrap_or_default()).await?;
     Ok(ok(&SessionBody::new(false, tokens)))
@@ -40,10 +41,11 @@ pub async fn refresh(
 /// Revokes tokens. Open WebSockets stay open.
 pub async fn logout(
     request: HttpRequest,
+    payload: web::Payload,
     nakama: web::Data<NakamaEndpoints>,
-    JsonBody(body): JsonBody<LogoutBody>,
 ) -> Result<HttpResponse, NakamaError> {
     let caller = authorize::caller(&request, &nakama).await?;
+    let body: LogoutBody = json_body(&request, payload, &nakama).await?;
     let (session, refresh) = (body.token.unwrap_or_default(), body.refresh_token.unwrap_or_default());
     nakama.accounts.logout(&caller, &session, &refresh).await?;
     Ok(ok(&serde_json::json!({})))

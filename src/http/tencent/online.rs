@@ -1,15 +1,16 @@
-//! `POST /v4/openim/query_online_status`. Errors have HTTP status 200, as those of Tencent's own server do.
+//! `POST /v4/openim/query_online_status`. Errors have HTTP status 200, as those of Tencent's own server do; only a body
+//! that was not read has another.
 
 use std::collections::HashMap;
 
-use actix_web::http::header;
-use actix_web::web::Bytes;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::TencentEndpoints;
 use crate::api::online::{AdminCredentials, OnlineError, OnlineResult};
 use crate::auth::user_sig::UserSigError;
+use crate::http::body::BodyError;
 use crate::metrics::RefusalReason;
 use crate::presence::dialect::Dialect;
 use crate::session::Peer;
@@ -65,19 +66,33 @@ struct UnknownUser<'a> {
     code: u32,
 }
 
+/// Why a query gets no result.
+enum QueryError {
+    /// The operation fails.
+    Operation(OnlineError),
+    /// The body was not read.
+    Body(BodyError),
+}
+
+impl From<OnlineError> for QueryError {
+    fn from(error: OnlineError) -> Self {
+        Self::Operation(error)
+    }
+}
+
+impl From<BodyError> for QueryError {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
 /// Returns the online state of users, and their platforms and custom statuses when the query asks for them.
-pub async fn query(request: HttpRequest, body: Bytes, tencent: web::Data<TencentEndpoints>) -> HttpResponse {
-    let parameters: HashMap<String, String> =
-        form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
-    let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
-    let caller = AdminCredentials {
-        app: parameter("sdkappid").parse().ok(),
-        identifier: parameter("identifier"),
-        user_sig: parameter("usersig"),
-    };
+pub async fn query(request: HttpRequest, payload: web::Payload, tencent: web::Data<TencentEndpoints>) -> HttpResponse {
     let results = async {
-        tencent.online.authorize(&caller)?;
+        authorize(&request, &tencent)?;
+        let body = tencent.bodies.read(&request, payload).await?;
         let query: OnlineQuery = serde_json::from_slice(&body).map_err(|_| OnlineError::Malformed)?;
+        drop(body);
         let results = tencent.online.query(&query.names).await?;
         Ok((query, results))
     };
@@ -85,14 +100,18 @@ pub async fn query(request: HttpRequest, body: Bytes, tencent: web::Data<Tencent
         Ok((query, results)) => success(&query, &results),
         Err(error) => {
             let peer = Peer::of(&request);
-            tencent.services.refusals.record(Dialect::Tencent, reason(error), peer.refused());
-            failure(error)
+            tencent.services.refusals.record(Dialect::Tencent, reason(&error), peer.refused());
+            failure(&error)
         }
     }
 }
 
 /// Returns the reason for metrics and logs.
-fn reason(error: OnlineError) -> RefusalReason {
+fn reason(error: &QueryError) -> RefusalReason {
+    let error = match error {
+        QueryError::Operation(error) => error,
+        QueryError::Body(error) => return error.reason(),
+    };
     match error {
         OnlineError::UserSig(UserSigError::Expired) => RefusalReason::TokenExpired,
         OnlineError::UserSig(UserSigError::Invalid | UserSigError::OtherUser | UserSigError::OtherApp) => {
@@ -102,6 +121,17 @@ fn reason(error: OnlineError) -> RefusalReason {
         OnlineError::Malformed | OnlineError::Count => RefusalReason::Message,
         OnlineError::Busy => RefusalReason::Busy,
     }
+}
+
+fn authorize(request: &HttpRequest, tencent: &TencentEndpoints) -> Result<(), OnlineError> {
+    let parameters: HashMap<String, String> =
+        form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+    let parameter = |name: &str| parameters.get(name).map_or("", String::as_str);
+    tencent.online.authorize(&AdminCredentials {
+        app: parameter("sdkappid").parse().ok(),
+        identifier: parameter("identifier"),
+        user_sig: parameter("usersig"),
+    })
 }
 
 fn success(query: &OnlineQuery, results: &[OnlineResult]) -> HttpResponse {
@@ -119,27 +149,49 @@ fn success(query: &OnlineQuery, results: &[OnlineResult]) -> HttpResponse {
             }),
         }
     }
-    respond(&OnlineReply {
-        action_status: "OK",
-        error_info: String::new(),
-        error_code: 0,
-        query_result: Some(known),
-        error_list: unknown,
-    })
+    respond(
+        StatusCode::OK,
+        &OnlineReply {
+            action_status: "OK",
+            error_info: String::new(),
+            error_code: 0,
+            query_result: Some(known),
+            error_list: unknown,
+        },
+    )
 }
 
-fn failure(error: OnlineError) -> HttpResponse {
-    respond(&OnlineReply {
-        action_status: "FAIL",
-        error_info: error.to_string(),
-        error_code: error.code(),
-        query_result: None,
-        error_list: Vec::new(),
-    })
+fn failure(error: &QueryError) -> HttpResponse {
+    let (status, code, info) = match error {
+        QueryError::Operation(error) => (StatusCode::OK, error.code(), error.to_string()),
+        QueryError::Body(error) => (error.status(), body_code(*error), error.to_string()),
+    };
+    respond(
+        status,
+        &OnlineReply {
+            action_status: "FAIL",
+            error_info: info,
+            error_code: code,
+            query_result: None,
+            error_list: Vec::new(),
+        },
+    )
 }
 
-fn respond(reply: &OnlineReply<'_>) -> HttpResponse {
+/// Returns Tencent's number of a body that was not read.
+fn body_code(error: BodyError) -> u32 {
+    match error {
+        BodyError::TooLarge => 93_000,
+        BodyError::Encoding | BodyError::Corrupt => 90_001,
+        BodyError::Busy | BodyError::TimedOut | BodyError::Unreadable => 60_008,
+    }
+}
+
+fn respond(status: StatusCode, reply: &OnlineReply<'_>) -> HttpResponse {
     let text = serde_json::to_string(reply).expect("these types always serialize");
-    // `no-store` keeps presence data out of caches.
-    HttpResponse::Ok().content_type("application/json").insert_header((header::CACHE_CONTROL, "no-store")).body(text)
+    HttpResponse::build(status)
+        .content_type("application/json")
+        // Keeps presence data out of caches.
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(text)
 }

@@ -59,9 +59,10 @@ async fn everything_else_takes_a_bearers_token() {
 }
 
 #[actix_web::test]
-async fn syntax_is_checked_before_the_key_and_the_key_before_the_values() {
+async fn the_key_is_checked_before_the_body_and_the_body_before_the_values() {
     let world = World::start();
-    assert_eq!(world.post(CUSTOM).text("not json").is(400).await["code"], 3);
+    world.post(CUSTOM).text("not json").fails(401, 16, "Server key required").await;
+    assert_eq!(world.post(CUSTOM).key().text("not json").is(400).await["code"], 3);
     world.post(CUSTOM).json(json!({"id": ""})).fails(401, 16, "Server key required").await;
     world.post(CUSTOM).key().json(json!({"id": ""})).fails(400, 3, "Custom ID is required.").await;
     for body in ["{", "[]", "5", r#"{"id":5}"#, r#"{"id":["x"]}"#, r#"{"id":"a"} x"#] {
@@ -84,7 +85,7 @@ async fn bodies_and_queries_are_read_generously() {
 async fn an_oversize_body_is_refused() {
     let world = World::start();
     let large = format!(r#"{{"id":"{}"}}"#, "x".repeat(262_145));
-    world.post(CUSTOM).key().text(&large).fails(400, 3, "http: request body too large").await;
+    world.post(CUSTOM).key().text(&large).fails(413, 3, "http: request body too large").await;
 }
 
 #[actix_web::test]
