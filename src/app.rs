@@ -75,7 +75,7 @@ impl App {
         let listener = listener.or(bridge.map(|bridge| bridge as Arc<dyn ConnectionListener>));
         let components = Components::assemble_in(cluster, config, clock, metrics, webhook, listener)?;
         Ok(Self {
-            grpc: bind_grpc(config, &components)?,
+            grpc: bind_grpc(config, &components, clock)?,
             http: HttpListener::bind(config, components.endpoints.clone(), clock, &components.metrics)?,
             components,
             clock: clock.clone(),
@@ -126,10 +126,10 @@ impl App {
     }
 }
 
-fn bind_grpc(config: &Config, components: &Components) -> anyhow::Result<Option<GrpcServer>> {
+fn bind_grpc(config: &Config, components: &Components, clock: &Clock) -> anyhow::Result<Option<GrpcServer>> {
     let grpc = &config.grpc_api;
     let bind = || {
-        GrpcServer::bind(grpc, components.users.clone())
+        GrpcServer::bind(config, components.users.clone(), clock)
             .with_context(|| format!("grpc_api.address = \"{}\"", grpc.address))
     };
     grpc.enabled.then(bind).transpose()

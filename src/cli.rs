@@ -1,4 +1,6 @@
-//! The command line.
+//! The command line. [`signals`] has the signals of a running server.
+
+mod signals;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -101,30 +103,15 @@ fn serve(mut config: Config, loss_policy: LossPolicy) -> ExitCode {
     // What the server writes, its data above all, is for its own user only.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let served = actix_web::rt::System::new().block_on(async {
+        let stop = signals::stop_signal().context("signals cannot be handled")?;
         let app = App::build(&config, &Clock::system()).await?;
-        app.run(stop_signal()).await
+        app.run(stop).await
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error:#}");
             ExitCode::FAILURE
-        }
-    }
-}
-
-/// Returns a future that completes at SIGTERM or SIGINT, also when the signal comes before the future is awaited.
-fn stop_signal() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    async move {
-        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-            log::error!("signals cannot be handled: only SIGKILL stops the server");
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
         }
     }
 }

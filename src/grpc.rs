@@ -2,7 +2,7 @@
 //!
 //! It runs on a thread of its own, apart from the HTTP workers, so that neither waits for the other. [`service`] has
 //! the calls, generated from the list of methods in `api::users`; [`convert`] maps their messages, [`error`] their
-//! errors. [`api_key`] checks the key, [`connection`] limits the number of connections. The schema is
+//! errors. [`api_key`] checks the key, [`connection`] limits the connections: their number, their time, their frames. The schema is
 //! `proto/centrifugo.proto`.
 
 mod api_key;
@@ -17,13 +17,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tonic::transport::Server;
 
 use crate::api::users::Users;
-use crate::config::GrpcApiConfig;
+use crate::clock::Clock;
+use crate::config::{Config, GrpcApiConfig};
 use api_key::ApiKeyInterceptor;
-use connection::accept;
+use connection::meter::GrpcTimeouts;
+use connection::{ConnectionRules, accept};
 use proto::centrifugo_api_server::CentrifugoApiServer;
 use service::GrpcService;
 
@@ -35,6 +37,9 @@ pub mod proto {
     /// The schema itself, for reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/centrifugo.bin"));
 }
+
+/// Why the server ended.
+type ServeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Maximum duration of a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,15 +53,22 @@ pub struct GrpcServer {
     address: SocketAddr,
     users: Arc<Users>,
     config: GrpcApiConfig,
+    rules: ConnectionRules,
+    /// Maximum duration of a drain.
+    drain_timeout: Duration,
 }
 
 impl GrpcServer {
     /// Binds the address.
-    pub fn bind(config: &GrpcApiConfig, users: Arc<Users>) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.address)?;
+    pub fn bind(config: &Config, users: Arc<Users>, clock: &Clock) -> io::Result<Self> {
+        let Config { server, grpc_api, .. } = config;
+        let listener = TcpListener::bind(grpc_api.address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, users, config: config.clone() })
+        let timeouts = GrpcTimeouts { request: server.request_timeout.0, keep_alive: server.keep_alive.0 };
+        let rules = ConnectionRules::new(timeouts, users.metrics.clone(), clock.clone());
+        let drain_timeout = server.drain_timeout.0;
+        Ok(Self { listener, address, users, config: grpc_api.clone(), rules, drain_timeout })
     }
 
     /// Returns the address that it listens on.
@@ -66,18 +78,30 @@ impl GrpcServer {
 
     /// Starts to serve on a thread of its own.
     pub fn start(self) -> io::Result<RunningGrpcServer> {
-        let (stop, stopped) = oneshot::channel();
+        let (stop, draining) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("grpc".into()).spawn(move || {
-            if let Err(error) = runtime.block_on(self.serve(stopped)) {
+            if let Err(error) = runtime.block_on(self.serve_and_drain(draining)) {
                 log::error!("the gRPC server failed: {error}");
             }
         })?;
         Ok(RunningGrpcServer { stop, thread })
     }
 
-    async fn serve(self, stopped: oneshot::Receiver<()>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let Self { listener, address: _, users, config } = self;
+    /// Serves, then drains. Cuts what is still connected at the end of the drain.
+    async fn serve_and_drain(self, draining: watch::Receiver<bool>) -> Result<(), ServeError> {
+        let (drain_timeout, stopped) = (self.drain_timeout, draining.clone());
+        tokio::select! {
+            served = self.serve(draining) => served,
+            () = async { drained(stopped).await; tokio::time::sleep(drain_timeout).await } => {
+                log::warn!("not every gRPC call ended in time; cutting the rest");
+                Ok(())
+            }
+        }
+    }
+
+    async fn serve(self, draining: watch::Receiver<bool>) -> Result<(), ServeError> {
+        let Self { listener, address: _, users, config, rules, drain_timeout: _ } = self;
         let key = ApiKeyInterceptor::new(config.key.as_ref(), &users.metrics);
         let service = GrpcService::new(users, config.error_mode);
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -90,9 +114,9 @@ impl GrpcServer {
             false => (None, None),
         };
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let stopped = draining.clone();
         let stop = async {
-            // A dropped sender is a stop, too.
-            let _dropped = stopped.await;
+            drained(stopped).await;
             reporter.set_not_serving::<CentrifugoApiServer<GrpcService>>().await;
         };
         Server::builder()
@@ -104,7 +128,7 @@ impl GrpcServer {
             .add_optional_service(reflection)
             .add_optional_service(older)
             .add_service(api)
-            .serve_with_incoming_shutdown(accept(listener), stop)
+            .serve_with_incoming_shutdown(accept(listener, rules, draining), stop)
             .await?;
         Ok(())
     }
@@ -117,17 +141,22 @@ fn reflection_schemas() -> tonic_reflection::server::Builder<'static> {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
+/// Completes when the drain begins. A dropped sender is a drain, too.
+async fn drained(mut draining: watch::Receiver<bool>) {
+    let _dropped = draining.wait_for(|draining| *draining).await;
+}
+
 /// A gRPC server that serves.
 pub struct RunningGrpcServer {
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
 
 impl RunningGrpcServer {
-    /// Accepts no more calls and waits for the running ones. The caller limits how long.
+    /// Accepts no more calls and waits for the running ones, at most for the drain timeout.
     pub async fn stop(self) {
         // Fails when the server has failed before, which is in the log.
-        let _failed = self.stop.send(());
+        let _failed = self.stop.send(true);
         let joined = tokio::task::spawn_blocking(move || self.thread.join());
         if !matches!(joined.await, Ok(Ok(()))) {
             log::error!("the gRPC thread panicked");

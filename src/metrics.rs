@@ -77,6 +77,10 @@ pub struct ApiMetrics {
     pub failures: Counter,
     /// Requests without the key.
     pub keyless: Counter,
+    /// gRPC connections closed at a deadline: handshake, frame, idle time.
+    pub grpc_timed_out: Counter,
+    /// gRPC connections closed because of a flood of frames other than calls.
+    pub grpc_floods: Counter,
 }
 
 /// All metrics of one server. Cheap to clone.
@@ -271,6 +275,12 @@ impl ApiMetrics {
         registry.register("api_calls", "Calls of the server API", self.calls.clone());
         registry.register("api_failures", "Calls of the server API that got an error", self.failures.clone());
         registry.register("api_keyless", "Requests to the server API without its key", self.keyless.clone());
+        registry.register("grpc_timed_out", "gRPC connections closed at a deadline", self.grpc_timed_out.clone());
+        registry.register(
+            "grpc_floods",
+            "gRPC connections closed because of a flood of frames",
+            self.grpc_floods.clone(),
+        );
     }
 }
 

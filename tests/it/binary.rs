@@ -12,6 +12,8 @@ use crate::world::PATIENCE;
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// What it logged before it listened.
+    start: Vec<String>,
     /// What it logs after its start.
     log: Receiver<String>,
     folder: tempfile::TempDir,
@@ -87,13 +89,15 @@ impl Server {
                 }
             }
         });
+        let mut start = Vec::new();
         let address = loop {
             let line = log.recv_timeout(Duration::from_secs(20)).expect("the server did not say that it listens");
             if let Some((_, address)) = line.split_once("listening on http://") {
                 break address.parse().unwrap();
             }
+            start.push(line);
         };
-        Self { child, address, log, folder }
+        Self { child, address, start, log, folder }
     }
 
     /// The folder of its data, as the process sees it.
@@ -105,9 +109,14 @@ impl Server {
             .join(folder.strip_prefix("/").unwrap())
     }
 
-    /// Waits for a line of its log.
-    pub fn logs(&self, part: &str) {
-        while !self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {part:?}")).contains(part) {}
+    /// Waits for a line of its log with all these texts.
+    pub fn logs(&self, parts: &[&str]) {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {parts:?}"));
+            if parts.iter().all(|part| line.contains(part)) {
+                return;
+            }
+        }
     }
 
     /// A development token, minted by the binary itself.
@@ -127,6 +136,28 @@ impl Server {
             text.lines().filter(of_name).map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
         assert!(!values.is_empty(), "no {name} in {text}");
         values.iter().sum()
+    }
+
+    /// The address that it listens on for gRPC.
+    pub fn grpc_address(&self) -> SocketAddr {
+        let address = self.start.iter().find_map(|line| line.split_once("listening for gRPC on "));
+        address.expect("no gRPC").1.parse().unwrap()
+    }
+
+    /// Sends it this signal, without `SIG`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Counts the lines with this text that it has logged since its start.
+    pub fn count_lines(&self, text: &str) -> usize {
+        self.log.try_iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub fn ended(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 
     /// Bytes resident.
@@ -154,8 +185,7 @@ impl Server {
     }
 
     fn terminate(&mut self) -> (Option<i32>, Vec<String>) {
-        let signalled = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(signalled.success());
+        self.signal("TERM");
         let status = self.child.wait().unwrap();
         let is_trouble = |line: &String| line.contains(" WARN ") || line.contains(" ERROR ");
         // That is the machine's.

@@ -55,12 +55,12 @@ async fn after_a_full_disk_writes_go_on_without_a_restart_and_nothing_acknowledg
                 status => panic!("{status}"),
             }
         }
-        server.logs("the store cannot write");
+        server.logs(&["the store cannot write"]);
         assert_eq!(status(&server, "/ready").await, 503);
         assert_eq!(server.metric("hereabouts_store_writable").await, 0);
         assert_eq!(authenticates(&server, "custom-before", false).await, 200, "reads go on");
         std::fs::remove_file(balloon).unwrap();
-        server.logs("the store can write again");
+        server.logs(&["the store can write again"]);
         assert_eq!(status(&server, "/ready").await, 200);
         assert_eq!(server.metric("hereabouts_store_writable").await, 1);
         assert_eq!(server.metric("hereabouts_store_failures_total").await, round + 1);
