@@ -9,8 +9,9 @@ use tonic::{Request, Status};
 use crate::config::value::Secret;
 use crate::metrics::Metrics;
 
-/// Refuses callers without the key. The metadata `authorization` must be exactly `apikey KEY`; it is compared in
-/// constant time. Without a configured key every caller is admitted, which the configuration allows on loopback only.
+/// Refuses callers without the key. The metadata `authorization` must be exactly `apikey KEY`, also when it is there
+/// several times; it is compared in constant time. Without a configured key every caller is admitted, which the
+/// configuration allows on loopback only.
 #[derive(Clone)]
 pub struct ApiKeyInterceptor {
     expected: Option<Arc<[u8]>>,
@@ -28,8 +29,8 @@ impl ApiKeyInterceptor {
 impl Interceptor for ApiKeyInterceptor {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let Some(key) = &self.expected else { return Ok(request) };
-        let given = request.metadata().get("authorization");
-        if given.is_some_and(|given| given.as_bytes().ct_eq(key).into()) {
+        let mut given = request.metadata().get_all("authorization").iter().peekable();
+        if given.peek().is_some() && given.all(|given| given.as_bytes().ct_eq(key).into()) {
             return Ok(request);
         }
         self.metrics.api().keyless.inc();

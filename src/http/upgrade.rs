@@ -23,6 +23,7 @@ use actix_http::h1::{self, Message};
 use actix_http::{
     BoxedPayloadStream, ConnectionType, HttpMessage as _, Method, Payload, Request, Response, StatusCode,
 };
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{Buf as _, Bytes, BytesMut};
@@ -104,6 +105,15 @@ async fn write_response(
         timeout(timeouts.keep_alive, write(socket, encoded.freeze())).await??;
     }
     Ok(None)
+}
+
+/// The response to a handshake of a version that this server does not have (RFC 6455 section 4.4).
+pub fn upgrade_required() -> HttpResponse {
+    HttpResponse::UpgradeRequired()
+        .insert_header((header::SEC_WEBSOCKET_VERSION, "13"))
+        .insert_header((header::UPGRADE, "websocket"))
+        .content_type("text/plain; charset=utf-8")
+        .body("Upgrade Required\n")
 }
 
 /// Writes the body as fast as the socket accepts it. Polls the body only after all earlier bytes are written, for two

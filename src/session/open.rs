@@ -6,49 +6,23 @@ use std::sync::Arc;
 
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
-use actix_web_actors::ws::{self, WebsocketContext};
+use actix_web_actors::ws::WebsocketContext;
 use futures_util::{Stream, stream};
 
 use super::actor::SessionActor;
 use super::handshake::HandshakeRules;
+use super::http_handshake;
 use super::input::Input;
 use super::input_gate::InputGate;
 use super::member_login::MemberRules;
+use super::open_error::OpenError;
 use super::output::Output;
 use super::peer::Peer;
-use super::pending_connections::PendingLimit;
 use super::protocol::Protocol;
 use super::services::Services;
 use super::state::SessionState;
-use crate::engine::EngineError;
-use crate::metrics::RefusalReason;
 use crate::outbox::{DirectSocket, Opening, OutboxReceiver};
 use crate::presence::id::UserId;
-
-/// Why no session was opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The request is no WebSocket handshake (RFC 6455 section 4.2.1).
-    #[error("not a websocket handshake")]
-    Handshake,
-    /// Too many connections wait for their authentication.
-    #[error(transparent)]
-    PendingLimit(#[from] PendingLimit),
-    /// The engine refuses.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
-
-impl OpenError {
-    /// Returns the reason for metrics and logs.
-    pub fn reason(&self) -> RefusalReason {
-        match self {
-            Self::Handshake => RefusalReason::Handshake,
-            Self::PendingLimit(_) => RefusalReason::PendingLimit,
-            Self::Engine(_) => RefusalReason::Busy,
-        }
-    }
-}
 
 /// Opens a session of `user`, which the HTTP request authenticated. The connection is attached to the user before the
 /// response is made: followers that follow the user after the response see the connection.
@@ -60,7 +34,7 @@ pub async fn open_known_user(
     opening: Opening,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
-    let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
+    let mut response = http_handshake::respond(request)?;
     let outbox = new_outbox(request, protocol, opening, &services);
     let connection_handle = services.engine.attach(user, outbox.address().clone()).await?;
     let now = services.clock.now();
@@ -105,7 +79,7 @@ fn open_unattached(
     state: SessionState,
     services: Arc<Services>,
 ) -> Result<HttpResponse, OpenError> {
-    let mut response = ws::handshake(request).map_err(|_| OpenError::Handshake)?;
+    let mut response = http_handshake::respond(request)?;
     let peer = Peer::of(request);
     let permit = services.pending_connections.admit(peer.ip)?;
     let connection = services.connection_ids.next(&services.clock);

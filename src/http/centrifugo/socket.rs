@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::CentrifugoEndpoint;
 use crate::dialect::centrifugo::Format;
 use crate::http::pending_limit::pending_limit;
+use crate::http::upgrade::upgrade_required;
 use crate::metrics::RefusalReason;
 use crate::presence::dialect::Dialect;
 use crate::session::{HandshakeRules, OpenError, Peer, open_in_band};
@@ -37,6 +38,7 @@ pub async fn upgrade(
     match error {
         UpgradeError::Origin => plain(StatusCode::FORBIDDEN, forbidden(peer.origin.as_deref())),
         UpgradeError::Open(OpenError::Handshake) => plain(StatusCode::BAD_REQUEST, "Bad Request\n"),
+        UpgradeError::Open(OpenError::Version) => upgrade_required(),
         UpgradeError::Open(OpenError::PendingLimit(limit)) => pending_limit(limit),
         UpgradeError::Open(OpenError::Engine(error)) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
     }

@@ -9,6 +9,7 @@ use crate::api::ApiError;
 use crate::api::token_authority::TokenRejection;
 use crate::dialect::nakama::Format;
 use crate::http::pending_limit::pending_limit;
+use crate::http::upgrade::upgrade_required;
 use crate::metrics::RefusalReason;
 use crate::outbox::Opening;
 use crate::presence::dialect::Dialect;
@@ -60,6 +61,7 @@ async fn try_upgrade(
             response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
             (RefusalReason::Handshake, response)
         }
+        OpenError::Version => (RefusalReason::Handshake, upgrade_required()),
         OpenError::PendingLimit(limit) => (RefusalReason::PendingLimit, pending_limit(limit)),
         OpenError::Engine(error) => (RefusalReason::Busy, plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))),
     })

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::TencentEndpoints;
 use crate::dialect::tencent::{SUBPROTOCOL, protocol};
 use crate::http::pending_limit::pending_limit;
+use crate::http::upgrade::upgrade_required;
 use crate::presence::dialect::Dialect;
 use crate::session::{OpenError, Peer, open_member};
 
@@ -27,6 +28,7 @@ pub async fn upgrade(
             tencent.services.refusals.record(Dialect::Tencent, error.reason(), Peer::of(&request).refused());
             let status = match &error {
                 OpenError::Handshake => StatusCode::BAD_REQUEST,
+                OpenError::Version => return upgrade_required(),
                 OpenError::PendingLimit(limit) => return pending_limit(*limit),
                 OpenError::Engine(_) => StatusCode::SERVICE_UNAVAILABLE,
             };

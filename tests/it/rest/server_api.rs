@@ -34,7 +34,10 @@ async fn the_key_is_taken_at_three_places_in_their_order() {
     }
     assert_eq!(status(query(KEY)).await, 200);
     assert_eq!(status(query("wrong")).await, 401);
-    assert_eq!(status(query(KEY).header("X-API-Key", "wrong")).await, 200);
+    assert_eq!(status(query(KEY).header("X-API-Key", "wrong")).await, 401, "the query does not make it good");
+    assert_eq!(status(query(KEY).header("Authorization", "apikey wrong")).await, 401);
+    assert_eq!(status(query(KEY).header("Authorization", "Basic cHJveHk6")).await, 200, "that is for a proxy");
+    assert_eq!(status(world.post("/api/info?api_key=wrong&api_key=right")).await, 401);
     let spaced = World::with(|config| config.http_api.key = Some(Secret::new("secret")));
     let info = || spaced.post("/api/info");
     for right in ["apikey secret", "APIKEY secret", "  ApiKey   secret "] {
