@@ -5,6 +5,7 @@
 
 pub mod centrifugo;
 mod cluster;
+mod exposure;
 pub mod import;
 mod load;
 mod presence;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 use centrifugo::CentrifugoConfig;
 pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, RedisAddress, RedisKind, RedisLogin};
+pub use exposure::Exposure;
 pub use load::{InvalidConfig, Overrides, load};
 pub use presence::{LingerPeriod, PresenceConfig};
 pub use tencent::{AdminNames, FollowConfig, FollowPolicy, TencentConfig};
@@ -269,8 +271,8 @@ pub struct HttpApiConfig {
     pub key: Option<Secret>,
     /// How errors are sent unless the caller asks for the other mode.
     pub error_mode: ErrorMode,
-    /// Whether the page to browse and try the API is served.
-    pub swagger: bool,
+    /// Where the description of the API and the page to browse and try it are served.
+    pub swagger: Exposure,
 }
 
 /// The server API over gRPC.
@@ -297,8 +299,8 @@ pub struct GrpcApiConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperationConfig {
-    /// Whether `/metrics` is served.
-    pub metrics: bool,
+    /// Where `/metrics` is served.
+    pub metrics: Exposure,
     /// Whether the demo page is served.
     pub page: bool,
 }

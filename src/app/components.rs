@@ -96,8 +96,8 @@ impl Components {
             centrifugo: web::Data::new(builder.centrifugo()?),
             tencent: builder.tencent().map(web::Data::new),
             api: web::Data::new(ServerApi::new(users.clone(), bodies.clone(), &config.http_api)),
-            swagger: config.http_api.swagger.into(),
-            metrics: config.operation.metrics.then(|| metrics.clone()),
+            swagger: config.http_api.swagger.allows(config.server.address).into(),
+            metrics: config.operation.metrics.allows(config.server.address).then(|| metrics.clone()),
             readiness: Readiness::new(stores.health.flag()),
             page: config.operation.page,
         };

@@ -45,9 +45,9 @@ pub struct Endpoints {
     pub tencent: Option<web::Data<TencentEndpoints>>,
     /// The server API.
     pub api: web::Data<ServerApi>,
-    /// Whether the page to browse the server API is served.
+    /// Whether the description of the server API and its page are served.
     pub swagger: SwaggerPage,
-    /// The metrics, or `None` when `/metrics` is switched off.
+    /// The metrics, or `None` when `/metrics` is not served.
     pub metrics: Option<Metrics>,
     /// Whether the server accepts new clients.
     pub readiness: Readiness,

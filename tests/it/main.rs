@@ -21,6 +21,7 @@ mod crowd;
 mod damaged_store;
 mod disk_full;
 mod durability;
+mod edge;
 mod grpc;
 mod grpc_connections;
 mod handshake;

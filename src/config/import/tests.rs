@@ -51,7 +51,7 @@ fn a_file_of_version_6_becomes_sections_that_the_server_accepts() {
     assert_eq!(config.user_status.expire_interval.0.as_secs(), 720 * 3600);
     assert_eq!(config.user_status.presence_update_interval.0.as_millis(), 13_500);
     assert_eq!(config.server.drain_timeout.0.as_secs(), 60);
-    assert!(!config.operation.metrics);
+    assert_eq!(config.operation.metrics, crate::config::Exposure::Never);
     let text = imported.to_string();
     assert!(text.contains("[server]\naddress = \"127.0.0.1:9000\"\ndrain_timeout = \"1m\"\n"), "{text}");
     assert!(text.contains("#   http_api.insecure: the server API is not served without a key\n"), "{text}");

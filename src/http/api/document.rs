@@ -50,12 +50,12 @@ impl Modify for KeyPlaces {
 
 const PATH: &str = "/api/openapi.json";
 
-/// Whether `/api/docs/` is served (`http_api.swagger`).
+/// Whether `/api/docs/` and the document are served (`http_api.swagger`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SwaggerPage {
-    /// It is served.
+    /// They are served.
     Shown,
-    /// It is not found.
+    /// They are not found.
     Hidden,
 }
 
@@ -67,6 +67,9 @@ impl From<bool> for SwaggerPage {
 
 /// Adds the routes of the document and of the page.
 pub fn configure(page: SwaggerPage, config: &mut web::ServiceConfig) {
+    if page == SwaggerPage::Hidden {
+        return;
+    }
     let document = OpenApiDocument::openapi().to_json().expect("the document always serializes");
     config.route(
         PATH,
@@ -75,13 +78,10 @@ pub fn configure(page: SwaggerPage, config: &mut web::ServiceConfig) {
             async move { HttpResponse::Ok().content_type("application/json").body(document) }
         }),
     );
-    if page == SwaggerPage::Shown {
-        let redirect =
-            async || HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/api/docs/")).finish();
-        config.route("/api/docs", web::get().to(redirect));
-        // The validator of Swagger UI would send the document to another server.
-        config.service(SwaggerUi::new("/api/docs/{_:.*}").config(Config::from(PATH).validator_url("none")));
-    }
+    let redirect = async || HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/api/docs/")).finish();
+    config.route("/api/docs", web::get().to(redirect));
+    // The validator of Swagger UI would send the document to another server.
+    config.service(SwaggerUi::new("/api/docs/{_:.*}").config(Config::from(PATH).validator_url("none")));
 }
 
 #[cfg(test)]
