@@ -110,14 +110,14 @@ async fn expired_records_leave_memory_and_the_disk() {
         memory.revoke(name, logout(1, clock.now())).await.unwrap();
         disk.revoke(name, logout(1, clock.now())).await.unwrap();
     }
-    assert_eq!((memory.len(), disk.records_on_disk()), (crowd, crowd));
+    assert_eq!((memory.record_count(), disk.records_on_disk()), (crowd, crowd));
     clock.advance(LIFETIME + Duration::from_secs(1));
     // Each write examines a part of the records.
     for _ in 0..30 {
         memory.revoke(user("alice"), logout(2, clock.now())).await.unwrap();
         disk.revoke(user("alice"), logout(2, clock.now())).await.unwrap();
     }
-    assert_eq!((memory.len(), disk.records_on_disk()), (1, 1));
+    assert_eq!((memory.record_count(), disk.records_on_disk()), (1, 1));
     assert!(is_revoked(&disk.revocations(user("alice")).await.unwrap(), 2, clock.now()));
 }
 

@@ -35,7 +35,7 @@ impl MemoryRevocations {
 
     /// Returns the number of records, expired ones included.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub fn record_count(&self) -> usize {
         self.0.lock().records.len()
     }
 }
