@@ -12,6 +12,7 @@ mod directory;
 mod drain;
 mod endpoints;
 mod listen;
+mod proxy_protocol;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -67,6 +68,7 @@ impl App {
         clock: &Clock,
         listener: Option<Arc<dyn ConnectionListener>>,
     ) -> anyhow::Result<Self> {
+        warn_of_development_keys(config);
         let metrics = Metrics::new();
         let webhook = Webhook::start(&config.webhook, config.tencent.sdk_app_id, clock, &metrics)?;
         let bridge = WebhookBridge::new(&webhook, clock);
@@ -133,4 +135,12 @@ fn bind_grpc(config: &Config, components: &Components, clock: &Clock) -> anyhow:
             .with_context(|| format!("grpc_api.address = \"{}\"", grpc.address))
     };
     grpc.enabled.then(bind).transpose()
+}
+
+/// Names each setting that has a public key, before a stranger finds it.
+fn warn_of_development_keys(config: &Config) {
+    let keys: Vec<&str> = config.used_development_keys().map(|(name, _)| name).collect();
+    if !keys.is_empty() {
+        log::warn!("these keys are public development keys, for this machine only: {}", keys.join(", "));
+    }
 }

@@ -4,6 +4,7 @@
 //! `config/default.toml` is both the documentation of every key and the lowest layer, so that the two cannot differ.
 
 pub mod centrifugo;
+mod client_address;
 mod cluster;
 mod exposure;
 pub mod import;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use centrifugo::CentrifugoConfig;
+pub use client_address::{ClientAddressSource, TrustedProxies};
 pub use cluster::{BucketCount, ClusterConfig, KeyPrefix, RedisAddress, RedisKind, RedisLogin};
 pub use exposure::Exposure;
 pub use load::{InvalidConfig, Overrides, load};
@@ -95,6 +97,10 @@ pub struct ServerConfig {
     pub request_timeout: Period,
     /// Maximum duration of the wait for the next request of a connection.
     pub keep_alive: Period,
+    /// What tells the address of a client.
+    pub client_address: ClientAddressSource,
+    /// Networks of proxies that are trusted to tell it.
+    pub trusted_proxies: TrustedProxies,
     /// Maximum duration of an orderly stop.
     pub drain_timeout: Period,
 }

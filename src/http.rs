@@ -8,6 +8,7 @@
 pub mod api;
 pub mod body;
 pub mod centrifugo;
+pub mod client_address;
 pub mod connection;
 pub mod exchange;
 pub mod nakama;

@@ -14,6 +14,7 @@ use crate::config::{Config, FollowPolicy};
 use crate::engine::{ClusterHandle, Engine, LastSeenRecorder, Ports, SharedPrivacy};
 use crate::http::api::ServerApi;
 use crate::http::body::BodyReader;
+use crate::http::client_address::ClientAddresses;
 use crate::http::operation::Readiness;
 use crate::members::Members;
 use crate::metrics::Metrics;
@@ -99,6 +100,7 @@ impl Components {
             swagger: config.http_api.swagger.allows(config.server.address).into(),
             metrics: config.operation.metrics.allows(config.server.address).then(|| metrics.clone()),
             readiness: Readiness::new(stores.health.flag()),
+            client_addresses: ClientAddresses::new(config),
             page: config.operation.page,
         };
         Ok(Self { endpoints, users, engine, cluster, stores, webhook, metrics })

@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::http::api::{self, ServerApi, SwaggerPage};
 use crate::http::body::BodyReader;
 use crate::http::centrifugo::{self, CentrifugoEndpoint};
+use crate::http::client_address::ClientAddresses;
 use crate::http::nakama::{self, NakamaEndpoints};
 use crate::http::operation::{self, Readiness};
 use crate::http::page;
@@ -51,6 +52,8 @@ pub struct Endpoints {
     pub metrics: Option<Metrics>,
     /// Whether the server accepts new clients.
     pub readiness: Readiness,
+    /// How the address of a client is read.
+    pub client_addresses: ClientAddresses,
     /// Whether the demo page is served.
     pub page: bool,
 }

@@ -16,14 +16,17 @@ use actix_service::{
     map_config,
 };
 use actix_web::dev::{AppConfig, Server, ServiceResponse};
+use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as HttpApp, Error};
 use anyhow::Context;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::Endpoints;
+use super::proxy_protocol::{self, ProxyProtocol};
 use crate::clock::Clock;
 use crate::config::{Config, ServerConfig};
+use crate::http::client_address::set_client_address;
 use crate::http::connection::HttpConnection;
 use crate::http::connection::phase::HttpTimeouts;
 use crate::http::exchange::{Exchange, TimedBody, make_path_literal};
@@ -65,6 +68,7 @@ impl HttpListener {
         let signal = builder.graceful_shutdown_signal();
         let stall_timeout = config.session.stall_timeout.0;
         let timeouts = timeouts(&config.server);
+        let proxies = ProxyProtocol::of(&config.server);
         let metrics = metrics.clone();
         let malformed = Arc::new(MalformedLog { clock: clock.clone(), limit: LogLimit::new(REFUSAL_INTERVAL) });
         let builder = builder.listen("http", listener, move || {
@@ -87,17 +91,31 @@ impl HttpListener {
                 })
                 .upgrade(fn_factory(move || upgrades(upgraded.clone(), timeouts)))
                 .h1(exchanges(endpoints.clone()));
+            let proxies = proxies.clone();
             fn_service(move |stream: TcpStream| {
                 set_options(&stream, stall_timeout);
-                let address = stream.peer_addr().ok();
-                let connection = HttpConnection::new(stream, timeouts, metrics.clone());
-                async move { Ok::<_, DispatchError>((connection, address)) }
+                open(stream, proxies.clone(), timeouts, metrics.clone())
             })
             .and_then(http)
             .map_err(move |error| malformed.observe(&error, &counted))
         })?;
         Ok(Self { server: builder.run(), addresses: vec![bound], accept_socket })
     }
+}
+
+/// Returns a new connection with the address of its client.
+async fn open(
+    mut stream: TcpStream,
+    proxies: Option<ProxyProtocol>,
+    timeouts: HttpTimeouts,
+    metrics: Metrics,
+) -> Result<(HttpConnection, Option<SocketAddr>), DispatchError> {
+    let peer = stream.peer_addr().ok();
+    let client = match &proxies {
+        Some(proxies) => proxies.client(&mut stream, peer).await.map_err(DispatchError::Io)?,
+        None => peer,
+    };
+    Ok((HttpConnection::new(stream, timeouts, metrics), client))
 }
 
 fn timeouts(config: &ServerConfig) -> HttpTimeouts {
@@ -119,6 +137,12 @@ impl MalformedLog {
                 metrics.http().malformed.inc();
                 if let Some(omitted) = self.limit.admit((), self.clock.now()) {
                     log::info!(omitted; "a malformed HTTP request was refused: {reason}");
+                }
+            }
+            DispatchError::Io(reason) if proxy_protocol::is_refusal(reason) => {
+                metrics.http().malformed.inc();
+                if let Some(omitted) = self.limit.admit((), self.clock.now()) {
+                    log::info!(omitted; "a connection was refused: {reason}");
                 }
             }
             other => log::debug!("an HTTP connection failed: {other}"),
@@ -158,7 +182,11 @@ fn routes(
     InitError = (),
     Service: Service<Request, Future: 'static>,
 > {
-    let app = HttpApp::new().configure(move |config| endpoints.configure(config)).into_factory();
+    let addresses = Rc::new(endpoints.client_addresses.clone());
+    let app = HttpApp::new()
+        .wrap(from_fn(move |request, next| set_client_address(addresses.clone(), request, next)))
+        .configure(move |config| endpoints.configure(config))
+        .into_factory();
     map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into())
 }
 

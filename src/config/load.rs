@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat};
 
-use super::{Config, DEFAULT_FILE};
+use super::{ClientAddressSource, Config, DEFAULT_FILE};
 
 /// The file that is read when no file is named, if it exists.
 const DEFAULT_PATH: &str = "hereabouts.toml";
@@ -133,6 +133,7 @@ fn check(config: &Config) -> Result<(), InvalidConfig> {
             grpc.address
         ));
     }
+    check_proxies(config)?;
     check_keys(config.server.address, config)
 }
 
@@ -141,19 +142,38 @@ fn check_keys(address: SocketAddr, config: &Config) -> Result<(), InvalidConfig>
     if address.ip().is_loopback() {
         return Ok(());
     }
-    let nakama = &config.nakama;
-    let hmac = config.centrifugo.client.token.hmac_secret_key.as_ref();
-    let nakama = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key].map(Some);
-    let keys = nakama.into_iter().chain([hmac, config.tencent.secret_key.as_ref()]);
-    for (key, (name, development)) in keys.zip(DEVELOPMENT_KEYS) {
-        if key.is_some_and(|key| key.matches(development.as_bytes())) {
-            return Err(InvalidConfig(format!(
-                "{name} = \"{development}\": this development key is public; on server.address = {address} expected a key of \
-                 your own (or a loopback address)"
-            )));
-        }
+    match config.used_development_keys().next() {
+        None => Ok(()),
+        Some((name, development)) => Err(InvalidConfig(format!(
+            "{name} = \"{development}\": this development key is public; on server.address = {address} expected a key of \
+             your own (or a loopback address)"
+        ))),
+    }
+}
+
+/// Refuses a source of addresses that nobody is trusted to be.
+fn check_proxies(config: &Config) -> Result<(), InvalidConfig> {
+    if config.server.client_address != ClientAddressSource::Peer && config.server.trusted_proxies.is_empty() {
+        return Err(InvalidConfig(
+            "server.trusted_proxies = []: expected the proxies that tell the addresses of clients (or \
+             server.client_address = \"peer\")"
+                .to_owned(),
+        ));
     }
     Ok(())
+}
+
+impl Config {
+    /// Returns the settings that have a public development key, each with the key.
+    pub fn used_development_keys(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let nakama = &self.nakama;
+        let hmac = self.centrifugo.client.token.hmac_secret_key.as_ref();
+        let nakama = [&nakama.server_key, &nakama.encryption_key, &nakama.refresh_encryption_key].map(Some);
+        let keys = nakama.into_iter().chain([hmac, self.tencent.secret_key.as_ref()]);
+        keys.zip(DEVELOPMENT_KEYS)
+            .filter(|(key, (_, development))| key.is_some_and(|key| key.matches(development.as_bytes())))
+            .map(|(_, setting)| setting)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What receivers of webhooks are told, and when.
 
+mod client_address;
 mod tls;
 
 use actix_web::dev::ServerHandle;
