@@ -20,7 +20,7 @@ pub enum NodeCommand {
         except: Vec<ConnectionId>,
         /// The close code, for dialects with codes.
         code: u32,
-        /// The reason, for people. At most [`NodeCommand::MAX_REASON_BYTES`] are sent.
+        /// The reason, for people. At most [`NodeCommand::MAX_REASON_BYTES`] are sent and read.
         reason: String,
     },
     /// Tell followers about an activity of the user.
@@ -101,17 +101,20 @@ impl NodeCommand {
     /// Maximum number of connections that stay open.
     pub const MAX_SPARED: usize = 1000;
 
+    /// Cuts a reason that is too long, between characters.
+    fn short_reason(reason: &str) -> &str {
+        &reason[..reason.floor_char_boundary(Self::MAX_REASON_BYTES)]
+    }
+
     /// Packs the command.
     pub fn encode(&self) -> Vec<u8> {
         let command = match self {
             Self::Close { connection, except, code, reason } => {
-                let ends = (0..=Self::MAX_REASON_BYTES.min(reason.len())).rev();
-                let end = ends.into_iter().find(|&end| reason.is_char_boundary(end)).unwrap_or(0);
                 let bytes = |id: &ConnectionId| id.uuid().as_bytes().to_vec();
                 PackedCommand::Close(PackedClose {
                     connection: connection.as_ref().map_or_else(Vec::new, bytes),
                     code: *code,
-                    reason: reason[..end].to_owned(),
+                    reason: Self::short_reason(reason).to_owned(),
                     except: except.iter().take(Self::MAX_SPARED).map(bytes).collect(),
                 })
             }
@@ -132,7 +135,7 @@ impl NodeCommand {
             PackedCommand::Close(PackedClose { connection, code, reason, except }) => {
                 let connection = if connection.is_empty() { None } else { Some(id(&connection)?) };
                 let except: Option<_> = except.iter().take(Self::MAX_SPARED).map(|bytes| id(bytes)).collect();
-                Self::Close { connection, except: except?, code, reason }
+                Self::Close { connection, except: except?, code, reason: Self::short_reason(&reason).to_owned() }
             }
             PackedCommand::Activity(PackedActivity { forget, active, state }) => Self::Activity {
                 forget,
@@ -175,6 +178,10 @@ mod tests {
         let long = NodeCommand::Close { connection: None, except: Vec::new(), code: 1, reason: "é".repeat(500) };
         let Some(NodeCommand::Close { reason, .. }) = NodeCommand::decode(&long.encode()) else { panic!("unreadable") };
         assert_eq!(reason, "é".repeat(128));
+        let close = PackedClose { reason: "é".repeat(500), ..PackedClose::default() };
+        let packed = PackedNodeCommand { command: Some(PackedCommand::Close(close)) }.encode_to_vec();
+        let Some(NodeCommand::Close { reason, .. }) = NodeCommand::decode(&packed) else { panic!("unreadable") };
+        assert_eq!(reason, "é".repeat(128), "that another version sent whole");
         assert_eq!(NodeCommand::decode(b"\xff"), None);
         assert_eq!(NodeCommand::decode(b""), None, "of a later version");
         assert_eq!(NodeCommand::decode(&[0x18, 9]), None, "a list of a later version");

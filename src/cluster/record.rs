@@ -157,8 +157,13 @@ fn pack(connection: &RemoteConnection) -> PackedConnection {
         shown_as: connection.shown_as.map_or_else(Vec::new, |id| id.uuid().as_bytes().to_vec()),
         kind: connection.dialect.map_or(0, Dialect::number),
         since: connection.since.as_micros(),
-        info: connection.info.as_ref().filter(|info| info.len() <= MAX_INFO_BYTES).map(|info| info.to_string()),
+        info: connection.info.as_deref().and_then(short_info).map(str::to_owned),
     }
+}
+
+/// Leaves out an info that is too long.
+fn short_info(info: &str) -> Option<&str> {
+    (info.len() <= MAX_INFO_BYTES).then_some(info)
 }
 
 fn read_id(bytes: &[u8]) -> Option<ConnectionId> {
@@ -173,7 +178,7 @@ fn unpack(packed: &PackedConnection) -> Option<RemoteConnection> {
         status: packed.status.as_deref().map(StatusText::new).transpose().ok()?,
         dialect: Dialect::numbered(packed.kind),
         since: Timestamp::from_micros(packed.since),
-        info: packed.info.as_deref().map(ByteString::from),
+        info: packed.info.as_deref().and_then(short_info).map(ByteString::from),
     })
 }
 
@@ -242,6 +247,20 @@ mod tests {
         let record = Record { connections: vec![connection], ..Record::default() };
         assert_eq!(record.encode().len(), 45);
         assert_eq!(record.encode()[0], 1, "the format");
+    }
+
+    #[test]
+    fn an_info_that_is_too_long_is_left_out_when_it_is_read_too() {
+        let connection = PackedConnection {
+            id: vec![7; 16],
+            info: Some("x".repeat(MAX_INFO_BYTES + 1)),
+            ..PackedConnection::default()
+        };
+        let packed = PackedRecord { connections: vec![connection], ..PackedRecord::default() };
+        let record = Record::decode(&[&[FORMAT], packed.encode_to_vec().as_slice()].concat()).unwrap();
+        assert_eq!(record.connections.len(), 1);
+        assert_eq!(record.connections[0].info, None);
+        assert_eq!(Record::decode(&record.encode()), Ok(record));
     }
 
     #[test]
