@@ -148,19 +148,32 @@ fn payload(token: &str, algorithm: Algorithm, key: &VerificationKey) -> Option<B
     jsonwebtoken::decode::<Box<RawValue>>(token, &key.key, &validation).ok().map(|decoded| decoded.claims)
 }
 
-/// Returns the info without the spaces and line breaks between its tokens. `info` takes precedence over `b64info`.
+/// Returns the info in one line. `info` takes precedence over `b64info`.
 fn info(info: Option<&RawValue>, base64: Option<&str>) -> Result<Option<String>, TokenError> {
     use base64::Engine as _;
-    let compact = |json: &[u8]| {
-        let value = serde_json::from_slice::<serde_json::Value>(json).map_err(|_| TokenError::Invalid)?;
-        Ok((!value.is_null()).then(|| value.to_string()))
-    };
     match (info, base64) {
-        (Some(info), _) => compact(info.get().as_bytes()),
+        (Some(info), _) => compact(info),
         (None, Some(text)) if !text.is_empty() => {
             let json = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| TokenError::Invalid)?;
-            compact(&json)
+            compact(serde_json::from_slice(&json).map_err(|_| TokenError::Invalid)?)
         }
         (None, _) => Ok(None),
     }
+}
+
+/// Removes the spaces and line breaks between the tokens of a JSON value, and changes nothing else: numbers, the order of
+/// fields and escapes belong to the application. `None` means null.
+fn compact(json: &RawValue) -> Result<Option<String>, TokenError> {
+    // A raw value may have any depth, and numbers and escapes that most clients cannot read.
+    let value: serde_json::Value = serde_json::from_str(json.get()).map_err(|_| TokenError::Invalid)?;
+    let (mut in_text, mut escaped) = (false, false);
+    let stays = |character: &char| {
+        if in_text {
+            (in_text, escaped) = (escaped || *character != '"', !escaped && *character == '\\');
+            return true;
+        }
+        in_text = *character == '"';
+        !character.is_ascii_whitespace()
+    };
+    Ok((!value.is_null()).then(|| json.get().chars().filter(stays).collect()))
 }

@@ -95,6 +95,25 @@ fn the_claims_are_read() {
 }
 
 #[test]
+fn an_info_keeps_its_numbers_its_order_and_its_escapes() {
+    let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let info = |text: &str| {
+        let token = hs256(&json!({"b64info": encoded(text)}));
+        tokens(|_| {}).verify(&token, now()).map(|claims| claims.info)
+    };
+    assert_eq!(
+        info("{ \"b\" : 1.50,\r\n\"a\":[1e3 , 12345678901234567890, -0.0], \"b\":\"x \\\\\\\" y\\u00e9\"}\n")
+            .unwrap()
+            .as_deref(),
+        Some(r#"{"b":1.50,"a":[1e3,12345678901234567890,-0.0],"b":"x \\\" y\u00e9"}"#)
+    );
+    assert_eq!(info(" null "), Ok(None));
+    for wrong in ["{", "1e999", r#""\ud800""#, &"[".repeat(5000)] {
+        assert_eq!(info(wrong), Err(TokenError::Invalid), "{wrong}");
+    }
+}
+
+#[test]
 fn a_token_expires_at_its_second_and_begins_at_another() {
     let verify = |claims: Value| user(tokens(|_| {}).verify(&hs256(&claims), now()));
     assert_eq!(verify(json!({"sub": "42", "exp": NOW})), Err(TokenError::Expired));
