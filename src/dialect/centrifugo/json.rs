@@ -13,10 +13,10 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Wire;
 use super::code::Code;
 use super::message::{ClientCommand, CommandReply, Method, Unreadable};
 use super::status::json_string;
+use super::{MAX_COMMANDS, Wire};
 use crate::outbox::{Encoding, Frame};
 use crate::session::protocol::Incoming;
 
@@ -80,6 +80,7 @@ fn read(bytes: &[u8]) -> Vec<Result<ClientCommand, Unreadable>> {
     // Decoding ends at the first command that cannot be decoded.
     commands
         .map(|command| command.map(|Object(command)| ClientCommand::from(command)).map_err(|_| Unreadable))
+        .take(MAX_COMMANDS + 1)
         .collect()
 }
 

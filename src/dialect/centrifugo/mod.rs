@@ -27,6 +27,10 @@ use crate::session::command::Reply;
 use crate::session::protocol::{CloseFrame, CloseReason, Decoded, Incoming, Protocol};
 use message::{ClientCommand, CommandReply, Tag};
 
+/// Maximum number of commands in one message. More end the connection, because a command takes far more memory than the byte
+/// that an empty one has on the wire. A client that subscribes to everything at once needs fewer.
+const MAX_COMMANDS: usize = 4096;
+
 /// A wire format of commands and replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -57,7 +61,7 @@ impl Format {
 trait Wire: Send + Sync + 'static {
     const ENCODING: Encoding;
 
-    /// Decodes the commands of a message in order. The last may be an error.
+    /// Decodes the commands of a message in order, one more than [`MAX_COMMANDS`] at most. The last may be an error.
     fn read(incoming: Incoming<'_>) -> Vec<Result<ClientCommand, message::Unreadable>>;
 
     /// Encodes the reply to a command.
@@ -89,6 +93,9 @@ impl<W: Wire> Centrifugo<W> {
 impl<W: Wire> Protocol for Centrifugo<W> {
     fn decode(&self, incoming: Incoming<'_>) -> Decoded {
         let mut calls = W::read(incoming);
+        if calls.len() > MAX_COMMANDS {
+            calls[MAX_COMMANDS] = Err(message::Unreadable);
+        }
         match calls.pop() {
             None => Self::meaning(Err(message::Unreadable)),
             Some(only) if calls.is_empty() => Self::meaning(only),

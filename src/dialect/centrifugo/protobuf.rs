@@ -3,8 +3,8 @@
 
 use prost::Message;
 
-use super::Wire;
 use super::message::{ClientCommand, CommandReply, Method, Unreadable};
+use super::{MAX_COMMANDS, Wire};
 use crate::outbox::{Encoding, Frame};
 use crate::session::protocol::Incoming;
 
@@ -47,7 +47,7 @@ fn frame(reply: &wire::Reply) -> Frame {
 
 fn read(mut bytes: &[u8]) -> Vec<Result<ClientCommand, Unreadable>> {
     let mut calls = Vec::new();
-    while !bytes.is_empty() {
+    while !bytes.is_empty() && calls.len() <= MAX_COMMANDS {
         // Advances `bytes`.
         let command = wire::Command::decode_length_delimited(&mut bytes);
         let failed = command.is_err();

@@ -63,6 +63,23 @@ fn commands_before_a_malformed_one_count() {
 }
 
 #[test]
+fn a_message_of_too_many_commands_ends_the_connection() {
+    let decoded = |count: usize| {
+        let (text, bytes) = ("{}".repeat(count), vec![0; count]);
+        let protobuf = Format::Protobuf.protocol().decode(Incoming::Binary(&bytes));
+        assert_eq!(decode(&text), protobuf, "{count}");
+        protobuf
+    };
+    let Decoded::Batch(most) = decoded(MAX_COMMANDS) else { panic!("no batch") };
+    assert!(most.len() == MAX_COMMANDS && most.iter().all(|part| *part == Decoded::Pong));
+    for count in [MAX_COMMANDS + 1, 65_536] {
+        let Decoded::Batch(parts) = decoded(count) else { panic!("no batch") };
+        assert_eq!(parts.len(), MAX_COMMANDS + 1);
+        assert!(parts.last().is_some_and(is_fatal));
+    }
+}
+
+#[test]
 fn commands_that_are_not_served_are_refused() {
     let error = |code: u32, message: &str| format!(r#"{{"id":1,"error":{{"code":{code},"message":"{message}"}}}}"#);
     let long = format!(r#"{{"id":1,"subscribe":{{"channel":"status:{}"}}}}"#, "x".repeat(256));
