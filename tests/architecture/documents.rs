@@ -9,7 +9,7 @@ use crate::{MAY_IMPORT, root, sources};
 
 /// The pages for users and contributors, by their paths from the root. The changelog also names what is gone.
 fn pages() -> Vec<(String, String)> {
-    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|page| root().join(page));
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(|page| root().join(page));
     let read = |path: std::path::PathBuf| {
         let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
         (name, fs::read_to_string(path).unwrap())

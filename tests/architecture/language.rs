@@ -82,7 +82,8 @@ struct Covered {
 }
 
 static COVERED: LazyLock<Vec<Covered>> = LazyLock::new(|| {
-    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|page| root().join(page));
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+        .map(|page| root().join(page));
     let folders = ["src", "tests", "benches", "tools", "static", "docs"].into_iter().flat_map(files);
     let read = |path: &Path| {
         let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
